@@ -1,1 +1,6 @@
-export {};
+export * from "./errors.ts";
+export * from "./kernel.ts";
+export * from "./pack.ts";
+export * from "./registry.ts";
+export * from "./shader.ts";
+export * from "./spec.ts";

@@ -1,1 +1,3 @@
-export {};
+export { type AdapterOptions, adapterName, environment } from "./device/adapter.ts";
+export { currentDevice, Device, setupDevice } from "./device/device.ts";
+export * from "./errors.ts";

@@ -1,0 +1,159 @@
+/**
+ * A kernel is one object in one file: what it computes (shape rule and f64 reference), how (variants of WGSL), what it
+ * costs, and the cases that tests and benchmarks loop over. It is pure data: nothing here holds a GPUDevice.
+ */
+import type { DType, Shape, TensorSpec } from "./spec.ts";
+
+/** What an adapter offers, as far as a kernel cares. */
+export interface Capabilities {
+  /** `software`: a CPU pretends to be a GPU; barriers and workgroup memory are dear there. */
+  readonly adapterClass: "software" | "integrated" | "discrete";
+  readonly f16: boolean;
+  readonly subgroups: boolean;
+  /** Smallest and largest subgroup size; 0 where unknown. */
+  readonly subgroupSizes: readonly [number, number];
+  readonly maxInvocations: number;
+  /** Bytes of workgroup memory. */
+  readonly workgroupMemory: number;
+  readonly maxStorageBuffers: number;
+}
+
+/** Values that reach the shader through the generated uniform struct `params`. */
+export type ParamType = "u32" | "i32" | "f32";
+
+/** One use of a kernel: everything that decides which code runs. */
+export interface Call<
+  I extends string = string,
+  O extends string = string,
+  A = unknown,
+  P extends string = string,
+> {
+  readonly inputs: Readonly<Record<I, TensorSpec>>;
+  readonly outputs: Readonly<Record<O, TensorSpec>>;
+  readonly attrs: A;
+  readonly params: Readonly<Record<P, number>>;
+}
+
+/** What `infer` returns: the outputs' shapes and the numbers for the uniform struct. */
+export type Inference<O extends string, P extends string> = Pick<
+  Call<string, O, unknown, P>,
+  "outputs" | "params"
+>;
+
+/**
+ * One dispatch. The bindings `@group(0) @binding(i)`, the struct `Params` and `enable f16` are generated in front of
+ * `code`, which holds the functions and the entry point `main`.
+ */
+export interface Pass {
+  /** Shown by profilers after the kernel's name; needed when a variant has several passes. */
+  readonly label?: string;
+  /** Binding → WGSL element type of its array, such as `{ x: "vec4<f32>" }`. Read only. */
+  readonly read: Readonly<Record<string, string>>;
+  /** Bindings that are written (or read and written: `updates`, scratch). A pass has at least one. */
+  readonly write: Readonly<Record<string, string>>;
+  /** Workgroups to dispatch, each at most 65,535: see `grid`. */
+  readonly workgroups: readonly [number, number, number];
+  readonly code: string;
+}
+
+/** One way to run a kernel. The first whose `when` holds is taken; the last has no `when`, so that one always fits. */
+export interface Variant<I extends string, O extends string, A, P extends string> {
+  readonly name: string;
+  when?(caps: Capabilities, call: Call<I, O, A, P>): boolean;
+  /** Tensors that live only between the passes of this kernel, bound by their names. Contents undefined at the start. */
+  scratch?(caps: Capabilities, call: Call<I, O, A, P>): Readonly<Record<string, TensorSpec>>;
+  passes(caps: Capabilities, call: Call<I, O, A, P>): readonly Pass[];
+}
+
+/** Elements of a tensor in the reference's precision; booleans are 0 and 1. */
+export type ReferenceValues = Float64Array;
+
+/** How a test fills an input: from its flat index and a generator of uniform numbers in [0, 1). */
+export type Fill = (index: number, uniform: () => number) => number;
+
+export interface CaseInput {
+  readonly shape: Shape;
+  readonly dtype?: DType;
+  /** Default: standard normal for floats, 0…9 for integers, fair coin for bool. */
+  readonly fill?: Fill;
+}
+
+/** One use with concrete sizes. Every case is a test; those marked `bench` are benchmarks too. */
+export interface Case<I extends string = string, A = unknown> {
+  readonly name: string;
+  readonly inputs: Readonly<Partial<Record<I, CaseInput | Shape>>>;
+  readonly attrs: A;
+  readonly bench?: boolean;
+  /** Too large for the f64 reference in a test; benchmarked only, and checked between variants there. */
+  readonly benchOnly?: boolean;
+  /** Allowed |difference| relative to the largest |reference|; default 1e-5. Say why where it is set. */
+  readonly tolerance?: number;
+}
+
+/** A use that must be refused, and the words the refusal must contain. */
+export interface Refusal<I extends string = string, A = unknown> {
+  readonly inputs: Readonly<Partial<Record<I, CaseInput | Shape>>>;
+  readonly attrs: A;
+  readonly message: RegExp;
+}
+
+export interface Cost {
+  /** Floating-point operations; a multiply-add counts 2. */
+  readonly flops: number;
+  /** Bytes moved if each operand is read or written once. */
+  readonly bytes: number;
+}
+
+export interface Kernel<
+  I extends string = string,
+  O extends string = string,
+  A = unknown,
+  P extends string = string,
+> {
+  readonly name: string;
+  /** Inputs in the order of their bindings. */
+  readonly inputs: readonly I[];
+  /** Those inputs that may be absent; `infer` sees `undefined` there. */
+  readonly optional?: readonly NoInfer<I>[];
+  readonly outputs: readonly O[];
+  /** Output → the input whose buffer it overwrites. Passes bind it by the *output's* name, read and write. */
+  readonly updates?: Readonly<Partial<Record<NoInfer<O>, NoInfer<I>>>>;
+  /** The uniform struct, in this order. */
+  readonly params: Readonly<Record<P, ParamType>>;
+  /** The shape rule. Throws ShapeError with a sentence. */
+  infer(inputs: Readonly<Record<I, TensorSpec>>, attrs: A): Inference<O, P>;
+  readonly variants: readonly Variant<I, O, A, P>[];
+  /** Plain loops in f64: the definition of correct. Absent optional inputs are `undefined`. */
+  reference(values: Readonly<Record<I, ReferenceValues>>, call: Call<I, O, A, P>): Record<O, ReferenceValues>;
+  cost(call: Call<I, O, A, P>): Cost;
+  readonly cases: readonly Case<I, A>[];
+  readonly refusals: readonly Refusal<I, A>[];
+  /** Fused kernels: the composition they stand for, in words. */
+  readonly replaces?: string;
+}
+
+/** Fixes the types of a kernel's names and attributes, so that a misspelt binding does not compile. */
+export const defineKernel = <const I extends string, const O extends string, A, const P extends string>(
+  kernel: Kernel<I, O, A, P>,
+): Kernel<I, O, A, P> => kernel;
+
+/** Folds a count of workgroups into two dimensions, because one dimension ends at 65,535. */
+export function grid(groups: number): [number, number, number] {
+  const limit = 65535;
+  if (groups <= limit) return [groups, 1, 1];
+  const rows = Math.ceil(groups / limit);
+  return [Math.ceil(groups / rows), rows, 1];
+}
+
+/**
+ * An entry point with one thread per element: `body` sees `i`, the flat index over a grid made by {@link grid}
+ * (it must return where `i` is past the end).
+ */
+export const perThread = (workgroupSize: number, body: string): string => /* wgsl */ `
+@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = (group.y * groups.x + group.x) * ${workgroupSize}u + lane;
+${body}
+}
+`;

@@ -1,0 +1,57 @@
+/** From a pass to the complete WGSL module, and from params to the bytes of its uniform buffer. */
+import type { Call, Kernel, ParamType, Pass } from "./kernel.ts";
+
+/** One storage binding of a shader, in the order of its index. */
+export interface Binding {
+  readonly name: string;
+  readonly access: "read" | "read_write";
+}
+
+export interface Shader {
+  readonly code: string;
+  readonly bindings: readonly Binding[];
+  /** Whether the uniform `params` is bound, at index `bindings.length`. */
+  readonly uniform: boolean;
+}
+
+/** Puts the generated declarations in front of a pass's code. */
+export function assembleShader(kernel: Kernel, pass: Pass): Shader {
+  const bindings: Binding[] = [];
+  const lines: string[] = [];
+  const declare = (access: Binding["access"]) => (entry: [string, string]) => {
+    const [name, element] = entry;
+    lines.push(`@group(0) @binding(${bindings.length}) var<storage, ${access}> ${name}: array<${element}>;`);
+    bindings.push({ name, access });
+  };
+  Object.entries(pass.read).forEach(declare("read"));
+  Object.entries(pass.write).forEach(declare("read_write"));
+  const uniform = /\bparams\./.test(pass.code);
+  if (uniform) {
+    const fields = Object.entries<ParamType>(kernel.params).map(([name, type]) => `${name}: ${type}`);
+    lines.push(
+      `struct Params { ${fields.join(", ")} }`,
+      `@group(0) @binding(${bindings.length}) var<uniform> params: Params;`,
+    );
+  }
+  const body = `${lines.join("\n")}\n${pass.code}`;
+  const enables = [
+    /\bf16\b/.test(body) ? "enable f16;" : "",
+    /\bsubgroup[A-Z]\w*\(|subgroup_size|subgroup_invocation_id/.test(body) ? "enable subgroups;" : "",
+  ];
+  return { code: [...enables.filter(Boolean), body].join("\n"), bindings, uniform };
+}
+
+/** The uniform struct's bytes, padded to a multiple of 16. */
+export function packParams(kernel: Kernel, params: Call["params"]): ArrayBuffer {
+  const entries = Object.entries<ParamType>(kernel.params);
+  const view = new DataView(new ArrayBuffer(Math.max(16, Math.ceil(entries.length / 4) * 16)));
+  entries.forEach(([name, type], index) => {
+    const value = params[name];
+    if (value === undefined)
+      throw new Error(`${kernel.name}: infer gave no value for the parameter ${name}.`);
+    if (type === "f32") view.setFloat32(4 * index, value, true);
+    else if (type === "u32") view.setUint32(4 * index, value, true);
+    else view.setInt32(4 * index, value, true);
+  });
+  return view.buffer as ArrayBuffer;
+}

@@ -1,0 +1,208 @@
+/** Runs kernels on a device for the tests: every output starts as NaN and is followed by a guard that must survive. */
+import {
+  assembleShader,
+  bytesOf,
+  type Call,
+  type Capabilities,
+  type Case,
+  type CaseInput,
+  type Kernel,
+  pack,
+  packParams,
+  type ReferenceValues,
+  type Shape,
+  sizeOf,
+  spec,
+  type TensorSpec,
+  unpack,
+  type Variant,
+} from "@ddad/kernels-wgsl";
+
+export type Inputs = Record<string, ReferenceValues>;
+
+/** Mulberry32: small, seeded, good enough to fill test inputs. */
+export function uniformGenerator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let x = Math.imul(state ^ (state >>> 15), 1 | state);
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const normal = (uniform: () => number): number =>
+  Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+
+const normalise = (input: CaseInput | Shape): CaseInput =>
+  Array.isArray(input) ? { shape: input as Shape } : (input as CaseInput);
+
+/** The call of a case and its inputs, rounded to what the dtype stores so that reference and device see the same. */
+export function prepare(
+  kernel: Kernel,
+  example: Pick<Case, "inputs" | "attrs">,
+  seed = 1,
+): { call: Call; values: Inputs } {
+  const uniform = uniformGenerator(seed);
+  const inputs: Record<string, TensorSpec> = {};
+  const values: Inputs = {};
+  for (const name of kernel.inputs) {
+    const given = example.inputs[name];
+    if (given === undefined) continue;
+    const { shape, dtype = "f32", fill } = normalise(given);
+    inputs[name] = spec(shape, dtype);
+    const random = {
+      f32: () => normal(uniform),
+      f16: () => normal(uniform),
+      i32: () => Math.floor(10 * uniform()),
+      u32: () => Math.floor(10 * uniform()),
+      bool: () => (uniform() < 0.5 ? 0 : 1),
+    }[dtype];
+    const raw = Array.from({ length: sizeOf(shape) }, (_, index) => (fill ? fill(index, uniform) : random()));
+    values[name] = Float64Array.from(unpack(pack(raw, dtype).buffer as ArrayBuffer, dtype, raw.length));
+  }
+  return { call: { inputs, attrs: example.attrs, ...kernel.infer(inputs, example.attrs) }, values };
+}
+
+const GUARD = 64;
+/** A NaN with a mark of its own, as 32 bits. */
+const MARK = 0x7fc0beef;
+
+/** Runs one variant and returns its outputs; throws when a guard was written over. */
+export async function runVariant(
+  gpu: GPUDevice,
+  caps: Capabilities,
+  kernel: Kernel,
+  variant: Variant<string, string, unknown, string>,
+  call: Call,
+  values: Inputs,
+): Promise<Record<string, ReferenceValues>> {
+  const buffers = new Map<string, GPUBuffer>();
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const words = (bytes: number) => Math.ceil(bytes / 4);
+  const create = (
+    name: string,
+    tensor: TensorSpec,
+    data: ArrayLike<number> | undefined,
+    guarded: boolean,
+  ) => {
+    const size = 4 * (words(bytesOf(tensor)) + (guarded ? GUARD : 0));
+    const buffer = gpu.createBuffer({ size: Math.max(16, size), usage });
+    const content = new Uint32Array(size / 4).fill(MARK);
+    if (data) {
+      const packed = pack(data, tensor.dtype);
+      new Uint8Array(content.buffer).set(new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength));
+    }
+    gpu.queue.writeBuffer(buffer, 0, content);
+    buffers.set(name, buffer);
+  };
+  const updated = new Map(
+    Object.entries(kernel.updates ?? {}).map(([output, input]) => [output, input as string]),
+  );
+  for (const [name, tensor] of Object.entries(call.inputs)) {
+    if (tensor && ![...updated.values()].includes(name)) create(name, tensor, values[name], false);
+  }
+  for (const [name, tensor] of Object.entries(call.outputs)) {
+    const source = updated.get(name);
+    create(name, tensor, source ? values[source] : undefined, true);
+  }
+  for (const [name, tensor] of Object.entries(variant.scratch?.(caps, call) ?? {}))
+    create(name, tensor, undefined, true);
+
+  gpu.pushErrorScope("validation");
+  const encoder = gpu.createCommandEncoder();
+  const passEncoder = encoder.beginComputePass();
+  for (const pass of variant.passes(caps, call)) {
+    const shader = assembleShader(kernel, pass);
+    const label = `${kernel.name}/${variant.name}${pass.label ? `/${pass.label}` : ""}`;
+    const module = gpu.createShaderModule({ label, code: shader.code });
+    const problems = (await module.getCompilationInfo()).messages.filter(({ type }) => type === "error");
+    if (problems.length) {
+      await gpu.popErrorScope();
+      throw new Error(`${label}: ${problems[0]!.lineNum}: ${problems[0]!.message}\n${numbered(shader.code)}`);
+    }
+    const pipeline = await gpu.createComputePipelineAsync({ label, layout: "auto", compute: { module } });
+    const entries = shader.bindings.map(({ name }, binding) => {
+      const buffer = buffers.get(name);
+      if (!buffer)
+        throw new Error(`${label} binds ${name}, which is no input, output or scratch of this call.`);
+      return { binding, resource: { buffer } };
+    });
+    if (shader.uniform) {
+      const bytes = packParams(kernel, call.params);
+      const buffer = gpu.createBuffer({
+        size: bytes.byteLength,
+        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      });
+      gpu.queue.writeBuffer(buffer, 0, bytes);
+      entries.push({ binding: entries.length, resource: { buffer } });
+      buffers.set(`uniform of ${label}`, buffer);
+    }
+    passEncoder.setPipeline(pipeline);
+    passEncoder.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+    passEncoder.dispatchWorkgroups(...pass.workgroups);
+  }
+  passEncoder.end();
+  gpu.queue.submit([encoder.finish()]);
+  const error = await gpu.popErrorScope();
+  if (error) throw new Error(`${kernel.name}/${variant.name}: ${error.message}`);
+
+  const results: Record<string, ReferenceValues> = {};
+  for (const [name, tensor] of Object.entries(call.outputs)) {
+    const bytes = await download(gpu, buffers.get(name)!);
+    const guard = new Uint32Array(bytes).subarray(words(bytesOf(tensor)));
+    if (guard.some((word) => word !== MARK))
+      throw new Error(`${kernel.name}/${variant.name} writes past the end of ${name}.`);
+    results[name] = Float64Array.from(unpack(bytes, tensor.dtype, sizeOf(tensor.shape)));
+  }
+  for (const buffer of buffers.values()) buffer.destroy();
+  return results;
+}
+
+const numbered = (code: string): string =>
+  code
+    .split("\n")
+    .map((line, index) => `${String(index + 1).padStart(4)} ${line}`)
+    .join("\n");
+
+async function download(gpu: GPUDevice, source: GPUBuffer): Promise<ArrayBuffer> {
+  const staging = gpu.createBuffer({
+    size: source.size,
+    usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+  });
+  const encoder = gpu.createCommandEncoder();
+  encoder.copyBufferToBuffer(source, 0, staging, 0, source.size);
+  gpu.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  const bytes = staging.getMappedRange().slice(0);
+  staging.destroy();
+  return bytes;
+}
+
+/** Throws unless `got` is within `tolerance` × the largest |expected| of `expected` everywhere (integers: equal). */
+export function compare(
+  label: string,
+  got: ReferenceValues,
+  expected: ReferenceValues,
+  dtype: TensorSpec["dtype"],
+  tolerance: number,
+): void {
+  const scale = expected.reduce(
+    (largest, value) => Math.max(largest, Number.isFinite(value) ? Math.abs(value) : 0),
+    0,
+  );
+  const exact = dtype !== "f32" && dtype !== "f16";
+  const allowed = exact ? 0 : Math.max(dtype === "f16" ? 1e-3 : tolerance, tolerance) * scale + 1e-30;
+  const wrong: string[] = [];
+  let count = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const same = Object.is(got[i], expected[i]) || Math.abs(got[i]! - expected[i]!) <= allowed;
+    if (same) continue;
+    count++;
+    if (wrong.length < 8) wrong.push(`[${i}] got ${got[i]}, expected ${expected[i]}`);
+  }
+  if (count)
+    throw new Error(
+      `${label}: ${count} of ${expected.length} differ by more than ${allowed}: ${wrong.join("; ")}`,
+    );
+}

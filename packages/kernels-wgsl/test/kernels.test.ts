@@ -1,0 +1,52 @@
+/** Every kernel, every case, every variant that the adapter admits, against the f64 reference. */
+
+import type { Kernel } from "@ddad/kernels-wgsl";
+import * as library from "@ddad/kernels-wgsl";
+import { expect } from "chai";
+import { testDevice } from "../../tensor/test/device.hooks.ts";
+import { compare, prepare, runVariant } from "./harness.ts";
+
+for (const kernel of library.kernels as readonly Kernel[]) {
+  describe(`kernel ${kernel.name}`, () => {
+    for (const example of kernel.cases.filter(({ benchOnly }) => !benchOnly)) {
+      it(`${example.name}`, async () => {
+        const { gpu, capabilities } = testDevice();
+        const { call, values } = prepare(kernel, example);
+        const expected = kernel.reference(values, call);
+        const variants = kernel.variants.filter(({ when }) => !when || when(capabilities, call));
+        expect(variants, "variants that run here").not.to.be.empty;
+        for (const variant of variants) {
+          const got = await runVariant(gpu, capabilities, kernel, variant, call, values);
+          for (const [name, { dtype }] of Object.entries(call.outputs)) {
+            const label = `${kernel.name}/${variant.name} ${example.name}: ${name}`;
+            compare(label, got[name]!, expected[name]!, dtype, example.tolerance ?? 1e-5);
+          }
+        }
+      });
+    }
+
+    for (const { inputs, attrs, message } of kernel.refusals) {
+      it(`refuses ${message.source}`, () => {
+        expect(() => prepare(kernel, { inputs, attrs })).to.throw(library.ShapeError, message);
+      });
+    }
+
+    it("has a cost, a benchmark case and a variant that always fits", () => {
+      expect(kernel.variants.at(-1)!.when).to.equal(undefined);
+      expect(kernel.cases.some(({ bench }) => bench)).to.equal(true);
+      for (const example of kernel.cases) {
+        const inputs = Object.fromEntries(
+          Object.entries(example.inputs).map(([name, input]) => [
+            name,
+            Array.isArray(input)
+              ? library.spec(input)
+              : library.spec((input as library.CaseInput).shape, (input as library.CaseInput).dtype),
+          ]),
+        );
+        const cost = kernel.cost({ inputs, attrs: example.attrs, ...kernel.infer(inputs, example.attrs) });
+        expect(cost.bytes).to.be.greaterThan(0);
+        expect(cost.flops).to.be.at.least(0);
+      }
+    });
+  });
+}

@@ -1,0 +1,77 @@
+/** Finds WebGPU (a browser's `navigator.gpu`, or Dawn in Node), an adapter, and what it offers. */
+
+import type { Capabilities } from "@ddad/kernels-wgsl";
+import { loadDawn } from "#dawn";
+import { NoAdapterError } from "../errors.ts";
+
+export interface AdapterOptions {
+  /** Part of an adapter's name, vendor or architecture (any case). Default: `DDAD_ADAPTER` of the environment. */
+  readonly adapter?: string;
+  readonly powerPreference?: GPUPowerPreference;
+  /** Dawn toggles for Node, such as `enable-dawn-features=disable_robustness`. */
+  readonly toggles?: readonly string[];
+}
+
+/** A variable of the environment where there is one (Node), else undefined. */
+export const environment = (name: string): string | undefined =>
+  typeof process === "undefined" ? undefined : process.env?.[name];
+
+/** `vulkan_enable_f16_on_nvidia`: Dawn hides shader-f16 there without it; `timestamp_quantization` coarsens timings. */
+const defaultToggles = [
+  "enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,use_vulkan_memory_model",
+  "disable-dawn-features=timestamp_quantization",
+];
+
+const describe = ({ description, vendor, architecture, device }: GPUAdapterInfo): string =>
+  [description, vendor, architecture, device].filter(Boolean).join(" ");
+
+/** The adapter that the options or `DDAD_ADAPTER` name. Throws NoAdapterError with what to do about it. */
+export async function requestAdapter(options: AdapterOptions = {}): Promise<GPUAdapter> {
+  const wanted = options.adapter ?? environment("DDAD_ADAPTER");
+  const inBrowser = typeof navigator !== "undefined" && navigator.gpu !== undefined;
+  const toggles = options.toggles ?? defaultToggles;
+  const choose = wanted ? [`adapter=${wanted}`] : [];
+  const gpu = inBrowser ? navigator.gpu : await loadDawn([...toggles, ...choose]);
+  if (!gpu) {
+    throw new NoAdapterError(
+      "setupDevice: this browser has no WebGPU (navigator.gpu is missing). Use a browser with WebGPU.",
+    );
+  }
+  const adapter = await gpu.requestAdapter({
+    powerPreference: options.powerPreference ?? "high-performance",
+  });
+  if (!adapter) {
+    throw new NoAdapterError(
+      `setupDevice: no WebGPU adapter ${wanted ? `named "${wanted}" ` : ""}was found. ` +
+        "Install a GPU driver with Vulkan 1.3 (Linux), or a software one: Mesa 25 or newer, package mesa-vulkan-drivers.",
+    );
+  }
+  if (wanted && !describe(adapter.info).toLowerCase().includes(wanted.toLowerCase())) {
+    throw new NoAdapterError(
+      `setupDevice: DDAD_ADAPTER asks for "${wanted}", but the adapter found is "${describe(adapter.info)}".`,
+    );
+  }
+  return adapter;
+}
+
+/** The name of an adapter as it is shown to people and written into results. */
+export const adapterName = (info: GPUAdapterInfo): string => describe(info) || "unnamed adapter";
+
+function classify(info: GPUAdapterInfo): Capabilities["adapterClass"] {
+  const name = describe(info).toLowerCase();
+  if (/llvmpipe|lavapipe|swiftshader|software|warp|basic render/.test(name)) return "software";
+  return /intel|apple|qualcomm|adreno|mali|arm\b/.test(name) ? "integrated" : "discrete";
+}
+
+export function capabilitiesOf(adapter: GPUAdapter): Capabilities {
+  const { info, features, limits } = adapter;
+  return {
+    adapterClass: classify(info),
+    f16: features.has("shader-f16"),
+    subgroups: features.has("subgroups"),
+    subgroupSizes: [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0],
+    maxInvocations: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
+    workgroupMemory: limits.maxComputeWorkgroupStorageSize,
+    maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
+  };
+}

@@ -1,0 +1,127 @@
+/** The one device of the process: made by `setupDevice()`, found again by `currentDevice()`. */
+import type { Capabilities } from "@ddad/kernels-wgsl";
+import { DeviceLostError, LimitError, NoAdapterError, OutOfMemoryError, ValidationError } from "../errors.ts";
+import { type AdapterOptions, adapterName, capabilitiesOf, requestAdapter } from "./adapter.ts";
+import { BufferPool } from "./buffers.ts";
+import { PipelineCache } from "./pipelines.ts";
+
+/** A WebGPU device with its capabilities, buffers and pipelines. */
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  readonly buffers: BufferPool;
+  readonly pipelines: PipelineCache;
+  #failure: Error | undefined;
+  /** Tail of the chain of evaluations: one encodes at a time, in the order they were asked for. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(gpu: GPUDevice, adapter: GPUAdapter) {
+    this.gpu = gpu;
+    this.name = adapterName(adapter.info);
+    this.capabilities = capabilitiesOf(adapter);
+    this.buffers = new BufferPool(gpu);
+    this.pipelines = new PipelineCache(gpu);
+    gpu.addEventListener("uncapturederror", ({ error }) => this.fail(toError(error)));
+    void gpu.lost.then(({ reason, message }) => {
+      if (current === this) current = undefined;
+      this.fail(
+        new DeviceLostError(
+          `The device was lost (${reason}): ${message} Call setupDevice() again and reload.`,
+        ),
+      );
+    });
+  }
+
+  /** Remembers the first failure; the next evaluation is rejected with it. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  /** Throws the remembered failure. A lost device stays lost; other failures are reported once. */
+  throwFailure(): void {
+    const failure = this.#failure;
+    if (!failure) return;
+    if (!(failure instanceof DeviceLostError)) this.#failure = undefined;
+    throw failure;
+  }
+
+  /** Runs `work` after all earlier work given to this function. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(work);
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Throws LimitError when one tensor is larger than the adapter can bind. */
+  checkSize(bytes: number, what: string): void {
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.limits;
+    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    if (bytes <= limit) return;
+    const which = limit === maxBufferSize ? "maxBufferSize" : "maxStorageBufferBindingSize";
+    throw new LimitError(
+      `${what} needs ${megabytes(bytes)} in one buffer, but ${which} of ${this.name} is ${megabytes(limit)}. ` +
+        "Use a smaller micro-batch or smaller images.",
+    );
+  }
+
+  /** Frees everything. Tensors of this device can no longer be used. */
+  destroy(): void {
+    if (current === this) current = undefined;
+    this.gpu.destroy();
+  }
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+/** A WebGPU error as one of the library's. */
+export function toError(error: GPUError): Error {
+  if (typeof GPUOutOfMemoryError !== "undefined" && error instanceof GPUOutOfMemoryError) {
+    return new OutOfMemoryError(
+      `The adapter is out of memory: ${error.message} Use a smaller micro-batch or smaller images.`,
+    );
+  }
+  return new ValidationError(`WebGPU refused an operation: ${error.message}`);
+}
+
+let current: Device | undefined;
+let pending: Promise<Device> | undefined;
+
+/** The device made by `setupDevice()`. Throws where there is none yet. */
+export function currentDevice(): Device {
+  if (!current) throw new NoAdapterError("There is no device yet. Call `await setupDevice()` first.");
+  return current;
+}
+
+/**
+ * Finds an adapter (a browser's `navigator.gpu`, or Dawn in Node), requests a device with all its limits, and makes it
+ * the current one. Later calls return the same device until it is lost or destroyed. Throws NoAdapterError.
+ */
+export function setupDevice(options: AdapterOptions = {}): Promise<Device> {
+  if (current) return Promise.resolve(current);
+  pending ??= openDevice(options).finally(() => {
+    pending = undefined;
+  });
+  return pending;
+}
+
+const wantedFeatures = ["shader-f16", "subgroups", "timestamp-query"] as const;
+const wantedLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxStorageBuffersPerShaderStage",
+] as const;
+
+async function openDevice(options: AdapterOptions): Promise<Device> {
+  const adapter = await requestAdapter(options);
+  const gpu = await adapter.requestDevice({
+    requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),
+    requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]])),
+  });
+  current = new Device(gpu, adapter);
+  return current;
+}

@@ -1,0 +1,4 @@
+/** Stands in for Dawn where there is no Node: a browser has `navigator.gpu` or nothing. */
+export async function loadDawn(_toggles: readonly string[]): Promise<GPU | undefined> {
+  return undefined;
+}
