@@ -38,7 +38,7 @@ function installDependencies() {
       ? spawnSync(process.execPath, [npm, ...words], options())
       : spawnSync("npm", words, { ...options(), shell: process.platform === "win32" });
   if (child.status !== 0) {
-    const detail = child.error ? String(child.error) : `${child.stdout}${child.stderr}`.trim();
+    const detail = child.error ? String(child.error) : firstLines(`${child.stdout}${child.stderr}`);
     throw new Error(
       "npm ci failed, so the dependencies are not installed (a registry that npm can reach is needed). npm said:\n" +
         detail,
@@ -84,6 +84,11 @@ function options() {
     stdio: ["ignore", "pipe", "pipe"],
     maxBuffer: 1 << 26,
   };
+}
+
+/** npm prints its whole manual after an error; the cause stands first. */
+function firstLines(text) {
+  return text.trim().split("\n").slice(0, 15).join("\n");
 }
 
 function seconds(started) {
