@@ -20,7 +20,17 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const packages = ["mesa-vulkan-drivers", "libvulkan1"];
 
-const quiet = ["-qq", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3"];
+const quiet = [
+  "-qq",
+  "-o",
+  "Dpkg::Use-Pty=0",
+  "-o",
+  "DPkg::Lock::Timeout=120",
+  "-o",
+  "Acquire::Retries=3",
+  "-o",
+  "APT::Update::Error-Mode=any",
+];
 
 /** Mesa 22.3 (Debian 12's own) lacks what Dawn asks of Vulkan; 25.0 has it. Older candidates are not even tried. */
 const oldestMesa = 23;
@@ -112,12 +122,13 @@ function findAdministrator() {
 function installDriver({ codename }, administrator) {
   const folder = mkdtempSync(join(tmpdir(), "ddad-apt-"));
   try {
-    const attempts = [{ suite: "the configured suites", sources: [], target: [] }];
-    const backports = codename && `${codename}-backports`;
-    const sources = backports && writeSources(folder, backports);
-    if (sources) attempts.push({ suite: backports, sources, target: ["-t", backports] });
     const facts = [];
-    for (const { suite, sources, target } of attempts) {
+    const backports = codename && `${codename}-backports`;
+    for (const suite of ["the configured suites", backports]) {
+      // The mirror is known only after the configured suites have been read once, hence not before the loop.
+      const sources = suite === backports ? writeSources(folder, suite) : [];
+      if (!suite || !sources) continue;
+      const target = suite === backports ? ["-t", suite] : [];
       // A source of somebody else's that fails must not stop ours: whether the driver can be had shows below.
       const update = run(administrator, ["apt-get", ...quiet, ...sources, "update"]);
       if (update.failure) facts.push(update.failure);

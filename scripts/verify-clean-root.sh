@@ -55,10 +55,9 @@ else
 fi
 ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
 ln -s ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
-printf 'user:x:1000:1000::/home/user:/bin/bash\n' >> "$root/etc/passwd"
-mkdir -p "$root/home/user"
-registry=$(npm config get registry --location=user)
-authority=$(npm config get cafile)
+chroot "$root" useradd --create-home --uid 1000 user
+registry=$(npm config get registry 2> /dev/null)
+authority=$(npm config get cafile 2> /dev/null)
 for home in "$root/root" "$root/home/user"; do
   { cat ~/.npmrc 2> /dev/null || true; echo; echo "registry=$registry"; } > "$home/.npmrc"
   if [ -f "$authority" ]; then
@@ -79,7 +78,7 @@ rm -rf "$root/home/user/ddad"
 
 say "2. set-up by root, a compute shader, set-up again"
 as_root "time node scripts/setup.mjs"
-as_root "cat > /tmp/compute.mjs && cp /tmp/compute.mjs compute.mjs && node compute.mjs && rm compute.mjs" << 'EOF'
+as_root "node --input-type=module" << 'EOF'
 import { create, globals } from "webgpu";
 Object.assign(globalThis, globals, { gpu: create([]) });
 const device = await (await globalThis.gpu.requestAdapter()).requestDevice();
