@@ -1,0 +1,185 @@
+/**
+ * 2-D convolution (cross-correlation, as in every deep-learning library), channels last:
+ * `y[n, oh, ow, co] = bias[co] + Σ x[n, oh·stride + kh − top, ow·stride + kw − left, ci] · weight[kh, kw, ci, co]`.
+ */
+import { check } from "../errors.ts";
+import { defineKernel, grid, perThread } from "../kernel.ts";
+import { bytesOf, ceilDiv, show, sizeOf, spec } from "../spec.ts";
+import {
+  type Conv2dAttrs,
+  checkImage,
+  flopsOf,
+  forEachTap,
+  type Geometry,
+  geometryOf,
+  sizeParams,
+  sizesOf,
+} from "./geometry.ts";
+
+export type { Conv2dAttrs, Padding } from "./geometry.ts";
+
+const op = "conv2d";
+const geometry = (
+  inputs: { x: { shape: readonly number[] }; weight: { shape: readonly number[] } },
+  attrs: Conv2dAttrs,
+): Geometry => geometryOf(op, inputs.x.shape, inputs.weight.shape, attrs);
+
+export const conv2d = defineKernel({
+  name: op,
+  inputs: ["x", "weight", "bias"],
+  optional: ["bias"],
+  outputs: ["y"],
+  params: sizeParams,
+  infer({ x, weight, bias }, attrs: Conv2dAttrs) {
+    checkImage(op, "x", x);
+    checkImage(op, "weight", weight);
+    const g = geometryOf(op, x.shape, weight.shape, attrs);
+    if (bias) {
+      check(
+        bias.dtype === "f32" && bias.shape.length === 1 && bias.shape[0] === g.outChannels,
+        op,
+        `bias must be f32 [${g.outChannels}] but is ${bias.dtype} ${show(bias.shape)}.`,
+      );
+    }
+    return { outputs: { y: spec([g.batch, g.outHeight, g.outWidth, g.outChannels]) }, params: sizesOf(g) };
+  },
+  variants: [
+    {
+      name: "direct",
+      passes(_caps, { inputs, attrs, outputs }) {
+        const g = geometry(inputs, attrs);
+        return [
+          {
+            read: { x: "f32", weight: "f32", ...(inputs.bias ? { bias: "f32" } : {}) },
+            write: { y: "f32" },
+            workgroups: grid(ceilDiv(sizeOf(outputs.y.shape), 64)),
+            code: perThread(
+              64,
+              /* wgsl */ `
+  let co = i % ${g.outChannels}u;
+  let ow = i / ${g.outChannels}u % params.outWidth;
+  let oh = i / ${g.outChannels}u / params.outWidth % params.outHeight;
+  let n = i / ${g.outChannels}u / params.outWidth / params.outHeight;
+  if (n >= params.batch) { return; }
+  var total = ${inputs.bias ? "bias[co]" : "0.0"};
+  for (var kh = 0u; kh < ${g.kernelHeight}u; kh++) {
+    let h = oh * ${g.stride}u + kh - ${g.top}u;
+    if (h >= params.height) { continue; }
+    for (var kw = 0u; kw < ${g.kernelWidth}u; kw++) {
+      let w = ow * ${g.stride}u + kw - ${g.left}u;
+      if (w >= params.width) { continue; }
+      let xBase = ((n * params.height + h) * params.width + w) * ${g.inChannels}u;
+      let weightBase = (kh * ${g.kernelWidth}u + kw) * ${g.inChannels * g.outChannels}u + co;
+      for (var ci = 0u; ci < ${g.inChannels}u; ci++) {
+        total += x[xBase + ci] * weight[weightBase + ci * ${g.outChannels}u];
+      }
+    }
+  }
+  y[i] = total;`,
+            ),
+          },
+        ];
+      },
+    },
+  ],
+  reference({ x, weight, bias }, { inputs, outputs, attrs }) {
+    const g = geometry(inputs, attrs);
+    const y = new Float64Array(sizeOf(outputs.y.shape));
+    if (bias)
+      y.forEach((_, i) => {
+        y[i] = bias[i % g.outChannels]!;
+      });
+    forEachTap(g, (xOffset, yOffset, weightOffset) => {
+      for (let ci = 0; ci < g.inChannels; ci++) {
+        const value = x[xOffset + ci]!;
+        const row = weightOffset + ci * g.outChannels;
+        for (let co = 0; co < g.outChannels; co++) y[yOffset + co]! += value * weight[row + co]!;
+      }
+    });
+    return { y };
+  },
+  cost: ({ inputs, outputs, attrs }) => ({
+    flops: flopsOf(geometry(inputs, attrs)),
+    bytes: bytesOf(inputs.x) + bytesOf(inputs.weight) + bytesOf(outputs.y),
+  }),
+  cases: [
+    {
+      name: "one element",
+      inputs: { x: [1, 1, 1, 1], weight: [1, 1, 1, 1], bias: [1] },
+      attrs: { stride: 1, padding: [0, 0, 0, 0] },
+    },
+    {
+      name: "3×3, prime sizes",
+      inputs: { x: [2, 7, 11, 5], weight: [3, 3, 5, 13], bias: [13] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+    },
+    {
+      name: "rectangular kernel, uneven padding",
+      inputs: { x: [1, 9, 6, 3], weight: [2, 5, 3, 7] },
+      attrs: { stride: 1, padding: [0, 3, 2, 1] },
+    },
+    {
+      name: "3×3, stride 2",
+      inputs: { x: [2, 13, 10, 6], weight: [3, 3, 6, 10] },
+      attrs: { stride: 2, padding: [1, 1, 1, 1] },
+    },
+    {
+      name: "7×7, stride 2, 3 channels",
+      inputs: { x: [1, 33, 31, 3], weight: [7, 7, 3, 16] },
+      attrs: { stride: 2, padding: [3, 3, 3, 3] },
+    },
+    {
+      name: "2×2, stride 3: gaps between taps",
+      inputs: { x: [1, 11, 12, 4], weight: [2, 2, 4, 8] },
+      attrs: { stride: 3, padding: [0, 0, 0, 0] },
+    },
+    {
+      name: "1×1",
+      inputs: { x: [2, 9, 7, 17], weight: [1, 1, 17, 9], bias: [9] },
+      attrs: { stride: 1, padding: [0, 0, 0, 0] },
+    },
+    {
+      name: "residual block",
+      inputs: { x: [2, 32, 32, 64], weight: [3, 3, 64, 64], bias: [64] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+      bench: true,
+    },
+  ],
+  refusals: [
+    {
+      inputs: { x: [1, 8, 8, 3], weight: [3, 3, 4, 8] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+      message: /conv2d: x \[1, 8, 8, 3\] has 3 channels but weight \[3, 3, 4, 8\] expects 4/,
+    },
+    {
+      inputs: { x: [8, 8, 3], weight: [3, 3, 3, 8] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+      message: /conv2d: x must have 4 axes of at least 1 element but is \[8, 8, 3\]/,
+    },
+    {
+      inputs: { x: [1, 8, 8, 3], weight: { shape: [3, 3, 3, 8], dtype: "i32" } },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+      message: /conv2d: weight must be f32 but is i32/,
+    },
+    {
+      inputs: { x: [1, 8, 8, 3], weight: [3, 3, 3, 8], bias: [7] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+      message: /conv2d: bias must be f32 \[8\] but is f32 \[7\]/,
+    },
+    {
+      inputs: { x: [1, 2, 8, 3], weight: [5, 3, 3, 8] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+      message: /conv2d: a kernel of 5×3 is larger than the padded image of 4×10; pad more/,
+    },
+    {
+      inputs: { x: [1, 8, 8, 3], weight: [3, 3, 3, 8] },
+      attrs: { stride: 0, padding: [1, 1, 1, 1] },
+      message: /conv2d: stride must be a whole number of at least 1 but is 0/,
+    },
+    {
+      inputs: { x: [1, 8, 8, 3], weight: [3, 3, 3, 8] },
+      attrs: { stride: 1, padding: [1, -1, 1, 1] },
+      message: /conv2d: padding must be whole numbers of at least 0 but is \[1, -1, 1, 1\]/,
+    },
+  ],
+});

@@ -1,0 +1,198 @@
+/**
+ * Matrix product `y = a·b + bias` over the last two axes, with a or b transposed where asked:
+ * a `[…, M, K]` (`[…, K, M]`), b `[…, K, N]` (`[…, N, K]`), bias `[N]`, y `[…, M, N]`. The batch axes `…` are equal, or b
+ * has two axes and is shared by all batches.
+ */
+import { check } from "../errors.ts";
+import { defineKernel, grid, perThread } from "../kernel.ts";
+import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+
+export interface MatmulAttrs {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+interface Sizes {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Elements from one matrix of b to the next: 0 where b is shared. */
+  readonly strideB: number;
+}
+
+function sizesOf(a: TensorSpec, b: TensorSpec, { transposeA, transposeB }: MatmulAttrs): Sizes {
+  const [rows, columns] = a.shape.slice(-2) as [number, number];
+  const batch = sizeOf(a.shape.slice(0, -2));
+  const [m, k] = transposeA ? [columns, rows] : [rows, columns];
+  const n = b.shape.at(transposeB ? -2 : -1)!;
+  const shared = b.shape.length === 2;
+  // Without a transpose the batches of a lie below one another: one tall matrix, which tiles better.
+  if (shared && !transposeA) return { batch: 1, m: batch * m, n, k, strideB: 0 };
+  return { batch, m, n, k, strideB: shared ? 0 : k * n };
+}
+
+export const matmul = defineKernel({
+  name: "matmul",
+  inputs: ["a", "b", "bias"],
+  optional: ["bias"],
+  outputs: ["y"],
+  params: { batch: "u32", m: "u32", n: "u32", k: "u32", strideB: "u32" },
+  infer({ a, b, bias }, attrs: MatmulAttrs) {
+    for (const [name, { dtype, shape }] of Object.entries({ a, b })) {
+      check(dtype === "f32", "matmul", `${name} must be f32 but is ${dtype}; cast it first.`);
+      check(
+        shape.length >= 2 && shape.every((extent) => extent > 0),
+        "matmul",
+        `${name} must have at least 2 axes of at least 1 element but is ${show(shape)}.`,
+      );
+    }
+    const batch = a.shape.slice(0, -2);
+    check(
+      b.shape.length === 2 || sameShape(batch, b.shape.slice(0, -2)),
+      "matmul",
+      `a ${show(a.shape)} and b ${show(b.shape)} must have equal batch axes, or b must have 2 axes.`,
+    );
+    const [ka, kb] = [a.shape.at(attrs.transposeA ? -2 : -1), b.shape.at(attrs.transposeB ? -1 : -2)];
+    check(
+      ka === kb,
+      "matmul",
+      `a ${show(a.shape)}${attrs.transposeA ? " transposed" : ""} has ${ka} columns but ` +
+        `b ${show(b.shape)}${attrs.transposeB ? " transposed" : ""} has ${kb} rows.`,
+    );
+    const [m, n] = [a.shape.at(attrs.transposeA ? -1 : -2)!, b.shape.at(attrs.transposeB ? -2 : -1)!];
+    if (bias) {
+      check(
+        bias.dtype === "f32" && sameShape(bias.shape, [n]),
+        "matmul",
+        `bias must be f32 [${n}] but is ${bias.dtype} ${show(bias.shape)}.`,
+      );
+    }
+    return { outputs: { y: spec([...batch, m, n]) }, params: { ...sizesOf(a, b, attrs) } };
+  },
+  variants: [
+    {
+      name: "direct",
+      passes(_caps, { inputs, attrs, outputs }) {
+        return [
+          {
+            read: { a: "f32", b: "f32", ...(inputs.bias ? { bias: "f32" } : {}) },
+            write: { y: "f32" },
+            workgroups: grid(ceilDiv(sizeOf(outputs.y.shape), 64)),
+            code: perThread(
+              64,
+              /* wgsl */ `
+  if (i >= params.batch * params.m * params.n) { return; }
+  let column = i % params.n;
+  let row = i / params.n % params.m;
+  let batch = i / params.n / params.m;
+  let aBase = batch * params.m * params.k;
+  let bBase = batch * params.strideB;
+  var total = ${inputs.bias ? "bias[column]" : "0.0"};
+  for (var k = 0u; k < params.k; k++) {
+    total += a[aBase + ${attrs.transposeA ? "k * params.m + row" : "row * params.k + k"}] *
+      b[bBase + ${attrs.transposeB ? "column * params.k + k" : "k * params.n + column"}];
+  }
+  y[i] = total;`,
+            ),
+          },
+        ];
+      },
+    },
+  ],
+  reference({ a, b, bias }, { inputs, outputs, attrs }) {
+    const { batch, m, n, k, strideB } = sizesOf(inputs.a, inputs.b, attrs);
+    const y = new Float64Array(sizeOf(outputs.y.shape));
+    for (let index = 0; index < batch; index++)
+      for (let row = 0; row < m; row++)
+        for (let column = 0; column < n; column++) {
+          let total = bias ? bias[column]! : 0;
+          for (let l = 0; l < k; l++) {
+            const left = index * m * k + (attrs.transposeA ? l * m + row : row * k + l);
+            const right = index * strideB + (attrs.transposeB ? column * k + l : l * n + column);
+            total += a[left]! * b[right]!;
+          }
+          y[(index * m + row) * n + column] = total;
+        }
+    return { y };
+  },
+  cost: ({ inputs, outputs, params }) => ({
+    flops: 2 * params.batch * params.m * params.n * params.k,
+    bytes: bytesOf(inputs.a) + bytesOf(inputs.b) + bytesOf(outputs.y),
+  }),
+  cases: [
+    {
+      name: "one element",
+      inputs: { a: [1, 1], b: [1, 1], bias: [1] },
+      attrs: { transposeA: false, transposeB: false },
+    },
+    {
+      name: "prime sizes",
+      inputs: { a: [13, 17], b: [17, 11], bias: [11] },
+      attrs: { transposeA: false, transposeB: false },
+    },
+    {
+      name: "prime sizes, a transposed",
+      inputs: { a: [17, 13], b: [17, 11] },
+      attrs: { transposeA: true, transposeB: false },
+    },
+    {
+      name: "prime sizes, b transposed",
+      inputs: { a: [13, 17], b: [11, 17], bias: [11] },
+      attrs: { transposeA: false, transposeB: true },
+    },
+    {
+      name: "prime sizes, both transposed",
+      inputs: { a: [17, 13], b: [11, 17] },
+      attrs: { transposeA: true, transposeB: true },
+    },
+    {
+      name: "batches",
+      inputs: { a: [2, 3, 5, 8], b: [2, 3, 8, 12] },
+      attrs: { transposeA: false, transposeB: false },
+    },
+    {
+      name: "b shared by batches",
+      inputs: { a: [3, 7, 8], b: [8, 12], bias: [12] },
+      attrs: { transposeA: false, transposeB: false },
+    },
+    {
+      name: "b shared by batches, a transposed",
+      inputs: { a: [3, 8, 7], b: [8, 12] },
+      attrs: { transposeA: true, transposeB: false },
+    },
+    {
+      name: "square",
+      inputs: { a: [512, 512], b: [512, 512] },
+      attrs: { transposeA: false, transposeB: false },
+      bench: true,
+    },
+  ],
+  refusals: [
+    {
+      inputs: { a: [2, 3], b: [4, 5] },
+      attrs: { transposeA: false, transposeB: false },
+      message: /matmul: a \[2, 3\] has 3 columns but b \[4, 5\] has 4 rows/,
+    },
+    {
+      inputs: { a: [2, 2, 3], b: [3, 3, 5] },
+      attrs: { transposeA: false, transposeB: false },
+      message: /matmul: a \[2, 2, 3\] and b \[3, 3, 5\] must have equal batch axes/,
+    },
+    {
+      inputs: { a: [3], b: [3, 5] },
+      attrs: { transposeA: false, transposeB: false },
+      message: /matmul: a must have at least 2 axes/,
+    },
+    {
+      inputs: { a: [2, 3], b: { shape: [3, 5], dtype: "i32" } },
+      attrs: { transposeA: false, transposeB: false },
+      message: /matmul: b must be f32/,
+    },
+    {
+      inputs: { a: [2, 3], b: [3, 5], bias: [4] },
+      attrs: { transposeA: false, transposeB: false },
+      message: /matmul: bias must be f32 \[5\] but is f32 \[4\]/,
+    },
+  ],
+});
