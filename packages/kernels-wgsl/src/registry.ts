@@ -18,4 +18,11 @@ export * from "./elementwise/table.ts";
 export * from "./matmul/matmul.ts";
 export * from "./reduce/sum.ts";
 
-export const kernels: readonly Kernel[] = [conv2d, conv2dInputGradient, conv2dWeightGradient, matmul, elementwise, sum];
+export const kernels: readonly Kernel[] = [
+  conv2d,
+  conv2dInputGradient,
+  conv2dWeightGradient,
+  matmul,
+  elementwise,
+  sum,
+];
