@@ -1,0 +1,16 @@
+/** The two ways a user can be told that something of theirs, not of the program's, must change. */
+
+/** A folder, file or image that cannot be used. The message is one sentence that names it and says what to do. */
+export class DataError extends Error {
+  override name = "DataError";
+}
+
+/** A configuration that cannot be used. `problems` holds every problem found, one sentence each. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
