@@ -126,8 +126,8 @@ export interface Kernel<
   /** Plain loops in f64: the definition of correct. Absent optional inputs are `undefined`. */
   reference(values: Readonly<Record<I, ReferenceValues>>, call: Call<I, O, A, P>): Record<O, ReferenceValues>;
   cost(call: Call<I, O, A, P>): Cost;
-  readonly cases: readonly Case<I, A>[];
-  readonly refusals: readonly Refusal<I, A>[];
+  readonly cases: readonly Case<NoInfer<I>, NoInfer<A>>[];
+  readonly refusals: readonly Refusal<NoInfer<I>, NoInfer<A>>[];
   /** Fused kernels: the composition they stand for, in words. */
   readonly replaces?: string;
 }

@@ -1,0 +1,239 @@
+/** The passes of group norm and batch norm, forward and backward, in terms of {@link Slabs}. */
+import type { Pass } from "../kernel.ts";
+import { spec, type TensorSpec } from "../spec.ts";
+import type { Slabs } from "./slabs.ts";
+
+export type Activation = "none" | "silu";
+
+/** The statistic that is kept beside the mean: its name, its value from a variance, and 1/√(variance + ε) from it. */
+export interface Spread {
+  readonly name: "rstd" | "variance";
+  readonly fromVariance: (variance: string) => string;
+  readonly toRstd: (value: string, type: string) => string;
+}
+
+export const rstd: Spread = {
+  name: "rstd",
+  fromVariance: (variance) => `1.0 / sqrt(${variance} + params.epsilon)`,
+  toRstd: (value) => value,
+};
+
+export const variance: Spread = {
+  name: "variance",
+  fromVariance: (value) => value,
+  toRstd: (value, type) => `${type}(1.0) / sqrt(${value} + params.epsilon)`,
+};
+
+/** σ(z), with the exponent bounded so that nothing overflows. */
+const sigmoid = (type: string): string => /* wgsl */ `
+fn sigmoid(z: ${type}) -> ${type} { return ${type}(1.0) / (${type}(1.0) + exp(min(-z, ${type}(80.0)))); }
+`;
+
+export const statisticsScratch = (slabs: Slabs): Record<string, TensorSpec> => ({
+  slabMean: slabs.partial,
+  slabSquares: slabs.partial,
+});
+
+/**
+ * x → mean and spread of each image's groups. A slab's sums are centred on its own mean, and slabs are combined by
+ * Chan's formula: M₂ = Σ M₂ᵢ + nᵢ (μᵢ − μ)². Means are summed as differences from a first value, which keeps the last
+ * digits of data far from zero.
+ */
+export function statisticsPasses(slabs: Slabs, spread: Spread): Pass[] {
+  const { type, columns, slab, members, tiling, layout } = slabs;
+  const pixelLoop = `for (var at = first; at < end; at += ${columns}u)`;
+  const entry = `(image * slabs + e / ${members}u) * ${layout.channels}u + channel + e % ${members}u`;
+  const entryLoop = `for (var e = worker; e < slabs * ${members}u; e += ${tiling.lanes}u)`;
+  const count = `f32(min(${slab}u, params.pixels - e / ${members}u * ${slab}u))`;
+  return [
+    slabs.perPiece(
+      slab,
+      {
+        label: "slabs",
+        read: { x: type },
+        write: { slabMean: type, slabSquares: type },
+      },
+      /* wgsl */ `
+  let origin = x[first];
+  var sum = ${type}(0.0);
+  ${pixelLoop} { sum += x[at] - origin; }
+  let mean = origin + sum / f32(count);
+  var squares = ${type}(0.0);
+  ${pixelLoop} { let centred = x[at] - mean; squares += centred * centred; }
+  slabMean[i] = mean;
+  slabSquares[i] = squares;`,
+    ),
+    slabs.perImageGroup(
+      {
+        label: "fold",
+        read: { slabMean: "f32", slabSquares: "f32" },
+        write: { mean: "f32", [spread.name]: "f32" },
+      },
+      /* wgsl */ `
+  let values = f32(params.pixels) * ${members}.0;
+  let origin = slabMean[image * slabs * ${layout.channels}u + channel];
+  var sum = 0.0;
+  ${entryLoop} { sum += ${count} * (slabMean[${entry}] - origin); }
+  let centre = origin + total(sum, worker) / values;
+  var squares = 0.0;
+  ${entryLoop} {
+    let offset = slabMean[${entry}] - centre;
+    squares += slabSquares[${entry}] + ${count} * offset * offset;
+  }
+  let spread = ${spread.fromVariance("total(squares, worker) / values")};
+  if (worker == 0u) {
+    mean[item] = centre;
+    ${spread.name}[item] = spread;
+  }`,
+      "f32",
+    ),
+  ];
+}
+
+/** x, its statistics, weight and bias → y = activation((x − mean) · rstd · weight + bias). */
+export function applyPass(slabs: Slabs, spread: Spread, activation: Activation): Pass {
+  const { type, columns } = slabs;
+  return slabs.perPiece(
+    slabs.tiling.strip,
+    {
+      label: "apply",
+      read: { x: type, weight: type, bias: type, mean: "f32", [spread.name]: "f32" },
+      write: { y: type },
+    },
+    /* wgsl */ `
+  let centre = ${slabs.perGroup("mean")};
+  let scale = ${spread.toRstd(slabs.perGroup(spread.name), type)} * weight[column];
+  let shift = bias[column];
+  for (var at = first; at < end; at += ${columns}u) {
+    let z = (x[at] - centre) * scale + shift;
+    y[at] = ${activation === "silu" ? "z * sigmoid(z)" : "z"};
+  }`,
+    activation === "silu" ? sigmoid(type) : "",
+  );
+}
+
+/** Names of the sums over an image's pixels: scratch, or the outputs themselves where there is one image. */
+export interface ImageSums {
+  readonly bias: string;
+  readonly weight: string;
+}
+
+export const gradientScratch = (slabs: Slabs): Record<string, TensorSpec> => ({
+  slabBias: slabs.partial,
+  slabWeight: slabs.partial,
+  groupMeans: spec([slabs.layout.images, slabs.layout.groups, 2]),
+});
+
+/**
+ * With x̂ = (x − mean) · rstd and z = x̂ · weight + bias, dz the gradient at z, and ⟨·⟩ the mean over a group:
+ *
+ *     dbias = Σ dz     dweight = Σ dz · x̂     dx = rstd · (weight · dz − ⟨weight · dz⟩ − x̂ · ⟨weight · dz · x̂⟩)
+ *
+ * The sums over an image's pixels are left per image and channel in `sums`.
+ */
+export function gradientPasses(
+  slabs: Slabs,
+  spread: Spread,
+  activation: Activation,
+  sums: ImageSums,
+): Pass[] {
+  const { type, columns, slab, members, tiling, layout } = slabs;
+  const silu = activation === "silu";
+  const read = { x: type, gradient: type, mean: "f32", [spread.name]: "f32" };
+  const functions = silu ? sigmoid(type) : "";
+  const loads = /* wgsl */ `
+  let centre = ${slabs.perGroup("mean")};
+  let scale = ${spread.toRstd(slabs.perGroup(spread.name), type)};`;
+  // d silu(z) = σ(z) · (1 + z · (1 − σ(z)))
+  const differentiate = silu
+    ? /* wgsl */ `
+    let z = normal * weight[column] + bias[column];
+    let s = sigmoid(z);
+    let dz = gradient[at] * s * (1.0 + z * (1.0 - s));`
+    : "let dz = gradient[at];";
+  return [
+    slabs.perPiece(
+      slab,
+      {
+        label: "slabs",
+        read: silu ? { ...read, weight: type, bias: type } : read,
+        write: { slabBias: type, slabWeight: type },
+      },
+      /* wgsl */ `${loads}
+  var biasSum = ${type}(0.0);
+  var weightSum = ${type}(0.0);
+  for (var at = first; at < end; at += ${columns}u) {
+    let normal = (x[at] - centre) * scale;
+    ${differentiate}
+    biasSum += dz;
+    weightSum += dz * normal;
+  }
+  slabBias[i] = biasSum;
+  slabWeight[i] = weightSum;`,
+      functions,
+    ),
+    slabs.perImageGroup(
+      {
+        label: "fold",
+        read: { slabBias: "f32", slabWeight: "f32", weight: "f32" },
+        write: { [sums.bias]: "f32", [sums.weight]: "f32", groupMeans: "vec2<f32>" },
+      },
+      /* wgsl */ `
+  var group = vec2f();
+  for (var member = 0u; member < ${members}u; member++) {
+    let c = channel + member;
+    var sum = vec2f();
+    for (var s = worker; s < slabs; s += ${tiling.lanes}u) {
+      let at = (image * slabs + s) * ${layout.channels}u + c;
+      sum += vec2f(slabBias[at], slabWeight[at]);
+    }
+    sum = total(sum, worker);
+    if (worker == 0u) {
+      ${sums.bias}[image * ${layout.channels}u + c] = sum.x;
+      ${sums.weight}[image * ${layout.channels}u + c] = sum.y;
+    }
+    group += weight[c] * sum;
+  }
+  if (worker == 0u) { groupMeans[item] = group / (f32(params.pixels) * ${members}.0); }`,
+      "vec2f",
+    ),
+    slabs.perPiece(
+      tiling.strip,
+      {
+        label: "apply",
+        read: silu
+          ? { ...read, weight: type, bias: type, groupMeans: "f32" }
+          : { ...read, weight: type, groupMeans: "f32" },
+        write: { xGradient: type },
+      },
+      /* wgsl */ `${loads}
+  let plain = ${slabs.perGroup("groupMeans", 2, 0)};
+  let slope = ${slabs.perGroup("groupMeans", 2, 1)};
+  let factor = weight[column];
+  for (var at = first; at < end; at += ${columns}u) {
+    let normal = (x[at] - centre) * scale;
+    ${differentiate}
+    xGradient[at] = scale * (factor * dz - plain - normal * slope);
+  }`,
+      functions,
+    ),
+  ];
+}
+
+/** Per-image sums over the images → the gradients of weight and bias. */
+export function parameterPass(slabs: Slabs, sums: ImageSums): Pass {
+  return slabs.perChannel(
+    {
+      label: "parameters",
+      read: { [sums.bias]: "f32", [sums.weight]: "f32" },
+      write: { biasGradient: "f32", weightGradient: "f32" },
+    },
+    /* wgsl */ `
+  var sum = vec2f();
+  for (var at = i; at < params.images * ${slabs.layout.channels}u; at += ${slabs.layout.channels}u) {
+    sum += vec2f(${sums.bias}[at], ${sums.weight}[at]);
+  }
+  biasGradient[i] = sum.x;
+  weightGradient[i] = sum.y;`,
+  );
+}

@@ -1,0 +1,157 @@
+/**
+ * The passes that group norm and batch norm share. Both see x as [images, pixels, channels] with the channels in groups;
+ * batch norm is one image with every channel a group of its own.
+ *
+ * A thread takes a slab of pixels and four neighbouring channels, so that neighbouring threads read neighbouring memory
+ * whatever the size of a group is. Sums per slab and channel go through scratch; a second pass folds them to groups.
+ */
+import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
+import { perWorkgroup, workgroupFold } from "../reduce/workgroup.ts";
+import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
+
+export interface NormLayout {
+  readonly images: number;
+  readonly pixels: number;
+  readonly channels: number;
+  readonly groups: number;
+}
+
+/** How the passes of one variant are cut. */
+export interface NormTiling {
+  /** Smallest slab, in pixels. */
+  readonly slab: number;
+  /** Slabs grow until an image has at most this many. */
+  readonly slabs: number;
+  /** Pixels a thread writes, which share the loads of the statistics. */
+  readonly strip: number;
+  /** Lanes of a workgroup that folds one group; 1: a thread folds it alone. */
+  readonly lanes: number;
+}
+
+export const serialTiling: NormTiling = { slab: 32, slabs: 64, strip: 16, lanes: 1 };
+export const workgroupTiling: NormTiling = { slab: 8, slabs: 512, strip: 4, lanes: 64 };
+
+/** The two variants of every normalisation: software adapters fold without barriers, GPUs by workgroups. */
+export const normVariants = <V extends object>(variant: (tiling: NormTiling) => V) => [
+  {
+    name: "serial fold",
+    when: (caps: Capabilities) => caps.adapterClass === "software",
+    ...variant(serialTiling),
+  },
+  { name: "workgroup fold", ...variant(workgroupTiling) },
+];
+
+/** The uniform struct of all normalisations. */
+export const normParams = { images: "u32", pixels: "u32", epsilon: "f32" } as const;
+
+const workgroupSize = 64;
+
+/** Everything the passes of one call bake into their source. */
+export class Slabs {
+  readonly layout: NormLayout;
+  readonly tiling: NormTiling;
+  /** Channels a thread takes: 4 where they divide evenly. */
+  readonly width: number;
+  /** WGSL type of that many channels, as a binding and as a constructor. */
+  readonly type: string;
+  /** Columns of `width` channels in a pixel. */
+  readonly columns: number;
+  /** Channels in a group. */
+  readonly members: number;
+  /** Pixels in a slab: a power of two times the smallest, so that few pipelines serve many sizes. */
+  readonly slab: number;
+  readonly slabs: number;
+
+  constructor(layout: NormLayout, tiling: NormTiling) {
+    this.layout = layout;
+    this.tiling = tiling;
+    this.width = layout.channels % 4 === 0 ? 4 : 1;
+    this.type = this.width === 4 ? "vec4<f32>" : "f32";
+    this.columns = layout.channels / this.width;
+    this.members = layout.channels / layout.groups;
+    let slab = tiling.slab;
+    while (slab * tiling.slabs < layout.pixels) slab *= 2;
+    this.slab = slab;
+    this.slabs = ceilDiv(layout.pixels, slab);
+  }
+
+  /** Scratch with one value per image, slab and channel. */
+  get partial(): TensorSpec {
+    return spec([this.layout.images, this.slabs, this.layout.channels]);
+  }
+
+  /** This thread's channels of an array with `stride` numbers per image and group (bound as f32), of which the `field`th. */
+  perGroup(name: string, stride = 1, field = 0): string {
+    const group = (lane: number) =>
+      `(image * ${this.layout.groups}u + (column * ${this.width}u + ${lane}u) / ${this.members}u)`;
+    const value = (lane: number) => `${name}[${group(lane)} * ${stride}u + ${field}u]`;
+    if (this.width === 1 || this.members % 4 === 0) return `${this.type}(${value(0)})`;
+    return `vec4<f32>(${[0, 1, 2, 3].map(value).join(", ")})`;
+  }
+
+  /** One thread per channel: `body` sees the channel `i`. */
+  perChannel(bindings: Pick<Pass, "label" | "read" | "write">, body: string): Pass {
+    const { channels } = this.layout;
+    return {
+      ...bindings,
+      workgroups: grid(ceilDiv(channels, workgroupSize)),
+      code: perThread(workgroupSize, `  if (i >= ${channels}u) { return; }${body}`),
+    };
+  }
+
+  /** One thread per image, piece of `pixels` pixels, and column: `body` sees `image`, `column`, `first`, `end` and `i`. */
+  perPiece(
+    pixels: number,
+    bindings: Pick<Pass, "label" | "read" | "write">,
+    body: string,
+    functions = "",
+  ): Pass {
+    const { images, pixels: total } = this.layout;
+    return {
+      ...bindings,
+      workgroups: grid(ceilDiv(images * ceilDiv(total, pixels) * this.columns, workgroupSize)),
+      code:
+        functions +
+        perThread(
+          workgroupSize,
+          /* wgsl */ `
+  let pieces = (params.pixels + ${pixels - 1}u) / ${pixels}u;
+  if (i >= params.images * pieces * ${this.columns}u) { return; }
+  let column = i % ${this.columns}u;
+  let piece = i / ${this.columns}u % pieces;
+  let image = i / (${this.columns}u * pieces);
+  let count = min(${pixels}u, params.pixels - piece * ${pixels}u);
+  let first = (image * params.pixels + piece * ${pixels}u) * ${this.columns}u + column;
+  let end = first + count * ${this.columns}u;
+${body}`,
+        ),
+    };
+  }
+
+  /**
+   * One worker (a thread, or the lanes of a workgroup) per image and group: `body` sees `image`, `channel` (the group's
+   * first), `slabs`, `worker` and `total(sum, worker)`, which adds up the sums of all workers.
+   */
+  perImageGroup(bindings: Pick<Pass, "label" | "read" | "write">, body: string, sumType: string): Pass {
+    const { images, groups } = this.layout;
+    const { lanes } = this.tiling;
+    const items = images * groups;
+    const prologue = /* wgsl */ `
+  let image = item / ${groups}u;
+  let channel = item % ${groups}u * ${this.members}u;
+  let slabs = (params.pixels + ${this.slab - 1}u) / ${this.slab}u;
+`;
+    const bound = `params.images * ${groups}u`;
+    if (lanes > 1) {
+      const code = perWorkgroup(lanes, bound, `  let worker = lane;${prologue}${body}`);
+      return { ...bindings, workgroups: grid(items), code: workgroupFold("total", lanes, sumType) + code };
+    }
+    const alone = `fn total(value: ${sumType}, worker: u32) -> ${sumType} { return value; }\n`;
+    const guard = `  let item = i;\n  let worker = 0u;\n  if (item >= ${bound}) { return; }`;
+    return {
+      ...bindings,
+      workgroups: grid(ceilDiv(items, workgroupSize)),
+      code: alone + perThread(workgroupSize, guard + prologue + body),
+    };
+  }
+}
