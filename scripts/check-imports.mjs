@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+// The architecture as a table: which floor may import which. The compiler sees none of these rules: an import upwards, an
+// import round in a circle, a module of Node's that a browser would have to load.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const floors = { "kernels-wgsl": [], tensor: ["kernels-wgsl"], nn: ["tensor"], ddad: ["nn"] };
+
+/** What no browser can load. The `./node` entries are made for Node alone, so a main entry may not reach them either. */
+const nodeOnly = /^(node:.*|webgpu|pngjs|commander|@ddad\/[^/]+\/node)$/;
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const problems = new Set();
+
+for (const [floor, below] of Object.entries(floors)) {
+  const source = join(root, "packages", floor, "src");
+  const files = readdirSync(source, { recursive: true }).filter((file) => file.endsWith(".ts"));
+  const graph = new Map(files.map((file) => [join(source, file), readImports(join(source, file))]));
+  for (const [file, imports] of graph) {
+    for (const { to } of imports) checkDirection(file, to, floor, below, source, graph);
+  }
+  checkCycles(graph);
+  checkBrowser(join(source, "index.ts"), graph);
+}
+
+for (const problem of problems) console.error(problem);
+console.log(problems.size ? `imports: rules broken: ${problems.size}` : "imports: every rule holds");
+process.exit(problems.size ? 1 : 0);
+
+/** Every import of a file: `runs` when it is there at run time (no `import type`), `lazy` when it is an `import()`. */
+function readImports(file) {
+  const text = readFileSync(file, "utf8");
+  const statement = /^(?:import|export)\s+(type\s+)?(?:[\w$*{},\s]+?\s+from\s+)?["']([^"'\n]+)["']/gm;
+  const call = /\bimport\(\s*["']([^"'\n]+)["']/g;
+  const absolute = (to) => (to.startsWith(".") ? join(dirname(file), to) : to);
+  return [
+    ...[...text.matchAll(statement)].map(([, type, to]) => ({ to: absolute(to), runs: !type, lazy: false })),
+    ...[...text.matchAll(call)].map(([, to]) => ({ to: absolute(to), runs: true, lazy: true })),
+  ];
+}
+
+function checkDirection(file, to, floor, below, source, graph) {
+  const sibling = to.match(/^@ddad\/([^/]+)/)?.[1];
+  if (sibling && !below.includes(sibling)) {
+    const allowed = below.map((name) => `@ddad/${name}`).join(", ") || "no other package";
+    problems.add(
+      `${name(file)} imports ${to}: @ddad/${floor} stands on ${allowed} and may import nothing else of @ddad`,
+    );
+  }
+  if (!to.startsWith(root)) return;
+  if (!to.startsWith(source + sep)) {
+    problems.add(`${name(file)} imports ${name(to)}: a relative import stays inside its own package's src`);
+  } else if (!graph.has(to) && !existsSync(to)) {
+    problems.add(
+      `${name(file)} imports ${name(to)}, which does not exist (relative imports carry the ending .ts)`,
+    );
+  }
+}
+
+/** Depth-first search that remembers the way: a file met again on its own way closes a circle. */
+function checkCycles(graph) {
+  const finished = new Set();
+  const visit = (file, way) => {
+    const start = way.indexOf(file);
+    if (start >= 0)
+      return problems.add(`imports in a circle: ${[...way.slice(start), file].map(name).join(" → ")}`);
+    if (finished.has(file)) return;
+    for (const { to, runs, lazy } of graph.get(file) ?? []) if (runs && !lazy) visit(to, [...way, file]);
+    finished.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+}
+
+/** The main entry and all it loads must run in a browser; files behind `./node` and the command line need not. */
+function checkBrowser(entry, graph) {
+  const reached = new Map([[entry, [entry]]]); // the map grows while it is walked
+  for (const [file, way] of reached) {
+    for (const { to, runs, lazy } of graph.get(file) ?? []) {
+      if (!runs || lazy) continue;
+      if (nodeOnly.test(to)) {
+        problems.add(
+          `${name(file)} imports ${to}, and the main entry loads it (${way.map(name).join(" → ")}): browsers cannot`,
+        );
+      }
+      if (graph.has(to) && !reached.has(to)) reached.set(to, [...way, to]);
+    }
+  }
+}
+
+function name(file) {
+  return relative(root, file);
+}
