@@ -1,0 +1,47 @@
+/** Initial values of parameters, computed on the host. Defaults are PyTorch's. */
+import { HostRandom } from "./hostRandom.ts";
+
+/** How many values each output reads, and how many outputs each value reaches (kernel positions counted). */
+export interface Fan {
+  readonly in: number;
+  readonly out: number;
+}
+
+/** Makes `count` initial values. */
+export type Initializer = (count: number, fan: Fan, random: HostRandom) => Float32Array;
+
+/** PyTorch's default of linear and convolution layers, weights (a = √5) and biases alike: U(±1/√fan_in). */
+export const fanInUniform: Initializer = (count, fan, random) => random.uniform(count, 1 / Math.sqrt(fan.in));
+
+/**
+ * U(±√(6 / ((1 + a²) fan_in))), which keeps the variance of activations behind a leaky ReLU of slope `a`.
+ * He et al., "Delving deep into rectifiers", ICCV 2015.
+ */
+export const kaimingUniform =
+  (a = 0): Initializer =>
+  (count, fan, random) =>
+    random.uniform(count, Math.sqrt(6 / ((1 + a * a) * fan.in)));
+
+/** N(0, 2 / fan), fan of the inputs or, as torchvision's ResNets, of the outputs (He et al. 2015). */
+export const kaimingNormal =
+  (mode: keyof Fan = "in"): Initializer =>
+  (count, fan, random) =>
+    random.normal(count, Math.sqrt(2 / fan[mode]));
+
+/** U(±√(6 / (fan_in + fan_out))) (Glorot and Bengio, AISTATS 2010). */
+export const xavierUniform: Initializer = (count, fan, random) =>
+  random.uniform(count, Math.sqrt(6 / (fan.in + fan.out)));
+
+export const allZeros: Initializer = (count) => new Float32Array(count);
+
+export const allOnes: Initializer = (count) => new Float32Array(count).fill(1);
+
+let current = new HostRandom(0);
+
+/** Restarts the random numbers of layers that are made without a `random` of their own (seed 0 at the start). */
+export function setSeed(seed: number): void {
+  current = new HostRandom(seed);
+}
+
+/** What layers draw from when they are given no `random`. */
+export const defaultRandom = (): HostRandom => current;

@@ -1,0 +1,100 @@
+/** Named arrays on the host, with PyTorch's names and layouts: what checkpoints hold and modules load. */
+
+/** Element types that a checkpoint may hold. */
+export type StateType = "f64" | "f32" | "f16" | "bf16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
+
+/** Elements on the host. f16 and bf16 are widened to Float32Array (exact); bool is 0 or 1 in a Uint8Array. */
+export type StateData =
+  | Float64Array
+  | Float32Array
+  | BigInt64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array;
+
+/** One array: `data` in C order, as many elements as `shape` says. */
+export interface StateEntry {
+  readonly shape: readonly number[];
+  readonly dtype: StateType;
+  readonly data: StateData;
+}
+
+/** Name → array, in the order of the module's properties. */
+export type StateDict = Map<string, StateEntry>;
+
+/** Number of elements of a shape; 1 for a scalar. */
+export const elements = (shape: readonly number[]): number =>
+  shape.reduce((count, extent) => count * extent, 1);
+
+export const isFloat = (dtype: StateType): boolean => dtype.startsWith("f") || dtype === "bf16";
+
+/**
+ * How a parameter is kept here and what PyTorch keeps. Both are three extents, kernel positions K, inputs I, outputs O,
+ * in the order (K, I, O) here and (O, I, K) there:
+ *
+ * | layout | here | PyTorch |
+ * |---|---|---|
+ * | `conv2d` | [KH, KW, I, O] | [O, I, KH, KW] |
+ * | `linear` | [I, O] | [O, I] |
+ * | `conv1d` | [I, O] (kernel size 1) | [O, I, 1] |
+ * | `plain` | as it is | the same |
+ */
+export type Layout = "conv2d" | "linear" | "conv1d" | "plain";
+
+/** PyTorch's shape of a parameter whose shape here is `shape`. */
+export function torchShape(layout: Layout, shape: readonly number[]): number[] {
+  if (layout === "plain") return [...shape];
+  const [outputs, inputs, ...kernel] = [...shape].reverse() as [number, number, ...number[]];
+  return [outputs, inputs, ...(layout === "conv1d" ? [1] : kernel.reverse())];
+}
+
+/** Elements in PyTorch's order, from the order here. */
+export function toTorch<T extends Float32Array | Int32Array | Uint32Array>(
+  layout: Layout,
+  shape: readonly number[],
+  values: T,
+): T {
+  return layout === "plain" ? values : swapOuter(values, ...extents(shape));
+}
+
+/** Elements in the order here, from PyTorch's; `shape` is the shape here. */
+export function fromTorch<T extends Float32Array | Int32Array | Uint32Array>(
+  layout: Layout,
+  shape: readonly number[],
+  values: T,
+): T {
+  if (layout === "plain") return values;
+  const [kernel, inputs, outputs] = extents(shape);
+  return swapOuter(values, outputs, inputs, kernel);
+}
+
+/** (K, I, O) of a shape here. */
+function extents(shape: readonly number[]): [number, number, number] {
+  const [inputs, outputs] = shape.slice(-2) as [number, number];
+  return [elements(shape.slice(0, -2)), inputs, outputs];
+}
+
+/** [a, b, c] → [c, b, a] */
+function swapOuter<T extends Float32Array | Int32Array | Uint32Array>(
+  values: T,
+  a: number,
+  b: number,
+  c: number,
+): T {
+  const swapped = new (values.constructor as new (length: number) => T)(values.length);
+  let to = 0;
+  for (let k = 0; k < c; k++) {
+    for (let j = 0; j < b; j++) {
+      for (let i = 0; i < a; i++) swapped[to++] = values[(i * b + j) * c + k]!;
+    }
+  }
+  return swapped;
+}
+
+/** Drops the prefix `module.` that PyTorch's DataParallel leaves, where every name has it. */
+export function withoutModulePrefix(dict: ReadonlyMap<string, StateEntry>): ReadonlyMap<string, StateEntry> {
+  const prefix = "module.";
+  if (dict.size === 0 || ![...dict.keys()].every((name) => name.startsWith(prefix))) return dict;
+  return new Map([...dict].map(([name, entry]) => [name.slice(prefix.length), entry]));
+}

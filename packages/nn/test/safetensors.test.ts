@@ -1,0 +1,207 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { narrowBfloat16, narrowFloat16, widenBfloat16, widenFloat16 } from "../src/checkpoint/float16.ts";
+import { readCheckpoint } from "../src/checkpoint/readCheckpoint.ts";
+import { readSafetensors, writeSafetensors } from "../src/checkpoint/safetensors.ts";
+import { CheckpointError } from "../src/errors.ts";
+import type { StateDict } from "../src/stateDict.ts";
+
+/** A file from its header (text or object) and the bytes after it. */
+function file(header: string | object, data: number[] | Uint8Array = []): Uint8Array {
+  const text = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
+  const bytes = new Uint8Array(8 + text.length + data.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
+  bytes.set(data, 8 + text.length);
+  return bytes;
+}
+
+const u8 = (begin: number, end: number, shape = [end - begin]) => ({
+  dtype: "U8",
+  shape,
+  data_offsets: [begin, end],
+});
+
+describe("safetensors", () => {
+  const everyType: StateDict = new Map([
+    ["small", { shape: [3], dtype: "i8", data: new Int8Array([-1, 0, 127]) }],
+    ["bool", { shape: [2], dtype: "bool", data: new Uint8Array([1, 0]) }],
+    ["half", { shape: [2], dtype: "f16", data: new Float32Array([0.5, -65504]) }],
+    ["brain", { shape: [2], dtype: "bf16", data: new Float32Array([1, -(2 ** 100)]) }],
+    ["weight", { shape: [2, 3], dtype: "f32", data: new Float32Array([1, 2, 3, 4, 5, 1e-40]) }],
+    ["double", { shape: [1], dtype: "f64", data: new Float64Array([Math.PI]) }],
+    ["counter", { shape: [], dtype: "i64", data: new BigInt64Array([2n ** 62n]) }],
+    ["int", { shape: [1], dtype: "i32", data: new Int32Array([-7]) }],
+    ["short", { shape: [1], dtype: "i16", data: new Int16Array([-300]) }],
+    ["byte", { shape: [1], dtype: "u8", data: new Uint8Array([255]) }],
+    ["empty", { shape: [0, 4], dtype: "f32", data: new Float32Array(0) }],
+    ['strange "name" \\ é', { shape: [1], dtype: "f32", data: new Float32Array([9]) }],
+  ]);
+
+  it("gives back what was written: every type, order of names, metadata", () => {
+    const bytes = writeSafetensors(everyType, { protocol: "strict", note: "ü" });
+    const read = readSafetensors(bytes);
+    expect([...read]).to.deep.equal([...everyType]);
+    expect(read.metadata).to.deep.equal({ protocol: "strict", note: "ü" });
+  });
+
+  it("aligns the data to 8 bytes, and every array to its elements", () => {
+    const bytes = writeSafetensors(everyType);
+    const length = new DataView(bytes.buffer).getUint32(0, true);
+    expect((8 + length) % 8).to.equal(0);
+    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+    expect(header["counter"].data_offsets[0] % 8).to.equal(0);
+    expect(header["weight"].data_offsets[0] % 4).to.equal(0);
+    expect(header).not.to.have.property("__metadata__");
+  });
+
+  it("reads a file written elsewhere, byte by byte", () => {
+    const bytes = file(
+      { "a.b": { dtype: "F32", shape: [1, 2], data_offsets: [0, 8] } },
+      [0, 0, 128, 63, 0, 0, 0, 192],
+    );
+    const shifted = new Uint8Array(bytes.length + 3).subarray(3); // the file may lie anywhere in its buffer
+    shifted.set(bytes);
+    expect([...readSafetensors(shifted)]).to.deep.equal([
+      ["a.b", { shape: [1, 2], dtype: "f32", data: new Float32Array([1, -2]) }],
+    ]);
+  });
+
+  it("copies: the arrays do not change with the file's bytes", () => {
+    const bytes = file({ a: u8(0, 1) }, [5]);
+    const read = readSafetensors(bytes);
+    bytes.fill(0);
+    expect(read.get("a")?.data[0]).to.equal(5);
+  });
+
+  const refusals: [string, Uint8Array, RegExp][] = [
+    ["an empty file", new Uint8Array(0), /the file has 0 bytes, fewer than the 8/],
+    ["a huge header", new Uint8Array(16).fill(255), /the header claims .* bytes, more than the 100000000/],
+    [
+      "a cut header",
+      file({ a: u8(0, 1) }, [0]).subarray(0, 20),
+      /cut off: the header needs \d+ bytes, the file has 20/,
+    ],
+    ["cut data", file({ a: u8(0, 4) }, [0, 0]), /"a" ends at byte 4 of the data, which has 2/],
+    ["broken JSON", file('{"a": '), /the header is no JSON/],
+    ["broken UTF-8", file({}).fill(255, 9), /the header is no JSON in UTF-8/],
+    ["a list", file("[]"), /must start with "\{"/],
+    [
+      "a name twice",
+      file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\\u0061":{}}'),
+      /"a" occurs twice/,
+    ],
+    [
+      "an unknown type",
+      file({ a: { ...u8(0, 1), dtype: "F8" } }, [0]),
+      /"a" has dtype "F8"; known are F64, F32/,
+    ],
+    ["a bad shape", file({ a: u8(0, 1, [-1]) }, [0]), /"a" has shape \[-1\]/],
+    [
+      "bad offsets",
+      file({ a: { ...u8(0, 1), data_offsets: [0] } }, [0]),
+      /data_offsets \[0\]; they must be \[begin, end\]/,
+    ],
+    [
+      "another size",
+      file({ a: u8(0, 3, [2]) }, [0, 0, 0]),
+      /"a" \(U8 \[2\]\) needs 2 bytes, but its range has 3/,
+    ],
+    ["overlap", file({ a: u8(0, 2), b: u8(1, 3) }, [0, 0, 0]), /"b" and "a" overlap/],
+    ["a hole", file({ a: u8(0, 1), b: u8(2, 3) }, [0, 0, 0]), /bytes 1 to 2 of the data belong to no tensor/],
+    ["a tail", file({ a: u8(0, 1) }, [0, 0, 0]), /2 bytes after the last tensor/],
+    ["metadata that are no texts", file({ __metadata__: { a: 1 } }), /__metadata__ must map names to texts/],
+    ["a tensor that is no object", file({ a: 3 }), /"a" must be described by an object/],
+  ];
+  for (const [what, bytes, message] of refusals) {
+    it(`refuses ${what}`, () => expect(() => readSafetensors(bytes)).to.throw(CheckpointError, message));
+  }
+
+  it("refuses every truncation of a good file", () => {
+    const bytes = writeSafetensors(everyType);
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => readSafetensors(bytes.subarray(0, length)), `${length} bytes`).to.throw(CheckpointError);
+    }
+  });
+
+  it("refuses to write what it could not read back", () => {
+    const write = (name: string, entry: object) => () =>
+      writeSafetensors(new Map([[name, entry]]) as StateDict);
+    const data = new Float32Array(2);
+    expect(write("__metadata__", { shape: [2], dtype: "f32", data })).to.throw(/cannot be called/);
+    expect(write("a", { shape: [3], dtype: "f32", data })).to.throw(/"a" has shape \[3\] but 2 elements/);
+    expect(write("a", { shape: [2], dtype: "i64", data })).to.throw(
+      /dtype i64, which a Float32Array cannot hold/,
+    );
+  });
+});
+
+describe("16-bit floats", () => {
+  it("every half survives widening and narrowing", () => {
+    const all = Uint16Array.from({ length: 65536 }, (_, i) => i).filter((half) => (half & 0x7fff) <= 0x7c00);
+    expect(narrowFloat16(widenFloat16(all))).to.deep.equal(all);
+    expect(narrowBfloat16(widenBfloat16(all))).to.deep.equal(all);
+  });
+
+  it("rounds to the nearest, ties to even", () => {
+    const narrowed = (...values: number[]) => [...widenFloat16(narrowFloat16(new Float32Array(values)))];
+    expect(narrowed(1 + 2 ** -11, 1 + 3 * 2 ** -11, 2 ** -25, 1.5 * 2 ** -24)).to.deep.equal([
+      1,
+      1 + 2 ** -9,
+      0,
+      2 ** -23,
+    ]);
+    expect(narrowed(65519, 65520, -1e9, 2047.9, 0.1)).to.deep.equal([
+      65504,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      2048,
+      0.0999755859375,
+    ]);
+    expect(narrowed(Number.NaN)[0]).to.be.NaN;
+    expect([
+      ...widenBfloat16(narrowBfloat16(new Float32Array([1 + 2 ** -8, 1 + 3 * 2 ** -8]))),
+    ]).to.deep.equal([1, 1 + 2 ** -6]);
+  });
+});
+
+describe("readCheckpoint", () => {
+  const bytes = writeSafetensors(new Map([["a", { shape: [1], dtype: "f32", data: new Float32Array([4]) }]]));
+
+  it("reads bytes and paths", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ddad-"));
+    try {
+      const path = join(folder, "weights.safetensors");
+      await writeFile(path, bytes);
+      expect((await readCheckpoint(path)).get("a")?.data[0]).to.equal(4);
+      expect((await readCheckpoint(bytes)).get("a")?.data[0]).to.equal(4);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  const failure = async (source: Uint8Array | string): Promise<Error> =>
+    readCheckpoint(source).then(
+      () => expect.fail("it was read"),
+      (error: Error) => error,
+    );
+
+  it("says that PyTorch's own files need converting", async () => {
+    for (const start of [
+      [0x50, 0x4b, 3, 4],
+      [0x80, 2],
+    ]) {
+      const error = await failure(new Uint8Array([...start, 0, 0, 0, 0, 0, 0]));
+      expect(error).to.be.instanceOf(CheckpointError);
+      expect(error.message).to.match(/only safetensors can be read\. Convert it/);
+    }
+  });
+
+  it("names the path that cannot be read", async () => {
+    const error = await failure("/nowhere/weights.safetensors");
+    expect(error).to.be.instanceOf(CheckpointError);
+    expect(error.message).to.match(/^\/nowhere\/weights\.safetensors cannot be read: ENOENT/);
+  });
+});
