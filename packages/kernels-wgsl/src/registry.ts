@@ -6,6 +6,18 @@ import { conv2dWeightGradient } from "./conv2d/conv2dWeightGradient.ts";
 import { elementwise } from "./elementwise/elementwise.ts";
 import type { Kernel } from "./kernel.ts";
 import { matmul } from "./matmul/matmul.ts";
+import { broadcast } from "./movement/broadcast.ts";
+import { concat } from "./movement/concat.ts";
+import { copy } from "./movement/copy.ts";
+import { gather } from "./movement/gather.ts";
+import { pad } from "./movement/pad.ts";
+import { permute } from "./movement/permute.ts";
+import { scatterAdd } from "./movement/scatterAdd.ts";
+import { slice } from "./movement/slice.ts";
+import { batchNorm } from "./norm/batchNorm.ts";
+import { batchNormGradient } from "./norm/batchNormGradient.ts";
+import { groupNorm } from "./norm/groupNorm.ts";
+import { groupNormGradient } from "./norm/groupNormGradient.ts";
 import { sum } from "./reduce/sum.ts";
 
 export * from "./conv2d/conv2d.ts";
@@ -16,6 +28,18 @@ export * from "./elementwise/elementwise.ts";
 export * from "./elementwise/expression.ts";
 export * from "./elementwise/table.ts";
 export * from "./matmul/matmul.ts";
+export * from "./movement/broadcast.ts";
+export * from "./movement/concat.ts";
+export * from "./movement/copy.ts";
+export * from "./movement/gather.ts";
+export * from "./movement/pad.ts";
+export * from "./movement/permute.ts";
+export * from "./movement/scatterAdd.ts";
+export * from "./movement/slice.ts";
+export { type BatchNormAttrs, batchNorm } from "./norm/batchNorm.ts";
+export { batchNormGradient } from "./norm/batchNormGradient.ts";
+export { type GroupNormAttrs, groupNorm } from "./norm/groupNorm.ts";
+export { groupNormGradient } from "./norm/groupNormGradient.ts";
 export * from "./reduce/sum.ts";
 
 export const kernels: readonly Kernel[] = [
@@ -25,4 +49,16 @@ export const kernels: readonly Kernel[] = [
   matmul,
   elementwise,
   sum,
+  groupNorm,
+  groupNormGradient,
+  batchNorm,
+  batchNormGradient,
+  broadcast,
+  concat,
+  copy,
+  gather,
+  pad,
+  permute,
+  scatterAdd,
+  slice,
 ];

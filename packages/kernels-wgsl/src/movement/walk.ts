@@ -1,0 +1,89 @@
+/** Copies through strides: the one pass behind `copy`, `slice`, `permute` and `broadcast`, for every element type. */
+import { grid, type Pass, perThread } from "../kernel.ts";
+import { ceilDiv, type DType, type Shape, storageType } from "../spec.ts";
+
+/** One loop over output elements, outermost first; `stride` is its step in the source, 0 where the source repeats. */
+export interface Axis {
+  readonly extent: number;
+  readonly stride: number;
+}
+
+/** The same walk in fewer loops: axes of one element dropped, neighbours that step alike merged. */
+export function mergeAxes(axes: readonly Axis[]): Axis[] {
+  const merged: Axis[] = [];
+  for (const axis of axes) {
+    if (axis.extent === 1) continue;
+    const outer = merged.at(-1);
+    if (outer && outer.stride === axis.stride * axis.extent) {
+      merged[merged.length - 1] = { extent: outer.extent * axis.extent, stride: axis.stride };
+    } else merged.push(axis);
+  }
+  return merged;
+}
+
+/** WGSL of the source offset at output element `index`. The outermost extent is left out: batches share a pipeline. */
+export function walkOffset(index: string, axes: readonly Axis[]): string {
+  let inner = 1;
+  const terms: string[] = [];
+  for (const [position, { extent, stride }] of [...axes.entries()].reverse()) {
+    const quotient = inner === 1 ? index : `${index} / ${inner}u`;
+    const coordinate = position === 0 ? quotient : `${quotient} % ${extent}u`;
+    if (stride > 0) terms.push(stride === 1 ? `(${coordinate})` : `(${coordinate}) * ${stride}u`);
+    inner *= extent;
+  }
+  return terms.join(" + ") || "0u";
+}
+
+/** Parameters of kernels that walk: the number of output elements, and the source offset of the first one. */
+export const walkParams = { size: "u32", offset: "u32" } as const;
+
+const workgroupSize = 64;
+
+/** `y[i] = x[offset + Σ coordinate · stride]`, four elements a thread where the innermost loop allows. */
+export function walkPass(
+  dtype: DType,
+  walk: readonly Axis[],
+  params: { size: number; offset: number },
+): Pass {
+  const axes = mergeAxes(walk);
+  const scalar = storageType(dtype);
+  const inner = axes.at(-1) ?? { extent: params.size, stride: 1 };
+  const outer = axes.slice(0, -1);
+  const width = inner.extent % 4 === 0 ? 4 : 1;
+  const aligned =
+    width === 4 && inner.stride === 1 && [params.offset, ...outer.map(({ stride }) => stride)].every(byFour);
+  const units = aligned
+    ? [...outer.map((axis) => ({ ...axis, stride: axis.stride / 4 })), { ...inner, extent: inner.extent / 4 }]
+    : [...outer, { extent: inner.extent / width, stride: inner.stride * width }];
+  const lanes = [0, 1, 2, 3].map((lane) => `x[at + ${lane * inner.stride}u]`).join(", ");
+  const value = aligned || width === 1 ? "x[at]" : `vec4<${scalar}>(${inner.stride ? lanes : "x[at]"})`;
+  return {
+    read: { x: aligned ? `vec4<${scalar}>` : scalar },
+    write: { y: width === 4 ? `vec4<${scalar}>` : scalar },
+    workgroups: grid(ceilDiv(params.size / width, workgroupSize)),
+    code: perThread(
+      workgroupSize,
+      /* wgsl */ `
+  if (i >= params.size / ${width}u) { return; }
+  let at = params.offset / ${aligned ? 4 : 1}u + ${walkOffset("i", units)};
+  y[i] = ${value};`,
+    ),
+  };
+}
+
+const byFour = (value: number): boolean => value % 4 === 0;
+
+/** Coordinates of every element of a shape, in row-major order: the loops of the references. */
+export function* coordinatesOf(shape: Shape): Generator<number[]> {
+  const at = shape.map(() => 0);
+  for (;;) {
+    yield at;
+    let axis = shape.length - 1;
+    while (axis >= 0 && ++at[axis]! === shape[axis]) at[axis--] = 0;
+    if (axis < 0) return;
+  }
+}
+
+/** Flat index of coordinates under strides. */
+export const flatIndex = (at: readonly number[], strides: readonly number[]): number =>
+  at.reduce((total, coordinate, axis) => total + coordinate * strides[axis]!, 0);
