@@ -179,7 +179,7 @@ export function gradientPasses(
         write: { [sums.bias]: "f32", [sums.weight]: "f32", groupMeans: "vec2<f32>" },
       },
       /* wgsl */ `
-  var group = vec2f();
+  var groupSum = vec2f();
   for (var member = 0u; member < ${members}u; member++) {
     let c = channel + member;
     var sum = vec2f();
@@ -192,9 +192,9 @@ export function gradientPasses(
       ${sums.bias}[image * ${layout.channels}u + c] = sum.x;
       ${sums.weight}[image * ${layout.channels}u + c] = sum.y;
     }
-    group += weight[c] * sum;
+    groupSum += weight[c] * sum;
   }
-  if (worker == 0u) { groupMeans[item] = group / (f32(params.pixels) * ${members}.0); }`,
+  if (worker == 0u) { groupMeans[item] = groupSum / (f32(params.pixels) * ${members}.0); }`,
       "vec2f",
     ),
     slabs.perPiece(

@@ -5,7 +5,7 @@
  * A thread takes a slab of pixels and four neighbouring channels, so that neighbouring threads read neighbouring memory
  * whatever the size of a group is. Sums per slab and channel go through scratch; a second pass folds them to groups.
  */
-import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
+import { type Call, type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
 import { perWorkgroup, workgroupFold } from "../reduce/workgroup.ts";
 import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
 
@@ -31,15 +31,29 @@ export interface NormTiling {
 export const serialTiling: NormTiling = { slab: 32, slabs: 64, strip: 16, lanes: 1 };
 export const workgroupTiling: NormTiling = { slab: 8, slabs: 512, strip: 4, lanes: 64 };
 
+/** What the passes of a variant depend on. */
+type NormCall<I extends string, A> = Pick<Call<I, string, A>, "inputs" | "attrs">;
+
 /** The two variants of every normalisation: software adapters fold without barriers, GPUs by workgroups. */
-export const normVariants = <V extends object>(variant: (tiling: NormTiling) => V) => [
-  {
-    name: "serial fold",
-    when: (caps: Capabilities) => caps.adapterClass === "software",
-    ...variant(serialTiling),
-  },
-  { name: "workgroup fold", ...variant(workgroupTiling) },
-];
+export const normVariants = <I extends string, A>(
+  layoutOf: (call: NormCall<I, A>) => NormLayout,
+  scratch: (slabs: Slabs) => Readonly<Record<string, TensorSpec>>,
+  passes: (slabs: Slabs, attrs: A) => readonly Pass[],
+) => {
+  const variant = (tiling: NormTiling) => ({
+    scratch: (_caps: Capabilities, call: NormCall<I, A>) => scratch(new Slabs(layoutOf(call), tiling)),
+    passes: (_caps: Capabilities, call: NormCall<I, A>) =>
+      passes(new Slabs(layoutOf(call), tiling), call.attrs),
+  });
+  return [
+    {
+      name: "serial fold",
+      when: ({ adapterClass }: Capabilities) => adapterClass === "software",
+      ...variant(serialTiling),
+    },
+    { name: "workgroup fold", ...variant(workgroupTiling) },
+  ];
+};
 
 /** The uniform struct of all normalisations. */
 export const normParams = { images: "u32", pixels: "u32", epsilon: "f32" } as const;

@@ -4,7 +4,12 @@
  * A function `name(value, lane)` that combines the values of all lanes with `combine` (an expression of `a` and `b`) and
  * returns the result to every lane. Call it in uniform control flow. `lanes` is a power of two.
  */
-export const workgroupFold = (name: string, lanes: number, type: string, combine = "a + b"): string => /* wgsl */ `
+export const workgroupFold = (
+  name: string,
+  lanes: number,
+  type: string,
+  combine = "a + b",
+): string => /* wgsl */ `
 var<workgroup> ${name}Lanes: array<${type}, ${lanes}>;
 fn ${name}(value: ${type}, lane: u32) -> ${type} {
   ${name}Lanes[lane] = value;

@@ -1,0 +1,123 @@
+/** Gradient of group normalisation with its optional SiLU; nothing of the forward pass is kept but mean and rstd. */
+import { check } from "../errors.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, sameShape, show, sizeOf, spec } from "../spec.ts";
+import {
+  forEachMember,
+  type GroupNormAttrs,
+  type GroupNormCall,
+  groupCases,
+  groupLayout,
+  sigmoid,
+} from "./groupNorm.ts";
+import { gradientPasses, gradientScratch, parameterPass, rstd } from "./passes.ts";
+import { normParams, normVariants } from "./slabs.ts";
+
+const sums = { bias: "imageBias", weight: "imageWeight" };
+const name = "groupNormGradient";
+
+/**
+ * Inputs x [N, …, C], weight [C], bias [C], mean and rstd [N, groups] as groupNorm gave them, gradient of y; outputs
+ * xGradient, weightGradient, biasGradient. Formula: see {@link gradientPasses}.
+ */
+export const groupNormGradient = defineKernel({
+  name,
+  inputs: ["x", "weight", "bias", "mean", "rstd", "gradient"],
+  outputs: ["xGradient", "weightGradient", "biasGradient"],
+  params: normParams,
+  infer(inputs, attrs: GroupNormAttrs) {
+    const { images, pixels, channels, groups } = groupLayout(name, inputs, attrs);
+    const expected = { mean: [images, groups], rstd: [images, groups], gradient: inputs.x.shape };
+    for (const [input, shape] of Object.entries(expected)) {
+      const given = inputs[input as keyof typeof expected];
+      check(given.dtype === "f32", name, `${input} must be f32 but is ${given.dtype}; cast it first.`);
+      check(
+        sameShape(given.shape, shape),
+        name,
+        `${input} must be ${show(shape)} for x ${show(inputs.x.shape)} and ${groups} groups, but is ${show(given.shape)}.`,
+      );
+    }
+    return {
+      outputs: {
+        xGradient: spec(inputs.x.shape),
+        weightGradient: spec([channels]),
+        biasGradient: spec([channels]),
+      },
+      params: { images, pixels, epsilon: attrs.epsilon },
+    };
+  },
+  variants: normVariants(
+    ({ inputs, attrs }: GroupNormCall) => groupLayout(name, inputs, attrs),
+    (slabs) => {
+      const perImage = spec([slabs.layout.images, slabs.layout.channels]);
+      return { ...gradientScratch(slabs), [sums.bias]: perImage, [sums.weight]: perImage };
+    },
+    (slabs, { activation }) => [...gradientPasses(slabs, rstd, activation, sums), parameterPass(slabs, sums)],
+  ),
+  reference({ x, weight, bias, mean, rstd, gradient }, { inputs, attrs }) {
+    const layout = groupLayout(name, inputs, attrs);
+    const values = (layout.pixels * layout.channels) / layout.groups;
+    const weightGradient = new Float64Array(layout.channels);
+    const biasGradient = new Float64Array(layout.channels);
+    const plain = new Float64Array(mean.length);
+    const slope = new Float64Array(mean.length);
+    const normal = (index: number, group: number) => (x[index]! - mean[group]!) * rstd[group]!;
+    const atZ = (index: number, channel: number, group: number) => {
+      if (attrs.activation === "none") return gradient[index]!;
+      const z = normal(index, group) * weight[channel]! + bias[channel]!;
+      return gradient[index]! * sigmoid(z) * (1 + z * (1 - sigmoid(z)));
+    };
+    forEachMember(layout, (index, channel, group) => {
+      const dz = atZ(index, channel, group);
+      biasGradient[channel]! += dz;
+      weightGradient[channel]! += dz * normal(index, group);
+      plain[group]! += (weight[channel]! * dz) / values;
+      slope[group]! += (weight[channel]! * dz * normal(index, group)) / values;
+    });
+    const xGradient = new Float64Array(x.length);
+    forEachMember(layout, (index, channel, group) => {
+      const dz = atZ(index, channel, group);
+      xGradient[index] =
+        rstd[group]! * (weight[channel]! * dz - plain[group]! - normal(index, group) * slope[group]!);
+    });
+    return { xGradient, weightGradient, biasGradient };
+  },
+  cost: ({ inputs, attrs }) => ({
+    // Two sums of 2 + 3, the result 7; SiLU's derivative 10.
+    flops: sizeOf(inputs.x.shape) * (attrs.activation === "silu" ? 22 : 12),
+    bytes: 3 * bytesOf(inputs.x),
+  }),
+  cases: groupCases((shape) => ({ x: shape, weight: [shape.at(-1)!], bias: [shape.at(-1)!] })).map(
+    ({ inputs, ...example }) => {
+      const { shape } = spec(inputs.x as readonly number[]);
+      const statistic = [shape[0]!, example.attrs.groups];
+      return {
+        ...example,
+        inputs: {
+          ...inputs,
+          mean: { shape: statistic, fill: (_index: number, uniform: () => number) => uniform() - 0.5 },
+          rstd: { shape: statistic, fill: (_index: number, uniform: () => number) => 0.5 + uniform() },
+          gradient: shape,
+        },
+      };
+    },
+  ),
+  refusals: [
+    {
+      inputs: { x: [2, 4, 6], weight: [6], bias: [6], mean: [2, 3], rstd: [2, 3], gradient: [2, 6, 4] },
+      attrs: { groups: 3, epsilon: 1e-5, activation: "none" },
+      message:
+        /groupNormGradient: gradient must be \[2, 4, 6\] for x \[2, 4, 6\] and 3 groups, but is \[2, 6, 4\]/,
+    },
+    {
+      inputs: { x: [2, 4, 6], weight: [6], bias: [6], mean: [2, 6], rstd: [2, 3], gradient: [2, 4, 6] },
+      attrs: { groups: 3, epsilon: 1e-5, activation: "none" },
+      message: /groupNormGradient: mean must be \[2, 3\]/,
+    },
+    {
+      inputs: { x: [2, 4, 6], weight: [6], bias: [5], mean: [2, 3], rstd: [2, 3], gradient: [2, 4, 6] },
+      attrs: { groups: 3, epsilon: 1e-5, activation: "none" },
+      message: /groupNormGradient: bias must be \[6\]/,
+    },
+  ],
+});
