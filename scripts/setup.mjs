@@ -69,7 +69,8 @@ function build() {
   const started = Date.now();
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
   const child = spawnSync(process.execPath, [compiler, "-b"], options());
-  if (child.status !== 0) throw new Error(`the build (tsc -b) failed:\n${child.stdout}${child.stderr}`);
+  if (child.status !== 0)
+    throw new Error(`the build (tsc -b) failed:\n${firstLines(`${child.stdout}${child.stderr}`)}`);
   // npm links this file as the command `ddad` before it exists; the compiler does not mark it executable.
   const command = join(root, "packages", "ddad", "dist", "cli", "main.js");
   if (existsSync(command)) chmodSync(command, 0o755);
@@ -86,7 +87,7 @@ function options() {
   };
 }
 
-/** npm prints its whole manual after an error; the cause stands first. */
+/** The cause stands first: npm prints its whole manual after an error, the compiler every error that follows from one. */
 function firstLines(text) {
   return text.trim().split("\n").slice(0, 15).join("\n");
 }
