@@ -1,3 +1,13 @@
+export * from "./datasets/batches.ts";
+export * from "./datasets/imageSet.ts";
+export { type DefectKind, defectKinds } from "./datasets/procedural/defects.ts";
+export {
+  generateProcedural,
+  type ProceduralOptions,
+  type ProceduralSample,
+} from "./datasets/procedural/generate.ts";
+export { type ProceduralCategory, proceduralCategories } from "./datasets/procedural/scenes.ts";
+export * from "./datasets/sample.ts";
 export * from "./errors.ts";
 export * from "./images/image.ts";
 export * from "./images/mask.ts";
