@@ -10,8 +10,8 @@ const heading = "Twenty lines";
  */
 export function readExample(file = join(dirname(fileURLToPath(import.meta.url)), "..", "README.md")) {
   const text = readFileSync(file, "utf8");
-  const section = text.split(/^#+ /m).find((part) => part.startsWith(heading));
-  const code = section?.match(/^```ts\n([\s\S]*?)^```$/m)?.[1];
-  if (!code) throw new Error(`${file} has no \`\`\`ts block under a heading "${heading}".`);
+  const start = text.search(new RegExp(`^#+ ${heading}`, "m"));
+  const code = start < 0 ? undefined : text.slice(start).match(/^```ts\n([\s\S]*?)^```$/m)?.[1];
+  if (!code) throw new Error(`${file} has no \`\`\`ts block after a heading "${heading}".`);
   return code;
 }

@@ -1,0 +1,125 @@
+#!/usr/bin/env node
+// The engine in a real browser: builds the pages of scripts/browser with Vite from the packages' build (what a user's bundler
+// sees, not the sources), serves them on 127.0.0.1 and opens them in headless Chromium. One line a check.
+//   npm run test:browser [-- OTHER_README.md]
+// DDAD_CHROMIUM names the browser's executable; where it is unset and no Chromium is installed, nothing is tested and a line
+// says so.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { dirname, extname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { build } from "vite";
+import { readExample } from "./readme.mjs";
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), "browser");
+const pages = ["smoke", "readme"];
+const limitMilliseconds = 300_000;
+
+const usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const executablePath = process.env.DDAD_CHROMIUM ?? usual.find((path) => existsSync(path));
+if (!executablePath) {
+  console.log(`test:browser skipped: no Chromium at ${usual.join(", ")}; DDAD_CHROMIUM may name one.`);
+  process.exit(0);
+}
+
+const output = mkdtempSync(join(tmpdir(), "ddad-browser-"));
+let failures = 0;
+try {
+  await bundle(readExample(process.argv[2] && resolve(process.argv[2])));
+  const server = await serve();
+  const browser = await launch();
+  try {
+    console.log(`Chromium ${browser.version()}`);
+    for (const page of pages)
+      failures += await visit(browser, `http://127.0.0.1:${server.address().port}/${page}.html`);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+} catch (error) {
+  console.error(`test:browser: ${error.message}`);
+  failures += 1;
+} finally {
+  rmSync(output, { recursive: true, force: true });
+}
+console.log(failures ? `test:browser: ${failures} failed` : "test:browser: all passed");
+process.exit(failures ? 1 : 0);
+
+/** Builds the pages. The README's example enters as a module of its own that lies, for the resolver, among them. */
+async function bundle(example) {
+  const id = join(folder, "readme-example.ts");
+  const readme = {
+    name: "readme-example",
+    resolveId: (source) => (source === "virtual:readme-example" ? id : null),
+    load: (source) => (source === id ? example : null),
+  };
+  await build({
+    root: folder,
+    configFile: false,
+    logLevel: "warn",
+    plugins: [readme],
+    build: {
+      outDir: output,
+      emptyOutDir: true,
+      target: "esnext", // top-level await
+      minify: false,
+      chunkSizeWarningLimit: 10_000,
+      rolldownOptions: { input: pages.map((page) => join(folder, `${page}.html`)) },
+    },
+  });
+}
+
+async function serve() {
+  const types = { ".html": "text/html", ".js": "text/javascript" };
+  const server = createServer((request, response) => {
+    const file = join(output, new URL(request.url, "http://localhost").pathname);
+    if (!existsSync(file)) return response.writeHead(404).end();
+    response.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream" });
+    response.end(readFileSync(file));
+  });
+  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  return server;
+}
+
+function launch() {
+  const quiet = ["quic", "background-networking", "component-update", "sync"].map(
+    (name) => `--disable-${name}`,
+  );
+  const root = process.getuid?.() === 0 ? ["--no-sandbox"] : []; // Chromium refuses its sandbox to root
+  return chromium.launch({
+    executablePath,
+    args: ["--enable-unsafe-webgpu", "--no-first-run", ...quiet, ...root],
+  });
+}
+
+/** Opens one page, waits for its checks and prints them; gives the number that failed. */
+async function visit(browser, address) {
+  const page = await browser.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  // An error outside any check ends the page's script, and no check would ever follow.
+  const broken = new Promise((resolve) => page.once("pageerror", resolve));
+  await page.goto(address);
+  const finished = page
+    .waitForFunction(() => window.finished, undefined, { timeout: limitMilliseconds })
+    .catch(() => undefined); // told from a finished page below
+  await Promise.race([broken, finished]);
+  const results = await page.evaluate(() => window.results ?? []);
+  const complete = await page.evaluate(() => window.finished === true);
+  for (const { name, failure, milliseconds } of results) {
+    console.log(
+      `${failure ? "FAILED" : "ok"}  ${name} (${Math.round(milliseconds)} ms)${failure ? `: ${failure}` : ""}`,
+    );
+  }
+  if (!complete)
+    console.log(
+      `FAILED  ${address} did not finish its checks (an error outside them, or more than ${limitMilliseconds / 1000} s)`,
+    );
+  const failed = results.filter(({ failure }) => failure).length + (complete ? 0 : 1);
+  if (failed) for (const error of errors) console.log(`  the page said: ${error}`);
+  await page.close();
+  return failed;
+}
