@@ -55,7 +55,7 @@ async function bundle(example) {
     resolveId: (source) => (source === "virtual:readme-example" ? id : null),
     load: (source) => (source === id ? example : null),
   };
-  await build({
+  const { output: chunks } = await build({
     root: folder,
     configFile: false,
     logLevel: "warn",
@@ -69,6 +69,9 @@ async function bundle(example) {
       rolldownOptions: { input: pages.map((page) => join(folder, `${page}.html`)) },
     },
   });
+  const nodeOnly = /node_modules[/\\](webgpu|pngjs|commander)[/\\]|__vite-browser-external/;
+  const strays = chunks.flatMap((chunk) => chunk.moduleIds ?? []).filter((module) => nodeOnly.test(module));
+  if (strays.length) throw new Error(`modules made for Node alone are in the bundle: ${strays.join(", ")}`);
 }
 
 async function serve() {
