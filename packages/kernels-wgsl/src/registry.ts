@@ -18,6 +18,9 @@ import { batchNorm } from "./norm/batchNorm.ts";
 import { batchNormGradient } from "./norm/batchNormGradient.ts";
 import { groupNorm } from "./norm/groupNorm.ts";
 import { groupNormGradient } from "./norm/groupNormGradient.ts";
+import { max, min } from "./reduce/max.ts";
+import { softmax } from "./reduce/softmax.ts";
+import { softmaxGradient } from "./reduce/softmaxGradient.ts";
 import { sum } from "./reduce/sum.ts";
 
 export * from "./conv2d/conv2d.ts";
@@ -40,6 +43,9 @@ export { type BatchNormAttrs, batchNorm } from "./norm/batchNorm.ts";
 export { batchNormGradient } from "./norm/batchNormGradient.ts";
 export { type GroupNormAttrs, groupNorm } from "./norm/groupNorm.ts";
 export { groupNormGradient } from "./norm/groupNormGradient.ts";
+export { type MaxAttrs, max, min } from "./reduce/max.ts";
+export { softmax } from "./reduce/softmax.ts";
+export { softmaxGradient } from "./reduce/softmaxGradient.ts";
 export * from "./reduce/sum.ts";
 
 export const kernels: readonly Kernel[] = [
@@ -53,6 +59,10 @@ export const kernels: readonly Kernel[] = [
   groupNormGradient,
   batchNorm,
   batchNormGradient,
+  softmax,
+  softmaxGradient,
+  max,
+  min,
   broadcast,
   concat,
   copy,
