@@ -3,6 +3,8 @@
 import { conv2d } from "./conv2d/conv2d.ts";
 import { conv2dInputGradient } from "./conv2d/conv2dInputGradient.ts";
 import { conv2dWeightGradient } from "./conv2d/conv2dWeightGradient.ts";
+import { cosineDistance } from "./distance/cosineDistance.ts";
+import { cosineDistanceGradient } from "./distance/cosineDistanceGradient.ts";
 import { elementwise } from "./elementwise/elementwise.ts";
 import type { Kernel } from "./kernel.ts";
 import { matmul } from "./matmul/matmul.ts";
@@ -26,6 +28,9 @@ import { sum } from "./reduce/sum.ts";
 export * from "./conv2d/conv2d.ts";
 export * from "./conv2d/conv2dInputGradient.ts";
 export * from "./conv2d/conv2dWeightGradient.ts";
+export { cosineDistance } from "./distance/cosineDistance.ts";
+export { cosineDistanceGradient } from "./distance/cosineDistanceGradient.ts";
+export type { CosineDistanceAttrs } from "./distance/pairs.ts";
 export * from "./elementwise/broadcast.ts";
 export * from "./elementwise/elementwise.ts";
 export * from "./elementwise/expression.ts";
@@ -63,6 +68,8 @@ export const kernels: readonly Kernel[] = [
   softmaxGradient,
   max,
   min,
+  cosineDistance,
+  cosineDistanceGradient,
   broadcast,
   concat,
   copy,
