@@ -1,3 +1,5 @@
+export { configKeys, mergeConfig, parseSettings } from "./config/settings.ts";
+export * from "./config.ts";
 export * from "./datasets/batches.ts";
 export * from "./datasets/imageSet.ts";
 export { type DefectKind, defectKinds } from "./datasets/procedural/defects.ts";

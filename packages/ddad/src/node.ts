@@ -1,3 +1,4 @@
+export * from "./config/file.ts";
 export * from "./datasets/folder.ts";
 export * from "./datasets/load.ts";
 export * from "./datasets/procedural/write.ts";

@@ -1,0 +1,122 @@
+/**
+ * The settings of a run: one schema says which there are, what they mean and what they may be. What is not given
+ * comes from the protocol, so a resolved configuration is complete and can be stored with its result.
+ */
+import * as z from "zod";
+import { defaultsFor } from "./config/presets.ts";
+import { describeIssues } from "./config/problems.ts";
+import { brokenRules } from "./config/rules.ts";
+import { isRecord, mergeConfig } from "./config/settings.ts";
+import { ConfigError } from "./errors.ts";
+
+const count = (least: number) => z.int().min(least);
+const share = () => z.number().min(0).lt(1);
+
+export const configSchema = z.strictObject({
+  protocol: z
+    .enum(["strict", "paper"])
+    .describe("strict repairs what misleads in the published code; paper follows it to the letter"),
+  data: z.strictObject({
+    root: z.string().min(1).describe("folder of the data set"),
+    category: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("folder below the root, where the root holds several data sets"),
+    test: z.string().min(1).optional().describe("test folder, where it is not test below the data set"),
+    imageSize: count(8).describe("side in pixels to which every picture is resized"),
+    heldOut: share().describe(
+      "share of the good training pictures held back to choose the checkpoint and threshold",
+    ),
+  }),
+  model: z.strictObject({
+    variant: z
+      .enum(["ddad", "ddad-s"])
+      .describe("the paper's network or its small one; the settings below refine it"),
+    baseChannels: count(1).describe("channels of the first level"),
+    heads: count(1).describe("attention heads"),
+    dropout: share().describe("share of activations dropped in training"),
+    channelMultipliers: z
+      .array(z.number().positive())
+      .min(1)
+      .optional()
+      .describe("channels of every level as multiples of baseChannels; otherwise from the image size"),
+    blocksPerLevel: count(1).describe("residual blocks at every level"),
+  }),
+  diffusion: z.strictObject({
+    steps: count(2).describe("time steps T of the noise schedule"),
+    betaFrom: z.number().gt(0).lt(1).describe("variance added at the first time step"),
+    betaTo: z.number().gt(0).lt(1).describe("variance added at the last time step"),
+  }),
+  training: z.strictObject({
+    steps: count(1).describe("optimiser steps"),
+    batchSize: count(1).describe("pictures a step"),
+    microBatch: count(1).optional().describe("pictures at a time, where the batch does not fit in memory"),
+    learningRate: z.number().positive().describe("highest learning rate"),
+    schedule: z.enum(["constant", "cosine"]).describe("course of the learning rate after the warm-up"),
+    warmup: count(0).describe("steps over which the learning rate rises from 0"),
+    optimizer: z
+      .enum(["adam", "adamw"])
+      .describe("adam couples weight decay to the gradient, adamw does not"),
+    weightDecay: z.number().min(0).describe("pull of the weights towards 0"),
+    lossReduction: z
+      .enum(["sum", "mean"])
+      .describe("sum or mean of the squared error over the values of a picture"),
+    clip: z.number().min(0).describe("largest norm of the gradient; 0 does not clip"),
+    ema: share().describe("decay of the running mean of the weights that is evaluated; 0 keeps none"),
+    maxTimestep: count(0).describe("largest time step trained on, itself included"),
+    seed: count(0).describe("seed of weights, noise, time steps and order"),
+    checkpointEvery: count(1).describe("steps between checkpoints"),
+    logEvery: count(1).describe("steps between lines of the log"),
+  }),
+  sampling: z.strictObject({
+    start: count(1).describe("time step to which the picture is noised"),
+    stride: count(1).describe("time steps between calls of the network"),
+    guidance: z.number().min(0).describe("w, the pull towards the inspected picture"),
+    limitGuidance: z
+      .boolean()
+      .describe("keep w (1 - alphaBar) at 1 or below, so that no step overshoots the picture"),
+    eta: z.number().min(0).max(1).describe("fresh noise in every step: 0 is none, 1 as much as DDPM"),
+    startNoise: z.boolean().describe("start from the noised picture rather than the scaled one"),
+    seed: count(0).describe("seed of the noise"),
+  }),
+  detection: z.strictObject({
+    blurSigma: z.number().min(0).describe("deviation in pixels of the blur of the map; 0 does not blur"),
+    crop: count(0).describe("side of the middle square that is scored; 0 scores the whole frame"),
+    falseAlarmRate: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .describe("share of good pictures that the threshold lets be called defective"),
+  }),
+});
+
+/** A complete configuration. */
+export type Config = z.infer<typeof configSchema>;
+
+export type Protocol = Config["protocol"];
+
+/** Any part of a configuration, with a data root; the protocol supplies the rest. */
+export type ConfigInput = {
+  [Section in keyof Omit<Config, "data" | "protocol">]?: Partial<Config[Section]>;
+} & { protocol?: Protocol; data: Partial<Config["data"]> & { root: string } };
+
+/** Fills a configuration up with the defaults of its protocol and checks it. @throws ConfigError as `parseConfig`. */
+export function resolveConfig(input: ConfigInput): Config {
+  return parseConfig(input);
+}
+
+/**
+ * Like `resolveConfig`, for what comes from outside: a file, a command line, a checkpoint.
+ *
+ * @throws ConfigError with every problem found, one sentence each.
+ */
+export function parseConfig(input: unknown): Config {
+  if (!isRecord(input)) throw new ConfigError(["A configuration must be a set of named settings."]);
+  const complete = mergeConfig(defaultsFor(input), input);
+  const { success, data, error } = configSchema.safeParse(complete);
+  const issues = error?.issues ?? [];
+  const problems = [...describeIssues(issues, complete, configSchema), ...brokenRules(complete, issues)];
+  if (!success || problems.length > 0) throw new ConfigError(problems);
+  return data;
+}

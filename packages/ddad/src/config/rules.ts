@@ -1,0 +1,95 @@
+/** Rules that tie settings together. */
+import type * as z from "zod";
+import type { Config } from "../config.ts";
+
+type Rule = {
+  /** Settings it reads; it is left alone when one of them is wrong by itself. */
+  reads: string[];
+  /** A sentence when it is broken. */
+  check(config: Config): string | undefined;
+};
+
+/** Image sizes for which the published network has channel multipliers. */
+export const sizesWithMultipliers = [32, 64, 128, 256, 512];
+
+const rules: Rule[] = [
+  {
+    reads: ["data.imageSize", "model.channelMultipliers"],
+    check: ({ data: { imageSize }, model: { channelMultipliers } }) => {
+      if (channelMultipliers === undefined) {
+        return sizesWithMultipliers.includes(imageSize)
+          ? undefined
+          : `data.imageSize ${imageSize} needs model.channelMultipliers: only ${sizesWithMultipliers.join(", ")} have them by default.`;
+      }
+      const factor = 2 ** (channelMultipliers.length - 1);
+      return imageSize % factor === 0
+        ? undefined
+        : `data.imageSize must be a multiple of ${factor}, to be halved ${channelMultipliers.length - 1} times for ${channelMultipliers.length} levels, but is ${imageSize}.`;
+    },
+  },
+  {
+    reads: ["diffusion.betaFrom", "diffusion.betaTo"],
+    check: ({ diffusion: { betaFrom, betaTo } }) =>
+      betaFrom <= betaTo
+        ? undefined
+        : `diffusion.betaFrom must be at most diffusion.betaTo (${betaTo}), but is ${betaFrom}.`,
+  },
+  {
+    reads: ["training.batchSize", "training.microBatch"],
+    check: ({ training: { batchSize, microBatch } }) =>
+      microBatch === undefined || batchSize % microBatch === 0
+        ? undefined
+        : `training.microBatch must divide training.batchSize (${batchSize}), but is ${microBatch}.`,
+  },
+  {
+    reads: ["training.warmup", "training.steps"],
+    check: ({ training: { warmup, steps } }) =>
+      warmup <= steps
+        ? undefined
+        : `training.warmup must be at most training.steps (${steps}), but is ${warmup}.`,
+  },
+  {
+    reads: ["training.maxTimestep", "diffusion.steps"],
+    check: ({ training: { maxTimestep }, diffusion: { steps } }) =>
+      maxTimestep < steps
+        ? undefined
+        : `training.maxTimestep must be below diffusion.steps (${steps}), but is ${maxTimestep}.`,
+  },
+  {
+    reads: ["sampling.start", "diffusion.steps"],
+    check: ({ sampling: { start }, diffusion: { steps } }) =>
+      start < steps ? undefined : `sampling.start must be below diffusion.steps (${steps}), but is ${start}.`,
+  },
+  {
+    reads: ["sampling.start", "sampling.stride", "training.maxTimestep"],
+    check: ({ sampling: { start, stride }, training: { maxTimestep } }) => {
+      const first = (Math.ceil(start / stride) - 1) * stride;
+      return first <= maxTimestep
+        ? undefined
+        : `training.maxTimestep must be at least ${first}, where sampling.start and sampling.stride first call the network, but is ${maxTimestep}.`;
+    },
+  },
+  {
+    reads: ["detection.crop", "data.imageSize", "protocol"],
+    check: ({ protocol, detection: { crop }, data: { imageSize } }) =>
+      protocol === "paper" || crop <= imageSize
+        ? undefined
+        : `detection.crop must be at most data.imageSize (${imageSize}), but is ${crop}.`,
+  },
+];
+
+/** A sentence for every rule broken between settings that are right by themselves. */
+export function brokenRules(config: object, issues: readonly z.core.$ZodIssue[]): string[] {
+  const wrong = issues
+    .filter((issue) => issue.code !== "unrecognized_keys")
+    .map((issue) => issue.path.join("."));
+  // A wrong section makes all its settings wrong, and a wrong entry its list.
+  const isWrong = (setting: string): boolean =>
+    wrong.some(
+      (path) => path === setting || setting.startsWith(`${path}.`) || path.startsWith(`${setting}.`),
+    );
+  return rules
+    .filter((rule) => !rule.reads.some(isWrong))
+    .map((rule) => rule.check(config as Config))
+    .filter((problem) => problem !== undefined);
+}

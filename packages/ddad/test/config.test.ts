@@ -1,0 +1,359 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { formatConfig, loadConfig, readConfigFile } from "../src/config/file.ts";
+import { configKeys, mergeConfig, parseSettings } from "../src/config/settings.ts";
+import { type ConfigInput, configSchema, parseConfig, resolveConfig } from "../src/config.ts";
+import { ConfigError } from "../src/errors.ts";
+
+const data = { root: "parts" };
+
+/** The problems of a configuration; fails when it has none. */
+function problems(input: unknown): readonly string[] {
+  try {
+    parseConfig(input);
+  } catch (error) {
+    expect(error).to.be.instanceOf(ConfigError);
+    return (error as ConfigError).problems;
+  }
+  throw new Error("The configuration was accepted.");
+}
+
+describe("resolveConfig", () => {
+  it("gives the strict protocol without being asked", () => {
+    const config = resolveConfig({ data });
+    expect(config.protocol).to.equal("strict");
+    expect(config.data).to.deep.equal({ root: "parts", imageSize: 256, heldOut: 0.1 });
+    expect(config.training).to.deep.include({
+      maxTimestep: 300,
+      ema: 0.999,
+      clip: 1,
+      schedule: "cosine",
+      warmup: 200,
+    });
+    expect(config.sampling).to.deep.include({ eta: 0, startNoise: false, limitGuidance: true });
+    expect(config.detection).to.deep.equal({ blurSigma: 4, crop: 0, falseAlarmRate: 0.01 });
+  });
+
+  it("gives the published settings for the paper protocol", () => {
+    const config = resolveConfig({ protocol: "paper", data });
+    expect(config.model).to.deep.equal({
+      variant: "ddad",
+      baseChannels: 64,
+      heads: 4,
+      dropout: 0,
+      blocksPerLevel: 2,
+    });
+    expect(config.diffusion).to.deep.equal({ steps: 1000, betaFrom: 1e-4, betaTo: 0.02 });
+    expect(config.training).to.deep.include({
+      batchSize: 32,
+      learningRate: 3e-4,
+      optimizer: "adam",
+      weightDecay: 0.05,
+      lossReduction: "sum",
+      schedule: "constant",
+      warmup: 0,
+      clip: 0,
+      ema: 0,
+      maxTimestep: 999,
+    });
+    expect(config.sampling).to.deep.include({
+      start: 250,
+      stride: 25,
+      eta: 1,
+      startNoise: true,
+      limitGuidance: false,
+    });
+    expect(config.detection).to.deep.include({ blurSigma: 4, crop: 224 });
+    expect(config.data.heldOut).to.equal(0);
+  });
+
+  it("gives the small network its size, dropout and batch", () => {
+    const { model, training } = resolveConfig({ data, model: { variant: "ddad-s" } });
+    expect(model).to.deep.include({ baseChannels: 32, heads: 2, dropout: 0.3 });
+    expect(training.batchSize).to.equal(16);
+  });
+
+  it("lets what is given win, key by key", () => {
+    const config = resolveConfig({
+      data: { root: "parts", imageSize: 64 },
+      model: { variant: "ddad-s", dropout: 0, channelMultipliers: [1, 2] },
+      training: { steps: 100, ema: 0 },
+    });
+    expect(config.model).to.deep.equal({
+      variant: "ddad-s",
+      baseChannels: 32,
+      heads: 2,
+      dropout: 0,
+      channelMultipliers: [1, 2],
+      blocksPerLevel: 2,
+    });
+    expect(config.training).to.deep.include({ steps: 100, warmup: 5, ema: 0, clip: 1 });
+    expect(config.detection.blurSigma).to.equal(1);
+  });
+
+  it("does not change its input, and resolves a resolved one to itself", () => {
+    const input: ConfigInput = Object.freeze({
+      data: Object.freeze({ root: "parts" }),
+      training: Object.freeze({}),
+    });
+    const config = resolveConfig(input);
+    expect(resolveConfig(config)).to.deep.equal(config);
+  });
+
+  it("is checked by the compiler, too", () => {
+    // @ts-expect-error batch_size is no setting
+    expect(() => resolveConfig({ data, training: { batch_size: 3 } })).to.throw(ConfigError);
+    // @ts-expect-error the root is text
+    expect(() => resolveConfig({ data: { root: 3 } })).to.throw(ConfigError);
+  });
+});
+
+describe("parseConfig", () => {
+  const cases: [string, object, string][] = [
+    ["a missing root", {}, "data.root is missing: it must be text."],
+    ["an empty root", { data: { root: "" } }, 'data.root must be text that is not empty, but is "".'],
+    [
+      "text for a number",
+      { training: { steps: "many" } },
+      'training.steps must be a whole number, but is "many".',
+    ],
+    [
+      "a broken number",
+      { training: { batchSize: 2.5 } },
+      "training.batchSize must be a whole number, but is 2.5.",
+    ],
+    ["a number too small", { training: { steps: 0 } }, "training.steps must be at least 1, but is 0."],
+    ["a number too large", { training: { ema: 1 } }, "training.ema must be less than 1, but is 1."],
+    [
+      "a number not positive",
+      { training: { learningRate: 0 } },
+      "training.learningRate must be more than 0, but is 0.",
+    ],
+    [
+      "a word that is none of those allowed",
+      { protocol: "loose" },
+      'protocol must be one of strict, paper, but is "loose".',
+    ],
+    [
+      "a yes that is no boolean",
+      { sampling: { startNoise: "yes" } },
+      'sampling.startNoise must be true or false, but is "yes".',
+    ],
+    ["a null", { training: { clip: null } }, "training.clip must be a number, but is null."],
+    [
+      "a section that is none",
+      { training: 3 },
+      "training must be a section with settings of its own, but is 3.",
+    ],
+    [
+      "a list that is none",
+      { model: { channelMultipliers: 2 } },
+      "model.channelMultipliers must be a list, but is 2.",
+    ],
+    [
+      "an empty list",
+      { model: { channelMultipliers: [] } },
+      "model.channelMultipliers must be a list of at least 1, but is [].",
+    ],
+    [
+      "a wrong entry",
+      { model: { channelMultipliers: [1, "b"] } },
+      'model.channelMultipliers.1 must be a number, but is "b".',
+    ],
+    [
+      "a misspelt key",
+      { training: { lerningRate: 1 } },
+      "training.lerningRate is no setting; did you mean training.learningRate?",
+    ],
+    [
+      "a key in snake case",
+      { training: { batch_size: 8 } },
+      "training.batch_size is no setting; did you mean training.batchSize?",
+    ],
+    [
+      "a key of another section",
+      { batchSize: 8 },
+      "batchSize is no setting; did you mean training.batchSize?",
+    ],
+    [
+      "a seed, first where it is looked for",
+      { sampling: { sed: 8 } },
+      "sampling.sed is no setting; did you mean sampling.seed?",
+    ],
+    ["a misspelt section", { trainning: {} }, "trainning is no setting; did you mean training?"],
+    [
+      "a key like no other",
+      { detection: { frobnicate: 1 } },
+      "detection.frobnicate is no setting; detection has blurSigma, crop, falseAlarmRate.",
+    ],
+    [
+      "a section like no other",
+      { xyzzy: 1 },
+      "xyzzy is no setting; there are protocol, data, model, diffusion, training, sampling, detection.",
+    ],
+    [
+      "an image size without multipliers",
+      { data: { root: "a", imageSize: 96 } },
+      "data.imageSize 96 needs model.channelMultipliers: only 32, 64, 128, 256, 512 have them by default.",
+    ],
+    [
+      "an image size that cannot be halved",
+      { data: { root: "a", imageSize: 100 }, model: { channelMultipliers: [1, 1, 2, 2] } },
+      "data.imageSize must be a multiple of 8, to be halved 3 times for 4 levels, but is 100.",
+    ],
+    [
+      "betas that fall",
+      { diffusion: { betaFrom: 0.1 } },
+      "diffusion.betaFrom must be at most diffusion.betaTo (0.02), but is 0.1.",
+    ],
+    [
+      "a micro-batch that does not divide",
+      { training: { batchSize: 8, microBatch: 3 } },
+      "training.microBatch must divide training.batchSize (8), but is 3.",
+    ],
+    [
+      "a warm-up longer than the training",
+      { training: { steps: 10, warmup: 11 } },
+      "training.warmup must be at most training.steps (10), but is 11.",
+    ],
+    [
+      "a time step that does not exist",
+      { training: { maxTimestep: 1000 } },
+      "training.maxTimestep must be below diffusion.steps (1000), but is 1000.",
+    ],
+    [
+      "a start that does not exist",
+      { sampling: { start: 1000, stride: 1000 } },
+      "sampling.start must be below diffusion.steps (1000), but is 1000.",
+    ],
+    [
+      "a start beyond what is trained",
+      { sampling: { start: 400 } },
+      "training.maxTimestep must be at least 375, where sampling.start and sampling.stride first call the network, but is 300.",
+    ],
+    [
+      "a crop larger than the image",
+      { detection: { crop: 300 } },
+      "detection.crop must be at most data.imageSize (256), but is 300.",
+    ],
+  ];
+  for (const [what, input, sentence] of cases) {
+    it(`refuses ${what} in one sentence`, () => {
+      const complete = what === "a missing root" ? input : mergeConfig({ data }, input);
+      expect(problems(complete)).to.deep.equal([sentence]);
+    });
+  }
+
+  it("lists all problems at once", () => {
+    const input = {
+      protocol: "x",
+      training: { steps: "a", seeed: 1, microBatch: 7 },
+      sampling: { start: 5000 },
+    };
+    expect(problems(input)).to.deep.equal([
+      'protocol must be one of strict, paper, but is "x".',
+      "data.root is missing: it must be text.",
+      'training.steps must be a whole number, but is "a".',
+      "training.seeed is no setting; did you mean training.seed?",
+      "training.microBatch must divide training.batchSize (32), but is 7.",
+      "sampling.start must be below diffusion.steps (1000), but is 5000.",
+      "training.maxTimestep must be at least 4975, where sampling.start and sampling.stride first call the network, but is 300.",
+    ]);
+  });
+
+  it("refuses what is no set of settings", () => {
+    for (const input of [null, 3, "a", [1]]) expect(problems(input)[0]).to.include("set of named settings");
+    expect(problems(JSON.parse('{"data": {"root": "a"}, "__proto__": {"x": 1}}'))[0]).to.include(
+      "__proto__ is no setting",
+    );
+  });
+});
+
+describe("settings", () => {
+  const parse = (...settings: string[]): object => parseSettings(settings, configSchema);
+
+  it("are read as JSON, otherwise as text", () => {
+    expect(
+      parse("training.steps=1e3", "model.channelMultipliers=[1,0.5]", "sampling.startNoise=true"),
+    ).to.deep.equal({
+      training: { steps: 1000 },
+      model: { channelMultipliers: [1, 0.5] },
+      sampling: { startNoise: true },
+    });
+    expect(parse("protocol=paper", "training.steps=lots")).to.deep.equal({
+      protocol: "paper",
+      training: { steps: "lots" },
+    });
+  });
+
+  it("stay text where text is wanted", () => {
+    expect(parse("data.root=10", "data.category=01", "data.test=a=b")).to.deep.equal({
+      data: { root: "10", category: "01", test: "a=b" },
+    });
+  });
+
+  it("add up, the later one winning", () => {
+    expect(parse("training.steps=1", "training.seed=2", "training.steps=3")).to.deep.equal({
+      training: { steps: 3, seed: 2 },
+    });
+  });
+
+  it("need a key and an equals sign", () => {
+    expect(() => parse("training.steps", "=3", "training..steps=3", "protocol=paper")).to.throw(
+      ConfigError,
+      /^"training.steps" is no setting; write it as section.key=value.\n"=3" .*\n"training..steps=3" .*$/,
+    );
+  });
+
+  it("are all described", () => {
+    const keys = configKeys(configSchema);
+    expect(keys.length).to.be.greaterThan(30);
+    for (const { path, description } of keys) expect(description, path).to.have.length.greaterThan(8);
+  });
+});
+
+describe("configuration files", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "ddad-config-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const write = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+
+  it("may be YAML or JSON, and the command line goes on top", () => {
+    const yaml = write(
+      "a.yaml",
+      "protocol: paper\ndata:\n  root: parts # the folder\ntraining: { steps: 7 }\n",
+    );
+    expect(loadConfig(yaml, ["training.batchSize=2"]).training).to.deep.include({
+      steps: 7,
+      batchSize: 2,
+      optimizer: "adam",
+    });
+    const json = write("a.json", '{"data": {"root": "parts"}}');
+    expect(loadConfig(json, ["protocol=paper"]).sampling.eta).to.equal(1);
+    expect(loadConfig(undefined, ["data.root=parts"])).to.deep.equal(resolveConfig({ data }));
+  });
+
+  it("come back as they were written", () => {
+    const config = resolveConfig({ data: { root: "parts", category: "01" }, protocol: "paper" });
+    expect(loadConfig(write("b.yml", formatConfig(config)))).to.deep.equal(config);
+  });
+
+  it("are refused in a sentence when they cannot be read", () => {
+    const refused = (path: string, sentence: RegExp): void =>
+      void expect(() => readConfigFile(path)).to.throw(ConfigError, sentence);
+    refused(join(folder, "none.yaml"), /none\.yaml does not exist\.$/);
+    refused(folder, /must be a \.yaml, \.yml or \.json file\.$/);
+    refused(write("c.yaml", "a: [1, 2\nb: 3\n"), /c\.yaml is no valid YAML, line \d: .*\.$/m);
+    refused(write("d.yaml", "a: 1\na: 2\n"), /d\.yaml is no valid YAML, line 2: Map keys must be unique\.$/);
+    refused(write("e.json", "{"), /e\.json is no valid JSON: .*\.$/);
+    refused(write("f.yaml", "- 1\n"), /f\.yaml must hold named settings/);
+    refused(write("g.yaml", ""), /g\.yaml must hold named settings/);
+  });
+});
