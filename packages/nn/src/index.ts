@@ -1,4 +1,4 @@
-export * from "@ddad/tensor";
+/** Neural networks on WebGPU: modules, layers, losses, optimisers, checkpoints and models, and all of @ddad/tensor. */
 export { readCheckpoint } from "./checkpoint/readCheckpoint.ts";
 export {
   Checkpoint,
@@ -8,7 +8,25 @@ export {
   writeSafetensors,
 } from "./checkpoint/safetensors.ts";
 export * from "./errors.ts";
-export * from "./hostRandom.ts";
+export { HostRandom } from "./hostRandom.ts";
 export * from "./init.ts";
+export * from "./layers/activations.ts";
+export * from "./layers/batchNorm2d.ts";
+export * from "./layers/conv2d.ts";
+export * from "./layers/dropout.ts";
+export * from "./layers/groupNorm.ts";
+export * from "./layers/linear.ts";
+export * from "./layers/moduleList.ts";
+export * from "./layers/resample.ts";
+export * from "./layers/sequential.ts";
+export * from "./layers/timeEmbedding.ts";
+export * from "./losses.ts";
+export * from "./models/unet/attentionBlock.ts";
+export { defaultMultipliers, type UNetOptions } from "./models/unet/options.ts";
+export * from "./models/unet/residualBlock.ts";
+export * from "./models/unet/unet.ts";
+export * from "./module.ts";
 export * from "./optim/schedules.ts";
+export * from "./parameter.ts";
 export type { Layout, StateData, StateDict, StateEntry, StateType } from "./stateDict.ts";
+export * from "@ddad/tensor";

@@ -1,0 +1,70 @@
+import { batchNorm, ShapeError, type Tensor, tensor, Variable } from "@ddad/tensor";
+import { allOnes, allZeros } from "../init.ts";
+import { Module } from "../module.ts";
+import { type Parameter, parameter } from "../parameter.ts";
+
+export interface BatchNorm2dLayerOptions {
+  /** Default 1e-5. */
+  readonly epsilon?: number;
+  /** Share of a batch in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+}
+
+/**
+ * Normalises channels to mean 0 and variance 1 over the batch and the pixels (Ioffe and Szegedy, ICML 2015).
+ *
+ * In training by the batch's own statistics (biased variance), which also move the running ones (unbiased variance):
+ * evaluate the module's `buffers()` together with the loss. In evaluation by the running statistics.
+ */
+export class BatchNorm2d extends Module {
+  override readonly torchNames = { runningVariance: "running_var" };
+  /** [channels] */
+  readonly weight: Parameter;
+  /** [channels] */
+  readonly bias: Parameter;
+  /** [channels] */
+  readonly runningMean: Variable;
+  /** [channels] */
+  readonly runningVariance: Variable;
+  /** [] i32: batches seen in training. */
+  readonly numBatchesTracked: Variable;
+  readonly epsilon: number;
+  readonly momentum: number;
+
+  constructor(channels: number, options: BatchNorm2dLayerOptions = {}) {
+    super();
+    this.weight = parameter([channels], { init: allOnes });
+    this.bias = parameter([channels], { init: allZeros });
+    this.runningMean = new Variable(tensor(new Float32Array(channels)));
+    this.runningVariance = new Variable(tensor(new Float32Array(channels).fill(1)));
+    this.numBatchesTracked = new Variable(tensor([0], [], { dtype: "i32" }));
+    this.epsilon = options.epsilon ?? 1e-5;
+    this.momentum = options.momentum ?? 0.1;
+  }
+
+  /** x [N, H, W, channels] → the same shape. Throws ShapeError in training on one value a channel. */
+  forward(x: Tensor): Tensor {
+    const { weight, bias, epsilon } = this;
+    if (this.training) {
+      const count = x.size / x.shape.at(-1)!;
+      if (count < 2) {
+        throw new ShapeError(
+          `BatchNorm2d: training needs at least 2 values a channel, but x is [${x.shape.join(", ")}]. ` +
+            "Use a larger batch, or eval().",
+        );
+      }
+      const { y, mean, variance } = batchNorm(x, { weight, bias, epsilon });
+      this.#track(mean, variance.mul(count / (count - 1)));
+      return y;
+    }
+    const scale = weight.mul(this.runningVariance.add(epsilon).rsqrt()); // [C]
+    return x.mul(scale).add(bias.sub(this.runningMean.mul(scale)));
+  }
+
+  #track(mean: Tensor, variance: Tensor): void {
+    const { momentum, runningMean, runningVariance, numBatchesTracked } = this;
+    runningMean.assign(runningMean.mul(1 - momentum).add(mean.mul(momentum)));
+    runningVariance.assign(runningVariance.mul(1 - momentum).add(variance.mul(momentum)));
+    numBatchesTracked.assign(numBatchesTracked.add(1));
+  }
+}

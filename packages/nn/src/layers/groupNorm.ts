@@ -1,0 +1,37 @@
+import { groupNorm, type Tensor } from "@ddad/tensor";
+import { allOnes, allZeros } from "../init.ts";
+import { Module } from "../module.ts";
+import { type Parameter, parameter } from "../parameter.ts";
+
+export interface GroupNormLayerOptions {
+  /** Default 1e-5. */
+  readonly epsilon?: number;
+  /** Applied to the result in the same kernel. Default "none". */
+  readonly activation?: "none" | "silu";
+}
+
+/** Normalises each image's groups of channels to mean 0 and variance 1 (Wu and He, ECCV 2018). */
+export class GroupNorm extends Module {
+  /** [channels] */
+  readonly weight: Parameter;
+  /** [channels] */
+  readonly bias: Parameter;
+  readonly groups: number;
+  readonly epsilon: number;
+  readonly activation: "none" | "silu";
+
+  constructor(groups: number, channels: number, options: GroupNormLayerOptions = {}) {
+    super();
+    this.weight = parameter([channels], { init: allOnes });
+    this.bias = parameter([channels], { init: allZeros });
+    this.groups = groups;
+    this.epsilon = options.epsilon ?? 1e-5;
+    this.activation = options.activation ?? "none";
+  }
+
+  /** x [N, …, channels] → the same shape */
+  forward(x: Tensor): Tensor {
+    const { groups, weight, bias, epsilon, activation } = this;
+    return groupNorm(x, { groups, weight, bias, epsilon, activation });
+  }
+}

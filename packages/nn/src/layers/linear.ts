@@ -1,0 +1,39 @@
+import { linear, type Tensor } from "@ddad/tensor";
+import type { HostRandom } from "../hostRandom.ts";
+import { fanInUniform, type Initializer } from "../init.ts";
+import { Module } from "../module.ts";
+import { type Parameter, parameter } from "../parameter.ts";
+import type { Layout } from "../stateDict.ts";
+
+export interface LinearLayerOptions {
+  /** Default true. */
+  readonly bias?: boolean;
+  /** Initial weights; default U(±1/√inputs). */
+  readonly init?: Initializer;
+  /** Initial biases; default U(±1/√inputs). */
+  readonly initBias?: Initializer;
+  /** `conv1d`: state dicts hold the weight as that of a convolution of size 1, [outputs, inputs, 1]. */
+  readonly layout?: Extract<Layout, "linear" | "conv1d">;
+  readonly random?: HostRandom | undefined;
+}
+
+/** y = x W + b along the last axis. */
+export class Linear extends Module {
+  /** [inputs, outputs] */
+  readonly weight: Parameter;
+  /** [outputs] */
+  readonly bias: Parameter | undefined;
+
+  constructor(inputs: number, outputs: number, options: LinearLayerOptions = {}) {
+    super();
+    const { bias = true, init = fanInUniform, initBias = fanInUniform, layout = "linear", random } = options;
+    const fan = { in: inputs, out: outputs };
+    this.weight = parameter([inputs, outputs], { init, fan, layout, random });
+    this.bias = bias ? parameter([outputs], { init: initBias, fan, random }) : undefined;
+  }
+
+  /** x [..., inputs] → [..., outputs] */
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight, this.bias);
+  }
+}

@@ -1,0 +1,49 @@
+import { attention, slice, type Tensor } from "@ddad/tensor";
+import type { HostRandom } from "../../hostRandom.ts";
+import { allZeros } from "../../init.ts";
+import { GroupNorm } from "../../layers/groupNorm.ts";
+import { Linear } from "../../layers/linear.ts";
+import { Module } from "../../module.ts";
+
+export interface AttentionBlockOptions {
+  readonly channels: number;
+  /** Must divide `channels`. */
+  readonly heads: number;
+  readonly random?: HostRandom | undefined;
+}
+
+/**
+ * Self-attention over all pixels with a residual, as the published UNet has it: the projection to 3·channels holds
+ * q, k, v of the first head, then of the second, and so on. The last projection starts at zero.
+ */
+export class AttentionBlock extends Module {
+  readonly norm: GroupNorm;
+  readonly toQkv: Linear;
+  readonly projOut: Linear;
+  readonly heads: number;
+
+  constructor({ channels, heads, random }: AttentionBlockOptions) {
+    super();
+    if (channels % heads !== 0) {
+      throw new RangeError(`AttentionBlock: ${heads} heads do not divide ${channels} channels.`);
+    }
+    this.norm = new GroupNorm(32, channels);
+    this.toQkv = new Linear(channels, 3 * channels, { layout: "conv1d", random });
+    this.projOut = new Linear(channels, channels, { layout: "conv1d", init: allZeros, initBias: allZeros });
+    this.heads = heads;
+  }
+
+  /** x [N, H, W, C] → the same shape */
+  forward(x: Tensor): Tensor {
+    const [n, height, width, channels] = x.shape as [number, number, number, number];
+    const tokens = height * width;
+    const depth = channels / this.heads;
+    const normed = this.norm.forward(x).reshape([n, tokens, channels]);
+    const qkv = this.toQkv.forward(normed).reshape([n, tokens, this.heads, 3 * depth]);
+    const part = (index: number): Tensor =>
+      slice(qkv, [0, 0, 0, index * depth], [n, tokens, this.heads, depth]);
+    // The published code scales q and k by depth^(-1/4) each.
+    const mixed = attention(part(0), part(1), part(2), { scale: 1 / Math.sqrt(depth) });
+    return x.add(this.projOut.forward(mixed.reshape([n, tokens, channels])).reshape(x.shape));
+  }
+}

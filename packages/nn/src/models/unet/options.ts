@@ -1,0 +1,78 @@
+/** What a UNet is built from, and what the published configurations leave to the size of the images. */
+
+export interface UNetOptions {
+  /** Height and width of the images; decides the defaults below and where attention sits. */
+  readonly imageSize: number;
+  /** Channels of the images (and of the prediction). Default 3. */
+  readonly inChannels?: number;
+  /** Channels of the first level. DDAD: 64 (default); DDAD-S: 32. */
+  readonly baseChannels?: number;
+  /** Attention heads. DDAD: 4 (default); DDAD-S: 2. */
+  readonly heads?: number;
+  /** Share of activations dropped in training. DDAD: 0 (default); DDAD-S: 0.3. */
+  readonly dropout?: number;
+  /** Channels of each level as multiples of `baseChannels`; default by image size, see `defaultMultipliers`. */
+  readonly channelMultipliers?: readonly number[];
+  /** Residual blocks a level on the way down; one more on the way up. Default 2. */
+  readonly blocksPerLevel?: number;
+  /** Seed of the initial weights; default: the stream that `setSeed` starts. */
+  readonly seed?: number;
+}
+
+/** Channel multipliers of the published networks by image size. */
+export const defaultMultipliers: Readonly<Record<number, readonly number[]>> = {
+  512: [0.5, 1, 1, 2, 2, 4, 4],
+  256: [1, 1, 2, 2, 4, 4],
+  128: [1, 1, 2, 3, 4],
+  64: [1, 2, 3, 4],
+  32: [1, 2, 3, 4],
+};
+
+/** Options with nothing left open: the channels of each level, and the downsampling factors that have attention. */
+export interface UNetPlan {
+  readonly inChannels: number;
+  readonly baseChannels: number;
+  readonly levels: readonly number[];
+  readonly attentionFactors: ReadonlySet<number>;
+  readonly blocksPerLevel: number;
+  readonly heads: number;
+  readonly dropout: number;
+}
+
+/** Groups of every norm. */
+const groups = 32;
+
+/** Fills in the defaults. Throws RangeError with a sentence where the numbers do not fit together. */
+export function planUNet(options: UNetOptions): UNetPlan {
+  const {
+    imageSize,
+    inChannels = 3,
+    baseChannels = 64,
+    heads = 4,
+    dropout = 0,
+    blocksPerLevel = 2,
+  } = options;
+  const multipliers = options.channelMultipliers ?? defaultMultipliers[imageSize];
+  if (!multipliers) {
+    const known = Object.keys(defaultMultipliers).join(", ");
+    throw new RangeError(
+      `UNet: no default channelMultipliers for imageSize ${imageSize} (only ${known}); give them.`,
+    );
+  }
+  const levels = multipliers.map((multiplier) => multiplier * baseChannels);
+  for (const [level, channels] of levels.entries()) {
+    if (!Number.isInteger(channels / groups) || channels === 0) {
+      throw new RangeError(
+        `UNet: level ${level} has ${channels} channels, but its ${groups}-group norms need a multiple of ${groups}.`,
+      );
+    }
+  }
+  if (!Number.isInteger(imageSize / 2 ** (levels.length - 1))) {
+    throw new RangeError(
+      `UNet: imageSize ${imageSize} cannot be halved ${levels.length - 1} times for ${levels.length} levels.`,
+    );
+  }
+  // Published as image_size // 32, // 16, // 8.
+  const attentionFactors = new Set([32, 16, 8].map((size) => Math.floor(imageSize / size)));
+  return { inChannels, baseChannels, levels, attentionFactors, blocksPerLevel, heads, dropout };
+}

@@ -1,0 +1,70 @@
+import type { RandomStream, Tensor } from "@ddad/tensor";
+import type { HostRandom } from "../../hostRandom.ts";
+import { allZeros } from "../../init.ts";
+import { Conv2d } from "../../layers/conv2d.ts";
+import { Dropout } from "../../layers/dropout.ts";
+import { GroupNorm } from "../../layers/groupNorm.ts";
+import { Linear } from "../../layers/linear.ts";
+import { Downsample, Upsample } from "../../layers/resample.ts";
+import { Module } from "../../module.ts";
+
+export interface ResidualBlockOptions {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Features of the time embedding. */
+  readonly timeFeatures: number;
+  readonly dropout: number;
+  /** Halves or doubles height and width, on the residual and the direct path alike. */
+  readonly resample?: "down" | "up";
+  readonly random?: HostRandom | undefined;
+}
+
+/**
+ * norm, SiLU, conv 3×3, + time; norm, SiLU, dropout, conv 3×3; + the input (through a 1×1 convolution where the number
+ * of channels changes). Resampling sits between the first SiLU and its convolution (Brock et al., "BigGAN", 2019;
+ * Dhariwal and Nichol 2021). The second convolution starts at zero.
+ */
+export class ResidualBlock extends Module {
+  override readonly torchNames = {
+    norm1: "in_layers.0",
+    conv1: "in_layers.2",
+    timeProjection: "embed_layers.1",
+    norm2: "out_layers.0",
+    conv2: "out_layers.3",
+    skip: "skip_connection",
+  };
+  readonly norm1: GroupNorm;
+  readonly conv1: Conv2d;
+  readonly timeProjection: Linear;
+  readonly norm2: GroupNorm;
+  readonly conv2: Conv2d;
+  readonly skip: Conv2d | undefined;
+  readonly dropout: Dropout;
+  readonly resample: Upsample | Downsample | undefined;
+
+  constructor({ inputs, outputs, timeFeatures, dropout, resample, random }: ResidualBlockOptions) {
+    super();
+    const zeros = { init: allZeros, initBias: allZeros };
+    this.norm1 = new GroupNorm(32, inputs, { activation: "silu" });
+    this.conv1 = new Conv2d(inputs, outputs, 3, { padding: 1, random });
+    this.timeProjection = new Linear(timeFeatures, outputs, { random });
+    this.norm2 = new GroupNorm(32, outputs, { activation: "silu" });
+    this.conv2 = new Conv2d(outputs, outputs, 3, { padding: 1, ...zeros });
+    this.skip = inputs === outputs ? undefined : new Conv2d(inputs, outputs, 1, { random });
+    this.dropout = new Dropout(dropout);
+    this.resample = resample && (resample === "up" ? new Upsample() : new Downsample());
+  }
+
+  /**
+   * @param x [N, H, W, inputs]
+   * @param time [N, 1, 1, timeFeatures], activated
+   * @returns [N, H', W', outputs]
+   */
+  forward(x: Tensor, time: Tensor, random?: RandomStream): Tensor {
+    const resized = (value: Tensor): Tensor => this.resample?.forward(value) ?? value;
+    const h = this.conv1.forward(resized(this.norm1.forward(x))).add(this.timeProjection.forward(time));
+    const residual = this.conv2.forward(this.dropout.forward(this.norm2.forward(h), random));
+    const direct = resized(x);
+    return (this.skip?.forward(direct) ?? direct).add(residual);
+  }
+}

@@ -1,0 +1,33 @@
+/** What training changes: a variable that knows how PyTorch would store it. */
+import { type Tensor, tensor, Variable } from "@ddad/tensor";
+import type { HostRandom } from "./hostRandom.ts";
+import { defaultRandom, type Fan, type Initializer } from "./init.ts";
+import { elements, type Layout } from "./stateDict.ts";
+
+/** A variable that a module learns. Variables of a module that are no parameters are its buffers. */
+export class Parameter extends Variable {
+  readonly layout: Layout;
+  /** False while frozen: `module.parameters()` leaves it out. */
+  trainable = true;
+
+  /** Takes over `initial`, an evaluated tensor in the shape that `layout` says. */
+  constructor(initial: Tensor, layout: Layout = "plain") {
+    super(initial);
+    this.layout = layout;
+  }
+}
+
+export interface ParameterOptions {
+  readonly init: Initializer;
+  /** Needed by initialisers that depend on it. Default { in: 1, out: 1 }. */
+  readonly fan?: Fan;
+  readonly layout?: Layout;
+  /** Where random values come from; default: the stream that `setSeed` starts. */
+  readonly random?: HostRandom | undefined;
+}
+
+/** A new f32 parameter with initial values. */
+export function parameter(shape: readonly number[], options: ParameterOptions): Parameter {
+  const { init, fan = { in: 1, out: 1 }, layout = "plain", random = defaultRandom() } = options;
+  return new Parameter(tensor(init(elements(shape), fan, random), shape), layout);
+}
