@@ -1,5 +1,7 @@
 /** The kernels of the library: one export line each. `kernels` is what tests, benchmarks and docs loop over. */
 
+import { attention } from "./attention/attention.ts";
+import { attentionGradient } from "./attention/attentionGradient.ts";
 import { conv2d } from "./conv2d/conv2d.ts";
 import { conv2dInputGradient } from "./conv2d/conv2dInputGradient.ts";
 import { conv2dWeightGradient } from "./conv2d/conv2dWeightGradient.ts";
@@ -24,7 +26,20 @@ import { max, min } from "./reduce/max.ts";
 import { softmax } from "./reduce/softmax.ts";
 import { softmaxGradient } from "./reduce/softmaxGradient.ts";
 import { sum } from "./reduce/sum.ts";
+import { averagePool } from "./resample/averagePool.ts";
+import { averagePool2 } from "./resample/averagePool2.ts";
+import { averagePoolGradient } from "./resample/averagePoolGradient.ts";
+import { gaussianBlur } from "./resample/gaussianBlur.ts";
+import { gaussianBlurGradient } from "./resample/gaussianBlurGradient.ts";
+import { maxPool } from "./resample/maxPool.ts";
+import { maxPoolGradient } from "./resample/maxPoolGradient.ts";
+import { resizeBilinear } from "./resample/resizeBilinear.ts";
+import { resizeBilinearGradient } from "./resample/resizeBilinearGradient.ts";
+import { upsampleNearest2 } from "./resample/upsampleNearest2.ts";
 
+export { attention } from "./attention/attention.ts";
+export { attentionGradient } from "./attention/attentionGradient.ts";
+export type { AttentionAttrs } from "./attention/shared.ts";
 export * from "./conv2d/conv2d.ts";
 export * from "./conv2d/conv2dInputGradient.ts";
 export * from "./conv2d/conv2dWeightGradient.ts";
@@ -52,6 +67,16 @@ export { type MaxAttrs, max, min } from "./reduce/max.ts";
 export { softmax } from "./reduce/softmax.ts";
 export { softmaxGradient } from "./reduce/softmaxGradient.ts";
 export * from "./reduce/sum.ts";
+export * from "./resample/averagePool.ts";
+export * from "./resample/averagePool2.ts";
+export * from "./resample/averagePoolGradient.ts";
+export * from "./resample/gaussianBlur.ts";
+export * from "./resample/gaussianBlurGradient.ts";
+export * from "./resample/maxPool.ts";
+export * from "./resample/maxPoolGradient.ts";
+export * from "./resample/resizeBilinear.ts";
+export * from "./resample/resizeBilinearGradient.ts";
+export * from "./resample/upsampleNearest2.ts";
 
 export const kernels: readonly Kernel[] = [
   conv2d,
@@ -70,6 +95,8 @@ export const kernels: readonly Kernel[] = [
   min,
   cosineDistance,
   cosineDistanceGradient,
+  attention,
+  attentionGradient,
   broadcast,
   concat,
   copy,
@@ -78,4 +105,14 @@ export const kernels: readonly Kernel[] = [
   permute,
   scatterAdd,
   slice,
+  averagePool,
+  averagePool2,
+  averagePoolGradient,
+  gaussianBlur,
+  gaussianBlurGradient,
+  maxPool,
+  maxPoolGradient,
+  resizeBilinear,
+  resizeBilinearGradient,
+  upsampleNearest2,
 ];

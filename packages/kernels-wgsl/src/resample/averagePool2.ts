@@ -1,0 +1,89 @@
+/**
+ * Halves height and width: each pixel of `y` is the mean of a 2×2 block of `x`. Its gradient is
+ * `upsampleNearest2` of the gradient ÷ 4.
+ */
+import { checkImage } from "../conv2d/geometry.ts";
+import { check } from "../errors.ts";
+import { defineKernel, grid, perThread } from "../kernel.ts";
+import { bytesOf, ceilDiv, show, sizeOf, spec } from "../spec.ts";
+import { forEachElement, imageOf, workgroupSize } from "./images.ts";
+
+export const averagePool2 = defineKernel({
+  name: "averagePool2",
+  inputs: ["x"],
+  outputs: ["y"],
+  params: { size: "u32" },
+  infer({ x }, _attrs: Record<string, never>) {
+    checkImage("averagePool2", "x", x);
+    const [batch, height, width, channels] = x.shape as [number, number, number, number];
+    check(
+      height % 2 === 0 && width % 2 === 0,
+      "averagePool2",
+      `height and width of x ${show(x.shape)} must be even; pad it, or use averagePool.`,
+    );
+    const shape = [batch, height / 2, width / 2, channels];
+    return { outputs: { y: spec(shape) }, params: { size: imageOf(shape).size } };
+  },
+  variants: [
+    {
+      name: "direct",
+      passes(_caps, { outputs }) {
+        const { units, width, element, size } = imageOf(outputs.y.shape);
+        const below = 2 * width * units;
+        return [
+          {
+            read: { x: element },
+            write: { y: element },
+            workgroups: grid(ceilDiv(size, workgroupSize)),
+            code: perThread(
+              workgroupSize,
+              /* wgsl */ `
+  if (i >= params.size) { return; }
+  let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
+  y[i] = 0.25 * ((x[at] + x[at + ${units}u]) + (x[at + ${below}u] + x[at + ${below + units}u]));`,
+            ),
+          },
+        ];
+      },
+    },
+  ],
+  reference({ x }, { inputs, outputs }) {
+    const [, height, width, channels] = inputs.x.shape as [number, number, number, number];
+    const y = new Float64Array(sizeOf(outputs.y.shape));
+    forEachElement(outputs.y.shape, (n, h, w, c, index) => {
+      for (const dh of [0, 1])
+        for (const dw of [0, 1])
+          y[index]! += x[((n * height + 2 * h + dh) * width + 2 * w + dw) * channels + c]! / 4;
+    });
+    return { y };
+  },
+  cost: ({ inputs, outputs }) => ({
+    flops: sizeOf(inputs.x.shape),
+    bytes: bytesOf(inputs.x) + bytesOf(outputs.y),
+  }),
+  cases: [
+    { name: "one block", inputs: { x: [1, 2, 2, 1] }, attrs: {} },
+    { name: "odd numbers of blocks and channels", inputs: { x: [2, 6, 10, 7] }, attrs: {} },
+    { name: "channels by four", inputs: { x: [2, 6, 2, 12] }, attrs: {} },
+    { name: "encoder block", inputs: { x: [2, 32, 32, 64] }, attrs: {}, bench: true },
+    {
+      name: "large encoder block",
+      inputs: { x: [2, 128, 128, 64] },
+      attrs: {},
+      bench: true,
+      benchOnly: true,
+    },
+  ],
+  refusals: [
+    {
+      inputs: { x: [1, 3, 4, 1] },
+      attrs: {},
+      message: /averagePool2: height and width of x \[1, 3, 4, 1\] must be even/,
+    },
+    {
+      inputs: { x: [4, 4] },
+      attrs: {},
+      message: /averagePool2: x must have 4 axes of at least 1 element but is \[4, 4\]/,
+    },
+  ],
+});

@@ -1,0 +1,145 @@
+/** The gradient of `averagePool`: each pixel receives 1/k² of the gradient of every window that covers it. */
+import { checkImage } from "../conv2d/geometry.ts";
+import { check } from "../errors.ts";
+import { defineKernel, grid, perThread } from "../kernel.ts";
+import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec } from "../spec.ts";
+import { forEachElement, imageOf, splitIndex, workgroupSize } from "./images.ts";
+import { checkWindows, pooledShape, type Windows, windowSumPass, windowSumThreads } from "./windows.ts";
+
+export interface AveragePoolGradientAttrs extends Windows {
+  /** Height and width of the image that was pooled. */
+  readonly inputSize: readonly [height: number, width: number];
+}
+
+export const averagePoolGradient = defineKernel({
+  name: "averagePoolGradient",
+  inputs: ["gradient"],
+  outputs: ["xGradient"],
+  params: { size: "u32", threads: "u32" },
+  infer({ gradient }, attrs: AveragePoolGradientAttrs) {
+    const op = "averagePoolGradient";
+    checkImage(op, "gradient", gradient);
+    checkWindows(op, attrs);
+    const shape = [gradient.shape[0]!, ...attrs.inputSize, gradient.shape[3]!];
+    const pooled = pooledShape(op, shape, attrs);
+    check(
+      sameShape(pooled, gradient.shape),
+      op,
+      `pooling ${show(shape)} gives ${show(pooled)}, but gradient is ${show(gradient.shape)}.`,
+    );
+    return {
+      outputs: { xGradient: spec(shape) },
+      params: { size: imageOf(shape).size, threads: windowSumThreads(shape) },
+    };
+  },
+  variants: [
+    {
+      // With stride 1 the windows that cover a pixel are a window of the gradient.
+      name: "tiled",
+      when: (_caps, { attrs }) => attrs.stride === 1,
+      passes: (_caps, { inputs, outputs, attrs }) => [
+        windowSumPass(
+          { name: "gradient", shape: inputs.gradient.shape },
+          { name: "xGradient", shape: outputs.xGradient.shape },
+          { ...attrs, padding: attrs.kernelSize - 1 - attrs.padding },
+          1 / attrs.kernelSize ** 2,
+        ),
+      ],
+    },
+    {
+      name: "direct",
+      passes(_caps, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
+        const from = imageOf(inputs.gradient.shape);
+        const to = imageOf(outputs.xGradient.shape);
+        return [
+          {
+            read: { gradient: from.element },
+            write: { xGradient: to.element },
+            workgroups: grid(ceilDiv(to.size, workgroupSize)),
+            code: perThread(
+              workgroupSize,
+              /* wgsl */ `
+  if (i >= params.size) { return; }
+  ${splitIndex(to)}
+  var total = ${to.element}(0);
+  for (var k = 0u; k < ${kernelSize}u; k++) {
+    let h = row + ${padding}u - k;
+    if (h % ${stride}u != 0u || h / ${stride}u >= ${from.height}u) { continue; }
+    for (var j = 0u; j < ${kernelSize}u; j++) {
+      let w = column + ${padding}u - j;
+      if (w % ${stride}u != 0u || w / ${stride}u >= ${from.width}u) { continue; }
+      total += gradient[((n * ${from.height}u + h / ${stride}u) * ${from.width}u + w / ${stride}u) * ${from.units}u + c];
+    }
+  }
+  xGradient[i] = total * f32(${1 / kernelSize ** 2});`,
+            ),
+          },
+        ];
+      },
+    },
+  ],
+  reference({ gradient }, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
+    const [, height, width, channels] = outputs.xGradient.shape as [number, number, number, number];
+    const xGradient = new Float64Array(sizeOf(outputs.xGradient.shape));
+    forEachElement(inputs.gradient.shape, (n, row, column, c, index) => {
+      for (let i = 0; i < kernelSize; i++)
+        for (let j = 0; j < kernelSize; j++) {
+          const h = row * stride + i - padding;
+          const w = column * stride + j - padding;
+          if (h < 0 || h >= height || w < 0 || w >= width) continue;
+          xGradient[((n * height + h) * width + w) * channels + c]! += gradient[index]! / kernelSize ** 2;
+        }
+    });
+    return { xGradient };
+  },
+  cost: ({ inputs, outputs, attrs }) => ({
+    flops: sizeOf(inputs.gradient.shape) * attrs.kernelSize ** 2,
+    bytes: bytesOf(inputs.gradient) + bytesOf(outputs.xGradient),
+  }),
+  cases: [
+    {
+      name: "one element",
+      inputs: { gradient: [1, 1, 1, 1] },
+      attrs: { kernelSize: 1, stride: 1, padding: 0, inputSize: [1, 1] },
+    },
+    {
+      name: "3×3, prime sizes",
+      inputs: { gradient: [2, 7, 11, 5] },
+      attrs: { kernelSize: 3, stride: 1, padding: 1, inputSize: [7, 11] },
+    },
+    {
+      name: "3×3 without padding",
+      inputs: { gradient: [1, 5, 4, 3] },
+      attrs: { kernelSize: 3, stride: 1, padding: 0, inputSize: [7, 6] },
+    },
+    {
+      name: "3×3, stride 2, channels by four",
+      inputs: { gradient: [2, 5, 5, 8] },
+      attrs: { kernelSize: 3, stride: 2, padding: 1, inputSize: [9, 10] },
+    },
+    {
+      name: "2×2, stride 3: pixels in no window",
+      inputs: { gradient: [1, 3, 6, 3] },
+      attrs: { kernelSize: 2, stride: 3, padding: 0, inputSize: [8, 18] },
+    },
+    {
+      name: "patches of layer 2",
+      inputs: { gradient: [1, 32, 32, 512] },
+      attrs: { kernelSize: 3, stride: 1, padding: 1, inputSize: [32, 32] },
+      bench: true,
+    },
+  ],
+  refusals: [
+    {
+      inputs: { gradient: [1, 4, 4, 1] },
+      attrs: { kernelSize: 3, stride: 1, padding: 1, inputSize: [5, 5] },
+      message:
+        /averagePoolGradient: pooling \[1, 5, 5, 1\] gives \[1, 5, 5, 1\], but gradient is \[1, 4, 4, 1\]/,
+    },
+    {
+      inputs: { gradient: [1, 4, 4, 1] },
+      attrs: { kernelSize: 0, stride: 1, padding: 0, inputSize: [5, 5] },
+      message: /averagePoolGradient: kernelSize 0 and stride 1 must be whole numbers of at least 1/,
+    },
+  ],
+});

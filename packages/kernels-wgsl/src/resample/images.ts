@@ -1,0 +1,41 @@
+/** What the resampling kernels share: images in units of four channels where these come in fours. */
+import { type Shape, sizeOf } from "../spec.ts";
+
+/** An image `[N, H, W, C]`; `units` per pixel of WGSL type `element`, each `width` channels. */
+export interface Image {
+  readonly height: number;
+  readonly width: number;
+  readonly units: number;
+  readonly element: "f32" | "vec4<f32>";
+  /** Units in the whole tensor: threads when each makes one. */
+  readonly size: number;
+}
+
+export function imageOf(shape: Shape): Image {
+  const [, height, width, channels] = shape as [number, number, number, number];
+  const lanes = channels % 4 === 0 ? 4 : 1;
+  const element = lanes === 4 ? "vec4<f32>" : "f32";
+  return { height, width, units: channels / lanes, element, size: sizeOf(shape) / lanes };
+}
+
+/** Splits the thread index `i` over the units of an image into channel `c`, `column`, `row` and image `n`. */
+export const splitIndex = ({ height, width, units }: Image): string => /* wgsl */ `
+  let c = i % ${units}u;
+  let column = i / ${units}u % ${width}u;
+  let row = i / ${units * width}u % ${height}u;
+  let n = i / ${units * width * height}u;`;
+
+/** Visits every element of an image `[N, H, W, C]` with its flat index: the loops of the references. */
+export function forEachElement(
+  shape: Shape,
+  visit: (n: number, row: number, column: number, c: number, index: number) => void,
+): void {
+  const [batch, height, width, channels] = shape as [number, number, number, number];
+  let index = 0;
+  for (let n = 0; n < batch; n++)
+    for (let row = 0; row < height; row++)
+      for (let column = 0; column < width; column++)
+        for (let c = 0; c < channels; c++) visit(n, row, column, c, index++);
+}
+
+export const workgroupSize = 64;

@@ -1,0 +1,124 @@
+/** Maximum over square windows (PyTorch's `max_pool2d`): pixels of the padding never win. */
+import { checkImage } from "../conv2d/geometry.ts";
+import { defineKernel, grid, perThread } from "../kernel.ts";
+import { bytesOf, ceilDiv, sizeOf, spec } from "../spec.ts";
+import { imageOf, splitIndex, workgroupSize } from "./images.ts";
+import { checkWindows, forEachMaximum, pooledShape, type Windows } from "./windows.ts";
+
+export interface MaxPoolAttrs extends Windows {
+  /** Whether a last window may reach past the padding: the output's size is rounded up instead of down. */
+  readonly ceil: boolean;
+}
+
+export const maxPool = defineKernel({
+  name: "maxPool",
+  inputs: ["x"],
+  outputs: ["y"],
+  params: { size: "u32" },
+  infer({ x }, attrs: MaxPoolAttrs) {
+    checkImage("maxPool", "x", x);
+    checkWindows("maxPool", attrs);
+    const shape = pooledShape("maxPool", x.shape, attrs, attrs.ceil);
+    return { outputs: { y: spec(shape) }, params: { size: imageOf(shape).size } };
+  },
+  variants: [
+    {
+      name: "direct",
+      passes(_caps, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
+        const from = imageOf(inputs.x.shape);
+        const to = imageOf(outputs.y.shape);
+        return [
+          {
+            read: { x: from.element },
+            write: { y: to.element },
+            workgroups: grid(ceilDiv(to.size, workgroupSize)),
+            code: perThread(
+              workgroupSize,
+              /* wgsl */ `
+  if (i >= params.size) { return; }
+  ${splitIndex(to)}
+  var best = ${to.element}(-3.4e38);
+  for (var k = 0u; k < ${kernelSize}u; k++) {
+    let h = row * ${stride}u + k - ${padding}u;
+    if (h >= ${from.height}u) { continue; }
+    for (var j = 0u; j < ${kernelSize}u; j++) {
+      let w = column * ${stride}u + j - ${padding}u;
+      if (w >= ${from.width}u) { continue; }
+      best = max(best, x[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c]);
+    }
+  }
+  y[i] = best;`,
+            ),
+          },
+        ];
+      },
+    },
+  ],
+  reference({ x }, { inputs, outputs, attrs }) {
+    const y = new Float64Array(sizeOf(outputs.y.shape));
+    forEachMaximum(x, inputs.x.shape, outputs.y.shape, attrs, (yIndex, xIndex) => {
+      y[yIndex] = x[xIndex]!;
+    });
+    return { y };
+  },
+  cost: ({ inputs, outputs, attrs }) => ({
+    flops: sizeOf(outputs.y.shape) * attrs.kernelSize ** 2,
+    bytes: bytesOf(inputs.x) + bytesOf(outputs.y),
+  }),
+  cases: [
+    {
+      name: "one element",
+      inputs: { x: [1, 1, 1, 1] },
+      attrs: { kernelSize: 1, stride: 1, padding: 0, ceil: false },
+      tolerance: 0,
+    },
+    {
+      name: "all negative, padded",
+      inputs: { x: { shape: [1, 4, 5, 3], fill: (_, uniform) => -1 - uniform() } },
+      attrs: { kernelSize: 3, stride: 2, padding: 1, ceil: false },
+      tolerance: 0,
+    },
+    {
+      name: "prime sizes",
+      inputs: { x: [2, 7, 11, 5] },
+      attrs: { kernelSize: 3, stride: 1, padding: 0, ceil: false },
+      tolerance: 0,
+    },
+    {
+      name: "rounded up",
+      inputs: { x: [2, 8, 6, 4] },
+      attrs: { kernelSize: 3, stride: 2, padding: 0, ceil: true },
+      tolerance: 0,
+    },
+    {
+      name: "rounded up, a last window that would hold no pixel",
+      inputs: { x: [1, 3, 5, 2] },
+      attrs: { kernelSize: 2, stride: 3, padding: 1, ceil: true },
+      tolerance: 0,
+    },
+    {
+      name: "stem of a ResNet",
+      inputs: { x: [1, 64, 64, 64] },
+      attrs: { kernelSize: 3, stride: 2, padding: 1, ceil: false },
+      tolerance: 0,
+      bench: true,
+    },
+  ],
+  refusals: [
+    {
+      inputs: { x: [5, 5, 4] },
+      attrs: { kernelSize: 3, stride: 1, padding: 1, ceil: false },
+      message: /maxPool: x must have 4 axes of at least 1 element but is \[5, 5, 4\]/,
+    },
+    {
+      inputs: { x: [1, 5, 5, 4] },
+      attrs: { kernelSize: 3, stride: 1, padding: 2, ceil: false },
+      message: /maxPool: padding 2 must be a whole number of at least 0 and at most half of kernelSize 3/,
+    },
+    {
+      inputs: { x: [1, 5, 2, 4] },
+      attrs: { kernelSize: 3, stride: 1, padding: 0, ceil: false },
+      message: /maxPool: a window of 3×3 is larger than x \[1, 5, 2, 4\] with padding 0/,
+    },
+  ],
+});

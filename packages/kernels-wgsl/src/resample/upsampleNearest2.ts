@@ -1,0 +1,80 @@
+/**
+ * Doubles height and width by repeating pixels: `y[n, h, w, c] = x[n, ⌊h/2⌋, ⌊w/2⌋, c]`.
+ * Its gradient is 4 × `averagePool2` of the gradient.
+ */
+import { checkImage } from "../conv2d/geometry.ts";
+import { defineKernel, grid, perThread } from "../kernel.ts";
+import { bytesOf, ceilDiv, sizeOf, spec } from "../spec.ts";
+import { forEachElement, imageOf, workgroupSize } from "./images.ts";
+
+export const upsampleNearest2 = defineKernel({
+  name: "upsampleNearest2",
+  inputs: ["x"],
+  outputs: ["y"],
+  params: { size: "u32" },
+  infer({ x }, _attrs: Record<string, never>) {
+    checkImage("upsampleNearest2", "x", x);
+    const [batch, height, width, channels] = x.shape as [number, number, number, number];
+    return {
+      outputs: { y: spec([batch, 2 * height, 2 * width, channels]) },
+      params: { size: imageOf(x.shape).size },
+    };
+  },
+  variants: [
+    {
+      // A thread reads one unit of x and writes it four times.
+      name: "direct",
+      passes(_caps, { inputs }) {
+        const { units, width, element, size } = imageOf(inputs.x.shape);
+        const right = units;
+        const below = 2 * width * units;
+        return [
+          {
+            read: { x: element },
+            write: { y: element },
+            workgroups: grid(ceilDiv(size, workgroupSize)),
+            code: perThread(
+              workgroupSize,
+              /* wgsl */ `
+  if (i >= params.size) { return; }
+  let value = x[i];
+  let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
+  y[at] = value;
+  y[at + ${right}u] = value;
+  y[at + ${below}u] = value;
+  y[at + ${below + right}u] = value;`,
+            ),
+          },
+        ];
+      },
+    },
+  ],
+  reference({ x }, { inputs, outputs }) {
+    const [, height, width, channels] = inputs.x.shape as [number, number, number, number];
+    const y = new Float64Array(sizeOf(outputs.y.shape));
+    forEachElement(outputs.y.shape, (n, h, w, c, index) => {
+      y[index] = x[((n * height + (h >> 1)) * width + (w >> 1)) * channels + c]!;
+    });
+    return { y };
+  },
+  cost: ({ inputs, outputs }) => ({ flops: 0, bytes: bytesOf(inputs.x) + bytesOf(outputs.y) }),
+  cases: [
+    { name: "one element", inputs: { x: [1, 1, 1, 1] }, attrs: {}, tolerance: 0 },
+    { name: "prime sizes", inputs: { x: [2, 5, 7, 3] }, attrs: {}, tolerance: 0 },
+    { name: "channels by four", inputs: { x: [2, 3, 5, 12] }, attrs: {}, tolerance: 0 },
+    { name: "decoder block", inputs: { x: [2, 16, 16, 128] }, attrs: {}, tolerance: 0, bench: true },
+    { name: "large decoder block", inputs: { x: [2, 64, 64, 128] }, attrs: {}, bench: true, benchOnly: true },
+  ],
+  refusals: [
+    {
+      inputs: { x: [4, 4, 3] },
+      attrs: {},
+      message: /upsampleNearest2: x must have 4 axes of at least 1 element but is \[4, 4, 3\]/,
+    },
+    {
+      inputs: { x: { shape: [1, 2, 2, 1], dtype: "u32" } },
+      attrs: {},
+      message: /upsampleNearest2: x must be f32 but is u32/,
+    },
+  ],
+});
