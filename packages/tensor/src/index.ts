@@ -1,3 +1,24 @@
+export {
+  type DType,
+  type Shape,
+  ShapeError,
+  type TensorData,
+  type TensorSpec,
+} from "@ddad/kernels-wgsl";
+export { checkpoint } from "./autograd/checkpoint.ts";
+export { type GradOptions, grad, valueAndGrad } from "./autograd/grad.ts";
+export { compile, type Tensors } from "./compile.ts";
+export * from "./create.ts";
 export { type AdapterOptions, adapterName, environment } from "./device/adapter.ts";
 export { currentDevice, Device, setupDevice } from "./device/device.ts";
 export * from "./errors.ts";
+export { evaluate } from "./evaluate.ts";
+export { explain } from "./explain.ts";
+export { type Memory, memory } from "./memory.ts";
+
+import "./methods.ts";
+
+export * from "./ops/index.ts";
+export { type Profile, type ProfileRow, profile } from "./profile.ts";
+export { type OpGradients, record, recordView } from "./record.ts";
+export { Tensor, Variable } from "./tensor.ts";

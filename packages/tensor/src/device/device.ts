@@ -4,6 +4,9 @@ import { DeviceLostError, LimitError, NoAdapterError, OutOfMemoryError, Validati
 import { type AdapterOptions, adapterName, capabilitiesOf, requestAdapter } from "./adapter.ts";
 import { BufferPool } from "./buffers.ts";
 import { PipelineCache } from "./pipelines.ts";
+import { Workspace } from "./workspace.ts";
+
+const maxOutstanding = 4;
 
 /** A WebGPU device with its capabilities, buffers and pipelines. */
 export class Device {
@@ -12,7 +15,9 @@ export class Device {
   readonly capabilities: Capabilities;
   readonly buffers: BufferPool;
   readonly pipelines: PipelineCache;
+  readonly workspace: Workspace;
   #failure: Error | undefined;
+  readonly #submitted: Promise<unknown>[] = [];
   /** Tail of the chain of evaluations: one encodes at a time, in the order they were asked for. */
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -22,6 +27,7 @@ export class Device {
     this.capabilities = capabilitiesOf(adapter);
     this.buffers = new BufferPool(gpu);
     this.pipelines = new PipelineCache(gpu);
+    this.workspace = new Workspace(this.buffers);
     gpu.addEventListener("uncapturederror", ({ error }) => this.fail(toError(error)));
     void gpu.lost.then(({ reason, message }) => {
       if (current === this) current = undefined;
@@ -51,6 +57,12 @@ export class Device {
     const result = this.#tail.then(work);
     this.#tail = result.catch(() => undefined);
     return result;
+  }
+
+  /** Waits while more than a few submissions are outstanding, so that a fast host does not run far ahead. */
+  async backPressure(): Promise<void> {
+    this.#submitted.push(this.gpu.queue.onSubmittedWorkDone());
+    if (this.#submitted.length > maxOutstanding) await this.#submitted.shift();
   }
 
   /** Throws LimitError when one tensor is larger than the adapter can bind. */

@@ -1,0 +1,53 @@
+/** Gradient checkpointing (Chen et al. 2016): forget what lies inside a function, and compute it again for the gradient. */
+import { nodesBehind } from "../program/program.ts";
+import { recordView, upcomingId } from "../record.ts";
+import { resolve, type Tensor } from "../tensor.ts";
+import { grad } from "./grad.ts";
+
+/**
+ * `fn` with its intermediates recomputed when gradients are taken, which trades time for memory. `fn` may use other
+ * tensors (parameters) from outside. It must record the same operations when called again: draw random keys outside.
+ */
+export function checkpoint<A extends readonly Tensor[]>(
+  fn: (...inputs: A) => Tensor,
+): (...inputs: A) => Tensor {
+  return (...inputs) => {
+    const start = upcomingId();
+    const result = fn(...inputs);
+    const outside = tensorsFromOutside(result, start, inputs.map(resolve));
+    const recompute = (gradient: Tensor): Tensor[] => {
+      const again = fn(...inputs);
+      return grad(again, outside, { outputGradient: gradient, allowUnused: true });
+    };
+    let computed: { readonly gradient: Tensor; readonly all: Tensor[] } | undefined;
+    const all = (gradient: Tensor): Tensor[] => {
+      if (computed?.gradient !== gradient) computed = { gradient, all: recompute(gradient) };
+      return computed.all;
+    };
+    const rules = outside.map((_, index) => [
+      String(index),
+      ({ y: g }: Readonly<Record<string, Tensor>>) => all(g!)[index]!,
+    ]);
+    const edges = outside.map((tensor, index) => [String(index), tensor]);
+    return recordView(
+      "checkpoint",
+      result,
+      result.shape,
+      Object.fromEntries(rules),
+      Object.fromEntries(edges),
+    );
+  };
+}
+
+/** What the nodes recorded since `start` read that was there before: arguments and captured tensors, floats only. */
+function tensorsFromOutside(result: Tensor, start: number, inputs: readonly Tensor[]): Tensor[] {
+  const outside = new Set(inputs);
+  for (const node of nodesBehind([resolve(result)])) {
+    if (node.id < start) continue;
+    for (const input of Object.values(node.inputs)) {
+      const older = input.source.kind !== "node" || input.source.node.id < start;
+      if (older && (input.dtype === "f32" || input.dtype === "f16")) outside.add(input);
+    }
+  }
+  return [...outside];
+}

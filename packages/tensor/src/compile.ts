@@ -1,0 +1,131 @@
+/** `compile`: a function whose recording, fusing and planning happen once for each signature. */
+import { show } from "@ddad/kernels-wgsl";
+import { currentDevice, type Device } from "./device/device.ts";
+import type { Replay } from "./device/replay.ts";
+import { capture, evaluate, evaluateNow, replayOf, runReplay } from "./evaluate.ts";
+import { type Captured, nodesBehind } from "./program/program.ts";
+import { upcomingId } from "./record.ts";
+import { resolve, Storage, storageOf, Tensor, trackAssignments, type Variable } from "./tensor.ts";
+
+/** What a compiled function may return: tensors in any nesting of plain objects and arrays. */
+export type Tensors = Tensor | undefined | readonly Tensors[] | { readonly [name: string]: Tensors };
+
+interface Compiled {
+  readonly device: Device;
+  readonly replay: Replay;
+  readonly captured: Pick<Captured, "program" | "targets">;
+  /** Where each leaf comes from: the index of an argument, a variable's buffer, or a tensor used inside. */
+  readonly leaves: readonly (number | Storage | Tensor)[];
+  readonly outputs: readonly Tensor[];
+  readonly variables: readonly Variable[];
+  readonly result: Tensors;
+}
+
+/**
+ * Compiles `fn` on its first call for each combination of argument shapes and types. Later calls only replay: `fn` itself
+ * does not run, so everything that changes from call to call must be an argument or a variable. Variables assigned
+ * inside are updated by each call. The results are evaluated tensors.
+ */
+export function compile<A extends readonly Tensor[], R extends Tensors>(
+  fn: (...args: A) => R,
+): (...args: A) => Promise<R> {
+  const known = new Map<string, Compiled>();
+  return async (...args) => {
+    await evaluate(...args);
+    const device = currentDevice();
+    return device.exclusively(async () => {
+      const key = args.map(({ dtype, shape }) => `${dtype}${show(shape)}`).join(" ");
+      let compiled = known.get(key);
+      if (compiled?.device !== device) {
+        compiled = await trace(device, fn, args);
+        known.set(key, compiled);
+      }
+      await evaluateNow(device, pendingVariables(compiled));
+      return (await replayCompiled(compiled, args)) as R;
+    });
+  };
+}
+
+async function trace<A extends readonly Tensor[]>(
+  device: Device,
+  fn: (...args: A) => Tensors,
+  args: A,
+): Promise<Compiled> {
+  const placeholders = args.map((arg, index) => new Tensor(arg, { kind: "argument", index }));
+  const start = upcomingId();
+  const { result, assigned } = trackAssignments(() => fn(...(placeholders as unknown as A)));
+  try {
+    const outputs = [...new Set(flatten(result).map(resolve))].filter(({ source }) => source.kind === "node");
+    refuseOlderNodes([...outputs, ...assigned.map(({ value }) => value)], start);
+    const { program, leaves, targets } = capture(outputs, assigned);
+    const replay = await replayOf(device, program);
+    return {
+      device,
+      replay,
+      captured: { program, targets },
+      leaves: leaves.map((leaf) => {
+        const { source } = leaf;
+        if (source.kind === "argument") return source.index;
+        const storage = storageOf(leaf, device);
+        // A variable may be assigned elsewhere between calls: its buffer stands for its value of the day.
+        return storage.owner ? storage : leaf;
+      }),
+      outputs,
+      variables: assigned,
+      result,
+    };
+  } finally {
+    for (const variable of assigned) variable.reset();
+  }
+}
+
+/** A pending tensor from outside would be computed anew by every call, from values that change meanwhile. */
+function refuseOlderNodes(roots: readonly Tensor[], start: number): void {
+  const older = nodesBehind(roots)
+    .filter(({ id }) => id < start)
+    .at(-1);
+  if (!older) return;
+  throw new Error(
+    `compile: the function uses the result of ${older.name}, recorded outside and not evaluated. Evaluate it first.`,
+  );
+}
+
+/** Variables read by the compiled function that were assigned elsewhere and not evaluated since. */
+const pendingVariables = ({ leaves }: Compiled): Variable[] =>
+  leaves
+    .flatMap((leaf) => (leaf instanceof Storage ? (leaf.owner?.deref() ?? []) : []))
+    .filter(({ pending }) => pending);
+
+async function replayCompiled(compiled: Compiled, args: readonly Tensor[]): Promise<Tensors> {
+  const { device, replay, captured, variables } = compiled;
+  const leaves = compiled.leaves.map((leaf) =>
+    typeof leaf === "number"
+      ? storageOf(resolve(args[leaf]!), device)
+      : leaf instanceof Tensor
+        ? storageOf(leaf, device)
+        : leaf,
+  );
+  const fresh = compiled.outputs.map((tensor) => new Tensor(tensor, { kind: "argument", index: -1 }));
+  await runReplay(device, replay, captured, leaves, fresh, variables);
+  const byTrace = new Map(compiled.outputs.map((tensor, index) => [tensor, fresh[index]!]));
+  return mapTensors(compiled.result, (tensor) => {
+    const { source } = resolve(tensor);
+    if (source.kind === "argument") return args[source.index]!;
+    return byTrace.get(resolve(tensor)) ?? tensor;
+  });
+}
+
+function flatten(result: Tensors): Tensor[] {
+  if (result === undefined) return [];
+  if (result instanceof Tensor) return [result];
+  return Object.values(result).flatMap(flatten);
+}
+
+function mapTensors(result: Tensors, fn: (tensor: Tensor) => Tensor): Tensors {
+  if (result === undefined) return undefined;
+  if (result instanceof Tensor) return fn(result);
+  if (Array.isArray(result)) return result.map((entry: Tensors) => mapTensors(entry, fn));
+  return Object.fromEntries(
+    Object.entries(result).map(([name, entry]) => [name, mapTensors(entry as Tensors, fn)]),
+  );
+}

@@ -1,0 +1,51 @@
+/**
+ * Buffers for intermediates, shared by all plans of a device: the queue runs plans one after another, so two plans never
+ * need their intermediates at the same time.
+ */
+import { type BufferPool, roundUp } from "./buffers.ts";
+
+export class Workspace {
+  readonly #pool: BufferPool;
+  readonly #bySize = new Map<number, GPUBuffer[]>();
+  #bytes = 0;
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool;
+  }
+
+  /** Bytes of all intermediate buffers. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Number of intermediate buffers. */
+  get count(): number {
+    let count = 0;
+    for (const list of this.#bySize.values()) count += list.length;
+    return count;
+  }
+
+  /** One buffer for each of `sizes` (bytes), all different; later calls are given the same ones again. */
+  reserve(sizes: readonly number[]): GPUBuffer[] {
+    const used = new Map<number, number>();
+    return sizes.map((bytes) => {
+      const size = roundUp(bytes);
+      const list = this.#bySize.get(size) ?? [];
+      this.#bySize.set(size, list);
+      const index = used.get(size) ?? 0;
+      used.set(size, index + 1);
+      if (index === list.length) {
+        list.push(this.#pool.acquire(size));
+        this.#bytes += size;
+      }
+      return list[index]!;
+    });
+  }
+
+  /** Gives everything back. Plans made before must not run any more. */
+  clear(): void {
+    for (const list of this.#bySize.values()) for (const buffer of list) this.#pool.release(buffer);
+    this.#bySize.clear();
+    this.#bytes = 0;
+  }
+}

@@ -1,0 +1,152 @@
+/** `evaluate`: from recorded tensors to buffers full of numbers. */
+import { bytesOf, sizeOf, type TensorData, unpack } from "@ddad/kernels-wgsl";
+import { currentDevice, type Device, toError } from "./device/device.ts";
+import { Replay } from "./device/replay.ts";
+import { Timing } from "./device/timing.ts";
+import { profiling } from "./profile.ts";
+import { fuseProgram } from "./program/fuse.ts";
+import { lowerProgram } from "./program/lower.ts";
+import { planProgram } from "./program/plan.ts";
+import { type Captured, captureProgram, type Program, programKey } from "./program/program.ts";
+import { resolve, Storage, storageOf, Tensor, Variable } from "./tensor.ts";
+
+/** Computes the tensors and writes assigned variables into their buffers. Resolves once the work is submitted. */
+export async function evaluate(...targets: readonly Tensor[]): Promise<void> {
+  const device = currentDevice();
+  await device.exclusively(() => evaluateNow(device, targets));
+}
+
+/** `evaluate` for a caller that already has the device to itself. */
+export async function evaluateNow(device: Device, targets: readonly Tensor[]): Promise<void> {
+  const variables = targets.filter((target) => target instanceof Variable).filter(({ pending }) => pending);
+  const tensors = [...new Set(targets.map(resolve))].filter(
+    (tensor) => tensor.source.kind === "node" && !variables.some(({ value }) => value === tensor),
+  );
+  if (!tensors.length && !variables.length) return device.throwFailure();
+  const captured = capture(tensors, variables);
+  const replay = await replayOf(device, captured.program);
+  await runReplay(
+    device,
+    replay,
+    captured,
+    captured.leaves.map((leaf) => storageOf(leaf, device)),
+    tensors,
+    variables,
+  );
+}
+
+/** The program that computes `tensors` and then overwrites `variables`. */
+export function capture(tensors: readonly Tensor[], variables: readonly Variable[]): Captured {
+  return captureProgram(
+    tensors,
+    variables.map((variable) => ({ value: variable.value, leaf: homeOf(variable) })),
+  );
+}
+
+const homeOf = (variable: Variable): Tensor =>
+  new Tensor(variable, { kind: "storage", storage: variable.home, version: variable.home.version });
+
+const replays = new WeakMap<Device, Map<string, Promise<Replay>>>();
+
+/** The replay of a program: made once for each structure. */
+export function replayOf(device: Device, program: Program): Promise<Replay> {
+  const cache = replays.get(device) ?? new Map<string, Promise<Replay>>();
+  replays.set(device, cache);
+  const key = programKey(program);
+  const known = cache.get(key);
+  if (known) return known;
+  const replay = prepareReplay(device, program).catch((error: unknown) => {
+    cache.delete(key);
+    throw error;
+  });
+  cache.set(key, replay);
+  return replay;
+}
+
+async function prepareReplay(device: Device, program: Program): Promise<Replay> {
+  const lowered = lowerProgram(fuseProgram(program), device.capabilities);
+  const plan = planProgram(lowered);
+  return withErrors(device, () => Replay.prepare(device, lowered, plan));
+}
+
+/** Runs `work` in error scopes, so that what WebGPU refuses rejects here and not somewhere else. */
+async function withErrors<T>(device: Device, work: () => Promise<T> | T): Promise<T> {
+  const { gpu } = device;
+  gpu.pushErrorScope("out-of-memory");
+  gpu.pushErrorScope("validation");
+  let result: T | undefined;
+  let thrown: unknown;
+  try {
+    result = await work();
+  } catch (error) {
+    thrown = error;
+  }
+  const validation = await gpu.popErrorScope();
+  const memory = await gpu.popErrorScope();
+  device.throwFailure();
+  if (memory) throw toError(memory);
+  if (thrown) throw thrown;
+  if (validation) throw toError(validation);
+  return result as T;
+}
+
+const checked = new WeakSet<Replay>();
+
+/** Runs a replay on these leaves, settles `tensors` on new buffers and commits `variables`. */
+export async function runReplay(
+  device: Device,
+  replay: Replay,
+  { program, targets }: Pick<Captured, "program" | "targets">,
+  leaves: readonly Storage[],
+  tensors: readonly Tensor[],
+  variables: readonly Variable[],
+): Promise<void> {
+  device.throwFailure();
+  const results = replay.plan.results.map((bytes) => new Storage(device, device.buffers.acquire(bytes)));
+  for (const storage of results) storage.retain();
+  const profile = profiling();
+  const timing = profile ? new Timing(device.gpu, replay.dispatches) : undefined;
+  const run = () =>
+    replay.run(
+      leaves.map(({ buffer }) => buffer),
+      results.map(({ buffer }) => buffer),
+      timing,
+    );
+  try {
+    if (checked.has(replay)) run();
+    else await withErrors(device, run);
+    checked.add(replay);
+    tensors.forEach((tensor, index) => {
+      const id = targets[index]!;
+      tensor.settle(id < program.leaves ? leaves[id]! : results[program.results.indexOf(id)]!);
+    });
+    for (const variable of variables) variable.commit();
+  } finally {
+    for (const storage of results) storage.release();
+  }
+  if (timing) profile!.push(...(await timing.read()));
+  await device.backPressure();
+  device.throwFailure();
+}
+
+/** The elements, row-major, on the host: float32 for both float types, 0 and 1 for bool. */
+export async function readData(tensor: Tensor): Promise<TensorData> {
+  await evaluate(tensor);
+  const device = currentDevice();
+  const { buffer } = storageOf(resolve(tensor), device);
+  const size = Math.max(4, Math.ceil(bytesOf(tensor) / 4) * 4);
+  const staging = device.gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  try {
+    const encoder = device.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
+    device.gpu.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => {
+      device.throwFailure();
+      throw error;
+    });
+    device.throwFailure();
+    return unpack(staging.getMappedRange(), tensor.dtype, sizeOf(tensor.shape));
+  } finally {
+    staging.destroy();
+  }
+}

@@ -1,0 +1,24 @@
+/** Counters of device memory. */
+import { currentDevice } from "./device/device.ts";
+
+export interface Memory {
+  /** Buffers of evaluated tensors and of intermediates. */
+  readonly buffers: number;
+  /** Their bytes. */
+  readonly liveBytes: number;
+  /** Bytes of released buffers that wait to be used again. */
+  readonly pooledBytes: number;
+  /** Bytes of the intermediates' buffers: what the largest plans so far need (part of `liveBytes`). */
+  readonly plannedPeakBytes: number;
+}
+
+/** What the current device holds now. */
+export function memory(): Memory {
+  const { buffers, workspace } = currentDevice();
+  return {
+    buffers: buffers.live,
+    liveBytes: buffers.liveBytes,
+    pooledBytes: buffers.pooledBytes,
+    plannedPeakBytes: workspace.bytes,
+  };
+}

@@ -1,0 +1,112 @@
+/** Operations as methods of Tensor, so that formulas read from left to right. */
+import type { DType, Shape, TensorData } from "@ddad/kernels-wgsl";
+import { readData } from "./evaluate.ts";
+import * as ops from "./ops/index.ts";
+import { Tensor } from "./tensor.ts";
+
+const unaryNames = [
+  "neg",
+  "abs",
+  "sign",
+  "floor",
+  "round",
+  "exp",
+  "log",
+  "sqrt",
+  "rsqrt",
+  "square",
+  "reciprocal",
+  "sin",
+  "cos",
+  "tanh",
+  "sigmoid",
+  "silu",
+  "relu",
+  "erf",
+  "gelu",
+  "logicalNot",
+] as const;
+const binaryNames = [
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "pow",
+  "maximum",
+  "minimum",
+  "equal",
+  "notEqual",
+  "less",
+  "lessEqual",
+  "greater",
+  "greaterEqual",
+  "logicalAnd",
+  "logicalOr",
+] as const;
+
+type UnaryMethods = Readonly<Record<(typeof unaryNames)[number], () => Tensor>>;
+type BinaryMethods = Readonly<Record<(typeof binaryNames)[number], (other: ops.Operand) => Tensor>>;
+
+interface OtherMethods {
+  /** The elements, row-major, on the host: float32 for both float types, 0 and 1 for bool. Evaluates if need be. */
+  data(): Promise<TensorData>;
+  /** The only element of a tensor that has one. */
+  item(): Promise<number>;
+  reshape(shape: Shape): Tensor;
+  permute(order: readonly number[]): Tensor;
+  cast(dtype: DType): Tensor;
+  sum(axes?: number | readonly number[], options?: ops.ReduceOptions): Tensor;
+  mean(axes?: number | readonly number[], options?: ops.ReduceOptions): Tensor;
+  matmul(other: Tensor, options?: ops.MatmulOptions): Tensor;
+}
+
+declare module "./tensor.ts" {
+  interface Tensor extends UnaryMethods, BinaryMethods, OtherMethods {}
+}
+
+const methods: OtherMethods & ThisType<Tensor> = {
+  data() {
+    return readData(this);
+  },
+  async item() {
+    if (this.size !== 1) throw new Error(`item: needs a tensor with one element, but this is ${this}.`);
+    return (await readData(this))[0]!;
+  },
+  reshape(shape) {
+    return ops.reshape(this, shape);
+  },
+  permute(order) {
+    return ops.permute(this, order);
+  },
+  cast(dtype) {
+    return ops.cast(this, dtype);
+  },
+  sum(axes, options) {
+    return ops.sum(this, axes, options);
+  },
+  mean(axes, options) {
+    return ops.mean(this, axes, options);
+  },
+  matmul(other, options) {
+    return ops.matmul(this, other, options);
+  },
+};
+
+const elementwise = Object.fromEntries([
+  ...unaryNames.map((name) => [
+    name,
+    function (this: Tensor) {
+      return ops[name](this);
+    },
+  ]),
+  ...binaryNames.map((name) => [
+    name,
+    function (this: Tensor, other: ops.Operand) {
+      return ops[name](this, other);
+    },
+  ]),
+]);
+
+for (const [name, value] of Object.entries({ ...methods, ...elementwise })) {
+  Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
+}

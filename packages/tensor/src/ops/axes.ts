@@ -1,0 +1,24 @@
+/** Axes as people give them: negative ones count from the end. */
+import { type Shape, ShapeError, show } from "@ddad/kernels-wgsl";
+
+/** Distinct axes in 0 … rank − 1, ascending; all of them where `axes` is undefined. */
+export function normaliseAxes(
+  op: string,
+  shape: Shape,
+  axes: number | readonly number[] | undefined,
+): number[] {
+  const rank = shape.length;
+  if (axes === undefined) return shape.map((_, axis) => axis);
+  const list = typeof axes === "number" ? [axes] : axes;
+  const normal = list.map((axis) => {
+    if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
+      throw new ShapeError(`${op}: axis ${axis} is outside of ${show(shape)}, which has ${rank} axes.`);
+    }
+    return axis < 0 ? axis + rank : axis;
+  });
+  return [...new Set(normal)].sort((a, b) => a - b);
+}
+
+/** The shape without these axes. */
+export const dropAxes = (shape: Shape, axes: readonly number[]): number[] =>
+  shape.filter((_, axis) => !axes.includes(axis));

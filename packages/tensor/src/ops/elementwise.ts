@@ -1,0 +1,133 @@
+/** The elementwise operations, made from the kernels' table: forward and derivative of a row stand there together. */
+import {
+  type Algebra,
+  type DType,
+  type ElementwiseName,
+  elementwiseTable,
+  elementwise as kernel,
+  type Ref,
+  type Shape,
+  ShapeError,
+  sameShape,
+} from "@ddad/kernels-wgsl";
+import { record } from "../record.ts";
+import type { Tensor } from "../tensor.ts";
+import { reshape } from "./reshape.ts";
+import { broadcastTo, sum } from "./sum.ts";
+
+/** A number stands for a constant; it is baked into the plan, so what changes from run to run must be a tensor. */
+export type Operand = Tensor | number;
+
+function apply(op: ElementwiseName, operands: readonly Operand[]): Tensor {
+  const row = elementwiseTable[op];
+  const inputs: Record<string, Tensor> = {};
+  const constants: number[] = [];
+  let count = 0;
+  const args = operands.map((operand): Ref => {
+    if (typeof operand === "number") return `c${constants.push(operand) - 1}`;
+    const name = `in${count++}` as const;
+    inputs[name] = operand;
+    return name;
+  });
+  if (operands.length !== row.arity)
+    throw new ShapeError(`${op}: takes ${row.arity} operands but got ${operands.length}.`);
+  if (!count) throw new ShapeError(`${op}: needs a tensor among its operands, but all are numbers.`);
+  const gradients: Record<string, (gradients: Record<"y", Tensor>) => Tensor> = {};
+  args.forEach((name, k) => {
+    const derivative = row.gradient?.[k];
+    if (!derivative || !name.startsWith("in")) return;
+    const input = operands[k] as Tensor;
+    gradients[name] = ({ y: g }) => sumTo(derivative(tensorAlgebra, g, y, ...operands), input.shape, y.shape);
+  });
+  const attrs = { expression: { inputs: count, constants, steps: [{ op, args }] } };
+  const { y } = record(kernel, inputs, attrs, gradients);
+  return y;
+}
+
+/** The gradient of broadcasting: sums `g` over the axes along which an operand of `shape` was repeated. */
+function sumTo(g: Tensor, shape: Shape, output: Shape): Tensor {
+  if (sameShape(shape, output)) return g;
+  const full = broadcastTo(g, output);
+  const lead = output.length - shape.length;
+  const axes = output
+    .map((_, axis) => axis)
+    .filter((axis) => axis < lead || (shape[axis - lead] === 1 && output[axis] !== 1));
+  return reshape(axes.length ? sum(full, axes, { keepDims: true }) : full, shape);
+}
+
+const unary =
+  (op: ElementwiseName) =>
+  (x: Tensor): Tensor =>
+    apply(op, [x]);
+const binary =
+  (op: ElementwiseName) =>
+  (a: Operand, b: Operand): Tensor =>
+    apply(op, [a, b]);
+
+export const neg = unary("neg");
+export const abs = unary("abs");
+/** −1, 0 or 1. Its gradient is zero. */
+export const sign = unary("sign");
+export const floor = unary("floor");
+/** To the nearest integer, ties to even. */
+export const round = unary("round");
+export const exp = unary("exp");
+export const log = unary("log");
+export const sqrt = unary("sqrt");
+export const rsqrt = unary("rsqrt");
+export const square = unary("square");
+export const reciprocal = unary("reciprocal");
+export const sin = unary("sin");
+export const cos = unary("cos");
+export const tanh = unary("tanh");
+export const sigmoid = unary("sigmoid");
+/** x · sigmoid(x). */
+export const silu = unary("silu");
+export const relu = unary("relu");
+export const erf = unary("erf");
+/** x · Φ(x) with the exact normal distribution function, as PyTorch's default. */
+export const gelu = unary("gelu");
+export const add = binary("add");
+export const sub = binary("sub");
+export const mul = binary("mul");
+export const div = binary("div");
+/** a to the power b. A negative base needs an integer exponent. */
+export const pow = binary("pow");
+export const maximum = binary("maximum");
+export const minimum = binary("minimum");
+export const equal = binary("equal");
+export const notEqual = binary("notEqual");
+export const less = binary("less");
+export const lessEqual = binary("lessEqual");
+export const greater = binary("greater");
+export const greaterEqual = binary("greaterEqual");
+export const logicalAnd = binary("logicalAnd");
+export const logicalOr = binary("logicalOr");
+export const logicalNot = unary("logicalNot");
+
+/** `a` where the condition (bool) holds, else `b`. */
+export const where = (condition: Tensor, a: Operand, b: Operand): Tensor => apply("where", [condition, a, b]);
+
+const casts = { f32: "toF32", f16: "toF16", i32: "toI32", u32: "toU32", bool: "toBool" } as const;
+
+/** The same numbers under another type. Floats are cut to integers towards zero; bool is "not zero". */
+export const cast = (x: Tensor, dtype: DType): Tensor => {
+  if (x.dtype === dtype) return x;
+  const { y } = record(
+    kernel,
+    { in0: x },
+    { expression: { inputs: 1, constants: [], steps: [{ op: casts[dtype], args: ["in0"] }] } },
+    isFloat(x.dtype) && isFloat(dtype) ? { in0: ({ y: g }) => cast(g, x.dtype) } : {},
+  );
+  return y;
+};
+
+const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
+
+/** The table's operations on tensors: what derivatives are recorded with. */
+const tensorAlgebra = Object.fromEntries(
+  (Object.keys(elementwiseTable) as ElementwiseName[]).map((op) => [
+    op,
+    (...operands: Operand[]) => apply(op, operands),
+  ]),
+) as unknown as Algebra<Tensor>;

@@ -1,0 +1,38 @@
+/** Sum and broadcasting: each is the other's gradient, so they stand together. */
+import { broadcast as broadcastKernel, type Shape, sameShape, sum as sumKernel } from "@ddad/kernels-wgsl";
+import { record } from "../record.ts";
+import type { Tensor } from "../tensor.ts";
+import { dropAxes, normaliseAxes } from "./axes.ts";
+import { reshape } from "./reshape.ts";
+
+export interface ReduceOptions {
+  /** Keep reduced axes with extent 1. Default false. */
+  readonly keepDims?: boolean;
+}
+
+/** Sum over `axes` (negative ones count from the end; default all). */
+export function sum(
+  x: Tensor,
+  axes?: number | readonly number[],
+  { keepDims = false }: ReduceOptions = {},
+): Tensor {
+  const reduced = normaliseAxes("sum", x.shape, axes);
+  // The gradient stays small: whoever reads it broadcasts it.
+  const { y } = record(sumKernel, { x }, { axes: reduced }, { x: ({ y: g }) => g });
+  return keepDims ? y : reshape(y, dropAxes(x.shape, reduced));
+}
+
+/** Repeats axes of extent 1 (and new leading axes) until the shape is `shape`, as NumPy does. */
+export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  const lead = shape.length - x.shape.length;
+  const repeated = shape
+    .map((_, axis) => axis)
+    .filter((axis) => axis < lead || x.shape[axis - lead] !== shape[axis]);
+  return record(
+    broadcastKernel,
+    { x },
+    { shape },
+    { x: ({ y: g }) => reshape(sum(g, repeated, { keepDims: true }), x.shape) },
+  ).y;
+}

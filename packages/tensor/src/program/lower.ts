@@ -1,0 +1,90 @@
+/** Lowering: each call becomes the dispatches of the variant that suits the adapter. */
+import {
+  assembleShader,
+  bytesOf,
+  type Capabilities,
+  type Cost,
+  packParams,
+  type Shader,
+  type TensorSpec,
+  type Variant,
+} from "@ddad/kernels-wgsl";
+import type { Program, ProgramCall, ValueId } from "./program.ts";
+
+/** One dispatch on values: still data, no device object in it. */
+export interface Dispatch {
+  /** `kernel/variant/pass`. */
+  readonly label: string;
+  readonly kernel: string;
+  readonly shader: Shader;
+  readonly workgroups: readonly [number, number, number];
+  /** Bytes of the uniform struct, or undefined where the shader reads none. */
+  readonly uniform: ArrayBuffer | undefined;
+  /** Value behind each binding of the shader. */
+  readonly values: readonly ValueId[];
+  /** Cost of the whole call on its first dispatch, undefined on the others. */
+  readonly cost: Cost | undefined;
+}
+
+export interface Lowered {
+  readonly leaves: number;
+  readonly dispatches: readonly Dispatch[];
+  /** Bytes of each value; scratch tensors are appended after the program's. */
+  readonly bytes: readonly number[];
+  /** `[output, input]`: the output is the input's buffer, overwritten. */
+  readonly updates: readonly (readonly [ValueId, ValueId])[];
+  readonly results: readonly ValueId[];
+  readonly assignments: Program["assignments"];
+}
+
+/** A pure function of the program and of what the adapter can do. */
+export function lowerProgram(program: Program, caps: Capabilities): Lowered {
+  const bytes = program.values.map(bytesOf);
+  const dispatches: Dispatch[] = [];
+  const updates: (readonly [ValueId, ValueId])[] = [];
+  for (const entry of program.calls) {
+    const { kernel, call } = entry;
+    const variant = chooseVariant(entry, caps);
+    const names = new Map<string, ValueId>([
+      ...Object.entries(entry.inputs),
+      ...Object.entries(entry.outputs),
+    ]);
+    for (const [name, spec] of Object.entries<TensorSpec>(variant.scratch?.(caps, call) ?? {})) {
+      names.set(name, bytes.push(bytesOf(spec)) - 1);
+    }
+    for (const [output, input] of Object.entries(kernel.updates ?? {})) {
+      const source = entry.inputs[input!];
+      if (source !== undefined && entry.outputs[output] !== undefined)
+        updates.push([entry.outputs[output]!, source]);
+    }
+    variant.passes(caps, call).forEach((pass, index) => {
+      const shader = assembleShader(kernel, pass);
+      const values = shader.bindings.map(({ name }) => {
+        const id = names.get(name);
+        if (id === undefined)
+          throw new Error(`${kernel.name}/${variant.name} binds ${name}, which this call does not have.`);
+        return id;
+      });
+      dispatches.push({
+        label: [kernel.name, variant.name, pass.label].filter(Boolean).join("/"),
+        kernel: kernel.name,
+        shader,
+        workgroups: pass.workgroups,
+        uniform: shader.uniform ? packParams(kernel, call.params) : undefined,
+        values,
+        cost: index === 0 ? kernel.cost(call) : undefined,
+      });
+    });
+  }
+  const { leaves, results, assignments } = program;
+  return { leaves, dispatches, bytes, updates, results, assignments };
+}
+
+export function chooseVariant(
+  { kernel, call }: ProgramCall,
+  caps: Capabilities,
+): Variant<string, string, unknown, string> {
+  const variant = kernel.variants.find(({ when }) => !when || when(caps, call));
+  if (!variant) throw new Error(`${kernel.name} has no variant that always fits.`);
+  return variant;
+}

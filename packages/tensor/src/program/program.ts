@@ -1,0 +1,160 @@
+/** A program: what `evaluate` is about to run, as plain printable data on numbered values. */
+import { type Call, type Kernel, show, type TensorSpec } from "@ddad/kernels-wgsl";
+import { type Node, resolve, type Tensor } from "../tensor.ts";
+
+/** Index into `Program.values`. */
+export type ValueId = number;
+
+/** One use of a kernel on values. */
+export interface ProgramCall {
+  readonly kernel: Kernel;
+  /** Shapes, types, attributes and parameters: what decides the shader. */
+  readonly call: Call;
+  readonly inputs: Readonly<Record<string, ValueId>>;
+  readonly outputs: Readonly<Record<string, ValueId>>;
+}
+
+export interface Program {
+  /** What is known of each value. The first `leaves` of them exist before the program runs. */
+  readonly values: readonly TensorSpec[];
+  readonly leaves: number;
+  /** In an order in which they can run. */
+  readonly calls: readonly ProgramCall[];
+  /** Values that must outlive the program, each in a new buffer of its own. */
+  readonly results: readonly ValueId[];
+  /** Values that overwrite a leaf when the program ends: `[value, leaf]`. */
+  readonly assignments: readonly (readonly [value: ValueId, leaf: ValueId])[];
+}
+
+/** A program and the tensors behind its leaves, in the order of their ids. */
+export interface Captured {
+  readonly program: Program;
+  readonly leaves: readonly Tensor[];
+  /** Value behind each target, in the order given. */
+  readonly targets: readonly ValueId[];
+}
+
+/** Nodes that `targets` depend on, in the order of recording. */
+export function nodesBehind(targets: readonly Tensor[]): Node[] {
+  const seen = new Set<Node>();
+  const stack = [...targets];
+  for (let tensor = stack.pop(); tensor; tensor = stack.pop()) {
+    const { source } = tensor;
+    if (source.kind !== "node" || seen.has(source.node)) continue;
+    seen.add(source.node);
+    stack.push(...Object.values(source.node.inputs));
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/**
+ * The program that computes `targets` and then overwrites `assigned` leaves. A target that is only a view shares the
+ * value of what it views.
+ */
+export function captureProgram(
+  targets: readonly Tensor[],
+  assigned: readonly { readonly value: Tensor; readonly leaf: Tensor }[] = [],
+): Captured {
+  const roots = [...targets.map(resolve), ...assigned.map(({ value }) => value)];
+  const nodes = nodesBehind(roots);
+  const ids = new Map<Tensor, ValueId>();
+  const byPlace = new Map<unknown, ValueId>();
+  const values: TensorSpec[] = [];
+  const leaves: Tensor[] = [];
+  const addLeaf = (tensor: Tensor): ValueId => {
+    const { source } = tensor;
+    // Two tensors over one buffer are one leaf, because a buffer is bound once.
+    const place = source.kind === "storage" ? source.storage : tensor;
+    let id = byPlace.get(place);
+    if (id === undefined) {
+      id = values.push({ shape: tensor.shape, dtype: tensor.dtype }) - 1;
+      byPlace.set(place, id);
+      leaves.push(tensor);
+    }
+    ids.set(tensor, id);
+    return id;
+  };
+  for (const tensor of [
+    ...nodes.flatMap(({ inputs }) => Object.values(inputs)),
+    ...roots,
+    ...assigned.map(({ leaf }) => leaf),
+  ]) {
+    if (tensor.source.kind !== "node" && !ids.has(tensor)) addLeaf(tensor);
+  }
+  const calls: ProgramCall[] = [];
+  for (const node of nodes) {
+    const inputs = mapRecord(node.inputs, (tensor) => ids.get(tensor)!);
+    if (!node.kernel) {
+      for (const output of Object.values(node.outputs)) ids.set(output, inputs["x"]!);
+      continue;
+    }
+    const outputs = mapRecord(node.outputs, (tensor) => {
+      const id = values.push({ shape: tensor.shape, dtype: tensor.dtype }) - 1;
+      ids.set(tensor, id);
+      return id;
+    });
+    const call: Call = {
+      inputs: mapRecord(node.inputs, specOf),
+      outputs: mapRecord(node.outputs, specOf),
+      attrs: node.attrs,
+      params: node.params,
+    };
+    calls.push({ kernel: node.kernel, call, inputs, outputs });
+  }
+  const targetIds = targets.map((tensor) => ids.get(resolve(tensor))!);
+  const program: Program = {
+    values,
+    leaves: leaves.length,
+    calls,
+    results: [...new Set(targetIds.filter((id) => id >= leaves.length))],
+    assignments: assigned.map(({ value, leaf }) => [ids.get(value)!, ids.get(leaf)!] as const),
+  };
+  return { program, leaves, targets: targetIds };
+}
+
+const specOf = ({ shape, dtype }: Tensor): TensorSpec => ({ shape, dtype });
+
+export function mapRecord<T, U>(
+  entries: Readonly<Record<string, T>>,
+  fn: (value: T, key: string) => U,
+): Record<string, U> {
+  return Object.fromEntries(Object.entries(entries).map(([key, value]) => [key, fn(value, key)]));
+}
+
+/** Two programs with the same key run the same plan. */
+export function programKey(program: Program): string {
+  const parts: string[] = [];
+  for (let id = 0; id < program.leaves; id++) {
+    const { dtype, shape } = program.values[id]!;
+    parts.push(`${dtype}${shape.join(",")}`);
+  }
+  for (const { kernel, call, inputs } of program.calls) {
+    const shapes = Object.values(call.inputs).map(({ shape }) => shape.join(","));
+    parts.push(
+      kernel.name,
+      Object.entries(inputs).join(";"),
+      shapes.join(";"),
+      JSON.stringify(call.attrs) ?? "",
+    );
+  }
+  parts.push(program.results.join(","), program.assignments.join(";"));
+  return parts.join("|");
+}
+
+/** One line a call, for people: `v7 f32 [2, 8] = matmul(a: v0, b: v1)`. */
+export function printProgram(program: Program): string {
+  const name = (id: ValueId): string => `v${id}`;
+  const lines = program.calls.map(({ kernel, call, inputs, outputs }) => {
+    const left = Object.entries(outputs).map(([key, id]) => {
+      const { dtype, shape } = call.outputs[key]!;
+      return `${name(id)} ${dtype} ${show(shape)}`;
+    });
+    const right = Object.entries(inputs).map(([key, id]) => `${key}: ${name(id)}`);
+    return `${left.join(", ")} = ${kernel.name}(${right.join(", ")})`;
+  });
+  return [
+    ...lines,
+    ...program.assignments.map(([value, leaf]) => `${name(leaf)} ← ${name(value)}`),
+    `results: ${program.results.map(name).join(", ")}`,
+  ].join("\n");
+}

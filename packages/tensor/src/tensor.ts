@@ -1,0 +1,218 @@
+/** Tensors: immutable values that are computed when somebody asks; and variables, the cells that hold what changes. */
+import {
+  type DType,
+  type Kernel,
+  type Shape,
+  ShapeError,
+  show,
+  sizeOf,
+  type TensorSpec,
+} from "@ddad/kernels-wgsl";
+import type { Device } from "./device/device.ts";
+import { DeviceLostError, StaleValueError } from "./errors.ts";
+
+/** A buffer on the device, shared by the tensors (views of one another) that hold its contents. */
+export class Storage {
+  readonly device: Device;
+  readonly buffer: GPUBuffer;
+  /** The variable whose home this is; weak, because a held storage must not keep its tensors alive. */
+  owner: WeakRef<Variable> | undefined;
+  /** Counts overwritings. A tensor remembers the version that it stands for. */
+  version = 0;
+  #holders = 0;
+
+  constructor(device: Device, buffer: GPUBuffer) {
+    this.device = device;
+    this.buffer = buffer;
+  }
+
+  retain(): this {
+    this.#holders++;
+    return this;
+  }
+
+  release(): void {
+    this.#holders--;
+    if (this.#holders === 0) {
+      this.version = Number.NaN;
+      this.device.buffers.release(this.buffer);
+    }
+  }
+}
+
+/** Gradients of an operation: input → function from the gradients of the outputs to that of the input. */
+export type Gradients = Readonly<
+  Record<string, (outputGradients: Readonly<Record<string, Tensor>>) => Tensor>
+>;
+
+/** One recorded use of a kernel, or (without a kernel) the same elements under another shape. */
+export interface Node {
+  /** Rises in the order of recording, which therefore is an order in which nodes can run. */
+  readonly id: number;
+  readonly name: string;
+  readonly kernel: Kernel | undefined;
+  readonly attrs: unknown;
+  readonly params: Readonly<Record<string, number>>;
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: Record<string, Tensor>;
+  readonly gradients: Gradients;
+  /** What gradients are keyed by, where it differs from `inputs` (a checkpoint). */
+  readonly differentiable?: Readonly<Record<string, Tensor>>;
+}
+
+/** Where the elements of a tensor come from. */
+export type Source =
+  | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "storage"; readonly storage: Storage; readonly version: number }
+  | { readonly kind: "argument"; readonly index: number };
+
+const forgotten = new FinalizationRegistry<Storage>((storage) => storage.release());
+
+/** A dense, row-major, immutable array of numbers. Recorded first; computed by `evaluate` or `data`. */
+export class Tensor {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  #source: Source;
+
+  constructor({ shape, dtype }: TensorSpec, source: Source) {
+    this.shape = shape;
+    this.dtype = dtype;
+    this.#source = source;
+    if (source.kind === "storage") forgotten.register(this, source.storage.retain(), this);
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  get source(): Source {
+    return this.#source;
+  }
+
+  /** Whether the elements are in a buffer (not merely recorded). */
+  get evaluated(): boolean {
+    return this.source.kind === "storage";
+  }
+
+  /** From recorded to computed. The graph behind is let go. */
+  settle(storage: Storage): void {
+    this.#source = { kind: "storage", storage: storage.retain(), version: storage.version };
+    forgotten.register(this, storage, this);
+  }
+
+  /** Frees the buffer now, not at the next garbage collection. Using the tensor afterwards is an error. */
+  dispose(): void {
+    if (this.#source.kind !== "storage") return;
+    if (!forgotten.unregister(this)) return;
+    this.#source.storage.release();
+    this.#source = { ...this.#source, version: Number.NaN };
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    return `Tensor ${this.dtype} ${show(this.shape)}`;
+  }
+}
+
+/** The buffer of an evaluated tensor. Throws where it is gone: disposed of, overwritten, or on a lost device. */
+export function storageOf(tensor: Tensor, device: Device): Storage {
+  const { source } = tensor;
+  if (source.kind !== "storage") throw new Error(`${tensor} has no buffer yet; evaluate it first.`);
+  const { storage, version } = source;
+  if (storage.device !== device) {
+    throw new DeviceLostError(
+      `${tensor} lives on a device that is gone. Make or load it again on the new one.`,
+    );
+  }
+  if (Number.isNaN(version)) throw new StaleValueError(`${tensor} was disposed of.`);
+  if (storage.version !== version) {
+    throw new StaleValueError(
+      `${tensor} reads the value that a variable had before it was assigned anew, and that value is overwritten. ` +
+        "Evaluate it before, or together with, the variable.",
+    );
+  }
+  return storage;
+}
+
+/**
+ * A mutable cell. It can be used wherever a tensor can and then stands for its value at that moment. `assign` gives it
+ * a new value; `evaluate(variable)` writes that value into the variable's own buffer, which stays the same for life.
+ */
+export class Variable extends Tensor {
+  #value: Tensor;
+  readonly #home: Storage;
+
+  /** Takes over the value of an evaluated tensor (which must not be used any more). */
+  constructor(initial: Tensor) {
+    const { source } = initial;
+    if (source.kind !== "storage") throw new Error("variable: evaluate the initial tensor first.");
+    super(initial, source);
+    this.#home = source.storage;
+    this.#home.owner = new WeakRef<Variable>(this);
+    this.#value = new Tensor(initial, source);
+  }
+
+  /** The tensor that this variable stands for now. */
+  get value(): Tensor {
+    return this.#value;
+  }
+
+  override get source(): Source {
+    return this.#value?.source ?? super.source;
+  }
+
+  /** Whether a value was assigned that is not yet in the buffer. */
+  get pending(): boolean {
+    const { source } = this.#value;
+    return !(source.kind === "storage" && source.storage === this.#home);
+  }
+
+  /** The buffer that all values of this variable are written into. */
+  get home(): Storage {
+    return this.#home;
+  }
+
+  /** From here on the variable stands for `value`, which must have its shape and type. */
+  assign(value: Tensor): void {
+    if (value.dtype !== this.dtype || show(value.shape) !== show(this.shape)) {
+      throw new ShapeError(
+        `assign: the variable is ${this.dtype} ${show(this.shape)} but the value is ${value.dtype} ${show(value.shape)}.`,
+      );
+    }
+    assignments?.add(this);
+    this.#value = resolve(value);
+  }
+
+  /** After the new value was written into the buffer. */
+  commit(): void {
+    this.#home.version++;
+    this.reset();
+  }
+
+  /** Back to what the buffer holds: a value that was assigned and never evaluated is forgotten. */
+  reset(): void {
+    this.#value = new Tensor(this, { kind: "storage", storage: this.#home, version: this.#home.version });
+  }
+}
+
+/** The plain tensor behind a variable; a tensor itself. */
+export const resolve = (tensor: Tensor): Tensor => (tensor instanceof Variable ? tensor.value : tensor);
+
+let assignments: Set<Variable> | undefined;
+
+/** Runs `fn` and tells which variables it assigned to. */
+export function trackAssignments<T>(fn: () => T): { result: T; assigned: Variable[] } {
+  const outer = assignments;
+  assignments = new Set();
+  try {
+    const result = fn();
+    return { result, assigned: [...assignments] };
+  } finally {
+    for (const variable of assignments) outer?.add(variable);
+    assignments = outer;
+  }
+}

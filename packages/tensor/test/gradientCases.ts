@@ -1,0 +1,140 @@
+/** One entry for each way in which an op can be called: what the gradient check loops over. */
+import * as t from "@ddad/tensor";
+
+export interface GradientCase {
+  readonly name: string;
+  readonly inputs: readonly {
+    readonly shape: readonly number[];
+    readonly fill?: (index: number, uniform: () => number) => number;
+  }[];
+  readonly run: (...inputs: t.Tensor[]) => t.Tensor;
+  /** Relative to the largest gradient; central differences of smooth functions are good to 1e-7, f32 to about 1e-5. */
+  readonly tolerance?: number;
+}
+
+const x = (...shape: number[]) => ({ shape });
+const positive = (...shape: number[]) => ({
+  shape,
+  fill: (_: number, uniform: () => number) => 0.3 + 2 * uniform(),
+});
+/** Away from zero, where |x|, relu and the like have a kink. */
+const signed = (...shape: number[]) => ({
+  shape,
+  fill: (index: number, uniform: () => number) => (index % 2 ? -1 : 1) * (0.1 + uniform()),
+});
+
+const unary: Record<string, (a: t.Tensor) => t.Tensor> = {
+  neg: t.neg,
+  abs: t.abs,
+  exp: t.exp,
+  square: t.square,
+  sin: t.sin,
+  cos: t.cos,
+  tanh: t.tanh,
+  sigmoid: t.sigmoid,
+  silu: t.silu,
+  relu: t.relu,
+  erf: t.erf,
+  gelu: t.gelu,
+};
+const unaryPositive: Record<string, (a: t.Tensor) => t.Tensor> = {
+  log: t.log,
+  sqrt: t.sqrt,
+  rsqrt: t.rsqrt,
+  reciprocal: t.reciprocal,
+};
+const binary: Record<string, (a: t.Tensor, b: t.Tensor) => t.Tensor> = {
+  add: t.add,
+  sub: t.sub,
+  mul: t.mul,
+  div: t.div,
+  pow: t.pow,
+  maximum: t.maximum,
+  minimum: t.minimum,
+};
+
+const case1 = (
+  name: string,
+  input: GradientCase["inputs"][number],
+  run: (a: t.Tensor) => t.Tensor,
+): GradientCase => ({
+  name,
+  inputs: [input],
+  run: (a) => run(a!),
+});
+
+export const gradientCases: readonly GradientCase[] = [
+  ...Object.entries(unary).map(([name, run]) => case1(name, signed(3, 5), run)),
+  ...Object.entries(unaryPositive).map(([name, run]) => case1(name, positive(3, 5), run)),
+  ...Object.entries(binary).map(
+    ([name, run]): GradientCase => ({
+      name: `${name} with broadcasting`,
+      inputs: [positive(2, 1, 4), positive(3, 1)],
+      run: (a, b) => run(a!, b!),
+    }),
+  ),
+  { name: "where", inputs: [signed(7), x(7)], run: (a, b) => t.where(t.greater(a!, 0), a!, b!) },
+  case1("sum over axes", x(3, 4, 5), (a) => t.sum(a, [0, 2])),
+  case1("mean with kept axes, then a product", x(3, 4), (a) => t.mul(a, t.mean(a, 1, { keepDims: true }))),
+  case1("sum feeding a matmul", x(3, 4, 2), (a) => t.matmul(t.sum(a, 2), t.permute(t.sum(a, 2), [1, 0]))),
+  case1("reshape and permute", x(2, 3, 4), (a) => t.permute(t.reshape(a, [6, 4]), [1, 0])),
+  case1("broadcastTo", x(3, 1), (a) => t.broadcastTo(a, [2, 3, 4])),
+  case1("slice and pad", x(5, 6), (a) => t.pad(t.slice(a, [1, 2], [3, 3]), [1, 0], [0, 2])),
+  {
+    name: "concat of three",
+    inputs: [x(2, 3), x(2, 1), x(2, 4)],
+    run: (...all) => t.square(t.concat(all, 1)),
+  },
+  case1("gather", x(4, 3), (a) => t.gather(a, t.tensor([2, 0, 2], [3], { dtype: "i32" }))),
+  { name: "matmul", inputs: [x(3, 4), x(4, 5)], run: (a, b) => t.matmul(a!, b!) },
+  {
+    name: "matmul, a transposed",
+    inputs: [x(4, 3), x(4, 5)],
+    run: (a, b) => t.matmul(a!, b!, { transposeA: true }),
+  },
+  {
+    name: "matmul, b transposed",
+    inputs: [x(3, 4), x(5, 4)],
+    run: (a, b) => t.matmul(a!, b!, { transposeB: true }),
+  },
+  {
+    name: "matmul, both transposed, batched",
+    inputs: [x(2, 4, 3), x(2, 5, 4)],
+    run: (a, b) => t.matmul(a!, b!, { transposeA: true, transposeB: true }),
+  },
+  { name: "matmul, one matrix for all", inputs: [x(2, 3, 4), x(4, 5)], run: (a, b) => t.matmul(a!, b!) },
+  {
+    name: "matmul, one matrix for all, transposed",
+    inputs: [x(2, 4, 3), x(5, 4)],
+    run: (a, b) => t.matmul(a!, b!, { transposeA: true, transposeB: true }),
+  },
+  { name: "linear", inputs: [x(2, 3, 4), x(4, 5), x(5)], run: (a, w, b) => t.linear(a!, w!, b!) },
+  {
+    name: "conv2d, stride 2, uneven padding, bias",
+    inputs: [x(2, 6, 5, 3), x(3, 2, 3, 4), x(4)],
+    run: (a, w, bias) => t.conv2d(a!, w!, { bias: bias!, stride: 2, padding: [1, 0, 2, 1] }),
+  },
+  { name: "conv2d 1×1", inputs: [x(1, 3, 3, 4), x(1, 1, 4, 8)], run: (a, w) => t.conv2d(a!, w!) },
+  {
+    name: "groupNorm",
+    inputs: [x(2, 3, 3, 8), positive(8), x(8)],
+    run: (a, weight, bias) => t.groupNorm(a!, { groups: 4, weight: weight!, bias: bias! }),
+  },
+  {
+    name: "groupNorm with SiLU",
+    inputs: [x(2, 3, 3, 8), positive(8), x(8)],
+    run: (a, weight, bias) =>
+      t.groupNorm(a!, { groups: 2, weight: weight!, bias: bias!, activation: "silu" }),
+  },
+  {
+    name: "batchNorm",
+    inputs: [x(3, 2, 2, 5), positive(5), x(5)],
+    run: (a, weight, bias) => t.batchNorm(a!, { weight: weight!, bias: bias! }).y,
+  },
+  {
+    name: "a checkpointed block",
+    inputs: [x(2, 4), x(4, 4)],
+    run: (a, w) => t.checkpoint((input) => t.silu(t.matmul(t.tanh(input), w!)))(a!),
+  },
+  case1("a value used several times", x(4), (a) => t.add(t.mul(a, a), t.mul(t.exp(a), a))),
+];
