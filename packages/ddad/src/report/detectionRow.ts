@@ -1,0 +1,46 @@
+/** One inspected picture as a row of a panel. */
+import type { Image } from "../images/image.ts";
+import { maskImage } from "../images/mask.ts";
+import { outlineMask, overlayHeat, type ScoreRange } from "./overlay.ts";
+import type { PanelTile } from "./panel.ts";
+
+export type InspectedPicture = {
+  input: Image;
+  /** What the network takes the picture for without its defects. */
+  reconstruction: Image;
+  /** Anomaly map `[H · W]` of the input's size. */
+  map: ArrayLike<number>;
+  /** Ground truth `[H · W]`, where it is known. */
+  mask?: ArrayLike<number>;
+  /** Scores shown as the lowest and the highest colour; the same for all pictures that are to be compared. */
+  range: ScoreRange;
+  /** Scores from which on a pixel counts as defective, outlined in the map; none is without it. */
+  pixelThreshold?: number;
+};
+
+export type RowCaptions = { input?: string; reconstruction?: string; map?: string; mask?: string };
+
+/** Captions for the first row of a panel. */
+export const rowCaptions: Required<RowCaptions> = {
+  input: "input",
+  reconstruction: "reconstruction",
+  map: "anomaly map",
+  mask: "ground truth",
+};
+
+/** Input, reconstruction, the map over the input, and the ground truth where there is one. */
+export function detectionRow(picture: InspectedPicture, captions: RowCaptions = {}): PanelTile[] {
+  const { input, reconstruction, map, mask, range, pixelThreshold } = picture;
+  const { width, height } = input;
+  const overlay = overlayHeat(input, map, range);
+  const found = Uint8Array.from({ length: map.length }, (_, i) =>
+    Number(map[i]! >= (pixelThreshold ?? Infinity)),
+  );
+  const tiles: [keyof RowCaptions, Image][] = [
+    ["input", input],
+    ["reconstruction", reconstruction],
+    ["map", outlineMask(overlay, found, [255, 255, 255])],
+  ];
+  if (mask !== undefined) tiles.push(["mask", maskImage(mask, width, height)]);
+  return tiles.map(([name, image]) => ({ image, caption: captions[name] ?? "" }));
+}

@@ -1,0 +1,83 @@
+/** Results of an evaluation, and tables of them. */
+import type { Protocol } from "../config.ts";
+
+/** What `ddad evaluate --json` prints. Metrics are in [0, 1]. */
+export type EvaluationResult = {
+  protocol: Protocol;
+  dataset: string;
+  category: string;
+  /** Test pictures. */
+  images: number;
+  image: { auroc: number; ap: number; f1Max: number };
+  /** Absent from data without ground truth. */
+  pixel?: { auroc: number; ap: number; aupro30: number; aupro05: number };
+  /** Image score from which on a picture is called defective. */
+  threshold: number;
+  msPerImage: { p50: number; p95: number };
+};
+
+/** Plain text with aligned columns, or a Markdown table. */
+export type TableStyle = "text" | "markdown";
+
+/** A table; the first column is set left, the others right. Rows shorter than the header end in empty cells. */
+export function formatTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  style: TableStyle = "text",
+): string {
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0), style === "markdown" ? 3 : 0),
+  );
+  const align = (cells: readonly string[]): string[] =>
+    widths.map((width, column) => {
+      const cell = cells[column] ?? "";
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    });
+  if (style === "text") {
+    const rule = widths.map((width) => "─".repeat(width));
+    return [align(header), rule, ...rows.map(align)].map((cells) => cells.join("  ").trimEnd()).join("\n");
+  }
+  const rule = widths.map((width, column) =>
+    column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
+  );
+  return [align(header), rule, ...rows.map(align)].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+type Column = { title: string; value: (result: EvaluationResult) => number | undefined };
+
+const metrics: Column[] = [
+  { title: "image AUROC", value: ({ image }) => image.auroc },
+  { title: "AP", value: ({ image }) => image.ap },
+  { title: "F1-max", value: ({ image }) => image.f1Max },
+  { title: "pixel AUROC", value: ({ pixel }) => pixel?.auroc },
+  { title: "AP", value: ({ pixel }) => pixel?.ap },
+  { title: "AUPRO 0.3", value: ({ pixel }) => pixel?.aupro30 },
+  { title: "0.05", value: ({ pixel }) => pixel?.aupro05 },
+];
+
+/**
+ * A table of results in percent, one row each, and their mean where there are several. Every row says its protocol.
+ */
+export function formatResults(results: readonly EvaluationResult[], style: TableStyle = "text"): string {
+  const header = ["category", "protocol", "images", ...metrics.map(({ title }) => title), "ms/image"];
+  const rows = results.map((result) => [
+    result.category,
+    result.protocol,
+    String(result.images),
+    ...metrics.map(({ value }) => percent(value(result))),
+    result.msPerImage.p50.toFixed(0),
+  ]);
+  if (results.length > 1) {
+    const means = metrics.map(({ value }) => {
+      const known = results.map(value).filter((metric) => metric !== undefined);
+      // A mean over some of the rows would pass for one over all.
+      const mean = known.reduce((sum, metric) => sum + metric, 0) / known.length;
+      return percent(known.length === results.length ? mean : undefined);
+    });
+    rows.push(["mean", "", "", ...means, ""]);
+  }
+  return formatTable(header, rows, style);
+}
+
+const percent = (metric: number | undefined): string =>
+  metric === undefined ? "–" : (metric * 100).toFixed(1);

@@ -1,0 +1,12 @@
+/** Reports on disk. */
+import { writeImage } from "../images/png.ts";
+import { composePanel, type PanelOptions, type PanelTile } from "./panel.ts";
+
+/** Composes rows of tiles and writes them as one PNG, whole or not at all. Its folder must exist. */
+export function writePanel(
+  path: string,
+  rows: readonly (readonly (PanelTile | undefined)[])[],
+  options: PanelOptions = {},
+): void {
+  writeImage(path, composePanel(rows, options));
+}

@@ -1,0 +1,212 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { createImage, type Image } from "../src/images/image.ts";
+import { readImage } from "../src/images/png.ts";
+import { heatColor } from "../src/report/colorMap.ts";
+import { detectionRow, rowCaptions } from "../src/report/detectionRow.ts";
+import { drawText, fontHeight, textWidth } from "../src/report/font.ts";
+import { heatMap, outlineMask, overlayHeat } from "../src/report/overlay.ts";
+import { composePanel } from "../src/report/panel.ts";
+import { type EvaluationResult, formatResults, formatTable } from "../src/report/results.ts";
+import { writePanel } from "../src/report/write.ts";
+
+const pixel = ({ width, data }: Image, x: number, y: number): number[] => [
+  ...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),
+];
+
+/** CIE lightness of an sRGB colour, 0 … 100. */
+function lightness(color: readonly number[]): number {
+  const [r, g, b] = color.map((byte) => {
+    const value = byte / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  });
+  const luminance = 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+  return luminance > 0.008856 ? 116 * Math.cbrt(luminance) - 16 : 903.3 * luminance;
+}
+
+describe("heat colours", () => {
+  it("get evenly lighter with the score", () => {
+    const steps = Array.from({ length: 11 }, (_, i) => lightness(heatColor(i / 10)));
+    for (let i = 1; i < steps.length; i++) expect(steps[i]! - steps[i - 1]!, `step ${i}`).to.be.within(5, 14);
+    expect(steps[0]).to.be.below(6);
+    expect(steps[10]).to.be.above(92);
+  });
+
+  it("end at the ends", () => {
+    expect(heatColor(-1)).to.deep.equal(heatColor(0));
+    expect(heatColor(7)).to.deep.equal(heatColor(1));
+  });
+});
+
+describe("overlays", () => {
+  const gray = createImage(2, 1, 1, [100, 100, 100]);
+
+  it("show a map on the caller's scale", () => {
+    const map = heatMap([0, 5], 2, 1, { from: 0, to: 10 });
+    expect(pixel(map, 0, 0)).to.deep.equal([...heatColor(0)]);
+    expect(pixel(map, 1, 0)).to.deep.equal([...heatColor(0.5)]);
+    expect(heatMap([5, 20], 2, 1, { from: 5, to: 5 }).data).to.deep.equal(
+      heatMap([0, 1], 2, 1, { from: 0, to: 1 }).data,
+    );
+  });
+
+  it("cover more where the score is higher", () => {
+    const { data } = overlayHeat(gray, [0, 1], { from: 0, to: 1 });
+    expect([...data.subarray(0, 3)]).to.deep.equal(heatColor(0).map((byte) => Math.round(75 + byte * 0.25)));
+    expect([...data.subarray(3)]).to.deep.equal(heatColor(1).map((byte) => Math.round(15 + byte * 0.85)));
+  });
+
+  it("draw a mask's border on its outermost pixels", () => {
+    const mask = [1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0];
+    const image = outlineMask(createImage(4, 3, 3), mask, [255, 0, 0]);
+    const red = Array.from({ length: 12 }, (_, i) => Number(image.data[i * 3] === 255));
+    expect(red).to.deep.equal([1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0]);
+  });
+
+  it("refuse values that do not fit the picture", () => {
+    expect(() => heatMap([1], 2, 1, { from: 0, to: 1 })).to.throw(RangeError, "2×1 pixels, but 1 values");
+    expect(() => overlayHeat(gray, [1], { from: 0, to: 1 })).to.throw(RangeError, "overlayHeat");
+    expect(() => outlineMask(gray, [1], [0, 0, 0])).to.throw(RangeError, "outlineMask");
+  });
+});
+
+describe("text", () => {
+  const draw = (text: string, scale = 1): string[] => {
+    const image = createImage(textWidth(text) * scale, fontHeight * scale, 3);
+    drawText(image, text, 0, 0, scale, [255, 255, 255]);
+    return Array.from({ length: image.height }, (_, y) =>
+      Array.from({ length: image.width }, (_, x) => (pixel(image, x, y)[0] === 255 ? "#" : ".")).join(""),
+    );
+  };
+
+  it("is drawn in pixels", () => {
+    expect(draw("Ag")).to.deep.equal([
+      "...........",
+      "...........",
+      ".###...####",
+      "....#.#...#",
+      ".####.#...#",
+      "#...#.#...#",
+      ".####..####",
+      "..........#",
+      ".......###.",
+    ]);
+  });
+
+  it("grows by whole pixels", () => {
+    const doubled = draw("k", 1).flatMap((row) => {
+      const wide = [...row].map((dot) => dot + dot).join("");
+      return [wide, wide];
+    });
+    expect(draw("k", 2)).to.deep.equal(doubled);
+  });
+
+  it("is cut at the border and leaves gaps for what it cannot draw", () => {
+    const image = createImage(4, 4, 3);
+    drawText(image, "MMMM", -3, -3, 1, [1, 2, 3]);
+    const drawn = [0, 1, 2, 3].map((x) => pixel(image, x, 0)[0]);
+    expect(drawn).to.deep.equal([0, 1, 0, 1]);
+    expect(draw("a a")[3]).to.equal("....#...........#");
+    expect(draw("aßa")[3]).to.equal("....#...........#");
+  });
+});
+
+describe("composePanel", () => {
+  const red = createImage(2, 2, 3, [255, 0, 0]);
+  const gray = createImage(3, 3, 1, [9, 9, 9]);
+
+  it("puts rows of tiles on a background", () => {
+    const panel = composePanel(
+      [
+        [{ image: red }, { image: gray }],
+        [undefined, { image: red }],
+      ],
+      { tileSize: 4, gap: 1 },
+    );
+    expect([panel.width, panel.height]).to.deep.equal([11, 11]);
+    expect(pixel(panel, 0, 0)).to.deep.equal([255, 255, 255]);
+    expect(pixel(panel, 1, 1)).to.deep.equal([255, 0, 0]);
+    expect(pixel(panel, 4, 4)).to.deep.equal([255, 0, 0]);
+    expect(pixel(panel, 5, 4)).to.deep.equal([255, 255, 255]);
+    expect(pixel(panel, 6, 1)).to.deep.equal([9, 9, 9]);
+    expect(pixel(panel, 1, 6)).to.deep.equal([255, 255, 255]);
+    expect(pixel(panel, 6, 9)).to.deep.equal([255, 0, 0]);
+  });
+
+  it("makes room for captions only where there are any", () => {
+    const panel = composePanel([[{ image: red, caption: "x" }], [{ image: red }]], { tileSize: 6, gap: 2 });
+    expect(panel.height).to.equal(2 + (fontHeight + 2 + 6) + 2 + 6 + 2);
+    expect(pixel(panel, 2, 2 + fontHeight + 2)).to.deep.equal([255, 0, 0]);
+    expect(pixel(panel, 2, 2 + fontHeight + 1)).to.deep.equal([255, 255, 255]);
+  });
+
+  it("refuses to show nothing", () => {
+    expect(() => composePanel([])).to.throw(RangeError, "no tile");
+  });
+
+  it("takes the row of an inspected picture and is written as PNG", () => {
+    const folder = mkdtempSync(join(tmpdir(), "ddad-report-"));
+    try {
+      const picture = { input: red, reconstruction: red, map: [0, 1, 2, 3], range: { from: 0, to: 4 } };
+      expect(detectionRow(picture)).to.have.length(3);
+      const row = detectionRow({ ...picture, mask: [0, 0, 0, 1], pixelThreshold: 3 }, rowCaptions);
+      expect(row.map(({ caption }) => caption)).to.deep.equal([
+        "input",
+        "reconstruction",
+        "anomaly map",
+        "ground truth",
+      ]);
+      expect(pixel(row[2]!.image, 1, 1)).to.deep.equal([255, 255, 255]);
+      expect(pixel(row[2]!.image, 0, 1)).to.not.deep.equal([255, 255, 255]);
+      expect([...row[3]!.image.data]).to.deep.equal([0, 0, 0, 255]);
+      writePanel(join(folder, "panel.png"), [row], { tileSize: 32 });
+      expect(readdirSync(folder)).to.deep.equal(["panel.png"]);
+      expect(readImage(join(folder, "panel.png"))).to.deep.equal(composePanel([row], { tileSize: 32 }));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe("tables", () => {
+  it("are aligned in text and valid in Markdown", () => {
+    expect(formatTable(["a", "long"], [["first", "1"], ["b"]])).to.equal(
+      "a      long\n─────  ────\nfirst     1\nb",
+    );
+    expect(formatTable(["a", "n"], [["b", "12"]], "markdown")).to.equal(
+      "| a   |   n |\n| --- | --: |\n| b   |  12 |",
+    );
+  });
+
+  const result: EvaluationResult = {
+    protocol: "strict",
+    dataset: "demo",
+    category: "gear",
+    images: 32,
+    image: { auroc: 0.98765, ap: 1, f1Max: 0.9 },
+    pixel: { auroc: 0.5, ap: 0.25, aupro30: 0.125, aupro05: 0.0625 },
+    threshold: 0.3,
+    msPerImage: { p50: 12.4, p95: 20 },
+  };
+
+  it("give results in percent with their protocol, and the mean of several", () => {
+    const lines = formatResults([
+      result,
+      { ...result, category: "wood", protocol: "paper", image: { auroc: 1, ap: 1, f1Max: 1 } },
+    ]).split("\n");
+    expect(lines).to.have.length(5);
+    expect(lines[2]).to.match(/^gear +strict +32 +98\.8 +100\.0 +90\.0 +50\.0 +25\.0 +12\.5 +6\.3 +12$/);
+    expect(lines[3]).to.match(/^wood +paper/);
+    expect(lines[4]).to.match(/^mean +99\.4 +100\.0 +95\.0/);
+  });
+
+  it("leave out what is not known, in the mean, too", () => {
+    const { pixel: _, ...without } = result;
+    const lines = formatResults([without, result], "markdown").split("\n");
+    expect(lines[2]).to.match(/\| +90\.0 \| +– \| +– \| +– \| +– \| +12 \|$/);
+    expect(lines[4]).to.match(/\| +90\.0 \| +– \|/);
+    expect(formatResults([result]).split("\n")).to.have.length(3);
+  });
+});
