@@ -47,7 +47,7 @@ export function checkBlur(
 export const reflect = (position: number, length: number): number =>
   length - 1 - Math.abs(length - 1 - Math.abs(position));
 
-/** Pixels that one thread makes along the axis; they share a sliding window of loaded values. */
+/** Pixels that one thread makes along the axis: each loaded value serves them all. */
 const tile = 8;
 
 /** One axis of an image as `[outer, length, inner]`, in vectors of four where `inner` allows. */
@@ -110,8 +110,9 @@ function blurPass(
   const { length, inner, element } = line;
   const last = length - 1;
   const tiles = ceilDiv(length, tile);
-  const weights = gaussianTaps(attrs);
   const radius = (attrs.taps - 1) / 2;
+  // Zeros behind the window: a value passes all pixels of the tile, and the weights slide past it.
+  const weights = [...gaussianTaps(attrs), ...new Array<number>(tile - 1).fill(0)];
   const pixels = Array.from({ length: tile }, (_, pixel) => pixel);
   const edge = (position: string) => `(${position} == 0 || ${position} == ${last})`;
   return {
@@ -119,7 +120,7 @@ function blurPass(
     write: { [to]: element },
     workgroups: grid(ceilDiv(threadsOf(line), workgroupSize)),
     code: /* wgsl */ `
-var<private> weights: array<f32, ${attrs.taps}> = array(${weights.map((weight) => `f32(${weight})`).join(", ")});
+var<private> weights: array<f32, ${weights.length}> = array(${weights.map((weight) => `f32(${weight})`).join(", ")});
 
 fn load(base: u32, position: i32) -> ${element} {
   let reflected = max(${last} - abs(${last} - abs(position)), 0);
@@ -133,19 +134,14 @@ ${perThread(
   let c = i % ${inner}u;
   let first = i32(i / ${inner}u % ${tiles}u) * ${tile};
   let base = i / ${inner * tiles}u * ${length * inner}u + c;
-${pixels.map((pixel) => `  var total${pixel} = ${element}(0);`).join("\n")}
-${pixels
-  .slice(0, -1)
-  .map((pixel) => `  var next${pixel} = load(base, first + ${pixel - radius});`)
+${pixels.map((pixel) => `  var total${pixel} = ${element}(0);\n  var weight${pixel} = 0.0;`).join("\n")}
+  for (var k = 0; k < ${attrs.taps + tile - 1}; k++) {
+    let value = load(base, first + k - ${radius});
+${[...pixels]
+  .reverse()
+  .map((pixel) => `    weight${pixel} = ${pixel === 0 ? "weights[k]" : `weight${pixel - 1}`};`)
   .join("\n")}
-  for (var k = 0; k < ${attrs.taps}; k++) {
-    let weight = weights[k];
-    let next${tile - 1} = load(base, first + k + ${tile - 1 - radius});
-${pixels.map((pixel) => `    total${pixel} += weight * next${pixel};`).join("\n")}
-${pixels
-  .slice(0, -1)
-  .map((pixel) => `    next${pixel} = next${pixel + 1};`)
-  .join("\n")}
+${pixels.map((pixel) => `    total${pixel} += weight${pixel} * value;`).join("\n")}
   }
 ${pixels
   .map((pixel) => {

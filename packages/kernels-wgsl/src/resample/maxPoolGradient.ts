@@ -36,6 +36,8 @@ export const maxPoolGradient = defineKernel({
       passes(_caps, { inputs, attrs: { kernelSize, stride, padding } }) {
         const image = imageOf(inputs.x.shape);
         const pooled = imageOf(inputs.gradient.shape);
+        // Windows that may cover a pixel, along one axis.
+        const reach = ceilDiv(kernelSize, stride);
         const position = image.element === "f32" ? "u32" : "vec4<u32>";
         return [
           {
@@ -70,28 +72,25 @@ export const maxPoolGradient = defineKernel({
             read: { winner: position, gradient: image.element },
             write: { xGradient: image.element },
             workgroups: grid(ceilDiv(image.size, workgroupSize)),
-            code: /* wgsl */ `
-// The first window, along one axis, that reaches a pixel.
-fn firstWindow(pixel: u32) -> u32 {
-  return u32(max(0, i32(pixel) + ${padding + stride - kernelSize})) / ${stride}u;
-}
-${perThread(
-  workgroupSize,
-  /* wgsl */ `
+            code: perThread(
+              workgroupSize,
+              /* wgsl */ `
   if (i >= params.size) { return; }
   ${splitIndex(image)}
   let here = ${position}(row * ${image.width}u + column);
   var total = ${image.element}(0);
-  let bottom = min((row + ${padding}u) / ${stride}u, ${pooled.height - 1}u);
-  let right = min((column + ${padding}u) / ${stride}u, ${pooled.width - 1}u);
-  for (var h = firstWindow(row); h <= bottom; h++) {
-    for (var w = firstWindow(column); w <= right; w++) {
+  for (var k = 0u; k < ${reach}u; k++) {
+    let h = (row + ${padding}u) / ${stride}u - k;
+    if (h >= ${pooled.height}u) { continue; }
+    for (var j = 0u; j < ${reach}u; j++) {
+      let w = (column + ${padding}u) / ${stride}u - j;
+      if (w >= ${pooled.width}u) { continue; }
       let at = ((n * ${pooled.height}u + h) * ${pooled.width}u + w) * ${pooled.units}u + c;
       total += select(${image.element}(0), gradient[at], winner[at] == here);
     }
   }
   xGradient[i] = total;`,
-)}`,
+            ),
           },
         ];
       },
