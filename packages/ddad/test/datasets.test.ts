@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
@@ -322,6 +322,12 @@ describe("image sets", () => {
       /^.*b\.png is not a PNG file.*\n.*d\.png is not a PNG file.*$/,
     );
     expect(seen).to.deep.equal([1, 2, 3, 4]);
+  });
+
+  it("name a link to nothing", () => {
+    files("p/a.png");
+    symlinkSync(join(root, "gone.png"), join(root, "p/b.png"));
+    expect(() => loadImages(findImages(join(root, "p")), 4)).to.throw(DataError, "b.png does not exist.");
   });
 
   it("load masks: any non-zero byte is a defect, good samples have none", () => {

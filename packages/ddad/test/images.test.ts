@@ -126,6 +126,14 @@ describe("PNG", () => {
     });
   }
 
+  it("refuses a picture without pixels", () => {
+    const empty = png({ width: 0, height: 4, depth: 8, colorType: 0 }, Buffer.from([0, 0, 0, 0]));
+    expect(() => decodePng(empty, "a.png")).to.throw(
+      DataError,
+      "a.png is damaged and cannot be decoded as PNG (it has no",
+    );
+  });
+
   it("refuses pixel data that stop too early", () => {
     const short = png({ width: 4, height: 4, depth: 8, colorType: 0 }, Buffer.from([0, 1, 2, 3, 4]));
     expect(() => decodePng(short, "a.png")).to.throw(DataError, "a.png is damaged");

@@ -9,6 +9,7 @@ import { generateProcedural, type ProceduralSample, render } from "../src/datase
 import { createRandom } from "../src/datasets/procedural/noise.ts";
 import { type ProceduralCategory, proceduralCategories, scenes } from "../src/datasets/procedural/scenes.ts";
 import { writeProcedural } from "../src/datasets/procedural/write.ts";
+import { DataError } from "../src/errors.ts";
 
 const generate = (category: ProceduralCategory, options = {}): ProceduralSample[] => [
   ...generateProcedural({ category, size: 32, train: 3, testGood: 2, testPerDefect: 3, ...options }),
@@ -116,6 +117,10 @@ describe("procedural data set", () => {
         testPerDefect: 1,
       });
       expect(root).to.equal(join(folder, "tile"));
+      expect(() => writeProcedural(folder, { category: "tile" })).to.throw(
+        DataError,
+        "tile is not empty; remove it",
+      );
       const { train, test } = openDataset(folder, { category: "tile" });
       expect(train).to.have.length(2);
       expect(test.map(({ kind }) => kind)).to.deep.equal(["good", "missing", "scratch", "spot", "stain"]);

@@ -82,8 +82,8 @@ export function defaultsFor(input: object): Defaults {
   const protocol = own(protocols, given.protocol) ?? protocols.strict;
   const variantName = given.model?.variant;
   const { batchSize, ...model } = own(variants, variantName) ?? variants.ddad;
-  const imageSize = numberOr(given.data?.imageSize, 256);
-  const steps = numberOr(given.training?.steps, protocol.steps);
+  const imageSize = positiveOr(given.data?.imageSize, 256);
+  const steps = positiveOr(given.training?.steps, protocol.steps);
   return {
     ...protocol.settings({ imageSize, steps, batchSize }),
     data: { imageSize, heldOut: protocol.heldOut },
@@ -94,5 +94,6 @@ export function defaultsFor(input: object): Defaults {
 const own = <T extends object>(table: T, key: unknown): T[keyof T] | undefined =>
   typeof key === "string" && Object.hasOwn(table, key) ? table[key as keyof T] : undefined;
 
-const numberOr = (value: unknown, otherwise: number): number =>
-  typeof value === "number" ? value : otherwise;
+/** A wrong number must not spoil the defaults that hang on it: it is reported once, by itself. */
+const positiveOr = (value: unknown, otherwise: number): number =>
+  typeof value === "number" && value > 0 && Number.isFinite(value) ? value : otherwise;

@@ -164,9 +164,12 @@ const listFolders = (folder: string): string[] => visibleEntries(folder, true);
 function visibleEntries(folder: string, directories: boolean): string[] {
   requireFolder(folder);
   return readdirSync(folder)
-    .filter((name) => !name.startsWith(".") && statSync(join(folder, name)).isDirectory() === directories)
+    .filter((name) => !name.startsWith(".") && isFolder(join(folder, name)) === directories)
     .sort();
 }
+
+/** A link to nothing counts as a file, to be named when it is read. */
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 function requireFolder(folder: string): void {
   if (!existsSync(folder)) throw new DataError(`The folder ${folder} does not exist.`);

@@ -69,9 +69,11 @@ const channelsOf = [1, 0, 3, 1, 2, 0, 4];
 function checkLength(chunks: Chunk[]): void {
   const header = chunks[0];
   if (header?.type !== "IHDR" || header.content.length !== 13) throw new Error("it has no header");
+  const [width, height] = [header.content.readUInt32BE(0), header.content.readUInt32BE(4)];
+  if (width === 0 || height === 0) throw new Error("it has no pixels");
   const [depth, colorType, , , interlaced] = header.content.subarray(8);
-  const rowBits = header.content.readUInt32BE(0) * depth! * (channelsOf[colorType!] ?? 0);
-  const expected = (Math.ceil(rowBits / 8) + 1) * header.content.readUInt32BE(4);
+  const rowBits = width * depth! * (channelsOf[colorType!] ?? 0);
+  const expected = (Math.ceil(rowBits / 8) + 1) * height;
   const pixels = chunks.filter((chunk) => chunk.type === "IDAT").map((chunk) => chunk.content);
   const found = inflateSync(Buffer.concat(pixels)).length;
   // Interlaced rows come in seven passes, which pngjs does count.

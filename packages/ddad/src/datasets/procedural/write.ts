@@ -1,6 +1,7 @@
 /** Writes a generated data set as PNG files in the layout of MVTec AD. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { DataError } from "../../errors.ts";
 import { writeImage } from "../../images/png.ts";
 import { generateProcedural, type ProceduralOptions } from "./generate.ts";
 
@@ -8,9 +9,16 @@ import { generateProcedural, type ProceduralOptions } from "./generate.ts";
  * Writes `<folder>/<category>/train/good/000.png` and so on, masks as `ground_truth/<kind>/000_mask.png`.
  *
  * @returns the folder of the category.
+ * @throws DataError when that folder holds something already: MVTec AD has categories of the same names, and pictures
+ *   of an earlier call would mix with those of this one.
  */
 export function writeProcedural(folder: string, options: ProceduralOptions): string {
   const root = join(folder, options.category);
+  if (existsSync(root) && readdirSync(root).length > 0) {
+    throw new DataError(
+      `${root} is not empty; remove it, or give another folder for the generated data set.`,
+    );
+  }
   for (const { split, kind, index, image, mask } of generateProcedural(options)) {
     const name = String(index).padStart(3, "0");
     const images = join(root, split, kind);
