@@ -1,6 +1,8 @@
 /** Making tensors from numbers. They are on the device at once. */
 import { bytesOf, type DType, pack, type Shape, ShapeError, show, sizeOf } from "@ddad/kernels-wgsl";
-import { currentDevice } from "./device/device.ts";
+import { currentDevice, type Device } from "./device/device.ts";
+import { reshape } from "./ops/reshape.ts";
+import { broadcastTo } from "./ops/sum.ts";
 import { Storage, Tensor, Variable } from "./tensor.ts";
 
 export interface CreateOptions {
@@ -62,6 +64,18 @@ export const arange = (count: number, options: CreateOptions = {}): Tensor =>
     [count],
     options,
   );
+
+const scalars = new WeakMap<Device, Map<number, Tensor>>();
+
+/** f32 `value` everywhere, from one scalar that the device keeps: for constants inside recorded programs. */
+export function constant(value: number, shape: Shape): Tensor {
+  const device = currentDevice();
+  const known = scalars.get(device) ?? new Map<number, Tensor>();
+  scalars.set(device, known);
+  const scalar = known.get(value) ?? tensor(value);
+  known.set(value, scalar);
+  return sizeOf(shape) === 1 ? reshape(scalar, shape) : broadcastTo(scalar, shape);
+}
 
 /** A mutable cell whose first value is that of an evaluated tensor, which it takes over. */
 export const variable = (initial: Tensor): Variable => new Variable(initial);

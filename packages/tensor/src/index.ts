@@ -8,7 +8,17 @@ export {
 export { checkpoint } from "./autograd/checkpoint.ts";
 export { type GradOptions, grad, valueAndGrad } from "./autograd/grad.ts";
 export { compile, type Tensors } from "./compile.ts";
-export * from "./create.ts";
+export {
+  arange,
+  type CreateOptions,
+  full,
+  type Nested,
+  ones,
+  tensor,
+  type Values,
+  variable,
+  zeros,
+} from "./create.ts";
 export { type AdapterOptions, adapterName, environment } from "./device/adapter.ts";
 export { currentDevice, Device, setupDevice } from "./device/device.ts";
 export * from "./errors.ts";

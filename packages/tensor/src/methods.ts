@@ -48,8 +48,11 @@ type UnaryMethods = Readonly<Record<(typeof unaryNames)[number], () => Tensor>>;
 type BinaryMethods = Readonly<Record<(typeof binaryNames)[number], (other: ops.Operand) => Tensor>>;
 
 interface OtherMethods {
-  /** The elements, row-major, on the host: float32 for both float types, 0 and 1 for bool. Evaluates if need be. */
-  data(): Promise<TensorData>;
+  /**
+   * The elements, row-major, on the host; evaluates if need be. A Float32Array for f32 and f16; for i32, and for u32 and
+   * bool (0 and 1), say `data<Int32Array>()` and `data<Uint32Array>()`.
+   */
+  data<D extends TensorData = Float32Array<ArrayBuffer>>(): Promise<D>;
   /** The only element of a tensor that has one. */
   item(): Promise<number>;
   reshape(shape: Shape): Tensor;
@@ -65,8 +68,8 @@ declare module "./tensor.ts" {
 }
 
 const methods: OtherMethods & ThisType<Tensor> = {
-  data() {
-    return readData(this);
+  data<D extends TensorData>() {
+    return readData(this) as Promise<D>;
   },
   async item() {
     if (this.size !== 1) throw new Error(`item: needs a tensor with one element, but this is ${this}.`);
@@ -92,19 +95,30 @@ const methods: OtherMethods & ThisType<Tensor> = {
   },
 };
 
+const table: Readonly<
+  Record<(typeof unaryNames)[number], (x: Tensor) => Tensor> &
+    Record<(typeof binaryNames)[number], (a: ops.Operand, b: ops.Operand) => Tensor>
+> = ops;
+
 const elementwise = Object.fromEntries([
-  ...unaryNames.map((name) => [
-    name,
-    function (this: Tensor) {
-      return ops[name](this);
-    },
-  ]),
-  ...binaryNames.map((name) => [
-    name,
-    function (this: Tensor, other: ops.Operand) {
-      return ops[name](this, other);
-    },
-  ]),
+  ...unaryNames.map((name) => {
+    const op = table[name];
+    return [
+      name,
+      function (this: Tensor) {
+        return op(this);
+      },
+    ];
+  }),
+  ...binaryNames.map((name) => {
+    const op = table[name];
+    return [
+      name,
+      function (this: Tensor, other: ops.Operand) {
+        return op(this, other);
+      },
+    ];
+  }),
 ]);
 
 for (const [name, value] of Object.entries({ ...methods, ...elementwise })) {

@@ -154,6 +154,12 @@ export class Variable extends Tensor {
     this.#home = source.storage;
     this.#home.owner = new WeakRef<Variable>(this);
     this.#value = new Tensor(initial, source);
+    initial.dispose();
+  }
+
+  override dispose(): void {
+    this.#value.dispose();
+    super.dispose();
   }
 
   /** The tensor that this variable stands for now. */

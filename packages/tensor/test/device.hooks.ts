@@ -1,18 +1,47 @@
 /** Root hooks of every test run: one device for the whole process, no error swallowed, no buffer left behind. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { type Device, setupDevice } from "@ddad/tensor";
+import { constant } from "../src/create.ts";
 
 let device: Device;
+let buffersBefore = 0;
 
 /** The device of this test run. */
 export const testDevice = (): Device => device;
 
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** Buffers held by tensors that are still reachable; intermediates are shared by all plans and stay. */
+async function reachableBuffers(): Promise<number> {
+  collectGarbage();
+  // Finalisers run in a task of their own.
+  await new Promise((resolve) => setImmediate(resolve));
+  return device.buffers.live - device.workspace.count;
+}
+
+/** How often to look again: a finished promise chain can keep its last values for a moment. */
+const looks = 5;
+
 export const mochaHooks = {
   async beforeAll(): Promise<void> {
     device = await setupDevice();
+    // Gradients start from constants that the device keeps.
+    for (const value of [0, 1]) constant(value, []);
   },
-  async afterEach(): Promise<void> {
+  async beforeEach(): Promise<void> {
+    buffersBefore = await reachableBuffers();
+  },
+  async afterEach(this: Mocha.Context): Promise<void> {
     await device.gpu.queue.onSubmittedWorkDone();
     device.throwFailure();
+    let left = 0;
+    for (let look = 0; look < looks; look++) {
+      left = (await reachableBuffers()) - buffersBefore;
+      if (left <= 0) return;
+    }
+    throw new Error(`${left} buffers are still held after "${this.currentTest?.title}".`);
   },
   afterAll(): void {
     device.destroy();

@@ -131,6 +131,28 @@ export const gradientCases: readonly GradientCase[] = [
     inputs: [x(3, 2, 2, 5), positive(5), x(5)],
     run: (a, weight, bias) => t.batchNorm(a!, { weight: weight!, bias: bias! }).y,
   },
+  case1("max over axes", x(3, 4, 5), (a) => t.max(a, [0, 2])),
+  case1("min of all", x(3, 4), (a) => t.min(a)),
+  case1("softmax", x(3, 7), t.softmax),
+  { name: "cosineDistance", inputs: [x(3, 2, 6), x(3, 2, 6)], run: (a, b) => t.cosineDistance(a!, b!) },
+  {
+    name: "attention",
+    inputs: [x(2, 5, 2, 8), x(2, 7, 2, 8), x(2, 7, 2, 8)],
+    run: (q, k, v) => t.attention(q!, k!, v!),
+  },
+  case1("upsampleNearest2", x(2, 3, 2, 4), t.upsampleNearest2),
+  case1("averagePool2", x(2, 4, 6, 3), t.averagePool2),
+  case1("averagePool 3×3, stride 1", x(1, 4, 5, 2), (a) =>
+    t.averagePool(a, { kernelSize: 3, stride: 1, padding: 1 }),
+  ),
+  case1("maxPool 3×3, stride 2", x(1, 7, 6, 2), (a) =>
+    t.maxPool(a, { kernelSize: 3, stride: 2, padding: 1 }),
+  ),
+  case1("resizeBilinear", x(1, 3, 4, 2), (a) => t.resizeBilinear(a, [7, 5])),
+  case1("resizeBilinear with aligned corners", x(1, 3, 4, 2), (a) =>
+    t.resizeBilinear(a, [6, 9], { alignCorners: true }),
+  ),
+  case1("gaussianBlur", x(1, 6, 7, 2), (a) => t.gaussianBlur(a, { sigma: 1.2, taps: 5 })),
   {
     name: "a checkpointed block",
     inputs: [x(2, 4), x(4, 4)],

@@ -1,6 +1,6 @@
 /** Reverse-mode differentiation: walks the recorded nodes backwards and records the gradients' nodes. */
 import { elementwise, ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
-import { ones, zeros } from "../create.ts";
+import { constant } from "../create.ts";
 import { add } from "../ops/elementwise.ts";
 import { broadcastTo } from "../ops/sum.ts";
 import { nodesBehind } from "../program/program.ts";
@@ -31,14 +31,14 @@ export function grad(loss: Tensor, inputs: readonly Tensor[], options: GradOptio
       "grad: the loss is already evaluated and its graph is gone. Call grad before evaluate, or use valueAndGrad.",
     );
   }
-  const gradients = new Map<Tensor, Tensor>([[root, outputGradient ?? ones(loss.shape)]]);
+  const gradients = new Map<Tensor, Tensor>([[root, outputGradient ?? constant(1, loss.shape)]]);
   const path = nodesBetween(wanted, root);
   for (const node of path.nodes.reverse()) backward(node, path.dependent, gradients);
 
   return wanted.map((input, index) => {
     const gradient = gradients.get(input);
     if (gradient) return broadcastTo(gradient, input.shape);
-    if (allowUnused) return zeros(input.shape);
+    if (allowUnused) return constant(0, input.shape);
     throw new Error(
       `grad: the loss does not depend on input ${index} ${show(input.shape)}. Leave it out, or pass allowUnused.`,
     );

@@ -124,10 +124,13 @@ export const cast = (x: Tensor, dtype: DType): Tensor => {
 
 const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
 
-/** The table's operations on tensors: what derivatives are recorded with. */
+/** The table's operations on tensors: what derivatives are recorded with. Numbers among themselves are computed at once. */
 const tensorAlgebra = Object.fromEntries(
   (Object.keys(elementwiseTable) as ElementwiseName[]).map((op) => [
     op,
-    (...operands: Operand[]) => apply(op, operands),
+    (...operands: Operand[]) =>
+      operands.every((operand) => typeof operand === "number")
+        ? elementwiseTable[op].reference(...operands)
+        : apply(op, operands),
   ]),
 ) as unknown as Algebra<Tensor>;

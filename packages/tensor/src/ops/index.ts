@@ -1,9 +1,17 @@
+export * from "./attention.ts";
 export * from "./batchNorm.ts";
 export * from "./conv2d.ts";
+export * from "./cosineDistance.ts";
 export * from "./elementwise.ts";
+export * from "./gaussianBlur.ts";
 export * from "./groupNorm.ts";
 export * from "./matmul.ts";
+export * from "./max.ts";
 export * from "./mean.ts";
 export * from "./movement.ts";
+export * from "./pool.ts";
+export * from "./resample.ts";
 export * from "./reshape.ts";
+export * from "./resizeBilinear.ts";
+export * from "./softmax.ts";
 export { broadcastTo, type ReduceOptions, sum } from "./sum.ts";

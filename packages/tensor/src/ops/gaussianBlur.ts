@@ -1,0 +1,9 @@
+import { type GaussianBlurAttrs, gaussianBlurGradient, gaussianBlur as kernel } from "@ddad/kernels-wgsl";
+import { record } from "../record.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** Gaussian blur of x [N, H, W, C]; the border is reflected without repeating the edge. Both sides exceed taps / 2. */
+export const gaussianBlur = (x: Tensor, options: GaussianBlurAttrs): Tensor =>
+  record(kernel, { x }, options, {
+    x: ({ y: gradient }) => record(gaussianBlurGradient, { gradient }, options).xGradient,
+  }).y;

@@ -1,0 +1,31 @@
+import { type Kernel, max as maxKernel, min as minKernel } from "@ddad/kernels-wgsl";
+import { record } from "../record.ts";
+import type { Tensor } from "../tensor.ts";
+import { dropAxes, normaliseAxes } from "./axes.ts";
+import { cast, div, equal, mul } from "./elementwise.ts";
+import { reshape } from "./reshape.ts";
+import { type ReduceOptions, sum } from "./sum.ts";
+
+const extremum =
+  <N extends string>(name: N, kernel: Kernel<"x", "y", { axes: readonly number[] }, string>) =>
+  (x: Tensor, axes?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
+    const reduced = normaliseAxes(name, x.shape, axes);
+    const { y } = record(
+      kernel,
+      { x },
+      { axes: reduced },
+      {
+        x: ({ y: g }) => {
+          const mask = cast(equal(x, y), "f32");
+          return mul(mask, div(g, sum(mask, reduced, { keepDims: true })));
+        },
+      },
+    );
+    return keepDims ? y : reshape(y, dropAxes(x.shape, reduced));
+  };
+
+/** Largest element over `axes` (default all). Elements that tie for it share the gradient. */
+export const max = extremum("max", maxKernel);
+
+/** Smallest element over `axes` (default all). Elements that tie for it share the gradient. */
+export const min = extremum("min", minKernel);

@@ -1,0 +1,21 @@
+import { resizeBilinear as kernel, resizeBilinearGradient } from "@ddad/kernels-wgsl";
+import { record } from "../record.ts";
+import type { Tensor } from "../tensor.ts";
+
+export interface ResizeBilinearOptions {
+  /** Whether the corner pixels' centres coincide; else the images' edges do. Default false, as PyTorch's. */
+  readonly alignCorners?: boolean;
+}
+
+/** Bilinear interpolation of x [N, H, W, C] to another size, without antialiasing (PyTorch's `interpolate`). */
+export function resizeBilinear(
+  x: Tensor,
+  size: readonly [height: number, width: number],
+  { alignCorners = false }: ResizeBilinearOptions = {},
+): Tensor {
+  const attrs = { size, alignCorners };
+  const inputSize = [x.shape[1]!, x.shape[2]!] as const;
+  return record(kernel, { x }, attrs, {
+    x: ({ y: gradient }) => record(resizeBilinearGradient, { gradient }, { ...attrs, inputSize }).xGradient,
+  }).y;
+}
