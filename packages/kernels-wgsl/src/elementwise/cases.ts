@@ -80,6 +80,11 @@ export const elementwiseCases: readonly Case<"in0" | "in1" | "in2", ElementwiseA
     ),
   },
   {
+    name: "unsigned with a constant",
+    inputs: { in0: { shape: [2, 4], dtype: "u32" } },
+    attrs: chain(1, [3], { op: "mul", args: ["in0", "c0"] }),
+  },
+  {
     name: "compare, then select with a constant",
     inputs: { in0: [33], in1: [33] },
     attrs: chain(2, [0], { op: "greater", args: ["in0", "c0"] }, { op: "where", args: ["s0", "in1", "c0"] }),

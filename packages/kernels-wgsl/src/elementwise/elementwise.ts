@@ -70,7 +70,9 @@ function shaderOf(call: ElementwiseCall, width: 1 | 4) {
   expression.steps.forEach(({ op, args }, index) => {
     const beside = args.map(typeOf).findLast((type) => type !== undefined) ?? types[index]!;
     const common = registerType(elementwiseTable[op].typing === "select" ? types[index]! : beside);
-    const operands = args.map((ref) => (ref.startsWith("c") ? `${wide(common)}(params.${ref})` : `v_${ref}`));
+    const operands = args.map((ref) =>
+      ref.startsWith("c") ? `${wide(common)}(${common}(params.${ref}))` : `v_${ref}`,
+    );
     const type = wide(registerType(types[index]!));
     lines.push(`let v_s${index} = ${elementwiseTable[op].wgsl(operands, type)};`);
   });

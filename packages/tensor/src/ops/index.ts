@@ -10,6 +10,7 @@ export * from "./max.ts";
 export * from "./mean.ts";
 export * from "./movement.ts";
 export * from "./pool.ts";
+export * from "./random.ts";
 export * from "./resample.ts";
 export * from "./reshape.ts";
 export * from "./resizeBilinear.ts";
