@@ -22,6 +22,9 @@ import { batchNorm } from "./norm/batchNorm.ts";
 import { batchNormGradient } from "./norm/batchNormGradient.ts";
 import { groupNorm } from "./norm/groupNorm.ts";
 import { groupNormGradient } from "./norm/groupNormGradient.ts";
+import { randomInteger } from "./random/randomInteger.ts";
+import { randomNormal } from "./random/randomNormal.ts";
+import { randomUniform } from "./random/randomUniform.ts";
 import { max, min } from "./reduce/max.ts";
 import { softmax } from "./reduce/softmax.ts";
 import { softmaxGradient } from "./reduce/softmaxGradient.ts";
@@ -63,6 +66,9 @@ export { type BatchNormAttrs, batchNorm } from "./norm/batchNorm.ts";
 export { batchNormGradient } from "./norm/batchNormGradient.ts";
 export { type GroupNormAttrs, groupNorm } from "./norm/groupNorm.ts";
 export { groupNormGradient } from "./norm/groupNormGradient.ts";
+export * from "./random/randomInteger.ts";
+export * from "./random/randomNormal.ts";
+export * from "./random/randomUniform.ts";
 export { type MaxAttrs, max, min } from "./reduce/max.ts";
 export { softmax } from "./reduce/softmax.ts";
 export { softmaxGradient } from "./reduce/softmaxGradient.ts";
@@ -115,4 +121,7 @@ export const kernels: readonly Kernel[] = [
   resizeBilinear,
   resizeBilinearGradient,
   upsampleNearest2,
+  randomInteger,
+  randomNormal,
+  randomUniform,
 ];
