@@ -140,6 +140,11 @@ export const gradientCases: readonly GradientCase[] = [
     inputs: [x(2, 5, 2, 8), x(2, 7, 2, 8), x(2, 7, 2, 8)],
     run: (q, k, v) => t.attention(q!, k!, v!),
   },
+  {
+    name: "addNoise",
+    inputs: [x(2, 3, 2), x(2, 3, 2)],
+    run: (a, noise) => t.addNoise(a!, noise!, t.tensor([0.9, 0.4])),
+  },
   case1("upsampleNearest2", x(2, 3, 2, 4), t.upsampleNearest2),
   case1("averagePool2", x(2, 4, 6, 3), t.averagePool2),
   case1("averagePool 3×3, stride 1", x(1, 4, 5, 2), (a) =>

@@ -3,6 +3,7 @@ import {
   randomInteger as integerKernel,
   randomNormal as normalKernel,
   type Shape,
+  ShapeError,
   randomUniform as uniformKernel,
 } from "@ddad/kernels-wgsl";
 import { tensor } from "../create.ts";
