@@ -1,12 +1,14 @@
 /** `evaluate`: from recorded tensors to buffers full of numbers. */
 import { bytesOf, sizeOf, type TensorData, unpack } from "@ddad/kernels-wgsl";
+import { debug } from "./debug.ts";
 import { currentDevice, type Device, toError } from "./device/device.ts";
 import { Replay } from "./device/replay.ts";
 import { Timing } from "./device/timing.ts";
 import { profiling } from "./profile.ts";
+import { describePlan } from "./program/describe.ts";
 import { fuseProgram } from "./program/fuse.ts";
-import { lowerProgram } from "./program/lower.ts";
-import { planProgram } from "./program/plan.ts";
+import { type Lowered, lowerProgram } from "./program/lower.ts";
+import { type Plan, planProgram } from "./program/plan.ts";
 import { type Captured, captureProgram, type Program, programKey } from "./program/program.ts";
 import { resolve, Storage, storageOf, Tensor, Variable } from "./tensor.ts";
 
@@ -64,9 +66,16 @@ export function replayOf(device: Device, program: Program): Promise<Replay> {
 }
 
 async function prepareReplay(device: Device, program: Program): Promise<Replay> {
-  const lowered = lowerProgram(fuseProgram(program), device.capabilities);
-  const plan = planProgram(lowered);
+  const { fused, lowered, plan } = planFor(device, program);
+  debug(1, () => describePlan(program, fused, lowered, plan));
   return withErrors(device, () => Replay.prepare(device, lowered, plan));
+}
+
+/** The passes from a recorded program to a plan for this device. */
+export function planFor(device: Device, program: Program): { fused: Program; lowered: Lowered; plan: Plan } {
+  const fused = fuseProgram(program);
+  const lowered = lowerProgram(fused, device.capabilities);
+  return { fused, lowered, plan: planProgram(lowered) };
 }
 
 /** Runs `work` in error scopes, so that what WebGPU refuses rejects here and not somewhere else. */
@@ -102,6 +111,7 @@ export async function runReplay(
   variables: readonly Variable[],
 ): Promise<void> {
   device.throwFailure();
+  const started = performance.now();
   const results = replay.plan.results.map((bytes) => new Storage(device, device.buffers.acquire(bytes)));
   for (const storage of results) storage.retain();
   const profile = profiling();
@@ -124,6 +134,10 @@ export async function runReplay(
   } finally {
     for (const storage of results) storage.release();
   }
+  debug(
+    2,
+    () => `${replay.dispatches} dispatches submitted in ${(performance.now() - started).toFixed(2)} ms`,
+  );
   if (timing) profile!.push(...(await timing.read()));
   await device.backPressure();
   device.throwFailure();

@@ -1,5 +1,6 @@
 /** Compute pipelines by their source, compiled once and in parallel. */
 import type { Shader } from "@ddad/kernels-wgsl";
+import { debug } from "../debug.ts";
 
 export class PipelineCache {
   readonly #gpu: GPUDevice;
@@ -39,6 +40,7 @@ export class PipelineCache {
   pipeline(shader: Shader, label: string): Promise<GPUComputePipeline> {
     const known = this.#pipelines.get(shader.code);
     if (known) return known;
+    debug(3, () => `${label}:\n${shader.code}`);
     const pipeline = this.#gpu
       .createComputePipelineAsync({
         label,
