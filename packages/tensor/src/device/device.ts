@@ -30,12 +30,13 @@ export class Device {
     this.workspace = new Workspace(this.buffers);
     gpu.addEventListener("uncapturederror", ({ error }) => this.fail(toError(error)));
     void gpu.lost.then(({ reason, message }) => {
-      if (current === this) current = undefined;
-      this.fail(
-        new DeviceLostError(
-          `The device was lost (${reason}): ${message} Call setupDevice() again and reload.`,
-        ),
+      const error = new DeviceLostError(
+        `The device was lost (${reason}): ${message} Call setupDevice() again and reload.`,
       );
+      this.fail(error);
+      if (current !== this) return;
+      current = undefined;
+      lost = error;
     });
   }
 
@@ -97,10 +98,13 @@ export function toError(error: GPUError): Error {
 }
 
 let current: Device | undefined;
+/** Why there is none, if there was one. */
+let lost: DeviceLostError | undefined;
 let pending: Promise<Device> | undefined;
 
-/** The device made by `setupDevice()`. Throws where there is none yet. */
+/** The device made by `setupDevice()`. Throws NoAdapterError where there is none yet, DeviceLostError after a loss. */
 export function currentDevice(): Device {
+  if (!current && lost) throw lost;
   if (!current) throw new NoAdapterError("There is no device yet. Call `await setupDevice()` first.");
   return current;
 }
@@ -135,5 +139,6 @@ async function openDevice(options: AdapterOptions): Promise<Device> {
     requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]])),
   });
   current = new Device(gpu, adapter);
+  lost = undefined;
   return current;
 }

@@ -1,0 +1,21 @@
+/** Loses a device on purpose and prints what happens, a line each. */
+import { currentDevice, evaluate, setupDevice, tensor } from "@ddad/tensor";
+
+const say = (error: unknown): void =>
+  console.log(error instanceof Error ? `${error.name}: ${error.message}` : error);
+
+const first = await setupDevice();
+const old = tensor([3]);
+const pending = old.add(4);
+first.gpu.destroy();
+await first.gpu.lost;
+await evaluate(pending).catch(say);
+try {
+  currentDevice();
+} catch (error) {
+  say(error);
+}
+const second = await setupDevice();
+say(await tensor([3]).add(4).item());
+await evaluate(old.add(1)).catch(say);
+second.destroy();
