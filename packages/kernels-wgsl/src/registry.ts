@@ -5,6 +5,8 @@ import { attentionGradient } from "./attention/attentionGradient.ts";
 import { conv2d } from "./conv2d/conv2d.ts";
 import { conv2dInputGradient } from "./conv2d/conv2dInputGradient.ts";
 import { conv2dWeightGradient } from "./conv2d/conv2dWeightGradient.ts";
+import { addNoise } from "./diffusion/addNoise.ts";
+import { guidedStep } from "./diffusion/guidedStep.ts";
 import { cosineDistance } from "./distance/cosineDistance.ts";
 import { cosineDistanceGradient } from "./distance/cosineDistanceGradient.ts";
 import { elementwise } from "./elementwise/elementwise.ts";
@@ -46,6 +48,8 @@ export type { AttentionAttrs } from "./attention/shared.ts";
 export * from "./conv2d/conv2d.ts";
 export * from "./conv2d/conv2dInputGradient.ts";
 export * from "./conv2d/conv2dWeightGradient.ts";
+export * from "./diffusion/addNoise.ts";
+export * from "./diffusion/guidedStep.ts";
 export { cosineDistance } from "./distance/cosineDistance.ts";
 export { cosineDistanceGradient } from "./distance/cosineDistanceGradient.ts";
 export type { CosineDistanceAttrs } from "./distance/pairs.ts";
@@ -124,4 +128,6 @@ export const kernels: readonly Kernel[] = [
   randomInteger,
   randomNormal,
   randomUniform,
+  addNoise,
+  guidedStep,
 ];
