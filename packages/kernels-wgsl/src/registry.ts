@@ -24,6 +24,9 @@ import { batchNorm } from "./norm/batchNorm.ts";
 import { batchNormGradient } from "./norm/batchNormGradient.ts";
 import { groupNorm } from "./norm/groupNorm.ts";
 import { groupNormGradient } from "./norm/groupNormGradient.ts";
+import { adamAverageStep, adamStep } from "./optim/adam.ts";
+import { sgdStep } from "./optim/sgdStep.ts";
+import { sumOfSquares } from "./optim/sumOfSquares.ts";
 import { randomInteger } from "./random/randomInteger.ts";
 import { randomNormal } from "./random/randomNormal.ts";
 import { randomUniform } from "./random/randomUniform.ts";
@@ -70,6 +73,9 @@ export { type BatchNormAttrs, batchNorm } from "./norm/batchNorm.ts";
 export { batchNormGradient } from "./norm/batchNormGradient.ts";
 export { type GroupNormAttrs, groupNorm } from "./norm/groupNorm.ts";
 export { groupNormGradient } from "./norm/groupNormGradient.ts";
+export * from "./optim/adam.ts";
+export * from "./optim/sgdStep.ts";
+export * from "./optim/sumOfSquares.ts";
 export * from "./random/randomInteger.ts";
 export * from "./random/randomNormal.ts";
 export * from "./random/randomUniform.ts";
@@ -130,4 +136,8 @@ export const kernels: readonly Kernel[] = [
   randomUniform,
   addNoise,
   guidedStep,
+  adamAverageStep,
+  adamStep,
+  sgdStep,
+  sumOfSquares,
 ];

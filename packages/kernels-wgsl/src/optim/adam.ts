@@ -1,0 +1,242 @@
+/**
+ * Adam (Kingma and Ba, arXiv 1412.6980) and AdamW (Loshchilov and Hutter, arXiv 1711.05101), as PyTorch computes them, one
+ * parameter a call. With `g` the gradient × gradientScale:
+ *
+ *     coupled:   g ← g + weightDecay · p          decoupled:   p ← p · (1 − learningRate · weightDecay)
+ *     m ← β1 m + (1 − β1) g
+ *     v ← β2 v + (1 − β2) g²
+ *     p ← p − learningRate/(1 − β1ᵗ) · m / (√v / √(1 − β2ᵗ) + ε)
+ *
+ * `adamAverageStep` also keeps the moving average of the parameter, `a ← d a + (1 − d) p` with `d` = averageDecay.
+ */
+import { type Call, defineKernel, type Pass } from "../kernel.ts";
+import { bytesOf, sizeOf } from "../spec.ts";
+import { checkState, statePass } from "./control.ts";
+
+export interface AdamAttrs {
+  /** Whether weight decay shrinks the parameter (AdamW) instead of adding to the gradient (Adam with L2). */
+  readonly decoupled: boolean;
+}
+
+export interface AdamSettings extends AdamAttrs {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Number of the step, from 1 on. */
+  readonly step: number;
+  /** Factor of the gradient: that of clipping, or 1 ÷ the number of micro-batches. Default 1. */
+  readonly gradientScale?: number;
+  /** Decay of the parameter's moving average; only `adamAverageStep` uses it. Default 0: the parameter itself. */
+  readonly averageDecay?: number;
+}
+
+/**
+ * The eight numbers of `control`: learningRate/(1 − β1ᵗ), β1, β2, ε, weightDecay (× learningRate where decoupled),
+ * √(1 − β2ᵗ), gradientScale, averageDecay, in this order (a gradientScale computed on the device takes the place of the
+ * seventh). The corrections are computed here in f64, because WGSL's `pow` may be off by
+ * 10⁻³ of 1 − β2ᵗ at the first steps; from β rounded to f32, because the shader's 1 − β is.
+ */
+export function adamControl(settings: AdamSettings): Float32Array {
+  const { learningRate, beta1, beta2, epsilon, weightDecay, step, decoupled } = settings;
+  const correction = (beta: number) => 1 - Math.fround(beta) ** step;
+  return Float32Array.of(
+    learningRate / correction(beta1),
+    beta1,
+    beta2,
+    epsilon,
+    decoupled ? weightDecay * learningRate : weightDecay,
+    Math.sqrt(correction(beta2)),
+    settings.gradientScale ?? 1,
+    settings.averageDecay ?? 0,
+  );
+}
+
+const state = ["parameterNext", "firstMomentNext", "secondMomentNext"] as const;
+
+function adamPass(
+  call: Pick<Call<"parameter", string, AdamAttrs>, "inputs" | "attrs">,
+  average: boolean,
+): Pass {
+  const { decoupled } = call.attrs;
+  return statePass(
+    call.inputs.parameter,
+    ["gradient"],
+    average ? [...state, "averageNext"] : state,
+    /* wgsl */ `
+  let old = parameterNext[i];
+  let g = control[6] * gradient[i]${decoupled ? "" : " + control[4] * old"};
+  let first = control[1] * firstMomentNext[i] + (1.0 - control[1]) * g;
+  let second = control[2] * secondMomentNext[i] + (1.0 - control[2]) * g * g;
+  let next = old${decoupled ? " * (1.0 - control[4])" : ""} - control[0] * first / (sqrt(second) / control[5] + control[3]);
+  firstMomentNext[i] = first;
+  secondMomentNext[i] = second;
+  parameterNext[i] = next;${
+    average
+      ? `
+  averageNext[i] = control[7] * averageNext[i] + (1.0 - control[7]) * next;`
+      : ""
+  }`,
+  );
+}
+
+type Values = Record<"parameter" | "gradient" | "firstMoment" | "secondMoment" | "control", Float64Array>;
+
+function adamReference(
+  values: Values,
+  { decoupled }: AdamAttrs,
+): Record<(typeof state)[number], Float64Array> {
+  const [stepSize, beta1, beta2, epsilon, decay, correction, scale] = values.control as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const firstMomentNext = values.firstMoment.slice();
+  const secondMomentNext = values.secondMoment.slice();
+  const parameterNext = values.parameter.map((p, i) => {
+    const g = scale * values.gradient[i]! + (decoupled ? 0 : decay * p);
+    const first = beta1 * values.firstMoment[i]! + (1 - beta1) * g;
+    const second = beta2 * values.secondMoment[i]! + (1 - beta2) * g ** 2;
+    firstMomentNext[i] = first;
+    secondMomentNext[i] = second;
+    return p * (decoupled ? 1 - decay : 1) - (stepSize * first) / (Math.sqrt(second) / correction + epsilon);
+  });
+  return { parameterNext, firstMomentNext, secondMomentNext };
+}
+
+const control = (step: number, decoupled: boolean) => {
+  const settings = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05 };
+  const values = adamControl({ ...settings, step, decoupled, gradientScale: 0.5, averageDecay: 0.99 });
+  return { shape: [8], fill: (index: number) => values[index]! };
+};
+
+/** Second moments are sums of squares. */
+const positive = (_: number, uniform: () => number): number => uniform();
+
+const caseInputs = (shape: readonly number[], step: number, decoupled: boolean) => ({
+  parameter: shape,
+  gradient: shape,
+  firstMoment: shape,
+  secondMoment: { shape, fill: positive },
+  control: control(step, decoupled),
+});
+
+export const adamStep = defineKernel({
+  name: "adamStep",
+  inputs: ["parameter", "gradient", "firstMoment", "secondMoment", "control"],
+  outputs: state,
+  updates: {
+    parameterNext: "parameter",
+    firstMomentNext: "firstMoment",
+    secondMomentNext: "secondMoment",
+  },
+  params: { size: "u32" },
+  infer({ parameter, gradient, firstMoment, secondMoment, control }, _attrs: AdamAttrs) {
+    checkState("adamStep", { parameter, gradient, firstMoment, secondMoment }, control, 8);
+    return {
+      outputs: { parameterNext: parameter, firstMomentNext: parameter, secondMomentNext: parameter },
+      params: { size: sizeOf(parameter.shape) },
+    };
+  },
+  variants: [{ name: "direct", passes: (_caps, call) => [adamPass(call, false)] }],
+  reference: (values, { attrs }) => adamReference(values, attrs),
+  cost: ({ inputs }) => ({
+    flops: 16 * sizeOf(inputs.parameter.shape),
+    bytes: 7 * bytesOf(inputs.parameter),
+  }),
+  cases: [
+    { name: "one element", inputs: caseInputs([1], 1, false), attrs: { decoupled: false } },
+    { name: "odd size, coupled", inputs: caseInputs([7, 13], 3, false), attrs: { decoupled: false } },
+    { name: "by four, decoupled", inputs: caseInputs([5, 12], 10000, true), attrs: { decoupled: true } },
+    {
+      name: "a convolution's weight",
+      inputs: caseInputs([3, 3, 128, 128], 100, false),
+      attrs: { decoupled: false },
+      bench: true,
+    },
+  ],
+  refusals: [
+    {
+      inputs: { ...caseInputs([4], 1, false), gradient: [2, 2] },
+      attrs: { decoupled: false },
+      message: /adamStep: gradient \[2, 2\] must have the shape of parameter \[4\]/,
+    },
+    {
+      inputs: { ...caseInputs([4], 1, false), control: [7] },
+      attrs: { decoupled: false },
+      message: /adamStep: control must be \[8\] but is \[7\]/,
+    },
+    {
+      inputs: { ...caseInputs([4], 1, false), firstMoment: { shape: [4], dtype: "f16" } },
+      attrs: { decoupled: false },
+      message: /adamStep: firstMoment must be f32 but is f16; cast it first/,
+    },
+  ],
+});
+
+export const adamAverageStep = defineKernel({
+  name: "adamAverageStep",
+  inputs: ["parameter", "gradient", "firstMoment", "secondMoment", "average", "control"],
+  outputs: [...state, "averageNext"],
+  updates: {
+    parameterNext: "parameter",
+    firstMomentNext: "firstMoment",
+    secondMomentNext: "secondMoment",
+    averageNext: "average",
+  },
+  params: { size: "u32" },
+  infer({ parameter, gradient, firstMoment, secondMoment, average, control }, _attrs: AdamAttrs) {
+    checkState("adamAverageStep", { parameter, gradient, firstMoment, secondMoment, average }, control, 8);
+    return {
+      outputs: {
+        parameterNext: parameter,
+        firstMomentNext: parameter,
+        secondMomentNext: parameter,
+        averageNext: parameter,
+      },
+      params: { size: sizeOf(parameter.shape) },
+    };
+  },
+  variants: [{ name: "direct", passes: (_caps, call) => [adamPass(call, true)] }],
+  reference(values, { attrs }) {
+    const next = adamReference(values, attrs);
+    const decay = values.control[7]!;
+    const averageNext = values.average.map((a, i) => decay * a + (1 - decay) * next.parameterNext[i]!);
+    return { ...next, averageNext };
+  },
+  cost: ({ inputs }) => ({
+    flops: 19 * sizeOf(inputs.parameter.shape),
+    bytes: 9 * bytesOf(inputs.parameter),
+  }),
+  cases: [
+    {
+      name: "one element",
+      inputs: { ...caseInputs([1], 1, true), average: [1] },
+      attrs: { decoupled: true },
+    },
+    {
+      name: "odd size",
+      inputs: { ...caseInputs([7, 13], 3, false), average: [7, 13] },
+      attrs: { decoupled: false },
+    },
+    {
+      name: "a convolution's weight",
+      inputs: { ...caseInputs([3, 3, 128, 128], 100, true), average: [3, 3, 128, 128] },
+      attrs: { decoupled: true },
+      bench: true,
+    },
+  ],
+  refusals: [
+    {
+      inputs: { ...caseInputs([4], 1, false), average: [3] },
+      attrs: { decoupled: false },
+      message: /adamAverageStep: average \[3\] must have the shape of parameter \[4\]/,
+    },
+  ],
+  replaces: "adamStep, then average ← averageDecay · average + (1 − averageDecay) · parameter",
+});

@@ -1,0 +1,55 @@
+/**
+ * What the optimisers' kernels share: numbers that change from step to step come in a small tensor `control`, so that no
+ * shader is compiled again for them, and parameters are walked in fours where their size allows.
+ */
+import { check } from "../errors.ts";
+import { grid, type Pass, perThread } from "../kernel.ts";
+import { ceilDiv, sameShape, show, sizeOf, type TensorSpec } from "../spec.ts";
+
+/** Throws unless all tensors are f32 of the parameter's shape, and control is f32 [length]. */
+export function checkState(
+  op: string,
+  tensors: Readonly<Record<string, TensorSpec>>,
+  control: TensorSpec,
+  length: number,
+): void {
+  const [[parameter, { shape }]] = Object.entries(tensors) as [[string, TensorSpec]];
+  for (const [name, tensor] of Object.entries({ ...tensors, control }))
+    check(tensor.dtype === "f32", op, `${name} must be f32 but is ${tensor.dtype}; cast it first.`);
+  for (const [name, tensor] of Object.entries(tensors))
+    check(
+      sameShape(tensor.shape, shape),
+      op,
+      `${name} ${show(tensor.shape)} must have the shape of ${parameter} ${show(shape)}.`,
+    );
+  check(sameShape(control.shape, [length]), op, `control must be [${length}] but is ${show(control.shape)}.`);
+}
+
+const workgroupSize = 64;
+
+/**
+ * One thread for an element, or for four: `body` sees its index `i`. `params` is the uniform struct's `size`.
+ * The tensors in `write` are bound by the outputs' names and hold the old values at the start.
+ */
+export function statePass(
+  parameter: TensorSpec,
+  read: readonly string[],
+  write: readonly string[],
+  body: string,
+): Pass {
+  const size = sizeOf(parameter.shape);
+  const width = size % 4 === 0 ? 4 : 1;
+  const element = width === 4 ? "vec4<f32>" : "f32";
+  const bind = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, element]));
+  return {
+    read: { ...bind(read), control: "f32" },
+    write: bind(write),
+    workgroups: grid(ceilDiv(size / width, workgroupSize)),
+    code: perThread(
+      workgroupSize,
+      /* wgsl */ `
+  if (i >= params.size / ${width}u) { return; }
+${body}`,
+    ),
+  };
+}
