@@ -1,4 +1,6 @@
 /** Neural networks on WebGPU: modules, layers, losses, optimisers, checkpoints and models, and all of @ddad/tensor. */
+
+export * from "@ddad/tensor";
 export { readCheckpoint } from "./checkpoint/readCheckpoint.ts";
 export {
   Checkpoint,
@@ -29,4 +31,3 @@ export * from "./module.ts";
 export * from "./optim/schedules.ts";
 export * from "./parameter.ts";
 export type { Layout, StateData, StateDict, StateEntry, StateType } from "./stateDict.ts";
-export * from "@ddad/tensor";

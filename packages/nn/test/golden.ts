@@ -1,6 +1,8 @@
 /** Weights and inputs of the reference cases: a counter-based formula, so that no file has to hold them. */
 import { readFileSync } from "node:fs";
-import { elements, type StateDict } from "../src/stateDict.ts";
+import type { Module } from "../src/module.ts";
+import type { Parameter } from "../src/parameter.ts";
+import { elements, type StateDict, torchShape } from "../src/stateDict.ts";
 
 /** One entry of a network's state dict as PyTorch lists it. */
 export interface LayoutEntry {
@@ -31,10 +33,12 @@ export function formula(stream: number, count: number, map = (u: number): number
   });
 }
 
-/** The formula's weights of a network (without running statistics). */
-export function formulaWeights(entries: readonly LayoutEntry[], seed: number): StateDict {
+/** The formula's weights of a network without running statistics: its entries are counted in the order of the state. */
+export function formulaWeights(net: Module, seed: number): StateDict {
+  const state = [...net.namedState()];
   return new Map(
-    entries.map(({ k, name, shape }) => {
+    state.map(([name, variable], k) => {
+      const shape = torchShape((variable as Parameter).layout, variable.shape);
       const fan = elements(shape.slice(1));
       const scale = (u: number): number => {
         if (shape.length >= 2) return Math.sqrt(3 / fan) * u;

@@ -70,7 +70,7 @@ describe("Module", () => {
   });
 
   it("switches the mode everywhere", () => {
-    expect(net.modules().map(({ training }) => training)).to.deep.equal(Array(10).fill(true));
+    expect(net.modules().map(({ training }) => training)).to.deep.equal(Array(11).fill(true));
     expect(
       net
         .eval()

@@ -1,4 +1,4 @@
-import { concat, type Tensor, tensor } from "@ddad/tensor";
+import { concat, maximum, minimum, type Tensor, tensor } from "@ddad/tensor";
 import type { HostRandom } from "../hostRandom.ts";
 import { Module } from "../module.ts";
 import { Linear } from "./linear.ts";
@@ -16,7 +16,26 @@ export function sinusoid(t: Tensor, channels: number): Tensor {
   const half = channels / 2;
   const frequencies = Float32Array.from({ length: half }, (_, k) => Math.exp((-Math.log(1e4) * k) / half));
   const angles = t.cast("f32").reshape([t.size, 1]).mul(tensor(frequencies)); // [N, half]
-  return concat([angles.sin(), angles.cos()], 1);
+  const remainder = withoutTurns(angles);
+  return concat([sine(remainder), sine(remainder.add(Math.PI / 2))], 1);
+}
+
+/** x − 2πk in [−π, π]; 2π in two parts, of which k times the first is exact. */
+function withoutTurns(x: Tensor): Tensor {
+  const turns = x.mul(1 / (2 * Math.PI)).round();
+  return x.sub(turns.mul(6.28125)).sub(turns.mul(2 * Math.PI - 6.28125));
+}
+
+/** sin(x) = x − x³/3! + … − x¹¹/11! */
+const series = [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800];
+
+/** sin of −π … 3π/2 to 2e-7. WGSL's own sin may be off by 2⁻¹¹ (SwiftShader's is by 2e-4). */
+function sine(x: Tensor): Tensor {
+  const folded = minimum(maximum(x, x.neg().sub(Math.PI)), x.neg().add(Math.PI)); // [−π/2, π/2]
+  const squared = folded.square();
+  let sum = squared.mul(series.at(-1)!).add(series.at(-2)!);
+  for (const term of series.slice(0, -2).reverse()) sum = sum.mul(squared).add(term);
+  return folded.mul(sum);
 }
 
 /** The time step as features: the sinusoids through linear, SiLU, linear. */
