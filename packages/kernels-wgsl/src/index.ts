@@ -1,5 +1,6 @@
 export * from "./errors.ts";
 export * from "./kernel.ts";
+export * from "./kernels.ts";
 export * from "./pack.ts";
 export * from "./registry.ts";
 export * from "./shader.ts";

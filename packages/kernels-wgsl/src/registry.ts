@@ -1,49 +1,4 @@
-/** The kernels of the library: one export line each. `kernels` is what tests, benchmarks and docs loop over. */
-
-import { attention } from "./attention/attention.ts";
-import { attentionGradient } from "./attention/attentionGradient.ts";
-import { conv2d } from "./conv2d/conv2d.ts";
-import { conv2dInputGradient } from "./conv2d/conv2dInputGradient.ts";
-import { conv2dWeightGradient } from "./conv2d/conv2dWeightGradient.ts";
-import { addNoise } from "./diffusion/addNoise.ts";
-import { guidedStep } from "./diffusion/guidedStep.ts";
-import { cosineDistance } from "./distance/cosineDistance.ts";
-import { cosineDistanceGradient } from "./distance/cosineDistanceGradient.ts";
-import { elementwise } from "./elementwise/elementwise.ts";
-import type { Kernel } from "./kernel.ts";
-import { matmul } from "./matmul/matmul.ts";
-import { broadcast } from "./movement/broadcast.ts";
-import { concat } from "./movement/concat.ts";
-import { copy } from "./movement/copy.ts";
-import { gather } from "./movement/gather.ts";
-import { pad } from "./movement/pad.ts";
-import { permute } from "./movement/permute.ts";
-import { scatterAdd } from "./movement/scatterAdd.ts";
-import { slice } from "./movement/slice.ts";
-import { batchNorm } from "./norm/batchNorm.ts";
-import { batchNormGradient } from "./norm/batchNormGradient.ts";
-import { groupNorm } from "./norm/groupNorm.ts";
-import { groupNormGradient } from "./norm/groupNormGradient.ts";
-import { adamAverageStep, adamStep } from "./optim/adam.ts";
-import { sgdStep } from "./optim/sgdStep.ts";
-import { sumOfSquares } from "./optim/sumOfSquares.ts";
-import { randomInteger } from "./random/randomInteger.ts";
-import { randomNormal } from "./random/randomNormal.ts";
-import { randomUniform } from "./random/randomUniform.ts";
-import { max, min } from "./reduce/max.ts";
-import { softmax } from "./reduce/softmax.ts";
-import { softmaxGradient } from "./reduce/softmaxGradient.ts";
-import { sum } from "./reduce/sum.ts";
-import { averagePool } from "./resample/averagePool.ts";
-import { averagePool2 } from "./resample/averagePool2.ts";
-import { averagePoolGradient } from "./resample/averagePoolGradient.ts";
-import { gaussianBlur } from "./resample/gaussianBlur.ts";
-import { gaussianBlurGradient } from "./resample/gaussianBlurGradient.ts";
-import { maxPool } from "./resample/maxPool.ts";
-import { maxPoolGradient } from "./resample/maxPoolGradient.ts";
-import { resizeBilinear } from "./resample/resizeBilinear.ts";
-import { resizeBilinearGradient } from "./resample/resizeBilinearGradient.ts";
-import { upsampleNearest2 } from "./resample/upsampleNearest2.ts";
+/** What the library exports of its kernels, one line for each file. `kernels.ts` collects the kernels among it. */
 
 export { attention } from "./attention/attention.ts";
 export { attentionGradient } from "./attention/attentionGradient.ts";
@@ -79,6 +34,7 @@ export * from "./optim/sumOfSquares.ts";
 export * from "./random/randomInteger.ts";
 export * from "./random/randomNormal.ts";
 export * from "./random/randomUniform.ts";
+export * from "./reduce/cumulativeSum.ts";
 export { type MaxAttrs, max, min } from "./reduce/max.ts";
 export { softmax } from "./reduce/softmax.ts";
 export { softmaxGradient } from "./reduce/softmaxGradient.ts";
@@ -93,51 +49,3 @@ export * from "./resample/maxPoolGradient.ts";
 export * from "./resample/resizeBilinear.ts";
 export * from "./resample/resizeBilinearGradient.ts";
 export * from "./resample/upsampleNearest2.ts";
-
-export const kernels: readonly Kernel[] = [
-  conv2d,
-  conv2dInputGradient,
-  conv2dWeightGradient,
-  matmul,
-  elementwise,
-  sum,
-  groupNorm,
-  groupNormGradient,
-  batchNorm,
-  batchNormGradient,
-  softmax,
-  softmaxGradient,
-  max,
-  min,
-  cosineDistance,
-  cosineDistanceGradient,
-  attention,
-  attentionGradient,
-  broadcast,
-  concat,
-  copy,
-  gather,
-  pad,
-  permute,
-  scatterAdd,
-  slice,
-  averagePool,
-  averagePool2,
-  averagePoolGradient,
-  gaussianBlur,
-  gaussianBlurGradient,
-  maxPool,
-  maxPoolGradient,
-  resizeBilinear,
-  resizeBilinearGradient,
-  upsampleNearest2,
-  randomInteger,
-  randomNormal,
-  randomUniform,
-  addNoise,
-  guidedStep,
-  adamAverageStep,
-  adamStep,
-  sgdStep,
-  sumOfSquares,
-];

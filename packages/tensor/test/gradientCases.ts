@@ -134,6 +134,8 @@ export const gradientCases: readonly GradientCase[] = [
   case1("max over axes", x(3, 4, 5), (a) => t.max(a, [0, 2])),
   case1("min of all", x(3, 4), (a) => t.min(a)),
   case1("softmax", x(3, 7), t.softmax),
+  case1("cumulativeSum", x(3, 7), t.cumulativeSum),
+  case1("cumulativeSum, reversed", x(2, 3, 5), (a) => t.cumulativeSum(a, { reverse: true })),
   { name: "cosineDistance", inputs: [x(3, 2, 6), x(3, 2, 6)], run: (a, b) => t.cosineDistance(a!, b!) },
   {
     name: "attention",

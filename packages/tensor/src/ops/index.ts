@@ -2,6 +2,7 @@ export * from "./attention.ts";
 export * from "./batchNorm.ts";
 export * from "./conv2d.ts";
 export * from "./cosineDistance.ts";
+export * from "./cumulativeSum.ts";
 export * from "./diffusion.ts";
 export * from "./elementwise.ts";
 export * from "./gaussianBlur.ts";
