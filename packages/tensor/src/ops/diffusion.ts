@@ -35,5 +35,5 @@ export interface GuidedStepInputs {
 }
 
 /** One guided step of the reconstruction (DDAD, algorithm 1): the next x and the predicted clean image. No gradient. */
-export const guidedStep = (inputs: GuidedStepInputs): Record<"xPrevious" | "x0", Tensor> =>
-  record(guidedStepKernel, inputs as GuidedStepInputs & Record<string, Tensor | undefined>, {});
+export const guidedStep = ({ target, ...inputs }: GuidedStepInputs): Record<"xPrevious" | "x0", Tensor> =>
+  record(guidedStepKernel, { ...inputs, guide: target }, {}); // WGSL reserves the word target
