@@ -11,6 +11,7 @@ export * from "./matmul.ts";
 export * from "./max.ts";
 export * from "./mean.ts";
 export * from "./movement.ts";
+export * from "./optim.ts";
 export * from "./pool.ts";
 export * from "./random.ts";
 export * from "./resample.ts";

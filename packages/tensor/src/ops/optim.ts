@@ -1,0 +1,49 @@
+/** Optimiser steps, one parameter a call. They give the next values; assigning these to variables updates in place. */
+import {
+  adamAverageStep as adamAverageKernel,
+  adamStep as adamKernel,
+  sgdStep as sgdKernel,
+  sumOfSquares as sumOfSquaresKernel,
+} from "@ddad/kernels-wgsl";
+import { record } from "../record.ts";
+import type { Tensor } from "../tensor.ts";
+import { mul } from "./elementwise.ts";
+
+export { type AdamSettings, adamControl } from "@ddad/kernels-wgsl";
+
+export interface AdamInputs {
+  readonly parameter: Tensor;
+  readonly gradient: Tensor;
+  readonly firstMoment: Tensor;
+  readonly secondMoment: Tensor;
+  /** Numbers of `adamControl`, f32 [8]: a tensor, because they change from step to step. */
+  readonly control: Tensor;
+}
+
+type AdamOutputs = Record<"parameterNext" | "firstMomentNext" | "secondMomentNext", Tensor>;
+
+/** One step of Adam (`decoupled: false`, weight decay added to the gradient) or AdamW, as PyTorch's. */
+export const adamStep = (inputs: AdamInputs, attrs: { readonly decoupled: boolean }): AdamOutputs =>
+  record(adamKernel, { ...inputs }, attrs);
+
+/** The same with a moving average of the parameter, updated in the same pass. */
+export const adamAverageStep = (
+  inputs: AdamInputs & { readonly average: Tensor },
+  attrs: { readonly decoupled: boolean },
+): AdamOutputs & Record<"averageNext", Tensor> => record(adamAverageKernel, { ...inputs }, attrs);
+
+export interface SgdInputs {
+  readonly parameter: Tensor;
+  readonly gradient: Tensor;
+  readonly velocity: Tensor;
+  /** learningRate, momentum, weightDecay, gradientScale, f32 [4]: a tensor, because they change from step to step. */
+  readonly control: Tensor;
+}
+
+/** One step of gradient descent with momentum and weight decay, as PyTorch's SGD. */
+export const sgdStep = (inputs: SgdInputs): Record<"parameterNext" | "velocityNext", Tensor> =>
+  record(sgdKernel, { ...inputs }, {});
+
+/** Σ x² over all elements → [1]. */
+export const sumOfSquares = (x: Tensor): Tensor =>
+  record(sumOfSquaresKernel, { x }, {}, { x: ({ y: g }) => mul(mul(x, 2), g) }).y;

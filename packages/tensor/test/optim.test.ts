@@ -1,0 +1,56 @@
+/** Optimiser ops on variables: updated in place, in the buffers that they have for life. */
+import * as t from "@ddad/tensor";
+import { expect } from "chai";
+
+describe("adamStep on variables", () => {
+  it("follows the formula for two steps, compiled, without copies", async () => {
+    const parameter = t.variable(t.tensor([1, -2, 3]));
+    const firstMoment = t.variable(t.zeros([3]));
+    const secondMoment = t.variable(t.zeros([3]));
+    const settings = {
+      learningRate: 0.1,
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-8,
+      weightDecay: 0,
+      decoupled: false,
+    };
+    const step = t.compile((control: t.Tensor) => {
+      const [gradient] = t.grad(t.square(parameter).sum(), [parameter]);
+      const next = t.adamStep(
+        { parameter, gradient: gradient!, firstMoment, secondMoment, control },
+        settings,
+      );
+      parameter.assign(next.parameterNext);
+      firstMoment.assign(next.firstMomentNext);
+      secondMoment.assign(next.secondMomentNext);
+    });
+    const expected = [1, -2, 3];
+    const [m, v] = [
+      [0, 0, 0],
+      [0, 0, 0],
+    ];
+    const homes = [parameter, firstMoment, secondMoment].map(({ home }) => home.buffer);
+    for (let count = 1; count <= 2; count++) {
+      await step(t.tensor(t.adamControl({ ...settings, step: count })));
+      for (const [k, p] of expected.entries()) {
+        const g = 2 * p;
+        m[k] = 0.9 * m[k]! + 0.1 * g;
+        v[k] = 0.999 * v[k]! + 0.001 * g * g;
+        expected[k] =
+          p - (0.1 * (m[k]! / (1 - 0.9 ** count))) / (Math.sqrt(v[k]! / (1 - 0.999 ** count)) + 1e-8);
+      }
+    }
+    const got = [...(await parameter.data())];
+    for (const [k, value] of expected.entries()) expect(got[k]).to.be.closeTo(value, 1e-5);
+    expect([parameter, firstMoment, secondMoment].map(({ home }) => home.buffer)).to.deep.equal(homes);
+  });
+
+  it("sums of squares have a gradient", async () => {
+    const x = t.tensor([1, 2, 3]);
+    const [g] = t.grad(t.sqrt(t.sumOfSquares(x)), [x]);
+    const norm = Math.sqrt(14);
+    for (const [k, value] of [...(await g!.data())].entries())
+      expect(value).to.be.closeTo((k + 1) / norm, 1e-6);
+  });
+});
