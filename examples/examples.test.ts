@@ -1,0 +1,80 @@
+/** Every example, by its outcome. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import type { Kernel } from "@ddad/kernels-wgsl";
+import { grad, ShapeError, sum, tensor } from "@ddad/nn";
+import { expect } from "chai";
+import { compare, prepare, runVariant } from "../packages/kernels-wgsl/test/harness.ts";
+import { testDevice } from "../packages/tensor/test/device.hooks.ts";
+import { captureWithValues, centralDifference } from "../packages/tensor/test/interpret.ts";
+import { compileAStep } from "./compileAStep.ts";
+import { tensorsAndGradients } from "./tensorsAndGradients.ts";
+import { kernel, logSumExp, writeAKernel } from "./writeAKernel.ts";
+
+const close = (got: readonly number[], expected: readonly number[], tolerance: number): void => {
+  expect(got).to.have.lengthOf(expected.length);
+  for (const [index, value] of expected.entries()) expect(got[index]).to.be.closeTo(value, tolerance);
+};
+
+describe("examples", () => {
+  it("tensorsAndGradients: value, gradient and its gradient as computed by hand", async () => {
+    const { prediction, loss, gradient, ofItsSquare, plan, refusal } = await tensorsAndGradients();
+    close(prediction, [4.5, 9], 1e-5);
+    expect(loss).to.be.closeTo(30.625, 1e-4);
+    close(gradient, [31.5, 42, 52.5], 1e-4);
+    close(ofItsSquare, [5754, 7602, 9450], 0.05);
+    expect(plan).to.contain("3 calls, 1 after fusion");
+    expect(refusal).to.match(/^add: shapes \[2, 3\] and \[2\] do not broadcast/);
+  });
+
+  it("compileAStep: finds the weights, and records once for each combination of shapes", async () => {
+    const { weight, stepsDone, recordings, firstLoss, lastLoss, lossOfOne } = await compileAStep();
+    close(weight, [3, -2], 1e-4);
+    expect(stepsDone).to.equal(41);
+    expect(recordings).to.equal(2);
+    expect(lastLoss).to.be.lessThan(1e-9 * firstLoss);
+    expect(lossOfOne).to.be.closeTo(0, 1e-8);
+  });
+
+  it("writeAKernel: values and gradient, where exp alone would overflow", async () => {
+    const { y, gradient } = await writeAKernel();
+    close(y, [Math.log(6), 1000 + Math.log(3)], 1e-3);
+    close(gradient, [1 / 6, 1 / 3, 1 / 2, 1 / 3, 1 / 3, 1 / 3], 1e-6);
+  });
+
+  it("can be started as programs", () => {
+    const file = join(import.meta.dirname, "tensorsAndGradients.ts");
+    const words = ["--conditions=@ddad/source", "--import", "tsx", file];
+    const { stdout, status } = spawnSync(process.execPath, words, { encoding: "utf8", timeout: 60_000 });
+    expect(stdout).to.contain("loss: 30.625");
+    expect(status).to.equal(0);
+  });
+});
+
+describe("the kernel of writeAKernel", () => {
+  for (const example of kernel.cases) {
+    it(example.name, async () => {
+      const { gpu, capabilities } = testDevice();
+      const plain = kernel as unknown as Kernel;
+      const { call, values } = prepare(plain, example);
+      const got = await runVariant(gpu, capabilities, plain, plain.variants[0]!, call, values);
+      compare("logSumExp", got["y"]!, plain.reference(values, call)["y"]!, "f32", 1e-5);
+    });
+  }
+
+  it("refuses what its shape rule excludes", () => {
+    for (const { inputs, attrs, message } of kernel.refusals) {
+      expect(() => prepare(kernel as unknown as Kernel, { inputs, attrs })).to.throw(ShapeError, message);
+    }
+  });
+
+  it("has the gradient of its reference", async () => {
+    const x = tensor([0.3, -1.2, 2.5, 0.1, 0.2, -0.7], [2, 3]);
+    const loss = sum(logSumExp(x).mul(tensor([1, -2])));
+    const { leaves, values, run } = await captureWithValues([loss]);
+    const got = await grad(loss, [x])[0]!.data();
+    for (let index = 0; index < x.size; index++) {
+      expect(got[index]).to.be.closeTo(centralDifference(run, values, leaves.indexOf(x), index), 1e-5);
+    }
+  });
+});
