@@ -4,6 +4,7 @@ import { debug } from "./debug.ts";
 import { currentDevice, type Device, toError } from "./device/device.ts";
 import { Replay } from "./device/replay.ts";
 import { Timing } from "./device/timing.ts";
+import { copy } from "./ops/movement.ts";
 import { profiling } from "./profile.ts";
 import { describePlan } from "./program/describe.ts";
 import { fuseProgram } from "./program/fuse.ts";
@@ -20,7 +21,8 @@ export async function evaluate(...targets: readonly Tensor[]): Promise<void> {
 
 /** `evaluate` for a caller that already has the device to itself. */
 export async function evaluateNow(device: Device, targets: readonly Tensor[]): Promise<void> {
-  const variables = targets.filter((target) => target instanceof Variable).filter(({ pending }) => pending);
+  const distinct = [...new Set(targets)];
+  const variables = distinct.filter((target) => target instanceof Variable).filter(({ pending }) => pending);
   const tensors = [...new Set(targets.map(resolve))].filter(
     (tensor) => tensor.source.kind === "node" && !variables.some(({ value }) => value === tensor),
   );
@@ -39,10 +41,22 @@ export async function evaluateNow(device: Device, targets: readonly Tensor[]): P
 
 /** The program that computes `tensors` and then overwrites `variables`. */
 export function capture(tensors: readonly Tensor[], variables: readonly Variable[]): Captured {
+  const overwritten = new Set(variables.map(({ home }) => home));
+  // What stands in the buffer of another of these variables must be saved before that one is overwritten.
+  const safe = ({ value }: Variable): Tensor => {
+    const { source } = viewed(value);
+    return source.kind === "storage" && overwritten.has(source.storage) ? copy(value) : value;
+  };
   return captureProgram(
     tensors,
-    variables.map((variable) => ({ value: variable.value, leaf: homeOf(variable) })),
+    variables.map((variable) => ({ value: safe(variable), leaf: homeOf(variable) })),
   );
+}
+
+/** The tensor whose elements a chain of views shows. */
+function viewed(tensor: Tensor): Tensor {
+  const { source } = tensor;
+  return source.kind === "node" && !source.node.kernel ? viewed(source.node.inputs["x"]!) : tensor;
 }
 
 const homeOf = (variable: Variable): Tensor =>
