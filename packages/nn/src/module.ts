@@ -1,26 +1,8 @@
 /** The base of layers and models: an object whose properties are parameters, buffers and further modules. */
-import { evaluate, tensor, Variable } from "@ddad/tensor";
-import { StateDictError } from "./errors.ts";
+import { Variable } from "@ddad/tensor";
 import { Parameter } from "./parameter.ts";
-import {
-  elements,
-  fromTorch,
-  isFloat,
-  type Layout,
-  type StateDict,
-  type StateEntry,
-  torchShape,
-  toTorch,
-  withoutModulePrefix,
-} from "./stateDict.ts";
-
-/** Names that did not match when a state dict was loaded without `strict`. */
-export interface LoadReport {
-  /** Wanted by the module, absent from the dict: left as they were. */
-  readonly missing: string[];
-  /** In the dict, unknown to the module: not used. */
-  readonly unexpected: string[];
-}
+import { assignState, type LoadReport, readState, type Slot } from "./state.ts";
+import type { StateDict, StateEntry } from "./stateDict.ts";
 
 /**
  * A piece of a network. Its own properties are what it is made of: `Parameter`s (trained), other `Variable`s (buffers),
@@ -91,12 +73,8 @@ export abstract class Module {
   }
 
   /** Reads everything back, with PyTorch's names and layouts. Integers become i64, as PyTorch counts. */
-  async stateDict(): Promise<StateDict> {
-    const state = [...this.namedState()];
-    await evaluate(...state.map(([, variable]) => variable));
-    return new Map(
-      await Promise.all(state.map(async ([name, variable]) => [name, await entryOf(variable)] as const)),
-    );
+  stateDict(): Promise<StateDict> {
+    return readState(this.#slots());
   }
 
   /**
@@ -110,21 +88,11 @@ export abstract class Module {
     dict: ReadonlyMap<string, StateEntry>,
     { strict = true }: { readonly strict?: boolean } = {},
   ): LoadReport {
-    const given = withoutModulePrefix(dict);
-    const state = this.namedState();
-    const missing = [...state.keys()].filter((name) => !given.has(name));
-    const unexpected = [...given.keys()].filter((name) => !state.has(name));
-    const problems = strict
-      ? [
-          ...missing.map((name) => `missing: "${name}" [${torchShapeOf(state.get(name)!).join(", ")}]`),
-          ...unexpected.map((name) => `unexpected: "${name}" [${given.get(name)!.shape.join(", ")}]`),
-        ]
-      : [];
-    const matching = [...state].filter(([name]) => given.has(name));
-    for (const [name, variable] of matching) problems.push(...mismatches(name, variable, given.get(name)!));
-    if (problems.length > 0) throw new StateDictError(problems);
-    for (const [name, variable] of matching) variable.assign(tensorFor(variable, given.get(name)!));
-    return { missing, unexpected };
+    return assignState(this.#slots(), dict, strict);
+  }
+
+  #slots(): Map<string, Slot> {
+    return new Map([...this.namedState()].map(([name, variable]) => [name, slotOf(variable)]));
   }
 }
 
@@ -147,48 +115,8 @@ const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `
 
 const isTrainable = (variable: Variable): boolean => variable instanceof Parameter && variable.trainable;
 
-const layoutOf = (variable: Variable): Layout => (variable instanceof Parameter ? variable.layout : "plain");
-
-const torchShapeOf = (variable: Variable): number[] => torchShape(layoutOf(variable), variable.shape);
-
-async function entryOf(variable: Variable): Promise<StateEntry> {
-  const shape = torchShapeOf(variable);
-  const values = toTorch(layoutOf(variable), variable.shape, await variable.data());
-  return values instanceof Float32Array
-    ? { shape, dtype: "f32", data: values }
-    : { shape, dtype: "i64", data: BigInt64Array.from(values, BigInt) };
-}
-
-function mismatches(name: string, variable: Variable, entry: StateEntry): string[] {
-  const problems: string[] = [];
-  const expected = torchShapeOf(variable).join(", ");
-  if (entry.shape.join(", ") !== expected) {
-    problems.push(`shape: "${name}" is [${entry.shape.join(", ")}] but the module has [${expected}]`);
-  }
-  const float = variable.dtype === "f32" || variable.dtype === "f16";
-  if (isFloat(entry.dtype) !== float) {
-    problems.push(
-      `dtype: "${name}" is ${entry.dtype} but the module has ${variable.dtype}, and ` +
-        `${float ? "floats" : "integers"} are loaded only from ${float ? "floats" : "integers"}`,
-    );
-  } else if (
-    !float &&
-    Array.from<number | bigint>(entry.data).some((value) => Number(value) !== (Number(value) | 0))
-  ) {
-    problems.push(`range: "${name}" holds integers of more than 32 bits`);
-  }
-  if (entry.data.length !== elements(entry.shape)) {
-    problems.push(`size: "${name}" [${entry.shape.join(", ")}] has ${entry.data.length} elements`);
-  }
-  return problems;
-}
-
-/** The entry as a tensor in the variable's own order and type. */
-function tensorFor(variable: Variable, { data }: StateEntry) {
-  const { shape, dtype } = variable;
-  if (dtype === "f32" || dtype === "f16") {
-    const floats = data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>);
-    return tensor(fromTorch(layoutOf(variable), shape, floats), shape, { dtype });
-  }
-  return tensor(Int32Array.from(data as ArrayLike<number | bigint>, Number), shape, { dtype });
-}
+/** A variable with the layout that PyTorch gives it. */
+export const slotOf = (variable: Variable): Slot => ({
+  variable,
+  layout: variable instanceof Parameter ? variable.layout : "plain",
+});

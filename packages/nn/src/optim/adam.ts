@@ -1,0 +1,84 @@
+/** Adam and AdamW, one kernel a parameter. */
+import { adamAverageStep, adamControl, adamStep, type Tensor, type Variable } from "@ddad/tensor";
+import type { EMA } from "./ema.ts";
+import { Optimizer, type ParameterSource } from "./optimizer.ts";
+import type { Schedule } from "./schedules.ts";
+
+export interface AdamOptions {
+  /** Learning rate, or that of each step. Default 1e-3. */
+  readonly rate?: number | Schedule;
+  /** Decay of the mean of the gradients. Default 0.9. */
+  readonly beta1?: number;
+  /** Decay of the mean of their squares. Default 0.999. */
+  readonly beta2?: number;
+  /** Default 1e-8. */
+  readonly epsilon?: number;
+  /** Default 0 in Adam, 0.01 in AdamW. */
+  readonly weightDecay?: number;
+  /** Updated in the same kernel: do not call its `update`. */
+  readonly average?: EMA;
+}
+
+const series = ["first_moment", "second_moment"] as const;
+
+abstract class AdamFamily extends Optimizer {
+  readonly #numbers: Pick<Required<AdamOptions>, "beta1" | "beta2" | "epsilon" | "weightDecay">;
+  readonly #decoupled: boolean;
+  readonly #average: EMA | undefined;
+
+  constructor(parameters: ParameterSource, options: AdamOptions, decoupled: boolean) {
+    super(parameters, options.rate ?? 1e-3, series, 8, 6);
+    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = decoupled ? 0.01 : 0 } = options;
+    this.#numbers = { beta1, beta2, epsilon, weightDecay };
+    this.#decoupled = decoupled;
+    this.#average = options.average;
+  }
+
+  override get variables(): readonly Variable[] {
+    return [...super.variables, ...(this.#average?.variables ?? [])];
+  }
+
+  protected override numbers(step: number, learningRate: number): Float32Array {
+    const averageDecay = this.#average?.decay(step) ?? 0;
+    return adamControl({
+      ...this.#numbers,
+      learningRate,
+      step: step + 1,
+      decoupled: this.#decoupled,
+      averageDecay,
+    });
+  }
+
+  protected override update(index: number, gradient: Tensor, control: Tensor): void {
+    const parameter = this.parameters[index]!;
+    const [firstMoment, secondMoment] = series.map((name) => this.kept(name, index)) as [Variable, Variable];
+    const average = this.#average?.averageOf(parameter);
+    const inputs = { parameter, gradient, firstMoment, secondMoment, control };
+    const attrs = { decoupled: this.#decoupled };
+    let next: ReturnType<typeof adamStep>;
+    if (average) {
+      const withAverage = adamAverageStep({ ...inputs, average }, attrs);
+      average.assign(withAverage.averageNext);
+      next = withAverage;
+    } else {
+      next = adamStep(inputs, attrs);
+    }
+    parameter.assign(next.parameterNext);
+    firstMoment.assign(next.firstMomentNext);
+    secondMoment.assign(next.secondMomentNext);
+  }
+}
+
+/** Adam (Kingma and Ba, ICLR 2015). Weight decay is added to the gradient (L2), as in PyTorch's Adam. */
+export class Adam extends AdamFamily {
+  constructor(parameters: ParameterSource, options: AdamOptions = {}) {
+    super(parameters, options, false);
+  }
+}
+
+/** Adam with weight decay apart from the gradient (Loshchilov and Hutter, ICLR 2019). */
+export class AdamW extends AdamFamily {
+  constructor(parameters: ParameterSource, options: AdamOptions = {}) {
+    super(parameters, options, true);
+  }
+}

@@ -1,0 +1,21 @@
+import { minimum, sumOfSquares, type Tensor } from "@ddad/tensor";
+
+/** The norm of all gradients together, and the factor that brings it down to the largest allowed. [1] each. */
+export interface ClippedNorm {
+  readonly norm: Tensor;
+  readonly scale: Tensor;
+}
+
+/**
+ * Measures the global norm of the gradients, √(Σ g²) over all of them, and gives min(1, largest / norm). The gradients
+ * stay as they are: pass `scale` to the optimiser's step as `gradientScale` (Pascanu et al., ICML 2013).
+ */
+export function clipGradientNorm(gradients: readonly Tensor[], largest: number): ClippedNorm {
+  if (gradients.length === 0) throw new RangeError("clipGradientNorm: there are no gradients.");
+  const norm = gradients
+    .map(sumOfSquares)
+    .reduce((sum, share) => sum.add(share))
+    .sqrt();
+  // The small number is PyTorch's; it also keeps a norm of zero from dividing.
+  return { norm, scale: minimum(norm.add(1e-6).reciprocal().mul(largest), 1) };
+}

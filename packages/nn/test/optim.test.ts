@@ -1,0 +1,316 @@
+import { compile, evaluate, grad, type Tensor, tensor, Variable } from "@ddad/tensor";
+import { expect } from "chai";
+import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
+import { readSafetensors, writeSafetensors } from "../src/checkpoint/safetensors.ts";
+import { StateDictError } from "../src/errors.ts";
+import { HostRandom } from "../src/hostRandom.ts";
+import { SiLU } from "../src/layers/activations.ts";
+import { Linear } from "../src/layers/linear.ts";
+import { Sequential } from "../src/layers/sequential.ts";
+import { mseLoss } from "../src/losses.ts";
+import { Adam, AdamW } from "../src/optim/adam.ts";
+import { clipGradientNorm } from "../src/optim/clip.ts";
+import { averageWarmup, EMA } from "../src/optim/ema.ts";
+import type { Optimizer } from "../src/optim/optimizer.ts";
+import { warmupCosine } from "../src/optim/schedules.ts";
+import { SGD } from "../src/optim/sgd.ts";
+import { formula, largestDifference } from "./golden.ts";
+
+const start = formula(1, 10);
+const gradientOf = (step: number): Float32Array => formula(2 + step, 10, (u) => u * 10 ** (2 - step));
+
+/** Parameter values after each of `steps` steps with the gradients of `gradientOf`. */
+async function run(
+  make: (parameters: Variable[]) => Optimizer,
+  steps: number,
+  scale?: number,
+): Promise<number[][]> {
+  const parameter = new Variable(tensor(start));
+  const optimizer = make([parameter]);
+  const history: number[][] = [];
+  for (let step = 0; step < steps; step++) {
+    optimizer.step([tensor(gradientOf(step))], scale === undefined ? {} : { gradientScale: tensor([scale]) });
+    await evaluate(...optimizer.variables);
+    history.push([...(await parameter.data())]);
+  }
+  optimizer.dispose();
+  parameter.dispose();
+  return history;
+}
+
+/** The same steps by the textbook, in f64. */
+function adamByHand(steps: number, rate: number, decay: number, decoupled: boolean, scale = 1): number[][] {
+  const p = [...start];
+  const m = p.map(() => 0);
+  const v = p.map(() => 0);
+  return Array.from({ length: steps }, (_, step) => {
+    for (const [i, raw] of gradientOf(step).entries()) {
+      const g = raw * scale + (decoupled ? 0 : decay * p[i]!);
+      m[i] = 0.9 * m[i]! + 0.1 * g;
+      v[i] = 0.999 * v[i]! + 0.001 * g * g;
+      if (decoupled) p[i]! -= rate * decay * p[i]!;
+      p[i]! -=
+        (rate * (m[i]! / (1 - 0.9 ** (step + 1)))) / (Math.sqrt(v[i]! / (1 - 0.999 ** (step + 1))) + 1e-8);
+    }
+    return [...p];
+  });
+}
+
+const expectClose = (got: number[][], expected: ArrayLike<number>[], tolerance = 1e-6): void => {
+  expect(got).to.have.length(expected.length);
+  for (const [step, values] of got.entries()) {
+    expect(largestDifference(values, expected[step]!), `step ${step}`).to.be.below(tolerance);
+  }
+};
+
+describe("optimisers", () => {
+  it("Adam adds weight decay to the gradient; AdamW keeps it apart", async () => {
+    const options = { rate: 0.01, weightDecay: 0.3 };
+    expectClose(await run((p) => new Adam(p, options), 5), adamByHand(5, 0.01, 0.3, false));
+    expectClose(await run((p) => new AdamW(p, options), 5), adamByHand(5, 0.01, 0.3, true));
+    expectClose(await run((p) => new AdamW(p), 2), adamByHand(2, 1e-3, 0.01, true));
+  });
+
+  it("scales the gradients without touching them", async () => {
+    const scaled = await run((p) => new Adam(p, { rate: 0.01, weightDecay: 0.3 }), 3, 0.01);
+    expectClose(scaled, adamByHand(3, 0.01, 0.3, false, 0.01));
+  });
+
+  it("follows a schedule", async () => {
+    const rate = warmupCosine({ peak: 0.1, warmup: 2, steps: 4 });
+    const history = await run((p) => new SGD(p, { rate }), 5);
+    const p = [...start];
+    const expected = Array.from({ length: 5 }, (_, step) => {
+      for (const [i, g] of gradientOf(step).entries()) p[i]! -= rate(step) * g;
+      return [...p];
+    });
+    expectClose(history, expected);
+  });
+
+  it("SGD keeps a velocity", async () => {
+    const p = [...start];
+    const velocity = p.map(() => 0);
+    const expected = Array.from({ length: 4 }, (_, step) => {
+      for (const [i, g] of gradientOf(step).entries()) {
+        velocity[i] = 0.9 * velocity[i]! + g + 0.1 * p[i]!;
+        p[i]! -= 0.01 * velocity[i]!;
+      }
+      return [...p];
+    });
+    expectClose(await run((v) => new SGD(v, { rate: 0.01, momentum: 0.9, weightDecay: 0.1 }), 4), expected);
+  });
+
+  for (const [name, make] of [
+    ["adam", (p: Variable[]) => new Adam(p, { rate: 3e-4, weightDecay: 0.05 })],
+    ["adamw", (p: Variable[]) => new AdamW(p, { rate: 1e-4, weightDecay: 0.01 })],
+  ] as const) {
+    it(`${name} takes PyTorch's steps`, async function () {
+      const arrays = readNpz(sharedOrSkip(this, "golden", "optim.npz"));
+      const { data: grads } = entry(arrays, "grads", Float32Array);
+      const { data: expected } = entry(arrays, `${name}64`, Float64Array);
+      const parameter = new Variable(tensor(entry(arrays, "p0", Float32Array).data));
+      using optimizer = make([parameter]);
+      for (let step = 0; step < 6; step++) {
+        optimizer.step([tensor(grads.slice(200 * step, 200 * (step + 1)))]);
+        await evaluate(...optimizer.variables);
+        const reference = expected.subarray(200 * step, 200 * (step + 1));
+        expect(largestDifference(await parameter.data(), reference), `step ${step}`).to.be.below(1e-6);
+      }
+      parameter.dispose();
+    });
+  }
+
+  it("refuses gradients of another number of parameters", () => {
+    using net = new Linear(2, 2);
+    using optimizer = new Adam(net);
+    expect(() => optimizer.step([])).to.throw(
+      /there are 2 parameters but 0 gradients; take grad\(loss, optimizer/,
+    );
+  });
+
+  it("leaves frozen parameters alone and shared ones single", () => {
+    using net = new Sequential(new Linear(2, 2), new Linear(2, 2));
+    net.layers[0]!.freeze();
+    using optimizer = new SGD(net, { rate: 1 });
+    expect(optimizer.parameters).to.deep.equal(net.layers[1]!.parameters());
+    using tied = new SGD([optimizer.parameters[0]!, optimizer.parameters[0]!], { rate: 1 });
+    expect(tied.parameters).to.have.length(1);
+  });
+});
+
+describe("clipGradientNorm", () => {
+  const clip = async (gradients: number[][], largest: number) => {
+    const { norm, scale } = clipGradientNorm(
+      gradients.map((g) => tensor(g)),
+      largest,
+    );
+    await evaluate(norm, scale);
+    return [await norm.item(), await scale.item()];
+  };
+
+  it("brings a large norm down, leaves a small one, survives zero", async () => {
+    expect((await clip([[3], [0, 4]], 1)).map((v) => +v!.toFixed(5))).to.deep.equal([5, 0.2]);
+    expect(await clip([[3], [0, 4]], 6)).to.deep.equal([5, 1]);
+    expect(await clip([[0], [0]], 1)).to.deep.equal([0, 1]);
+  });
+});
+
+/** A small network, its optimiser with average, and a fixed problem. */
+class Training {
+  readonly net = new Sequential(
+    new Linear(3, 8, { random: new HostRandom(1) }),
+    new SiLU(),
+    new Linear(8, 2, { random: new HostRandom(2) }),
+  );
+  readonly average = new EMA(this.net, { decay: 0.9 });
+  readonly optimizer = new AdamW(this.net, {
+    rate: warmupCosine({ peak: 0.05, warmup: 2, steps: 20 }),
+    average: this.average,
+  });
+
+  loss(step: number): Tensor {
+    const x = tensor(formula(100 + step, 12), [4, 3]);
+    return this.lossOf(x);
+  }
+
+  lossOf(x: Tensor): Tensor {
+    return mseLoss(this.net.forward(x), x.sum(1, { keepDims: true }).mul(tensor([1, -1])));
+  }
+
+  async step(step: number): Promise<number> {
+    const loss = this.loss(step);
+    const gradients = grad(loss, this.optimizer.parameters);
+    this.optimizer.step(gradients, { gradientScale: clipGradientNorm(gradients, 1).scale });
+    await evaluate(loss, ...this.optimizer.variables);
+    return loss.item();
+  }
+
+  [Symbol.dispose](): void {
+    this.optimizer.dispose();
+    this.average.dispose();
+    this.net.dispose();
+  }
+}
+
+describe("training", () => {
+  it("learns, and the average follows", async () => {
+    using training = new Training();
+    const losses: number[] = [];
+    for (let step = 0; step < 20; step++) losses.push(await training.step(step));
+    expect(losses.at(-1)!).to.be.below(losses[0]! / 4);
+    const before = await training.loss(0).item();
+    await training.average.swap();
+    const averaged = await training.loss(0).item();
+    await training.average.swap();
+    expect(await training.loss(0).item()).to.equal(before);
+    expect(averaged).not.to.equal(before);
+    expect(averaged).to.be.below(losses[0]!);
+  });
+
+  it("resumes exactly from what was saved", async () => {
+    using whole = new Training();
+    for (let step = 0; step < 8; step++) await whole.step(step);
+
+    using first = new Training();
+    for (let step = 0; step < 4; step++) await first.step(step);
+    const saved = [
+      await first.net.stateDict(),
+      await first.optimizer.stateDict(),
+      await first.average.stateDict(),
+    ];
+    using second = new Training();
+    const [net, optimizer, average] = saved.map((dict) => readSafetensors(writeSafetensors(dict)));
+    second.net.loadStateDict(net!);
+    second.optimizer.loadStateDict(optimizer!);
+    second.average.loadStateDict(average!);
+    expect(second.optimizer.stepCount).to.equal(4);
+    for (let step = 4; step < 8; step++) await second.step(step);
+
+    expect(await second.net.stateDict()).to.deep.equal(await whole.net.stateDict());
+    expect(await second.optimizer.stateDict()).to.deep.equal(await whole.optimizer.stateDict());
+    expect(await second.average.stateDict()).to.deep.equal(await whole.average.stateDict());
+  });
+
+  it("compiled is the same training", async () => {
+    using plain = new Training();
+    using fast = new Training();
+    await evaluate(...fast.average.variables);
+    const step = compile((x: Tensor, control: Tensor) => {
+      const loss = fast.lossOf(x);
+      const gradients = grad(loss, fast.optimizer.parameters);
+      fast.optimizer.step(gradients, { control, gradientScale: clipGradientNorm(gradients, 1).scale });
+      return loss;
+    });
+    for (let k = 0; k < 4; k++) {
+      const expected = await plain.step(k);
+      const loss = await step(tensor(formula(100 + k, 12), [4, 3]), fast.optimizer.control());
+      expect(await loss.item()).to.be.closeTo(expected, 1e-6 * expected);
+    }
+    const [a, b] = [await plain.average.stateDict(), await fast.average.stateDict()];
+    for (const [name, { data }] of a) {
+      expect(largestDifference(b.get(name)!.data as Float32Array, data as Float32Array), name).to.be.below(
+        1e-6,
+      );
+    }
+  });
+
+  it("names what is missing from a saved optimiser", async () => {
+    using training = new Training();
+    const saved = await training.optimizer.stateDict();
+    expect([...saved.keys()].slice(0, 3)).to.deep.equal([
+      "step",
+      "first_moment.0.weight",
+      "first_moment.0.bias",
+    ]);
+    expect(saved.get("first_moment.0.weight")!.shape).to.deep.equal([8, 3]);
+    saved.delete("second_moment.2.bias");
+    expect(() => training.optimizer.loadStateDict(saved)).to.throw(
+      StateDictError,
+      /missing: "second_moment.2.bias" \[2\]/,
+    );
+    saved.delete("step");
+    expect(() => training.optimizer.loadStateDict(saved)).to.throw(StateDictError, /missing: "step"/);
+  });
+});
+
+describe("EMA", () => {
+  it("averages by its decay, in the optimiser's kernel or on its own", async () => {
+    const decay = averageWarmup(0.95);
+    expect([0, 8, 1000].map(decay)).to.deep.equal([0.1, 0.5, 0.95]);
+    const values: number[][] = [];
+    for (const fused of [true, false]) {
+      using net = new Linear(2, 1, { bias: false, init: (n) => new Float32Array(n).fill(1) });
+      using average = new EMA(net, { decay });
+      using optimizer = fused ? new Adam(net, { rate: 0.5, average }) : new Adam(net, { rate: 0.5 });
+      for (let step = 0; step < 3; step++) {
+        optimizer.step([tensor([1, -1], [2, 1])]);
+        if (!fused) average.update(step);
+        await evaluate(...optimizer.variables, ...average.variables);
+      }
+      values.push([...(await average.averageOf(net.weight)!.data())]);
+    }
+    // Adam with a constant gradient moves by the rate: 1 ∓ 0.5, 1 ∓ 1, 1 ∓ 1.5.
+    let [a, b] = [1, 1];
+    for (let step = 0; step < 3; step++) {
+      const d = decay(step);
+      [a, b] = [d * a + (1 - d) * (1 - 0.5 * (step + 1)), d * b + (1 - d) * (1 + 0.5 * (step + 1))];
+    }
+    expectClose(
+      values,
+      [
+        [a, b],
+        [a, b],
+      ],
+      1e-5,
+    );
+  });
+
+  it("starts at the parameters and saves under their names", async () => {
+    using net = new Linear(2, 1);
+    using average = new EMA(net);
+    expect(await average.stateDict()).to.deep.equal(await net.stateDict());
+    const bad = new Map(await average.stateDict());
+    bad.delete("bias");
+    expect(() => average.loadStateDict(bad)).to.throw(StateDictError, /missing: "bias"/);
+  });
+});
