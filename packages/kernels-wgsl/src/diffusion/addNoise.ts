@@ -1,9 +1,8 @@
 /** The forward process at a given noise level: `y = √ᾱ x + √(1−ᾱ) noise`, with an ᾱ for each image (DDPM, eq. 4). */
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, sameShape, show, sizeOf } from "../spec.ts";
-
-const workgroupSize = 64;
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, sameShape, show, sizeOf } from "../spec.ts";
 
 export const addNoise = defineKernel({
   name: "addNoise",
@@ -28,7 +27,7 @@ export const addNoise = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(_caps, { inputs, params }) {
+      passes(caps, { inputs, params }) {
         const image = sizeOf(inputs.x.shape.slice(1));
         const width = image % 4 === 0 ? 4 : 1;
         const element = width === 4 ? "vec4<f32>" : "f32";
@@ -36,13 +35,13 @@ export const addNoise = defineKernel({
           {
             read: { x: element, noise: element, alphaBar: "f32" },
             write: { y: element },
-            workgroups: grid(ceilDiv(params.size / width, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              params.size / width,
+              `params.size / ${width}u`,
               /* wgsl */ `
-  if (i >= params.size / ${width}u) { return; }
-  let level = alphaBar[i / ${image / width}u];
-  y[i] = sqrt(level) * x[i] + sqrt(1.0 - level) * noise[i];`,
+    let level = alphaBar[i / ${image / width}u];
+    y[i] = sqrt(level) * x[i] + sqrt(1.0 - level) * noise[i];`,
             ),
           },
         ];

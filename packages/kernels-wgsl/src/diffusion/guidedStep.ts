@@ -18,8 +18,9 @@
  * The two are equal for every λ; only a bound on it (such as λ ≤ 1) tells protocols apart.
  */
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, sameShape, show, sizeOf } from "../spec.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, sameShape, show, sizeOf } from "../spec.ts";
 
 export interface GuidedStepSettings {
   /** ᾱ of `x_t`, below 1. */
@@ -44,8 +45,6 @@ export function guidedStepCoefficients({
   const c2 = Math.sqrt(Math.max(0, 1 - alphaBarPrevious - c1 ** 2));
   return [Math.sqrt(alphaBar), Math.sqrt(1 - alphaBar), Math.sqrt(alphaBarPrevious), blend, c1, c2];
 }
-
-const workgroupSize = 64;
 
 /** Coefficients of a step in the middle, for the cases; rows differ. */
 const someSteps = (index: number): number =>
@@ -89,7 +88,7 @@ export const guidedStep = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(_caps, { inputs, params }) {
+      passes(caps, { inputs, params }) {
         const length = sizeOf(inputs.x.shape.slice(1));
         const width = length % 4 === 0 ? 4 : 1;
         const element = width === 4 ? "vec4<f32>" : "f32";
@@ -104,23 +103,23 @@ export const guidedStep = defineKernel({
               coefficients: "f32",
             },
             write: { xPrevious: element, x0: element },
-            workgroups: grid(ceilDiv(params.size / width, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              params.size / width,
+              `params.size / ${width}u`,
               /* wgsl */ `
-  if (i >= params.size / ${width}u) { return; }
-  let row = ${row};
-  let signal = coefficients[row];
-  let spread = coefficients[row + 1u];
-  let blend = coefficients[row + 3u];
-  let unguided = (x[i] - spread * epsilon[i]) / signal;
-  let gap = blend * (guide[i] - unguided);
-  let clean = unguided + gap;
-  let guided = epsilon[i] - signal / spread * gap;
-  x0[i] = clean;
-  xPrevious[i] = coefficients[row + 2u] * clean + coefficients[row + 5u] * guided${
-    inputs.noise ? " + coefficients[row + 4u] * noise[i]" : ""
-  };`,
+    let row = ${row};
+    let signal = coefficients[row];
+    let spread = coefficients[row + 1u];
+    let blend = coefficients[row + 3u];
+    let unguided = (x[i] - spread * epsilon[i]) / signal;
+    let gap = blend * (guide[i] - unguided);
+    let clean = unguided + gap;
+    let guided = epsilon[i] - signal / spread * gap;
+    x0[i] = clean;
+    xPrevious[i] = coefficients[row + 2u] * clean + coefficients[row + 5u] * guided${
+      inputs.noise ? " + coefficients[row + 4u] * noise[i]" : ""
+    };`,
             ),
           },
         ];

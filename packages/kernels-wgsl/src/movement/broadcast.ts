@@ -36,8 +36,8 @@ export const broadcast = defineKernel({
   variants: [
     {
       name: "direct",
-      passes: (_caps, { inputs: { x }, attrs, params }) => [
-        walkPass(x.dtype, axesOf(x.shape, attrs.shape), params),
+      passes: (caps, { inputs: { x }, attrs, params }) => [
+        walkPass(caps, x.dtype, axesOf(x.shape, attrs.shape), params),
       ],
     },
   ],

@@ -1,7 +1,8 @@
 /** Joins two tensors along one axis; all other extents are equal. Its gradients are slices. */
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, type Shape, show, sizeOf, spec, storageType } from "../spec.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, type Shape, show, sizeOf, spec, storageType } from "../spec.ts";
 
 export interface ConcatAttrs {
   readonly axis: number;
@@ -10,13 +11,11 @@ export interface ConcatAttrs {
 /** Both operands as rows `[outer, length]`; a row of `y` is a row of `a` and then one of `b`. */
 const rowOf = (shape: Shape, axis: number): number => sizeOf(shape.slice(axis));
 
-const workgroupSize = 64;
-
 export const concat = defineKernel({
   name: "concat",
   inputs: ["a", "b"],
   outputs: ["y"],
-  params: { size: "u32" },
+  params: { sizeA: "u32", sizeB: "u32" },
   infer({ a, b }, { axis }: ConcatAttrs) {
     check(a.dtype === b.dtype, "concat", `a is ${a.dtype} but b is ${b.dtype}; cast one of them first.`);
     check(
@@ -31,12 +30,15 @@ export const concat = defineKernel({
       `a ${show(a.shape)} and b ${show(b.shape)} may differ in axis ${axis} only.`,
     );
     const shape = a.shape.map((extent, other) => (other === axis ? extent + b.shape[axis]! : extent));
-    return { outputs: { y: spec(shape, a.dtype) }, params: { size: sizeOf(shape) } };
+    return {
+      outputs: { y: spec(shape, a.dtype) },
+      params: { sizeA: sizeOf(a.shape), sizeB: sizeOf(b.shape) },
+    };
   },
   variants: [
     {
       name: "direct",
-      passes(_caps, { inputs: { a, b }, attrs, params }) {
+      passes(caps, { inputs: { a, b }, attrs, params }) {
         const [rowA, rowB] = [rowOf(a.shape, attrs.axis), rowOf(b.shape, attrs.axis)];
         const width = rowA % 4 === 0 && rowB % 4 === 0 ? 4 : 1;
         const [lengthA, lengthB] = [rowA / width, rowB / width];
@@ -46,18 +48,18 @@ export const concat = defineKernel({
           {
             read: { a: element, b: element },
             write: { y: element },
-            workgroups: grid(ceilDiv(params.size / width, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            // A thread moves one unit of each operand: cheaper than deciding for every unit of y whose it is.
+            ...gridStride(
+              caps,
+              Math.max(params.sizeA, params.sizeB) / width,
+              `max(params.sizeA, params.sizeB) / ${width}u`,
               /* wgsl */ `
-  if (i >= params.size / ${width}u) { return; }
-  let row = i / ${lengthA + lengthB}u;
-  let column = i % ${lengthA + lengthB}u;
-  if (column < ${lengthA}u) {
-    y[i] = a[row * ${lengthA}u + column];
-  } else {
-    y[i] = b[row * ${lengthB}u + column - ${lengthA}u];
-  }`,
+    if (i < params.sizeA / ${width}u) {
+      y[i / ${lengthA}u * ${lengthA + lengthB}u + i % ${lengthA}u] = a[i];
+    }
+    if (i < params.sizeB / ${width}u) {
+      y[i / ${lengthB}u * ${lengthA + lengthB}u + ${lengthA}u + i % ${lengthB}u] = b[i];
+    }`,
             ),
           },
         ];

@@ -15,8 +15,8 @@ export const copy = defineKernel({
   variants: [
     {
       name: "direct",
-      passes: (_caps, { inputs, params }) => [
-        walkPass(inputs.x.dtype, [{ extent: params.size, stride: 1 }], params),
+      passes: (caps, { inputs, params }) => [
+        walkPass(caps, inputs.x.dtype, [{ extent: params.size, stride: 1 }], params),
       ],
     },
   ],

@@ -3,11 +3,10 @@
  * because a shader cannot refuse it. Its gradient is `scatterAdd`.
  */
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, sizeOf, spec, storageType } from "../spec.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, sizeOf, spec, storageType } from "../spec.ts";
 import { checkIndex } from "./rows.ts";
-
-const workgroupSize = 64;
 
 export const gather = defineKernel({
   name: "gather",
@@ -23,7 +22,7 @@ export const gather = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(_caps, { inputs: { x }, params }) {
+      passes(caps, { inputs: { x }, params }) {
         const row = sizeOf(x.shape.slice(1));
         const width = row % 4 === 0 ? 4 : 1;
         const scalar = storageType(x.dtype);
@@ -33,15 +32,15 @@ export const gather = defineKernel({
             // An i32 index is read as u32: a negative one becomes huge, and so falls outside like any other.
             read: { x: element, index: "u32" },
             write: { y: element },
-            workgroups: grid(ceilDiv(params.size / width, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              params.size / width,
+              `params.size / ${width}u`,
               /* wgsl */ `
-  if (i >= params.size / ${width}u) { return; }
-  let row = index[i / ${row / width}u];
-  var value = ${element}(0);
-  if (row < params.rows) { value = x[row * ${row / width}u + i % ${row / width}u]; }
-  y[i] = value;`,
+    let row = index[i / ${row / width}u];
+    var value = ${element}(0);
+    if (row < params.rows) { value = x[row * ${row / width}u + i % ${row / width}u]; }
+    y[i] = value;`,
             ),
           },
         ];

@@ -3,8 +3,9 @@
  * It is the gradient of `slice`: `slice` with `start = before` and the same `step` takes `x` out of `y` again.
  */
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, type Shape, show, sizeOf, spec, storageType, stridesOf } from "../spec.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, type Shape, show, sizeOf, spec, storageType, stridesOf } from "../spec.ts";
 import { coordinatesOf, flatIndex } from "./walk.ts";
 
 export interface PadAttrs {
@@ -73,8 +74,6 @@ function coordinates(axes: readonly PaddedAxis[]): string {
   return lines.join("\n");
 }
 
-const workgroupSize = 64;
-
 export const pad = defineKernel({
   name: "pad",
   inputs: ["x"],
@@ -114,7 +113,7 @@ export const pad = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(_caps, { inputs, attrs, params }) {
+      passes(caps, { inputs, attrs, params }) {
         const { width, units } = unitsOf(axesOf(inputs.x.shape, attrs));
         const scalar = storageType(inputs.x.dtype);
         const element = width === 4 ? `vec4<${scalar}>` : scalar;
@@ -122,17 +121,17 @@ export const pad = defineKernel({
           {
             read: { x: element },
             write: { y: element },
-            workgroups: grid(ceilDiv(params.size / width, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              params.size / width,
+              `params.size / ${width}u`,
               /* wgsl */ `
-  if (i >= params.size / ${width}u) { return; }
-  var inside = true;
-  var at = 0u;
+    var inside = true;
+    var at = 0u;
 ${coordinates(units)}
-  var value = ${element}(${attrs.value});
-  if (inside) { value = x[at]; }
-  y[i] = value;`,
+    var value = ${element}(${attrs.value});
+    if (inside) { value = x[at]; }
+    y[i] = value;`,
             ),
           },
         ];

@@ -32,8 +32,8 @@ export const permute = defineKernel({
   variants: [
     {
       name: "direct",
-      passes: (_caps, { inputs: { x }, attrs, params }) => [
-        walkPass(x.dtype, axesOf(x.shape, attrs.order), params),
+      passes: (caps, { inputs: { x }, attrs, params }) => [
+        walkPass(caps, x.dtype, axesOf(x.shape, attrs.order), params),
       ],
     },
   ],

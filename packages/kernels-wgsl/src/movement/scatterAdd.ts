@@ -3,16 +3,15 @@
  * output element walks through the indices in order. Indices outside of 0 … rows − 1 are left out.
  */
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, show, sizeOf, spec, storageType } from "../spec.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, show, sizeOf, spec, storageType } from "../spec.ts";
 import { checkIndex } from "./rows.ts";
 
 export interface ScatterAddAttrs {
   /** Rows of the result. */
   readonly rows: number;
 }
-
-const workgroupSize = 64;
 
 export const scatterAdd = defineKernel({
   name: "scatterAdd",
@@ -41,7 +40,7 @@ export const scatterAdd = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(_caps, { inputs: { gradient }, params }) {
+      passes(caps, { inputs: { gradient }, params }) {
         const row = sizeOf(gradient.shape.slice(1));
         const width = row % 4 === 0 ? 4 : 1;
         const vector = (scalar: string) => (width === 4 ? `vec4<${scalar}>` : scalar);
@@ -52,18 +51,18 @@ export const scatterAdd = defineKernel({
           {
             read: { gradient: element, index: "u32" },
             write: { xGradient: element },
-            workgroups: grid(ceilDiv(params.size / width, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              params.size / width,
+              `params.size / ${width}u`,
               /* wgsl */ `
-  if (i >= params.size / ${width}u) { return; }
-  let row = i / ${row / width}u;
-  let column = i % ${row / width}u;
-  var total = ${total}(0);
-  for (var k = 0u; k < params.terms; k++) {
-    if (index[k] == row) { total += ${total}(gradient[k * ${row / width}u + column]); }
-  }
-  xGradient[i] = ${element}(total);`,
+    let row = i / ${row / width}u;
+    let column = i % ${row / width}u;
+    var total = ${total}(0);
+    for (var k = 0u; k < params.terms; k++) {
+      if (index[k] == row) { total += ${total}(gradient[k * ${row / width}u + column]); }
+    }
+    xGradient[i] = ${element}(total);`,
             ),
           },
         ];

@@ -42,13 +42,13 @@ export const slice = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(_caps, { inputs, attrs, params }) {
+      passes(caps, { inputs, attrs, params }) {
         const strides = stridesOf(inputs.x.shape);
         const axes = attrs.size.map((extent, axis) => ({
           extent,
           stride: strides[axis]! * (attrs.step?.[axis] ?? 1),
         }));
-        return [walkPass(inputs.x.dtype, axes, params)];
+        return [walkPass(caps, inputs.x.dtype, axes, params)];
       },
     },
   ],

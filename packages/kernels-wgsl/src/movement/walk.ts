@@ -1,6 +1,7 @@
 /** Copies through strides: the one pass behind `copy`, `slice`, `permute` and `broadcast`, for every element type. */
-import { grid, type Pass, perThread } from "../kernel.ts";
-import { ceilDiv, type DType, type Shape, storageType } from "../spec.ts";
+import { gridStride } from "../gridStride.ts";
+import type { Capabilities, Pass } from "../kernel.ts";
+import { type DType, type Shape, storageType } from "../spec.ts";
 
 /** One loop over output elements, outermost first; `stride` is its step in the source, 0 where the source repeats. */
 export interface Axis {
@@ -37,10 +38,9 @@ export function walkOffset(index: string, axes: readonly Axis[]): string {
 /** Parameters of kernels that walk: the number of output elements, and the source offset of the first one. */
 export const walkParams = { size: "u32", offset: "u32" } as const;
 
-const workgroupSize = 64;
-
 /** `y[i] = x[offset + Σ coordinate · stride]`, four elements a thread where the innermost loop allows. */
 export function walkPass(
+  caps: Capabilities,
   dtype: DType,
   walk: readonly Axis[],
   params: { size: number; offset: number },
@@ -60,13 +60,13 @@ export function walkPass(
   return {
     read: { x: aligned ? `vec4<${scalar}>` : scalar },
     write: { y: width === 4 ? `vec4<${scalar}>` : scalar },
-    workgroups: grid(ceilDiv(params.size / width, workgroupSize)),
-    code: perThread(
-      workgroupSize,
+    ...gridStride(
+      caps,
+      params.size / width,
+      `params.size / ${width}u`,
       /* wgsl */ `
-  if (i >= params.size / ${width}u) { return; }
-  let at = params.offset / ${aligned ? 4 : 1}u + ${walkOffset("i", units)};
-  y[i] = ${value};`,
+    let at = params.offset / ${aligned ? 4 : 1}u + ${walkOffset("i", units)};
+    y[i] = ${value};`,
     ),
   };
 }

@@ -9,7 +9,7 @@
  *
  * `adamAverageStep` also keeps the moving average of the parameter, `a ← d a + (1 − d) p` with `d` = averageDecay.
  */
-import { type Call, defineKernel, type Pass } from "../kernel.ts";
+import { type Call, type Capabilities, defineKernel, type Pass } from "../kernel.ts";
 import { bytesOf, sizeOf } from "../spec.ts";
 import { checkState, statePass } from "./control.ts";
 
@@ -56,28 +56,30 @@ export function adamControl(settings: AdamSettings): Float32Array {
 const state = ["parameterNext", "firstMomentNext", "secondMomentNext"] as const;
 
 function adamPass(
-  call: Pick<Call<"parameter", string, AdamAttrs>, "inputs" | "attrs">,
+  caps: Capabilities,
+  call: Pick<Call<"parameter" | "control", string, AdamAttrs>, "inputs" | "attrs">,
   average: boolean,
 ): Pass {
   const { decoupled } = call.attrs;
   return statePass(
-    call.inputs.parameter,
+    caps,
+    call.inputs,
     ["gradient"],
     average ? [...state, "averageNext"] : state,
     /* wgsl */ `
-  let old = parameterNext[i];
-  let g = control[6] * gradient[i]${decoupled ? "" : " + control[4] * old"};
-  let first = control[1] * firstMomentNext[i] + (1.0 - control[1]) * g;
-  let second = control[2] * secondMomentNext[i] + (1.0 - control[2]) * g * g;
-  let next = old${decoupled ? " * (1.0 - control[4])" : ""} - control[0] * first / (sqrt(second) / control[5] + control[3]);
-  firstMomentNext[i] = first;
-  secondMomentNext[i] = second;
-  parameterNext[i] = next;${
-    average
-      ? `
-  averageNext[i] = control[7] * averageNext[i] + (1.0 - control[7]) * next;`
-      : ""
-  }`,
+    let old = parameterNext[i];
+    let g = control1.z * gradient[i]${decoupled ? "" : " + control1.x * old"};
+    let first = control0.y * firstMomentNext[i] + (1.0 - control0.y) * g;
+    let second = control0.z * secondMomentNext[i] + (1.0 - control0.z) * g * g;
+    let next = old${decoupled ? " * (1.0 - control1.x)" : ""} - control0.x * first / (sqrt(second) / control1.y + control0.w);
+    firstMomentNext[i] = first;
+    secondMomentNext[i] = second;
+    parameterNext[i] = next;${
+      average
+        ? `
+    averageNext[i] = control1.w * averageNext[i] + (1.0 - control1.w) * next;`
+        : ""
+    }`,
   );
 }
 
@@ -143,7 +145,7 @@ export const adamStep = defineKernel({
       params: { size: sizeOf(parameter.shape) },
     };
   },
-  variants: [{ name: "direct", passes: (_caps, call) => [adamPass(call, false)] }],
+  variants: [{ name: "direct", passes: (caps, call) => [adamPass(caps, call, false)] }],
   reference: (values, { attrs }) => adamReference(values, attrs),
   cost: ({ inputs }) => ({
     flops: 16 * sizeOf(inputs.parameter.shape),
@@ -202,7 +204,7 @@ export const adamAverageStep = defineKernel({
       params: { size: sizeOf(parameter.shape) },
     };
   },
-  variants: [{ name: "direct", passes: (_caps, call) => [adamPass(call, true)] }],
+  variants: [{ name: "direct", passes: (caps, call) => [adamPass(caps, call, true)] }],
   reference(values, { attrs }) {
     const next = adamReference(values, attrs);
     const decay = values.control[7]!;

@@ -3,8 +3,9 @@
  * shader is compiled again for them, and parameters are walked in fours where their size allows.
  */
 import { check } from "../errors.ts";
-import { grid, type Pass, perThread } from "../kernel.ts";
-import { ceilDiv, sameShape, show, sizeOf, type TensorSpec } from "../spec.ts";
+import { gridStride } from "../gridStride.ts";
+import type { Capabilities, Pass } from "../kernel.ts";
+import { sameShape, show, sizeOf, type TensorSpec } from "../spec.ts";
 
 /** Throws unless all tensors are f32 of the parameter's shape, and control is f32 [length]. */
 export function checkState(
@@ -25,31 +26,34 @@ export function checkState(
   check(sameShape(control.shape, [length]), op, `control must be [${length}] but is ${show(control.shape)}.`);
 }
 
-const workgroupSize = 64;
-
 /**
- * One thread for an element, or for four: `body` sees its index `i`. `params` is the uniform struct's `size`.
+ * Runs `body` for the index `i` of each element, or of each four. The uniform struct has the number of elements, `size`;
+ * `control0` and `control1` are the control's numbers in fours.
  * The tensors in `write` are bound by the outputs' names and hold the old values at the start.
  */
 export function statePass(
-  parameter: TensorSpec,
+  caps: Capabilities,
+  { parameter, control }: Readonly<Record<"parameter" | "control", TensorSpec>>,
   read: readonly string[],
   write: readonly string[],
   body: string,
 ): Pass {
   const size = sizeOf(parameter.shape);
+  const controls = sizeOf(control.shape);
   const width = size % 4 === 0 ? 4 : 1;
   const element = width === 4 ? "vec4<f32>" : "f32";
   const bind = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, element]));
   return {
-    read: { ...bind(read), control: "f32" },
+    read: { ...bind(read), control: "vec4<f32>" },
     write: bind(write),
-    workgroups: grid(ceilDiv(size / width, workgroupSize)),
-    code: perThread(
-      workgroupSize,
-      /* wgsl */ `
-  if (i >= params.size / ${width}u) { return; }
-${body}`,
+    ...gridStride(
+      caps,
+      size / width,
+      `params.size / ${width}u`,
+      body,
+      Array.from({ length: controls / 4 }, (_, four) => `  let control${four} = control[${four}];`).join(
+        "\n",
+      ),
     ),
   };
 }

@@ -25,16 +25,17 @@ export const sgdStep = defineKernel({
   variants: [
     {
       name: "direct",
-      passes: (_caps, { inputs }) => [
+      passes: (caps, { inputs }) => [
         statePass(
-          inputs.parameter,
+          caps,
+          inputs,
           ["gradient"],
           ["parameterNext", "velocityNext"],
           /* wgsl */ `
-  let old = parameterNext[i];
-  let velocity = control[1] * velocityNext[i] + (control[3] * gradient[i] + control[2] * old);
-  velocityNext[i] = velocity;
-  parameterNext[i] = old - control[0] * velocity;`,
+    let old = parameterNext[i];
+    let velocity = control0.y * velocityNext[i] + (control0.w * gradient[i] + control0.z * old);
+    velocityNext[i] = velocity;
+    parameterNext[i] = old - control0.x * velocity;`,
         ),
       ],
     },

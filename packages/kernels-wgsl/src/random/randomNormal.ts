@@ -52,7 +52,7 @@ export const randomNormal = defineKernel({
     checkRows("randomNormal", key, attrs);
     return { outputs: { y: spec(attrs.shape) }, params: drawParamsOf(attrs.shape) };
   },
-  variants: [{ name: "direct", passes: (_caps, { attrs }) => [drawPass(attrs.shape, "normal", code)] }],
+  variants: [{ name: "direct", passes: (caps, { attrs }) => [drawPass(caps, attrs.shape, "normal", code)] }],
   reference: ({ key }, { attrs }) => ({
     y: drawRows(key, attrs.shape, "normal", (words) =>
       [0, 2].flatMap((pair) => {

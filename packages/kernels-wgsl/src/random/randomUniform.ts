@@ -23,7 +23,7 @@ export const randomUniform = defineKernel({
     checkRows("randomUniform", key, attrs);
     return { outputs: { y: spec(attrs.shape) }, params: drawParamsOf(attrs.shape) };
   },
-  variants: [{ name: "direct", passes: (_caps, { attrs }) => [drawPass(attrs.shape, "uniform", code)] }],
+  variants: [{ name: "direct", passes: (caps, { attrs }) => [drawPass(caps, attrs.shape, "uniform", code)] }],
   reference: ({ key }, { attrs }) => ({
     y: drawRows(key, attrs.shape, "uniform", (words) => words.map((word) => (word >>> 8) / 2 ** 24)),
   }),

@@ -1,6 +1,7 @@
 /** Tensors whose row `n` is drawn with `key[n]`: the shape rule and the pass of `randomUniform` and `randomNormal`. */
 import { check } from "../errors.ts";
-import { grid, type Pass, perThread } from "../kernel.ts";
+import { gridStride } from "../gridStride.ts";
+import type { Capabilities, Pass } from "../kernel.ts";
 import { ceilDiv, type Shape, show, sizeOf, type TensorSpec } from "../spec.ts";
 import { checkKey, type Purpose, type Words4, wordsCode, wordsOf } from "./philox.ts";
 
@@ -27,33 +28,33 @@ export const drawParamsOf = (shape: Shape): { blocks: number } => ({
   blocks: shape[0]! * ceilDiv(rowOf(shape), 4),
 });
 
-const workgroupSize = 64;
-
 /** `y` from `key`; `code` defines `fn draw(words: vec4<u32>) -> vec4<f32>`. */
-export function drawPass(shape: Shape, purpose: Purpose, code: string): Pass {
+export function drawPass(caps: Capabilities, shape: Shape, purpose: Purpose, code: string): Pass {
   const row = rowOf(shape);
   const blocks = ceilDiv(row, 4);
   const whole = row % 4 === 0;
+  const loop = gridStride(
+    caps,
+    drawParamsOf(shape).blocks,
+    "params.blocks",
+    /* wgsl */ `
+    let block = i % ${blocks}u;
+    let values = draw(wordsOf(i / ${blocks}u, block));
+    ${
+      whole
+        ? "y[i] = values;"
+        : `let at = i / ${blocks}u * ${row}u + 4u * block;
+    for (var lane = 0u; lane < min(4u, ${row}u - 4u * block); lane++) { y[at + lane] = values[lane]; }`
+    }`,
+  );
   return {
     read: { key: "vec4<u32>" },
     write: { y: whole ? "vec4<f32>" : "f32" },
-    workgroups: grid(ceilDiv(drawParamsOf(shape).blocks, workgroupSize)),
+    ...loop,
     code: /* wgsl */ `
 ${wordsCode(purpose)}
 ${code}
-${perThread(
-  workgroupSize,
-  /* wgsl */ `
-  if (i >= params.blocks) { return; }
-  let block = i % ${blocks}u;
-  let values = draw(wordsOf(i / ${blocks}u, block));
-  ${
-    whole
-      ? "y[i] = values;"
-      : `let at = i / ${blocks}u * ${row}u + 4u * block;
-  for (var lane = 0u; lane < min(4u, ${row}u - 4u * block); lane++) { y[at + lane] = values[lane]; }`
-  }`,
-)}`,
+${loop.code}`,
   };
 }
 

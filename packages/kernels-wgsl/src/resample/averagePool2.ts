@@ -4,9 +4,10 @@
  */
 import { checkImage } from "../conv2d/geometry.ts";
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, show, sizeOf, spec } from "../spec.ts";
-import { forEachElement, imageOf, workgroupSize } from "./images.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, show, sizeOf, spec } from "../spec.ts";
+import { forEachElement, imageOf } from "./images.ts";
 
 export const averagePool2 = defineKernel({
   name: "averagePool2",
@@ -27,20 +28,20 @@ export const averagePool2 = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(_caps, { outputs }) {
+      passes(caps, { outputs }) {
         const { units, width, element, size } = imageOf(outputs.y.shape);
         const below = 2 * width * units;
         return [
           {
             read: { x: element },
             write: { y: element },
-            workgroups: grid(ceilDiv(size, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              size,
+              `params.size`,
               /* wgsl */ `
-  if (i >= params.size) { return; }
-  let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
-  y[i] = 0.25 * ((x[at] + x[at + ${units}u]) + (x[at + ${below}u] + x[at + ${below + units}u]));`,
+    let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
+    y[i] = 0.25 * ((x[at] + x[at + ${units}u]) + (x[at + ${below}u] + x[at + ${below + units}u]));`,
             ),
           },
         ];

@@ -3,9 +3,10 @@
  * Its gradient is 4 × `averagePool2` of the gradient.
  */
 import { checkImage } from "../conv2d/geometry.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, sizeOf, spec } from "../spec.ts";
-import { forEachElement, imageOf, workgroupSize } from "./images.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, sizeOf, spec } from "../spec.ts";
+import { forEachElement, imageOf } from "./images.ts";
 
 export const upsampleNearest2 = defineKernel({
   name: "upsampleNearest2",
@@ -24,7 +25,7 @@ export const upsampleNearest2 = defineKernel({
     {
       // A thread reads one unit of x and writes it four times.
       name: "direct",
-      passes(_caps, { inputs }) {
+      passes(caps, { inputs }) {
         const { units, width, element, size } = imageOf(inputs.x.shape);
         const right = units;
         const below = 2 * width * units;
@@ -32,17 +33,17 @@ export const upsampleNearest2 = defineKernel({
           {
             read: { x: element },
             write: { y: element },
-            workgroups: grid(ceilDiv(size, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              size,
+              `params.size`,
               /* wgsl */ `
-  if (i >= params.size) { return; }
-  let value = x[i];
-  let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
-  y[at] = value;
-  y[at + ${right}u] = value;
-  y[at + ${below}u] = value;
-  y[at + ${below + right}u] = value;`,
+    let value = x[i];
+    let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
+    y[at] = value;
+    y[at + ${right}u] = value;
+    y[at + ${below}u] = value;
+    y[at + ${below + right}u] = value;`,
             ),
           },
         ];

@@ -71,7 +71,7 @@ export function forEachMaximum(
 }
 
 /** Pixels of a row that one thread makes: neighbours share the sums over the columns of their windows. */
-const tile = 4;
+const tile = 2;
 
 /** Threads of {@link windowSumPass} for an output of this shape: its parameter `threads`. */
 export function windowSumThreads(y: Shape): number {
