@@ -1,0 +1,55 @@
+/** The network that predicts noise, and the loss that it learns from. */
+import { addNoise, type RandomStream, type Tensor, UNet } from "@ddad/nn";
+import type { Config } from "./config.ts";
+import { linearSchedule, type NoiseSchedule } from "./schedule.ts";
+
+/** Whatever predicts the noise in a picture; `UNet` is one. */
+export type Denoiser = {
+  /**
+   * @param x noised pictures `[N, H, W, C]`
+   * @param t their time steps `[N]`
+   * @returns the noise in them, `[N, H, W, C]`
+   */
+  forward(x: Tensor, t: Tensor, options?: { readonly random?: RandomStream | undefined }): Tensor;
+};
+
+/** The network of a configuration, with initial weights from its training seed. */
+export function createDenoiser({ data, model, training }: Pick<Config, "data" | "model" | "training">): UNet {
+  const { baseChannels, heads, dropout, channelMultipliers, blocksPerLevel } = model;
+  return new UNet({
+    imageSize: data.imageSize,
+    inChannels: 3,
+    baseChannels,
+    heads,
+    dropout,
+    blocksPerLevel,
+    seed: training.seed,
+    ...(channelMultipliers && { channelMultipliers }),
+  });
+}
+
+/** The noise schedule of a configuration. */
+export const scheduleOf = ({ diffusion }: Pick<Config, "diffusion">): NoiseSchedule =>
+  linearSchedule({ steps: diffusion.steps, from: diffusion.betaFrom, to: diffusion.betaTo });
+
+/** What a denoising loss is computed from; N pictures. */
+export type NoisedBatch = {
+  /** Clean pictures `[N, H, W, C]` in [−1, 1]. */
+  readonly x: Tensor;
+  /** Standard normal noise, `[N, H, W, C]`. */
+  readonly noise: Tensor;
+  /** Time steps `[N]`. */
+  readonly t: Tensor;
+  /** ᾱ of the time steps, `[N]`. */
+  readonly alphaBar: Tensor;
+};
+
+/** (ε − ε̂(√ᾱ x + √(1−ᾱ) ε, t))², `[N, H, W, C]`: equation 4 of the paper before it is reduced. */
+export function denoisingError(
+  denoiser: Denoiser,
+  { x, noise, t, alphaBar }: NoisedBatch,
+  random?: RandomStream,
+): Tensor {
+  const noised = addNoise(x, noise, alphaBar);
+  return noise.sub(denoiser.forward(noised, t, random && { random })).square();
+}

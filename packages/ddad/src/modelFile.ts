@@ -1,0 +1,156 @@
+/**
+ * Models and states of training as safetensors: arrays under PyTorch's names, everything else as texts in the header,
+ * so that a file says by itself what made it and how pictures must be prepared for it.
+ */
+import {
+  type Checkpoint,
+  CheckpointError,
+  type StateDict,
+  type StateEntry,
+  underPrefix,
+  withPrefix,
+  writeSafetensors,
+} from "@ddad/nn";
+import type * as z from "zod";
+import { type Calibration, calibrationSchema } from "./calibration.ts";
+import { type Config, parseConfig } from "./config.ts";
+import { ConfigError } from "./errors.ts";
+
+/** Weights to inspect pictures with. Arrays are stored under their bare names, as PyTorch would load them. */
+export type Model = {
+  readonly config: Config;
+  /** Optimiser steps behind the weights. */
+  readonly step: number;
+  readonly weights: StateDict;
+  readonly calibration?: Calibration | undefined;
+};
+
+/** Everything that training needs to go on as if it had never stopped. */
+export type TrainingState = {
+  readonly config: Config;
+  /** Optimiser steps done. */
+  readonly step: number;
+  readonly weights: StateDict;
+  /** Running mean of the weights, where one is kept. */
+  readonly average?: StateDict | undefined;
+  readonly optimizer: StateDict;
+  /** The best model so far, by the denoising loss of held-out good pictures. */
+  readonly best?: { readonly step: number; readonly loss: number } | undefined;
+};
+
+/** The bytes of a model's file. */
+export function encodeModel({ config, step, weights, calibration }: Model): Uint8Array {
+  return writeSafetensors(weights, {
+    ...describe("model", config, step),
+    ...(calibration && { calibration: JSON.stringify(calibration) }),
+  });
+}
+
+/** The bytes of a training state's file: `model.…`, `average.…` and `optimizer.…`. */
+export function encodeTrainingState(state: TrainingState): Uint8Array {
+  const arrays = new Map<string, StateEntry>([
+    ...withPrefix(state.weights, "model."),
+    ...withPrefix(state.average ?? new Map(), "average."),
+    ...withPrefix(state.optimizer, "optimizer."),
+  ]);
+  return writeSafetensors(arrays, {
+    ...describe("training", state.config, state.step),
+    ...(state.best && { best: JSON.stringify(state.best) }),
+  });
+}
+
+function describe(kind: "model" | "training", config: Config, step: number): Record<string, string> {
+  return {
+    format: "ddad",
+    kind,
+    protocol: config.protocol,
+    step: String(step),
+    config: JSON.stringify(config),
+    preprocessing: JSON.stringify({
+      size: config.data.imageSize,
+      channels: 3,
+      resize: "bilinear, antialiased, aspect ratio not kept",
+      range: [-1, 1],
+    }),
+  };
+}
+
+/**
+ * The model in a file: a model itself, or the best weights that a state of training holds (their running mean).
+ *
+ * @param name what to call the file in an error.
+ * @throws CheckpointError when it is no file of this program.
+ */
+export function decodeModel(checkpoint: Checkpoint, name = "The checkpoint"): Model {
+  const { kind, config, step } = readHeader(checkpoint, name);
+  if (kind === "training") {
+    const { average, weights } = decodeTrainingState(checkpoint, name);
+    return { config, step, weights: average ?? weights };
+  }
+  const calibration = readJson(checkpoint, "calibration", name);
+  return {
+    config,
+    step,
+    weights: checkpoint,
+    calibration: calibration === undefined ? undefined : valid(calibrationSchema, calibration, name),
+  };
+}
+
+/** @throws CheckpointError when the file is no state of training. */
+export function decodeTrainingState(checkpoint: Checkpoint, name = "The checkpoint"): TrainingState {
+  const { kind, config, step } = readHeader(checkpoint, name);
+  if (kind !== "training") {
+    throw new CheckpointError(
+      `${name} holds a model without its optimiser; training resumes from checkpoint.safetensors of the run.`,
+    );
+  }
+  const average = underPrefix(checkpoint, "average.");
+  return {
+    config,
+    step,
+    weights: underPrefix(checkpoint, "model."),
+    average: average.size > 0 ? average : undefined,
+    optimizer: underPrefix(checkpoint, "optimizer."),
+    best: readJson(checkpoint, "best", name) as TrainingState["best"],
+  };
+}
+
+function readHeader(
+  { metadata }: Checkpoint,
+  name: string,
+): { kind: string | undefined; config: Config; step: number } {
+  const { format, kind, config, step } = metadata;
+  if (format !== "ddad" || config === undefined) {
+    throw new CheckpointError(
+      `${name} was not written by ddad train: its header has no configuration, so it is not known which network it is.`,
+    );
+  }
+  try {
+    return { kind, config: parseConfig(JSON.parse(config)), step: Number(step) };
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof SyntaxError)) throw error;
+    throw new CheckpointError(
+      `${name} has a configuration that this version does not understand: ${error.message}`,
+      { cause: error },
+    );
+  }
+}
+
+function readJson({ metadata }: Checkpoint, key: string, name: string): unknown {
+  const text = metadata[key];
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new CheckpointError(`${name}: "${key}" in its header is no JSON.`, { cause: error });
+  }
+}
+
+function valid<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
+  const { success, data, error } = schema.safeParse(value);
+  if (success) return data;
+  const [issue] = error.issues;
+  throw new CheckpointError(
+    `${name} has a calibration that this version does not understand (${issue?.path.join(".")}: ${issue?.message}).`,
+  );
+}

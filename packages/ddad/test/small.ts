@@ -1,0 +1,29 @@
+/** A network and pictures small enough to train in a test. */
+import { type Config, type ConfigInput, resolveConfig } from "../src/config.ts";
+import type { ImageSet } from "../src/datasets/imageSet.ts";
+import { uniform } from "../src/datasets/random.ts";
+import type { GoodPictures } from "../src/training.ts";
+
+/** A configuration with 8 × 8 pictures, one level and three steps of the sampler. */
+export function smallConfig(overrides: Partial<Omit<ConfigInput, "data" | "model">> = {}): Config {
+  return resolveConfig({
+    ...overrides,
+    data: { root: "parts", imageSize: 8, heldOut: 0.25 },
+    model: { baseChannels: 32, heads: 1, channelMultipliers: [1], blocksPerLevel: 1 },
+    training: { steps: 6, batchSize: 4, warmup: 0, ...overrides.training },
+    sampling: { start: 150, stride: 50, ...overrides.sampling },
+    detection: { blurSigma: 0.5, ...overrides.detection },
+  });
+}
+
+/** Pictures of one smooth colour ramp each, with a little grain. */
+export function smallPictures(count: number, seed: number): GoodPictures {
+  const size = 8;
+  const data = Uint8Array.from({ length: count * size * size * 3 }, (_, i) => {
+    const picture = Math.floor(i / (size * size * 3));
+    const ramp = ((i / 3) % size) / size;
+    return 255 * (0.2 + 0.5 * ramp * uniform(seed, picture) + 0.1 * uniform(seed, picture, i));
+  });
+  const images: ImageSet = { count, size, data };
+  return { images, ids: Array.from({ length: count }, (_, i) => `train/good/${seed}-${i}.png`) };
+}

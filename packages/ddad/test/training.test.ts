@@ -1,0 +1,100 @@
+/** Training: exact resume, accumulation that equals the whole batch, a loss that falls. */
+import { readSafetensors, type StateDict } from "@ddad/nn";
+import { expect } from "chai";
+import { generateProcedural, resolveConfig, stackImages } from "../src/index.ts";
+import { decodeTrainingState, encodeTrainingState } from "../src/modelFile.ts";
+import { Trainer, type TrainingSet } from "../src/training.ts";
+
+const size = 16;
+const pictures = generateProcedural({
+  category: "tile",
+  size: 32,
+  train: 6,
+  testGood: 0,
+  testPerDefect: 0,
+  seed: 1,
+});
+const set: TrainingSet = {
+  images: stackImages(
+    [...pictures].filter(({ split }) => split === "train").map(({ image }) => image),
+    6,
+    size,
+  ),
+  ids: Array.from({ length: 6 }, (_, k) => `train/good/${k}.png`),
+};
+
+const configOf = (training: object) =>
+  resolveConfig({
+    data: { root: "nowhere", imageSize: size },
+    model: { baseChannels: 32, heads: 1, dropout: 0.1, channelMultipliers: [1, 1], blocksPerLevel: 1 },
+    training: { steps: 6, batchSize: 4, learningRate: 1e-3, warmup: 2, ...training },
+  });
+
+const train = async (trainer: Trainer, until: number): Promise<number[]> => {
+  const losses: number[] = [];
+  while (trainer.step < until) losses.push(await trainer.takeStep());
+  return losses;
+};
+
+const largest = (a: StateDict, b: StateDict): number => {
+  let worst = 0;
+  for (const [name, { data }] of a) {
+    const other = b.get(name)!.data;
+    for (let i = 0; i < data.length; i++)
+      worst = Math.max(worst, Math.abs(Number(data[i]) - Number(other[i])));
+  }
+  return worst;
+};
+
+describe("Trainer", () => {
+  it("goes on from its state to the same weights, bit for bit", async () => {
+    const config = configOf({});
+    using whole = await Trainer.create(config, set);
+    await train(whole, 6);
+    const expected = await whole.model();
+    let bytes: Uint8Array;
+    {
+      using first = await Trainer.create(config, set);
+      await train(first, 3);
+      bytes = encodeTrainingState(await first.state());
+    }
+    using second = await Trainer.create(config, set, decodeTrainingState(readSafetensors(bytes)));
+    expect(second.step).to.equal(3);
+    await train(second, 6);
+    expect(largest(expected.weights, (await second.model()).weights)).to.equal(0);
+  });
+
+  it("accumulates micro-batches to the gradient of the whole batch", async () => {
+    const plain = {
+      ema: 0,
+      schedule: "constant",
+      warmup: 0,
+      clip: 0,
+      optimizer: "adam",
+      weightDecay: 0,
+    } as const;
+    using whole = await Trainer.create(configOf(plain), set);
+    using parts = await Trainer.create(configOf({ ...plain, microBatch: 2 }), set);
+    const [a] = await train(whole, 1);
+    const [b] = await train(parts, 1);
+    expect(b).to.be.closeTo(a!, 1e-6 * a!);
+    // The first moment after one step is a tenth of the gradient.
+    const [left, right] = [await whole.optimizer.stateDict(), await parts.optimizer.stateDict()];
+    for (const [name, { data }] of left) {
+      if (!name.startsWith("first_moment")) continue;
+      const other = right.get(name)!.data as Float32Array;
+      const scale = Math.max(...(data as Float32Array).map(Math.abs));
+      (data as Float32Array).forEach((value, i) => {
+        expect(other[i], name).to.be.closeTo(value, 1e-4 * scale + 1e-7);
+      });
+    }
+  });
+
+  it("learns, and its validation does not depend on when it is asked", async () => {
+    using trainer = await Trainer.create(configOf({ steps: 40 }), set);
+    const before = await trainer.validate(set);
+    expect(await trainer.validate(set)).to.equal(before);
+    await train(trainer, 40);
+    expect(await trainer.validate(set)).to.be.below(0.8 * before);
+  });
+});
