@@ -1,1 +1,76 @@
-export {};
+#!/usr/bin/env node
+/** `npm run bench`: measures the adapter's ceilings, every kernel, some layers, and the engine itself. */
+import { writeFileSync } from "node:fs";
+import { type Device, setupDevice } from "@ddad/tensor";
+import { measureCeilings } from "./ceilings.ts";
+import { benchmarkEngine } from "./engine.ts";
+import { benchmarkKernels, type Run } from "./kernels.ts";
+import { benchmarkLayers } from "./layers.ts";
+import { efforts } from "./measure.ts";
+import { type Options, parseOptions, UsageError, usage } from "./options.ts";
+import {
+  type CaseResult,
+  caseHead,
+  caseLine,
+  ceilingLines,
+  type EngineResult,
+  engineHead,
+  engineLine,
+  type Results,
+} from "./results.ts";
+
+const print = (line: string): void => console.log(line);
+
+async function benchmark(device: Device, options: Options): Promise<Results> {
+  const effort = efforts[options.quick ? "quick" : "full"];
+  print(`adapter: ${device.name}`);
+  const ceilings = await measureCeilings(device, effort);
+  print(ceilingLines(ceilings));
+  const run: Run = {
+    device,
+    ceilings,
+    effort,
+    quick: options.quick,
+    wanted: (name) => name.toLowerCase().includes(options.filter),
+    report: print,
+  };
+  const cases: CaseResult[] = [];
+  const engine: EngineResult[] = [];
+  const { sections } = options;
+  if (sections.has("kernels") || sections.has("layers")) print(`\n${caseHead}`);
+  const collect = async (results: AsyncIterable<CaseResult>): Promise<void> => {
+    for await (const result of results) {
+      cases.push(result);
+      print(caseLine(result));
+    }
+  };
+  if (sections.has("kernels")) await collect(benchmarkKernels(run));
+  if (sections.has("layers")) await collect(benchmarkLayers(run, options.profile));
+  if (sections.has("engine")) {
+    print(`\n${engineHead}`);
+    for await (const result of benchmarkEngine(run)) {
+      engine.push(result);
+      print(engineLine(result));
+    }
+  }
+  return { adapter: device.name, ceilings, cases, engine };
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  if (!options) {
+    print(usage);
+    return 0;
+  }
+  const device = await setupDevice();
+  const results = await benchmark(device, options);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  return 0;
+}
+
+try {
+  process.exit(await main());
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(error instanceof UsageError ? 2 : 1);
+}

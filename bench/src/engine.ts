@@ -1,0 +1,139 @@
+/** What the engine itself costs on the host: replaying, recording, and finding a plan again. */
+import { compile, evaluate, grad, type Tensor, tensor } from "@ddad/tensor";
+import type { Run } from "./kernels.ts";
+import { measure, summarise } from "./measure.ts";
+import { countCommands, type Submission, timeSubmissions } from "./observe.ts";
+import type { EngineResult } from "./results.ts";
+
+/** Dispatches of the tiny program: about half of a training step of the full network. */
+const length = 600;
+
+/** A chain that cannot be fused. Its matrices are so small that the GPU keeps up with the host. */
+function chain(x: Tensor, weight: Tensor, count: number = length): Tensor {
+  let y = x;
+  for (let step = 0; step < count; step++) y = y.matmul(weight);
+  return y;
+}
+
+const identity = (): Tensor => tensor([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], [4, 4]);
+
+interface Figure {
+  readonly name: string;
+  readonly run: (run: Run) => Promise<EngineResult[]>;
+}
+
+const figures: readonly Figure[] = [
+  { name: "replay", run: replay },
+  { name: "evaluate", run: evaluateAgain },
+  { name: "record", run: recordOps },
+];
+
+/** Yields the figures one after another. */
+export async function* benchmarkEngine(run: Run): AsyncGenerator<EngineResult> {
+  for (const figure of figures) {
+    for (const result of await figure.run(run)) if (run.wanted(result.name)) yield result;
+  }
+}
+
+const result = (name: string, milliseconds: readonly number[], per: number, note = ""): EngineResult => {
+  const { minimum, median } = summarise(milliseconds);
+  return { name, microseconds: (1000 * minimum) / per, medianMicroseconds: (1000 * median) / per, note };
+};
+
+/** Runs `work` on an idle GPU often enough; gives host time until it resolves, and of the submission inside. */
+async function sample(
+  run: Run,
+  name: string,
+  work: () => Promise<readonly Tensor[]>,
+): Promise<{ calls: number[]; submissions: Submission[] }> {
+  const { gpu } = run.device;
+  const calls: number[] = [];
+  const submissions: Submission[] = [];
+  const once = async (): Promise<void> => {
+    let results: readonly Tensor[] = [];
+    const seen = await timeSubmissions(gpu, async () => {
+      const start = performance.now();
+      results = await work();
+      calls.push(performance.now() - start);
+    });
+    submissions.push(...seen);
+    await gpu.queue.onSubmittedWorkDone();
+    for (const tensor of results) tensor.dispose();
+  };
+  await once();
+  calls.length = submissions.length = 0;
+  await measure(name, once, run.effort);
+  return { calls, submissions };
+}
+
+async function replay(run: Run): Promise<EngineResult[]> {
+  const x = identity();
+  const step = compile((input: Tensor) => [chain(input, input)]);
+  await step(x);
+  const commands = await countCommands(run.device.gpu, async () => void (await step(x)));
+  const { calls, submissions } = await sample(run, "replay", () => step(x));
+  const { dispatches, pipelines, bindGroups, passes } = commands;
+  const note = `${dispatches} dispatches, ${passes} pass, ${bindGroups} new bind groups, ${pipelines} pipelines`;
+  const encode = submissions.map((submission) => submission.encode);
+  const submit = submissions.map((submission) => submission.submit);
+  const both = submissions.map((submission) => submission.encode + submission.submit);
+  return [
+    result("replay: encode and submit, per dispatch", both, dispatches, note),
+    result("replay: encode, per dispatch", encode, dispatches),
+    result("replay: submit, per dispatch", submit, dispatches),
+    result("replay: the whole call of a compiled function, per dispatch", calls, dispatches),
+  ];
+}
+
+/** `evaluate` of a program whose plan is known, and of one whose plan must be made (its pipelines are known). */
+async function evaluateAgain(run: Run): Promise<EngineResult[]> {
+  const x = identity();
+  const program = (count: number) => async (): Promise<Tensor[]> => {
+    const y = chain(x, x, count);
+    await evaluate(y);
+    return [y];
+  };
+  const known = await sample(run, "evaluate, known plan", program(length));
+  const spent = known.calls.map((call, index) => {
+    const { encode, submit } = known.submissions[index]!;
+    return call - encode - submit;
+  });
+  const planning: number[] = [];
+  for (let extra = 1; extra <= run.effort.samples; extra++) {
+    const start = performance.now();
+    const [y] = await program(length + extra)();
+    planning.push(performance.now() - start);
+    await run.device.gpu.queue.onSubmittedWorkDone();
+    y!.dispose();
+  }
+  return [
+    result("evaluate: record and find the known plan, per op", spent, length),
+    result("evaluate: a new plan of known pipelines, per op", planning, length),
+  ];
+}
+
+/** Recording alone: nothing of it is ever evaluated. */
+async function recordOps(run: Run): Promise<EngineResult[]> {
+  const x = identity();
+  const time = async (name: string, work: () => void): Promise<EngineResult> => {
+    const samples: number[] = [];
+    const once = async (): Promise<void> => {
+      const start = performance.now();
+      work();
+      samples.push(performance.now() - start);
+    };
+    await measure(name, once, run.effort);
+    return result(name, samples, length);
+  };
+  const added = () => {
+    let y = x;
+    for (let step = 0; step < length; step++) y = y.add(x);
+    return y;
+  };
+  const end = chain(x, x);
+  return [
+    await time("record: add, per op", () => void added()),
+    await time("record: matmul, per op", () => void chain(x, x)),
+    await time("record: gradient of matmul to both inputs, per op", () => void grad(end.sum(), [x])),
+  ];
+}

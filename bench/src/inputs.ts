@@ -1,0 +1,57 @@
+/** From a kernel's case to a call and the numbers that go in. */
+import {
+  type Call,
+  type Case,
+  type CaseInput,
+  type DType,
+  type Kernel,
+  pack,
+  type ReferenceValues,
+  type Shape,
+  sizeOf,
+  spec,
+  type TensorSpec,
+  unpack,
+} from "@ddad/kernels-wgsl";
+
+/** Elements of each input, by name. */
+export type Inputs = Readonly<Record<string, ReferenceValues>>;
+
+/** The call of a case and seeded values of its inputs, rounded to what their types store. */
+export function prepareCase(kernel: Kernel, example: Case): { call: Call; inputs: Inputs } {
+  const uniform = uniformGenerator(1);
+  const specs: Record<string, TensorSpec> = {};
+  const inputs: Record<string, ReferenceValues> = {};
+  for (const name of kernel.inputs) {
+    const given = example.inputs[name];
+    if (given === undefined) continue;
+    const { shape, dtype = "f32", fill } = Array.isArray(given) ? plain(given) : (given as CaseInput);
+    const draw = drawing(dtype, uniform);
+    const raw = Float64Array.from({ length: sizeOf(shape) }, (_, index) =>
+      fill ? fill(index, uniform) : draw(),
+    );
+    specs[name] = spec(shape, dtype);
+    inputs[name] = Float64Array.from(unpack(pack(raw, dtype).buffer as ArrayBuffer, dtype, raw.length));
+  }
+  return { call: { inputs: specs, attrs: example.attrs, ...kernel.infer(specs, example.attrs) }, inputs };
+}
+
+const plain = (shape: Shape): CaseInput => ({ shape });
+
+/** What a case means by leaving `fill` out: standard normal floats, integers 0…9, a fair coin. */
+function drawing(dtype: DType, uniform: () => number): () => number {
+  if (dtype === "bool") return () => (uniform() < 0.5 ? 0 : 1);
+  if (dtype === "i32" || dtype === "u32") return () => Math.floor(10 * uniform());
+  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
+/** Uniform numbers in [0, 1) from a seed, by a Weyl sequence and a mixing of its bits (Mulberry32). */
+function uniformGenerator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let x = Math.imul(state ^ (state >>> 15), 1 | state);
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

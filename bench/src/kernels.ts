@@ -1,0 +1,98 @@
+/** Microbenchmarks: every kernel's benchmark cases, every variant that runs on the adapter. */
+import { type Call, type Case, type Kernel, kernels } from "@ddad/kernels-wgsl";
+import { type Device, LimitError } from "@ddad/tensor";
+import type { Ceilings } from "./ceilings.ts";
+import { checkOutputs, type Outputs } from "./check.ts";
+import { type Inputs, prepareCase } from "./inputs.ts";
+import { type Effort, measureSteps, runSteps } from "./measure.ts";
+import { type CaseResult, caseResult } from "./results.ts";
+import { type AnyVariant, VariantRun } from "./variantRun.ts";
+
+export interface Run {
+  readonly device: Device;
+  readonly ceilings: Ceilings;
+  readonly effort: Effort;
+  readonly quick: boolean;
+  readonly wanted: (name: string) => boolean;
+  /** Told to people, beside the table. */
+  readonly report: (line: string) => void;
+}
+
+/** The f64 reference of more operations or elements than this takes longer than everything else here. */
+const referenceFlops = 2e8;
+const referenceBytes = 32e6;
+
+/** Times the cases one after another. A variant that computes something wrong is an error, not a result. */
+export async function* benchmarkKernels(run: Run): AsyncGenerator<CaseResult> {
+  for (const kernel of kernels) {
+    for (const example of kernel.cases) {
+      if (!example.bench && (!example.benchOnly || run.quick)) continue;
+      if (!kernel.variants.some((variant) => run.wanted(nameOf(kernel, variant, example)))) continue;
+      try {
+        yield* benchmarkCase(kernel, example, run);
+      } catch (error) {
+        if (!(error instanceof LimitError)) throw error;
+        run.report(`${kernel.name}, ${example.name}: skipped. ${error.message}`);
+      }
+    }
+  }
+}
+
+const nameOf = (kernel: Kernel, variant: AnyVariant, example: Case): string =>
+  `${kernel.name}/${variant.name} ${example.name}`;
+
+async function* benchmarkCase(kernel: Kernel, example: Case, run: Run): AsyncGenerator<CaseResult> {
+  const { device, ceilings, effort } = run;
+  const { call, inputs } = prepareCase(kernel, example);
+  const admitted = kernel.variants.filter(({ when }) => !when || when(device.capabilities, call));
+  const expected = await expectation(kernel, example, call, inputs, admitted, device);
+  const cost = kernel.cost(call);
+  for (const variant of admitted) {
+    const name = nameOf(kernel, variant, example);
+    if (!run.wanted(name)) continue;
+    const prepared = await VariantRun.prepare(device, kernel, variant, call, inputs);
+    try {
+      await runSteps(device, prepared.steps, 1);
+      checkOutputs(name, call, await prepared.outputs(), expected.outputs, expected.tolerance);
+      const timing = await measureSteps(name, device, prepared.steps, effort);
+      const chosen = variant === admitted[0] && admitted.length > 1 ? "the engine's choice, " : "";
+      const checked = expected.from === variant.name ? "unchecked" : `checked against ${expected.from}`;
+      yield caseResult(name, timing, cost, ceilings, chosen + checked);
+    } finally {
+      prepared.destroy();
+    }
+  }
+}
+
+interface Expectation {
+  readonly outputs: Outputs;
+  readonly tolerance: number;
+  /** "reference", or the name of the variant that stands in for it. */
+  readonly from: string;
+}
+
+/** What every variant should compute: the reference where that is quick, else the variant that always fits. */
+async function expectation(
+  kernel: Kernel,
+  example: Case,
+  call: Call,
+  inputs: Inputs,
+  admitted: readonly AnyVariant[],
+  device: Device,
+): Promise<Expectation> {
+  const { flops, bytes } = kernel.cost(call);
+  const tolerance = example.tolerance ?? 1e-5;
+  if (!example.benchOnly && flops <= referenceFlops && bytes <= referenceBytes) {
+    const outputs = new Map(Object.entries(kernel.reference(inputs, call)));
+    return { outputs, tolerance, from: "reference" };
+  }
+  const last = admitted.at(-1)!;
+  const prepared = await VariantRun.prepare(device, kernel, last, call, inputs);
+  try {
+    await runSteps(device, prepared.steps, 1);
+    // Both may err by the tolerance, in opposite directions.
+    return { outputs: await prepared.outputs(), tolerance: 2 * tolerance, from: last.name };
+  } finally {
+    prepared.destroy();
+  }
+}

@@ -1,0 +1,171 @@
+/** Layers and models as people run them: compiled, then replayed. */
+import {
+  AttentionBlock,
+  arange,
+  Conv2d,
+  compile,
+  type Device,
+  GroupNorm,
+  grad,
+  HostRandom,
+  Module,
+  mseLoss,
+  type Profile,
+  profile,
+  type Tensor,
+  tensor,
+  UNet,
+} from "@ddad/nn";
+import type { Run } from "./kernels.ts";
+import { measure } from "./measure.ts";
+import { type Commands, countCommands } from "./observe.ts";
+import { type CaseResult, caseResult } from "./results.ts";
+
+/** A compiled function with its arguments; each call gives new tensors. */
+interface LayerCase {
+  readonly name: string;
+  readonly step: () => Promise<readonly Tensor[]>;
+}
+
+/** Group norm (32 groups) and SiLU and a 3×3 convolution, twice, and the input added. */
+class PlainResidualBlock extends Module {
+  readonly norm1: GroupNorm;
+  readonly conv1: Conv2d;
+  readonly norm2: GroupNorm;
+  readonly conv2: Conv2d;
+
+  constructor(channels: number, random: HostRandom) {
+    super();
+    this.norm1 = new GroupNorm(32, channels, { activation: "silu" });
+    this.conv1 = new Conv2d(channels, channels, 3, { padding: 1, random });
+    this.norm2 = new GroupNorm(32, channels, { activation: "silu" });
+    this.conv2 = new Conv2d(channels, channels, 3, { padding: 1, random });
+  }
+
+  /** [N, H, W, channels] → the same shape */
+  forward(x: Tensor): Tensor {
+    const h = this.conv1.forward(this.norm1.forward(x));
+    return x.add(this.conv2.forward(this.norm2.forward(h)));
+  }
+}
+
+const random = new HostRandom(1);
+
+const normal = (shape: readonly number[]): Tensor =>
+  tensor(
+    random.normal(
+      shape.reduce((size, extent) => size * extent, 1),
+      1,
+    ),
+    shape,
+  );
+
+/** Forward, and the gradients of the mean of squares towards the input and every parameter. */
+function blockCases(name: string, block: Module & { forward(x: Tensor): Tensor }, x: Tensor): LayerCase[] {
+  const parameters = block.parameters();
+  const forward = compile((input: Tensor) => [block.forward(input)]);
+  const both = compile((input: Tensor) => {
+    const loss = block.forward(input).square().mean();
+    return [loss, ...grad(loss, [input, ...parameters])];
+  });
+  return [
+    { name: `${name} forward`, step: () => forward(x) },
+    { name: `${name} forward + backward`, step: () => both(x) },
+  ];
+}
+
+/** A network of three levels with attention on two of them, and one step of gradient descent on the noise. */
+function unetCases(): LayerCase[] {
+  const size = {
+    imageSize: 32,
+    baseChannels: 32,
+    heads: 2,
+    channelMultipliers: [1, 2, 2],
+    blocksPerLevel: 1,
+  };
+  const unet = new UNet({ ...size, seed: 1 });
+  const parameters = unet.parameters();
+  const images = normal([2, 32, 32, 3]);
+  const noise = normal([2, 32, 32, 3]);
+  const steps = arange(2);
+  const rate = tensor([1e-4], [1]);
+  const forward = compile((x: Tensor, t: Tensor) => [unet.forward(x, t)]);
+  const train = compile((x: Tensor, t: Tensor, target: Tensor, learningRate: Tensor) => {
+    const loss = mseLoss(unet.forward(x, t), target);
+    const gradients = grad(loss, parameters);
+    parameters.forEach((parameter, index) => {
+      parameter.assign(parameter.sub(gradients[index]!.mul(learningRate)));
+    });
+    return [loss];
+  });
+  return [
+    { name: "small UNet forward", step: () => forward(images, steps) },
+    { name: "small UNet training step", step: () => train(images, steps, noise, rate) },
+  ];
+}
+
+const makers: readonly (() => LayerCase[])[] = [
+  () => blockCases("residual block", new PlainResidualBlock(64, random), normal([2, 32, 32, 64])),
+  () =>
+    blockCases(
+      "attention block",
+      new AttentionBlock({ channels: 128, heads: 4, random }),
+      normal([2, 16, 16, 128]),
+    ),
+  unetCases,
+];
+
+/** Times the cases one after another; with `profiling`, reports where their time goes. */
+export async function* benchmarkLayers(run: Run, profiling: boolean): AsyncGenerator<CaseResult> {
+  for (const make of makers) {
+    for (const { name, step } of make()) {
+      if (!run.wanted(name)) continue;
+      yield await benchmarkLayer(name, finished(run.device, step), run, profiling);
+    }
+  }
+}
+
+/** The step until the GPU is done with it. Its results are let go. */
+const finished = (device: Device, step: LayerCase["step"]) => async (): Promise<void> => {
+  const results = await step();
+  await device.gpu.queue.onSubmittedWorkDone();
+  for (const result of results) result.dispose();
+};
+
+async function benchmarkLayer(
+  name: string,
+  work: () => Promise<void>,
+  run: Run,
+  profiling: boolean,
+): Promise<CaseResult> {
+  const { device, ceilings, effort } = run;
+  const start = performance.now();
+  await work();
+  const first = performance.now() - start;
+  const commands = await countCommands(device.gpu, work);
+  const profiled = await profileOrNothing(device, work);
+  if (profiling && profiled) run.report(`\n${name}, ${describe(commands)}\n${profiled}\n`);
+  const timing = await measure(name, work, effort);
+  const note = `${describe(commands)}; first call ${first.toFixed(0)} ms`;
+  return caseResult(name, timing, workOf(profiled), ceilings, note);
+}
+
+const describe = ({ dispatches, pipelines }: Commands): string =>
+  `${dispatches} dispatches of ${pipelines} pipelines`;
+
+async function profileOrNothing(
+  device: Device,
+  work: () => Promise<void>,
+): Promise<Profile<void> | undefined> {
+  return device.gpu.features.has("timestamp-query") ? profile(work) : undefined;
+}
+
+/** Operations and bytes of everything that ran; unknown, and given as 0, without timestamp queries. */
+function workOf(profiled: Profile<void> | undefined): { flops: number; bytes: number } {
+  let [flops, bytes] = [0, 0];
+  for (const { microseconds, gflops, gbps } of profiled?.rows ?? []) {
+    flops += gflops * microseconds * 1e3;
+    bytes += gbps * microseconds * 1e3;
+  }
+  return { flops, bytes };
+}

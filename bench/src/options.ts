@@ -1,0 +1,66 @@
+/** What the command line asks for. */
+import { parseArgs } from "node:util";
+
+export const sections = ["kernels", "layers", "engine"] as const;
+export type Section = (typeof sections)[number];
+
+export interface Options {
+  /** Only cases whose name contains this text (any case). */
+  readonly filter: string;
+  /** Where results are written, if anywhere. */
+  readonly json: string | undefined;
+  /** Fewer and shorter samples, and none of the largest sizes. */
+  readonly quick: boolean;
+  /** Also tell where the time of each layer goes. */
+  readonly profile: boolean;
+  readonly sections: ReadonlySet<Section>;
+}
+
+export const usage = `npm run bench -- [options]
+
+  --kernels --layers --engine   only these parts (default: all)
+  --filter TEXT                 only cases whose name contains TEXT
+  --quick                       fewer and shorter samples, none of the largest sizes
+  --profile                     where the time of each layer goes, by timestamp queries
+  --json FILE                   write the results there
+  --help`;
+
+/** A command line that makes no sense; the message says why. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Undefined where only help is asked for. Throws UsageError. */
+export function parseOptions(args: readonly string[]): Options | undefined {
+  const values = read(args);
+  if (values.help) return undefined;
+  const chosen = sections.filter((section) => values[section]);
+  return {
+    filter: (values.filter ?? "").toLowerCase(),
+    json: values.json,
+    quick: values.quick ?? false,
+    profile: values.profile ?? false,
+    sections: new Set(chosen.length ? chosen : sections),
+  };
+}
+
+function read(args: readonly string[]) {
+  const flag = { type: "boolean" } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        kernels: flag,
+        layers: flag,
+        engine: flag,
+        quick: flag,
+        profile: flag,
+        help: flag,
+        filter: { type: "string" },
+        json: { type: "string" },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
