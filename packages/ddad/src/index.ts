@@ -33,3 +33,4 @@ export * from "./report/panel.ts";
 export * from "./report/results.ts";
 export * from "./schedule.ts";
 export * from "./training.ts";
+export * from "./trainingRun.ts";

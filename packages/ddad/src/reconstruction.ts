@@ -1,5 +1,14 @@
 /** Conditioned denoising, the heart of the paper (arXiv 2305.15956): what a picture would look like without its defects. */
-import { compile, guidedStep, guidedStepCoefficients, randomNormal, type Tensor, tensor } from "@ddad/nn";
+import {
+  compile,
+  evaluate,
+  guidedStep,
+  guidedStepCoefficients,
+  Module,
+  randomNormal,
+  type Tensor,
+  tensor,
+} from "@ddad/nn";
 import type { Denoiser } from "./denoiser.ts";
 import { noiseKeys } from "./noise.ts";
 import { type NoiseSchedule, type SamplingStep, samplingSteps } from "./schedule.ts";
@@ -44,6 +53,8 @@ export async function reconstruct(
   options: ReconstructionOptions,
 ): Promise<Tensor> {
   const { schedule, start, stride, startNoise = true, observe } = options;
+  // Weights loaded a moment ago must be in the buffers that the compiled step reads.
+  if (denoiser instanceof Module) await evaluate(...denoiser.namedState().values());
   const step = compiledStep(denoiser);
   const alphaBar = schedule.alphaBar(start);
   let state = input.mul(Math.sqrt(alphaBar));

@@ -1,0 +1,117 @@
+/** A training from its first step, or from where it stopped, to its end: when to look, when to save, which model to keep. */
+import { LimitError, OutOfMemoryError } from "@ddad/nn";
+import type { Config } from "./config.ts";
+import type { Model, TrainingState } from "./modelFile.ts";
+import { Trainer, type TrainingSet } from "./training.ts";
+
+export type TrainingProgress = {
+  /** Steps done, of `steps`. */
+  readonly step: number;
+  readonly steps: number;
+  /** Mean over the steps since the last report. */
+  readonly loss: number;
+  /** Of this run so far. */
+  readonly imagesPerSecond: number;
+};
+
+export type TrainingOptions = {
+  readonly config: Config;
+  readonly train: TrainingSet;
+  /** Held-out good pictures, by whose denoising loss the model is chosen; without any it is the last one. */
+  readonly heldOut: TrainingSet;
+  /** Where to go on, and the best model until then. */
+  readonly resume?: { readonly state: TrainingState; readonly best?: Model | undefined } | undefined;
+  /** Stops after the step at hand. */
+  readonly signal?: AbortSignal | undefined;
+  /** Stops once this many steps are done, as the signal would. */
+  readonly stopAfter?: number | undefined;
+  readonly onProgress?: (progress: TrainingProgress) => void;
+  /** Something the user should know, as a sentence. */
+  readonly onNotice?: (sentence: string) => void;
+  /** At an interval, when stopped and at the end; after `onBest`. */
+  readonly onCheckpoint?: (state: TrainingState) => void | Promise<void>;
+  /** A model better than all before it; without held-out pictures every one is, and has no loss. */
+  readonly onBest?: (model: Model, heldOutLoss: number | undefined) => void | Promise<void>;
+};
+
+export type TrainingResult = {
+  /** Steps done, those before a resume included. */
+  readonly steps: number;
+  /** Mean over the steps of the last report. */
+  readonly loss: number;
+  /** Of this run. */
+  readonly imagesPerSecond: number;
+  /** Whether it was stopped before the last step. */
+  readonly stopped: boolean;
+  /** The best model so far; none before the first checkpoint. */
+  readonly model: Model | undefined;
+};
+
+/** Trains a denoiser to the end of its configuration, or until it is stopped. */
+export async function train(options: TrainingOptions): Promise<TrainingResult> {
+  const { config, resume, signal, stopAfter = Infinity } = options;
+  const { steps, batchSize, logEvery, checkpointEvery } = config.training;
+  let trainer = await Trainer.create(config, options.train, resume?.state);
+  try {
+    const firstStep = trainer.step;
+    const started = performance.now();
+    const rate = (): number =>
+      ((trainer.step - firstStep) * batchSize * 1000) / Math.max(performance.now() - started, 1);
+    let losses: number[] = [];
+    let loss = Number.NaN;
+    let model = resume?.best;
+    const stopping = (): boolean => signal?.aborted === true || trainer.step >= stopAfter;
+
+    while (trainer.step < steps && !stopping()) {
+      try {
+        losses.push(await trainer.takeStep());
+      } catch (error) {
+        const smaller = smallerParts(error, trainer.config);
+        if (smaller === undefined || trainer.step > firstStep + 1) throw error;
+        trainer.dispose();
+        trainer = await Trainer.create(smaller, options.train, resume?.state);
+        const { microBatch } = smaller.training;
+        options.onNotice?.(
+          `The adapter has no room for ${batchSize} pictures at once: ${microBatch} at a time, to the same effect.`,
+        );
+        continue;
+      }
+      const atCheckpoint = trainer.step % checkpointEvery === 0 || trainer.step === steps;
+      if (trainer.step % logEvery === 0 || atCheckpoint || stopping()) {
+        loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;
+        losses = [];
+        options.onProgress?.({ step: trainer.step, steps, loss, imagesPerSecond: rate() });
+      }
+      if (atCheckpoint) model = (await betterModel(trainer, options)) ?? model;
+      if (atCheckpoint || stopping()) await options.onCheckpoint?.(await trainer.state());
+    }
+    return { steps: trainer.step, loss, imagesPerSecond: rate(), stopped: trainer.step < steps, model };
+  } finally {
+    trainer.dispose();
+  }
+}
+
+/** The model of now, if it is better than all before it by the denoising loss of held-out pictures. */
+async function betterModel(
+  trainer: Trainer,
+  { heldOut, onBest }: TrainingOptions,
+): Promise<Model | undefined> {
+  const loss = heldOut.ids.length > 0 ? await trainer.validate(heldOut) : undefined;
+  if (loss !== undefined) {
+    if (loss >= (trainer.best?.loss ?? Infinity)) return undefined;
+    trainer.best = { step: trainer.step, loss };
+  }
+  const model = await trainer.model();
+  await onBest?.(model, loss);
+  return model;
+}
+
+/** The configuration with the next smaller part of a batch, after one that the adapter had no room for. */
+function smallerParts(error: unknown, config: Config): Config | undefined {
+  const { batchSize, microBatch = batchSize } = config.training;
+  const noRoom = error instanceof LimitError || error instanceof OutOfMemoryError;
+  if (!noRoom || microBatch === 1) return undefined;
+  let part = microBatch - 1;
+  while (batchSize % part !== 0) part--;
+  return { ...config, training: { ...config.training, microBatch: part } };
+}

@@ -1,0 +1,89 @@
+/** A run of training: resuming, stopping, the choice of the model, what happens when it goes wrong. */
+import { expect } from "chai";
+import type { Model, TrainingState } from "../src/modelFile.ts";
+import { type TrainingOptions, train } from "../src/trainingRun.ts";
+import { smallConfig, smallPictures } from "./small.ts";
+
+const pictures = smallPictures(6, 1);
+const heldOut = smallPictures(2, 2);
+
+/** All values of a state, by name. */
+const valuesOf = ({ weights, average, optimizer }: TrainingState) =>
+  new Map(
+    Object.entries({ weights, average: average!, optimizer }).flatMap(([part, dict]) =>
+      [...dict].map(([name, { data }]) => [`${part}.${name}`, data] as const),
+    ),
+  );
+
+/** Trains and gives the last state that was saved. */
+async function finalState(options: Partial<TrainingOptions> & Pick<TrainingOptions, "config">) {
+  let state: TrainingState | undefined;
+  const result = await train({
+    train: pictures,
+    heldOut,
+    onCheckpoint: (latest) => {
+      state = latest;
+    },
+    ...options,
+  });
+  return { result, state: state! };
+}
+
+describe("train", () => {
+  it("goes on after a stop to the very weights of an uninterrupted run", async () => {
+    const config = smallConfig({ training: { microBatch: 2 } });
+    const whole = await finalState({ config });
+    const half = await finalState({ config, stopAfter: 3 });
+    expect(half.result).to.include({ steps: 3, stopped: true });
+    const resumed = await finalState({ config, resume: { state: half.state } });
+    expect(resumed.result).to.include({ steps: 6, stopped: false });
+    const expected = valuesOf(whole.state);
+    const found = valuesOf(resumed.state);
+    expect([...found.keys()]).to.deep.equal([...expected.keys()]);
+    for (const [name, values] of expected) expect(found.get(name), name).to.deep.equal(values);
+    expect(resumed.state.best).to.deep.equal(whole.state.best);
+  });
+
+  it("finishes the step and saves when it is told to stop", async () => {
+    const stop = new AbortController();
+    const { result, state } = await finalState({
+      config: smallConfig({ training: { logEvery: 1 } }),
+      signal: stop.signal,
+      onProgress: ({ step }) => {
+        if (step === 2) stop.abort();
+      },
+    });
+    expect(result).to.include({ steps: 2, stopped: true, model: undefined });
+    expect(state).to.include({ step: 2, best: undefined });
+  });
+
+  it("keeps the model with the lowest loss on held-out pictures", async () => {
+    const found: { model: Model; loss: number }[] = [];
+    const { result, state } = await finalState({
+      config: smallConfig({ training: { checkpointEvery: 2, learningRate: 2e-3 } }),
+      onBest: (model, loss) => {
+        found.push({ model, loss: loss! });
+      },
+    });
+    const losses = found.map(({ loss }) => loss);
+    expect(losses).to.not.have.length(0);
+    expect(losses).to.deep.equal([...losses].sort((a, b) => b - a));
+    expect(state.best).to.deep.equal({ step: found.at(-1)!.model.step, loss: losses.at(-1)! });
+    expect(result.model).to.equal(found.at(-1)!.model);
+  });
+
+  it("ships the running mean of the weights", async () => {
+    const { result, state } = await finalState({ config: smallConfig() });
+    const arrays = (dict: Model["weights"]) => [...dict.values()].map(({ data }) => data);
+    expect(arrays(result.model!.weights)).to.deep.equal(arrays(state.average!));
+    expect(arrays(result.model!.weights)).to.not.deep.equal(arrays(state.weights));
+  });
+
+  it("stops with a sentence when the loss is no longer a number", async () => {
+    const config = smallConfig({ training: { learningRate: 1e30, clip: 0, schedule: "constant" } });
+    const error = await train({ config, train: pictures, heldOut }).catch((reason: Error) => reason);
+    expect(String(error)).to.match(
+      /Training diverged: the loss of step \d is .*\. Lower training.learningRate/,
+    );
+  });
+});
