@@ -3,7 +3,9 @@
  * `y[n, oh, ow, co] = bias[co] + Σ x[n, oh·stride + kh − top, ow·stride + kw − left, ci] · weight[kh, kw, ci, co]`.
  */
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
+import { type Call, defineKernel } from "../kernel.ts";
+import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
+import { productVariants } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, show, sizeOf, spec } from "../spec.ts";
 import {
   type Conv2dAttrs,
@@ -12,6 +14,7 @@ import {
   forEachTap,
   type Geometry,
   geometryOf,
+  type SizeParam,
   sizeParams,
   sizesOf,
 } from "./geometry.ts";
@@ -23,6 +26,72 @@ const geometry = (
   inputs: { x: { shape: readonly number[] }; weight: { shape: readonly number[] } },
   attrs: Conv2dAttrs,
 ): Geometry => geometryOf(op, inputs.x.shape, inputs.weight.shape, attrs);
+
+/** Rows are output pixels, k runs over the taps and their input channels, padded to quads. */
+function product({ inputs, attrs }: Call<"x" | "weight" | "bias", "y", Conv2dAttrs, SizeParam>): Product {
+  const g = geometry(inputs, attrs);
+  const elements = elementsFor(g.inChannels);
+  const weightElements = elementsFor(g.outChannels);
+  const channelQuads = ceilDiv(g.inChannels, 4);
+  const quads = g.kernelHeight * g.kernelWidth * channelQuads;
+  const padded = attrs.padding.some((extent) => extent > 0);
+  return {
+    rows: g.batch * g.outHeight * g.outWidth,
+    columns: g.outChannels,
+    quads,
+    slices: 1,
+    outputRows: g.batch * g.outHeight * g.outWidth,
+    aAlong: "k",
+    bAlong: "column",
+    read: { x: elements, weight: weightElements },
+    output: "y",
+    bias: inputs.bias !== undefined,
+    wgsl: {
+      rows: "(params.batch * params.outHeight * params.outWidth)",
+      columns: `${g.outChannels}u`,
+      outputRows: "(params.batch * params.outHeight * params.outWidth)",
+    },
+    code: /* wgsl */ `
+${loadQuad("x", elements)}
+${loadQuad("weight", weightElements)}
+struct Slice { quads: u32 }
+fn sliceOf(index: u32) -> Slice { return Slice(${quads}u); }
+struct Row { image: u32, h: u32, w: u32 }
+fn rowOf(slice: Slice, row: u32) -> Row {
+  let oh = row / params.outWidth;
+  let n = oh / params.outHeight;
+  // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+  return Row(n * params.height * params.width, oh % params.outHeight * ${g.stride}u - ${g.top}u,
+    row % params.outWidth * ${g.stride}u - ${g.left}u);
+}
+fn loadA(slice: Slice, row: Row, quad: u32) -> vec4f {
+  let tap = quad / ${channelQuads}u;
+  let channel = quad % ${channelQuads}u * 4u;
+  let h = row.h + tap / ${g.kernelWidth}u;
+  let w = row.w + tap % ${g.kernelWidth}u;
+  let pixel = row.image + h * params.width + w;${
+    padded
+      ? `
+  let inside = h < params.height && w < params.width;
+  return select(vec4f(), xQuad(select(0u, pixel * ${g.inChannels}u + channel, inside), ${g.inChannels}u - channel), inside);`
+      : `
+  return xQuad(pixel * ${g.inChannels}u + channel, ${g.inChannels}u - channel);`
+  }
+}
+fn loadB(slice: Slice, column: u32, quad: u32, j: u32) -> vec4f {${
+      g.inChannels % 4 === 0
+        ? `
+  return weightQuad((quad * 4u + j) * ${g.outChannels}u + column, ${g.outChannels}u - column);`
+        : `
+  let channel = quad % ${channelQuads}u * 4u + j;
+  let row = quad / ${channelQuads}u * ${g.inChannels}u + min(channel, ${g.inChannels - 1}u);
+  let loaded = weightQuad(row * ${g.outChannels}u + column, ${g.outChannels}u - column);
+  return select(vec4f(), loaded, channel < ${g.inChannels}u);`
+    }
+}
+fn outputRow(slice: Slice, row: u32) -> u32 { return row; }`,
+  };
+}
 
 export const conv2d = defineKernel({
   name: op,
@@ -43,45 +112,7 @@ export const conv2d = defineKernel({
     }
     return { outputs: { y: spec([g.batch, g.outHeight, g.outWidth, g.outChannels]) }, params: sizesOf(g) };
   },
-  variants: [
-    {
-      name: "direct",
-      passes(_caps, { inputs, attrs, outputs }) {
-        const g = geometry(inputs, attrs);
-        return [
-          {
-            read: { x: "f32", weight: "f32", ...(inputs.bias ? { bias: "f32" } : {}) },
-            write: { y: "f32" },
-            workgroups: grid(ceilDiv(sizeOf(outputs.y.shape), 64)),
-            code: perThread(
-              64,
-              /* wgsl */ `
-  let co = i % ${g.outChannels}u;
-  let ow = i / ${g.outChannels}u % params.outWidth;
-  let oh = i / ${g.outChannels}u / params.outWidth % params.outHeight;
-  let n = i / ${g.outChannels}u / params.outWidth / params.outHeight;
-  if (n >= params.batch) { return; }
-  var total = ${inputs.bias ? "bias[co]" : "0.0"};
-  for (var kh = 0u; kh < ${g.kernelHeight}u; kh++) {
-    let h = oh * ${g.stride}u + kh - ${g.top}u;
-    if (h >= params.height) { continue; }
-    for (var kw = 0u; kw < ${g.kernelWidth}u; kw++) {
-      let w = ow * ${g.stride}u + kw - ${g.left}u;
-      if (w >= params.width) { continue; }
-      let xBase = ((n * params.height + h) * params.width + w) * ${g.inChannels}u;
-      let weightBase = (kh * ${g.kernelWidth}u + kw) * ${g.inChannels * g.outChannels}u + co;
-      for (var ci = 0u; ci < ${g.inChannels}u; ci++) {
-        total += x[xBase + ci] * weight[weightBase + ci * ${g.outChannels}u];
-      }
-    }
-  }
-  y[i] = total;`,
-            ),
-          },
-        ];
-      },
-    },
-  ],
+  variants: productVariants(product),
   reference({ x, weight, bias }, { inputs, outputs, attrs }) {
     const g = geometry(inputs, attrs);
     const y = new Float64Array(sizeOf(outputs.y.shape));

@@ -4,7 +4,9 @@
  * `oh·stride + kh − top = h` and `ow·stride + kw − left = w`.
  */
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
+import { type Call, defineKernel } from "../kernel.ts";
+import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
+import { productVariants } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, type Shape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import {
   type Conv2dAttrs,
@@ -13,6 +15,7 @@ import {
   forEachTap,
   type Geometry,
   geometryOf,
+  type SizeParam,
   sizeParams,
   sizesOf,
 } from "./geometry.ts";
@@ -30,6 +33,93 @@ function geometry(
 ): Geometry {
   const x: Shape = [gradient.shape[0]!, ...attrs.inputSize, weight.shape[2]!];
   return geometryOf(op, x, weight.shape, attrs);
+}
+
+/**
+ * Rows are input pixels, k runs over the taps and output channels. With a stride s only every s-th tap in each direction
+ * meets a given pixel: pixels are sorted into s² phases by their remainders, each a product of its own over its taps.
+ */
+function product({
+  inputs,
+  attrs,
+}: Call<"gradient" | "weight", "xGradient", Conv2dInputGradientAttrs, SizeParam>): Product {
+  const g = geometry(inputs, attrs);
+  const s = g.stride;
+  const elements = elementsFor(g.outChannels);
+  const channelQuads = ceilDiv(g.outChannels, 4);
+  const quads = ceilDiv(g.kernelHeight, s) * ceilDiv(g.kernelWidth, s) * channelQuads;
+  const phaseHeight = s === 1 ? "params.height" : `((params.height + ${s - 1}u) / ${s}u)`;
+  const phaseWidth = s === 1 ? "params.width" : `((params.width + ${s - 1}u) / ${s}u)`;
+  const loaded = `gradientQuad(select(0u, pixel * ${g.outChannels}u + channel, inside), ${g.outChannels}u - channel)`;
+  return {
+    rows: g.batch * ceilDiv(g.height, s) * ceilDiv(g.width, s),
+    columns: g.inChannels,
+    quads,
+    slices: s * s,
+    outputRows: g.batch * g.height * g.width,
+    aAlong: "k",
+    bAlong: "k",
+    read: { gradient: elements, weight: elements },
+    output: "xGradient",
+    bias: false,
+    wgsl: {
+      rows: `(params.batch * ${phaseHeight} * ${phaseWidth})`,
+      columns: `${g.inChannels}u`,
+      outputRows: "(params.batch * params.height * params.width)",
+    },
+    code: /* wgsl */ `
+${loadQuad("gradient", elements)}
+${loadQuad("weight", elements)}
+// Taps of the phase: firstH, firstH + ${s}, …; the pixel a·${s} + phaseH meets tap firstH + ${s}·i at output a + shiftH − i.
+struct Slice { quads: u32, tapsW: u32, firstH: u32, firstW: u32, shiftH: u32, shiftW: u32, phaseH: u32, phaseW: u32 }
+fn sliceOf(index: u32) -> Slice {${
+      s === 1
+        ? `
+  return Slice(${quads}u, ${g.kernelWidth}u, 0u, 0u, ${g.top}u, ${g.left}u, 0u, 0u);`
+        : `
+  let h = index / ${s}u + ${g.top}u;
+  let w = index % ${s}u + ${g.left}u;
+  let tapsH = (${g.kernelHeight + s - 1}u - min(h % ${s}u, ${g.kernelHeight}u)) / ${s}u;
+  let tapsW = (${g.kernelWidth + s - 1}u - min(w % ${s}u, ${g.kernelWidth}u)) / ${s}u;
+  return Slice(tapsH * tapsW * ${channelQuads}u, tapsW, h % ${s}u, w % ${s}u, h / ${s}u, w / ${s}u, index / ${s}u, index % ${s}u);`
+    }
+}
+struct Row { image: u32, h: u32, w: u32 }
+fn rowOf(slice: Slice, row: u32) -> Row {
+  let h = row / ${phaseWidth};
+  let n = h / ${phaseHeight};
+  return Row(n * params.outHeight * params.outWidth, h % ${phaseHeight} + slice.shiftH, row % ${phaseWidth} + slice.shiftW);
+}
+fn loadA(slice: Slice, row: Row, quad: u32) -> vec4f {
+  let tap = quad / ${channelQuads}u;
+  let channel = quad % ${channelQuads}u * 4u;
+  // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+  let oh = row.h - tap / slice.tapsW;
+  let ow = row.w - tap % slice.tapsW;
+  let pixel = row.image + oh * params.outWidth + ow;
+  let inside = oh < params.outHeight && ow < params.outWidth;
+  return select(vec4f(), ${loaded}, inside);
+}
+fn loadB(slice: Slice, column: u32, quad: u32) -> vec4f {
+  let tap = quad / ${channelQuads}u;
+  let channel = quad % ${channelQuads}u * 4u;
+  let kh = slice.firstH + tap / slice.tapsW * ${s}u;
+  let kw = slice.firstW + tap % slice.tapsW * ${s}u;
+  let row = (kh * ${g.kernelWidth}u + kw) * ${g.inChannels}u + column;
+  return weightQuad(row * ${g.outChannels}u + channel, ${g.outChannels}u - channel);
+}
+fn outputRow(slice: Slice, row: u32) -> u32 {${
+      s === 1
+        ? " return row; }"
+        : `
+  let a = row / ${phaseWidth};
+  let h = a % ${phaseHeight} * ${s}u + slice.phaseH;
+  let w = row % ${phaseWidth} * ${s}u + slice.phaseW;
+  let pixel = (a / ${phaseHeight} * params.height + h) * params.width + w;
+  return select(${"0xffffffffu"}, pixel, h < params.height && w < params.width);
+}`
+    }`,
+  };
 }
 
 export const conv2dInputGradient = defineKernel({
@@ -50,47 +140,7 @@ export const conv2dInputGradient = defineKernel({
     );
     return { outputs: { xGradient: spec([g.batch, g.height, g.width, g.inChannels]) }, params: sizesOf(g) };
   },
-  variants: [
-    {
-      name: "direct",
-      passes(_caps, { inputs, attrs, outputs }) {
-        const g = geometry(inputs, attrs);
-        return [
-          {
-            read: { gradient: "f32", weight: "f32" },
-            write: { xGradient: "f32" },
-            workgroups: grid(ceilDiv(sizeOf(outputs.xGradient.shape), 64)),
-            code: perThread(
-              64,
-              /* wgsl */ `
-  let ci = i % ${g.inChannels}u;
-  let w = i / ${g.inChannels}u % params.width;
-  let h = i / ${g.inChannels}u / params.width % params.height;
-  let n = i / ${g.inChannels}u / params.width / params.height;
-  if (n >= params.batch) { return; }
-  var total = 0.0;
-  for (var kh = (h + ${g.top}u) % ${g.stride}u; kh < ${g.kernelHeight}u; kh += ${g.stride}u) {
-    if (h + ${g.top}u < kh) { break; }
-    let oh = (h + ${g.top}u - kh) / ${g.stride}u;
-    if (oh >= params.outHeight) { continue; }
-    for (var kw = (w + ${g.left}u) % ${g.stride}u; kw < ${g.kernelWidth}u; kw += ${g.stride}u) {
-      if (w + ${g.left}u < kw) { break; }
-      let ow = (w + ${g.left}u - kw) / ${g.stride}u;
-      if (ow >= params.outWidth) { continue; }
-      let gradientBase = ((n * params.outHeight + oh) * params.outWidth + ow) * ${g.outChannels}u;
-      let weightBase = ((kh * ${g.kernelWidth}u + kw) * ${g.inChannels}u + ci) * ${g.outChannels}u;
-      for (var co = 0u; co < ${g.outChannels}u; co++) {
-        total += gradient[gradientBase + co] * weight[weightBase + co];
-      }
-    }
-  }
-  xGradient[i] = total;`,
-            ),
-          },
-        ];
-      },
-    },
-  ],
+  variants: productVariants(product),
   reference({ gradient, weight }, { inputs, outputs, attrs }) {
     const g = geometry(inputs, attrs);
     const xGradient = new Float64Array(sizeOf(outputs.xGradient.shape));

@@ -3,7 +3,9 @@
  * `weightGradient[kh, kw, ci, co] = Σ x[n, oh·stride + kh − top, ow·stride + kw − left, ci] · gradient[n, oh, ow, co]`.
  */
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
+import { type Call, defineKernel } from "../kernel.ts";
+import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
+import { productVariants } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import {
   type Conv2dAttrs,
@@ -12,6 +14,7 @@ import {
   forEachTap,
   type Geometry,
   geometryOf,
+  type SizeParam,
   sizeParams,
   sizesOf,
 } from "./geometry.ts";
@@ -26,6 +29,74 @@ const geometry = (
   { x, gradient }: { x: TensorSpec; gradient: TensorSpec },
   attrs: Conv2dWeightGradientAttrs,
 ): Geometry => geometryOf(op, x.shape, [...attrs.kernelSize, x.shape[3]!, gradient.shape[3]!], attrs);
+
+/**
+ * Rows are taps and their input channels, k runs over the output pixels: image by image and row by row, each row of the
+ * image padded to quads, so that a quad never leaves its row.
+ */
+function product({
+  inputs,
+  attrs,
+}: Call<"x" | "gradient", "weightGradient", Conv2dWeightGradientAttrs, SizeParam>): Product {
+  const g = geometry(inputs, attrs);
+  const elements = elementsFor(g.inChannels);
+  const gradientElements = elementsFor(g.outChannels);
+  const taps = g.kernelHeight * g.kernelWidth;
+  const padded = ceilDiv(g.inChannels, 4) * 4;
+  const widthQuads = ceilDiv(g.outWidth, 4);
+  return {
+    rows: taps * padded,
+    columns: g.outChannels,
+    quads: g.batch * g.outHeight * widthQuads,
+    slices: 1,
+    outputRows: taps * g.inChannels,
+    aAlong: "row",
+    bAlong: "column",
+    read: { x: elements, gradient: gradientElements },
+    output: "weightGradient",
+    bias: false,
+    wgsl: {
+      rows: `${taps * padded}u`,
+      columns: `${g.outChannels}u`,
+      outputRows: `${taps * g.inChannels}u`,
+    },
+    code: /* wgsl */ `
+${loadQuad("x", elements)}
+${loadQuad("gradient", gradientElements)}
+struct Slice { quads: u32 }
+fn sliceOf(index: u32) -> Slice { return Slice(params.batch * ${g.outHeight * widthQuads}u); }
+struct Row { h: u32, w: u32, channel: u32 }
+fn rowOf(slice: Slice, row: u32) -> Row {
+  let tap = row / ${padded}u;
+  // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+  return Row(tap / ${g.kernelWidth}u - ${g.top}u, tap % ${g.kernelWidth}u - ${g.left}u, row % ${padded}u);
+}
+fn loadA(slice: Slice, row: Row, quad: u32, j: u32) -> vec4f {
+  let ow = quad % ${widthQuads}u * 4u + j;
+  let oh = quad / ${widthQuads}u % ${g.outHeight}u;
+  let n = quad / ${widthQuads * g.outHeight}u;
+  let h = oh * ${g.stride}u + row.h;
+  let w = ow * ${g.stride}u + row.w;
+  let inside = h < params.height && w < params.width${g.outWidth % 4 ? ` && ow < ${g.outWidth}u` : ""};
+  let offset = ((n * params.height + h) * params.width + w) * ${g.inChannels}u + row.channel;
+  return select(vec4f(), xQuad(select(0u, offset, inside), ${g.inChannels}u - row.channel), inside);
+}
+fn loadB(slice: Slice, column: u32, quad: u32, j: u32) -> vec4f {
+  let ow = quad % ${widthQuads}u * 4u + j;
+  let row = quad / ${widthQuads}u;
+  let loaded = gradientQuad((row * ${g.outWidth}u + ${g.outWidth % 4 ? `min(ow, ${g.outWidth - 1}u)` : "ow"}) * ${g.outChannels}u + column, ${g.outChannels}u - column);
+  return ${g.outWidth % 4 ? `select(vec4f(), loaded, ow < ${g.outWidth}u)` : "loaded"};
+}
+fn outputRow(slice: Slice, row: u32) -> u32 {${
+      padded === g.inChannels
+        ? " return row; }"
+        : `
+  let channel = row % ${padded}u;
+  return select(0xffffffffu, row / ${padded}u * ${g.inChannels}u + channel, channel < ${g.inChannels}u);
+}`
+    }`,
+  };
+}
 
 export const conv2dWeightGradient = defineKernel({
   name: op,
@@ -48,44 +119,7 @@ export const conv2dWeightGradient = defineKernel({
       params: sizesOf(g),
     };
   },
-  variants: [
-    {
-      name: "direct",
-      passes(_caps, { inputs, attrs, outputs }) {
-        const g = geometry(inputs, attrs);
-        return [
-          {
-            read: { x: "f32", gradient: "f32" },
-            write: { weightGradient: "f32" },
-            workgroups: grid(ceilDiv(sizeOf(outputs.weightGradient.shape), 64)),
-            code: perThread(
-              64,
-              /* wgsl */ `
-  if (i >= ${sizeOf(outputs.weightGradient.shape)}u) { return; }
-  let co = i % ${g.outChannels}u;
-  let ci = i / ${g.outChannels}u % ${g.inChannels}u;
-  let kw = i / ${g.outChannels * g.inChannels}u % ${g.kernelWidth}u;
-  let kh = i / ${g.outChannels * g.inChannels * g.kernelWidth}u;
-  var total = 0.0;
-  for (var n = 0u; n < params.batch; n++) {
-    for (var oh = 0u; oh < params.outHeight; oh++) {
-      let h = oh * ${g.stride}u + kh - ${g.top}u;
-      if (h >= params.height) { continue; }
-      for (var ow = 0u; ow < params.outWidth; ow++) {
-        let w = ow * ${g.stride}u + kw - ${g.left}u;
-        if (w >= params.width) { continue; }
-        total += x[((n * params.height + h) * params.width + w) * ${g.inChannels}u + ci] *
-          gradient[((n * params.outHeight + oh) * params.outWidth + ow) * ${g.outChannels}u + co];
-      }
-    }
-  }
-  weightGradient[i] = total;`,
-            ),
-          },
-        ];
-      },
-    },
-  ],
+  variants: productVariants(product),
   reference({ x, gradient }, { inputs, outputs, attrs }) {
     const g = geometry(inputs, attrs);
     const weightGradient = new Float64Array(sizeOf(outputs.weightGradient.shape));

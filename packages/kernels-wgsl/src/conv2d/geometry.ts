@@ -35,6 +35,8 @@ export const sizeParams = {
   outWidth: "u32",
 } as const;
 
+export type SizeParam = keyof typeof sizeParams;
+
 export const sizesOf = ({ batch, height, width, outHeight, outWidth }: Geometry) => ({
   batch,
   height,

@@ -4,8 +4,10 @@
  * has two axes and is shared by all batches.
  */
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
+import { type Call, defineKernel } from "../kernel.ts";
 import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { elementsFor, loadQuad, type Product } from "./product.ts";
+import { productVariants } from "./variants.ts";
 
 export interface MatmulAttrs {
   readonly transposeA: boolean;
@@ -30,6 +32,60 @@ function sizesOf(a: TensorSpec, b: TensorSpec, { transposeA, transposeB }: Matmu
   // Without a transpose the batches of a lie below one another: one tall matrix, which tiles better.
   if (shared && !transposeA) return { batch: 1, m: batch * m, n, k, strideB: 0 };
   return { batch, m, n, k, strideB: shared ? 0 : k * n };
+}
+
+function product({
+  inputs,
+  attrs: { transposeA, transposeB },
+  params: { batch, m, n, k },
+}: Call<"a" | "b" | "bias", "y", MatmulAttrs, "batch" | "m" | "n" | "k" | "strideB">): Product {
+  const a = elementsFor(transposeA ? m : k);
+  const b = elementsFor(transposeB ? k : n);
+  const whole = k % 4 === 0;
+  const zeroPast = (loaded: string) => (whole ? loaded : `select(vec4f(), ${loaded}, k < params.k)`);
+  const kOf = whole ? "quad * 4u + j" : "min(k, params.k - 1u)";
+  const kLet = whole ? "" : "\n  let k = quad * 4u + j;";
+  return {
+    rows: m,
+    columns: n,
+    quads: ceilDiv(k, 4),
+    slices: batch,
+    outputRows: batch * m,
+    aAlong: transposeA ? "row" : "k",
+    bAlong: transposeB ? "k" : "column",
+    read: { a, b },
+    output: "y",
+    bias: inputs.bias !== undefined,
+    wgsl: { rows: "params.m", columns: "params.n", outputRows: "(params.batch * params.m)" },
+    code: /* wgsl */ `
+${loadQuad("a", a)}
+${loadQuad("b", b)}
+struct Slice { quads: u32, a: u32, b: u32 }
+fn sliceOf(index: u32) -> Slice {
+  return Slice((params.k + 3u) / 4u, index * params.m * params.k, index * params.strideB);
+}
+struct Row { index: u32 }
+fn rowOf(slice: Slice, row: u32) -> Row { return Row(row); }
+${
+  transposeA
+    ? `fn loadA(slice: Slice, row: Row, quad: u32, j: u32) -> vec4f {${kLet}
+  return ${zeroPast(`aQuad(slice.a + (${kOf}) * params.m + row.index, params.m - row.index)`)};
+}`
+    : `fn loadA(slice: Slice, row: Row, quad: u32) -> vec4f {
+  return aQuad(slice.a + row.index * params.k + quad * 4u, params.k - quad * 4u);
+}`
+}
+${
+  transposeB
+    ? `fn loadB(slice: Slice, column: u32, quad: u32) -> vec4f {
+  return bQuad(slice.b + column * params.k + quad * 4u, params.k - quad * 4u);
+}`
+    : `fn loadB(slice: Slice, column: u32, quad: u32, j: u32) -> vec4f {${kLet}
+  return ${zeroPast(`bQuad(slice.b + (${kOf}) * params.n + column, params.n - column)`)};
+}`
+}
+fn outputRow(slice: Slice, row: u32) -> u32 { return slice.a / params.k + row; }`,
+  };
 }
 
 export const matmul = defineKernel({
@@ -70,36 +126,7 @@ export const matmul = defineKernel({
     }
     return { outputs: { y: spec([...batch, m, n]) }, params: { ...sizesOf(a, b, attrs) } };
   },
-  variants: [
-    {
-      name: "direct",
-      passes(_caps, { inputs, attrs, outputs }) {
-        return [
-          {
-            read: { a: "f32", b: "f32", ...(inputs.bias ? { bias: "f32" } : {}) },
-            write: { y: "f32" },
-            workgroups: grid(ceilDiv(sizeOf(outputs.y.shape), 64)),
-            code: perThread(
-              64,
-              /* wgsl */ `
-  if (i >= params.batch * params.m * params.n) { return; }
-  let column = i % params.n;
-  let row = i / params.n % params.m;
-  let batch = i / params.n / params.m;
-  let aBase = batch * params.m * params.k;
-  let bBase = batch * params.strideB;
-  var total = ${inputs.bias ? "bias[column]" : "0.0"};
-  for (var k = 0u; k < params.k; k++) {
-    total += a[aBase + ${attrs.transposeA ? "k * params.m + row" : "row * params.k + k"}] *
-      b[bBase + ${attrs.transposeB ? "column * params.k + k" : "k * params.n + column"}];
-  }
-  y[i] = total;`,
-            ),
-          },
-        ];
-      },
-    },
-  ],
+  variants: productVariants(product),
   reference({ a, b, bias }, { inputs, outputs, attrs }) {
     const { batch, m, n, k, strideB } = sizesOf(inputs.a, inputs.b, attrs);
     const y = new Float64Array(sizeOf(outputs.y.shape));

@@ -1,0 +1,143 @@
+/**
+ * What a matrix product, a convolution and both gradients of a convolution have in common:
+ * `y[row, column] = Σ_k a[row, k] · b[k, column]`, where a or b may be gathered from an image while it is read. A kernel
+ * says in WGSL how its operands are read; the tilings in this folder say how threads share the work.
+ */
+import { grid, type Pass, perThread } from "../kernel.ts";
+import { ceilDiv } from "../spec.ts";
+
+/**
+ * Operands are read four elements at a time: along k, or along the other axis. The k axis is therefore counted in quads;
+ * a loader returns zeros for what pads the last quad. The tilings only ask for rows, columns and quads that exist.
+ */
+export interface Product {
+  /** Rows and columns of one slice; rows may be padded so that four neighbours are contiguous in a. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Quads along k, of the slice with the most. */
+  readonly quads: number;
+  /** Independent products of the same size: batches of matrices, phases of a strided gradient. */
+  readonly slices: number;
+  /** Rows of y in memory, all slices together; each has `columns` elements. */
+  readonly outputRows: number;
+  readonly aAlong: "k" | "row";
+  readonly bAlong: "k" | "column";
+  /** Operand bindings and their element types; y and bias are added by the tiling. */
+  readonly read: Readonly<Record<string, string>>;
+  /** Name of the binding that receives y. */
+  readonly output: string;
+  readonly bias: boolean;
+  /** Sizes as WGSL expressions: those that come from `params` share a pipeline between shapes. */
+  readonly wgsl: { readonly rows: string; readonly columns: string; readonly outputRows: string };
+  /**
+   * Declares
+   * - `struct Slice { quads: u32, … }` and `fn sliceOf(index: u32) -> Slice`;
+   * - `struct Row { … }` and `fn rowOf(slice: Slice, row: u32) -> Row`: what does not change along k;
+   * - `fn loadA(slice: Slice, row: Row, quad: u32) -> vec4f` along k, or `…, quad: u32, j: u32)` for four rows at `4·quad + j`;
+   * - `fn loadB(slice: Slice, column: u32, quad: u32) -> vec4f` along k, or `…, quad: u32, j: u32)` for four columns;
+   * - `fn outputRow(slice: Slice, row: u32) -> u32`: the row of y in memory, or at least `outputRows` for padding.
+   */
+  readonly code: string;
+}
+
+/** Four neighbours of a binding from an element offset; where it is not vec4, those from `valid` on are zero. */
+export const loadQuad = (name: string, elements: string): string =>
+  elements === "vec4<f32>"
+    ? `fn ${name}Quad(offset: u32, valid: u32) -> vec4f { return ${name}[offset / 4u]; }`
+    : `fn ${name}Quad(offset: u32, valid: u32) -> vec4f {
+  let last = offset + min(valid, 4u) - 1u;
+  let quad = vec4f(${name}[offset], ${[1, 2, 3].map((j) => `${name}[min(offset + ${j}u, last)]`).join(", ")});
+  return select(vec4f(), quad, vec4u(0u, 1u, 2u, 3u) < vec4u(valid));
+}`;
+
+/** vec4 where every offset is a multiple of 4. */
+export const elementsFor = (contiguous: number): string => (contiguous % 4 === 0 ? "vec4<f32>" : "f32");
+
+/** How many rows and columns of y a workgroup makes. */
+export interface Tile {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Tiles of all slices, before any split of k. */
+export const tilesOf = ({ rows, columns, slices }: Product, tile: Tile): number =>
+  ceilDiv(rows, tile.rows) * ceilDiv(columns, tile.columns) * slices;
+
+/**
+ * Start of an entry point: which tile, slice and part of k this workgroup has. Neighbouring workgroups take neighbouring
+ * columns of the same rows, which share a.
+ */
+export const tileIndices = (product: Product, tile: Tile, splits: number): string => /* wgsl */ `
+  let rows = ${product.wgsl.rows};
+  let columns = ${product.wgsl.columns};
+  let columnTiles = (columns + ${tile.columns - 1}u) / ${tile.columns}u;
+  let rowTiles = (rows + ${tile.rows - 1}u) / ${tile.rows}u;
+  let index = group.y * groups.x + group.x;
+  let firstColumn = index % columnTiles * ${tile.columns}u;
+  let firstRow = index / columnTiles % rowTiles * ${tile.rows}u;
+  let part = index / columnTiles / rowTiles;
+  if (part >= ${product.slices * splits}u) { return; }
+  let slice = sliceOf(part % ${product.slices}u);
+  let split = part / ${product.slices}u;${
+    splits === 1
+      ? `
+  let firstQuad = 0u;
+  let lastQuad = slice.quads;`
+      : `
+  let share = (slice.quads + ${splits - 1}u) / ${splits}u;
+  let firstQuad = split * share;
+  let lastQuad = min(firstQuad + share, slice.quads);`
+  }`;
+
+/** `fn store(slice, split, row, column, value)` writes four columns of y (or of the partial sums), bias added. */
+export function storeFunction(product: Product, splits: number): string {
+  const target = splits === 1 ? product.output : "partial";
+  const bias = product.bias && splits === 1;
+  const { rows, columns, outputRows } = product.wgsl;
+  const vectors = product.columns % 4 === 0;
+  const each = [0, 1, 2, 3].map(
+    (j) => `
+  if (column + ${j}u < ${columns}) { ${target}[offset + ${j}u] = value[${j}]${bias ? ` + bias[column + ${j}u]` : ""}; }`,
+  );
+  return /* wgsl */ `
+fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
+  if (row >= ${rows} || column >= ${columns}) { return; }
+  let to = outputRow(slice, row);
+  if (to >= ${outputRows}) { return; }
+  let offset = (split * ${outputRows} + to) * ${columns} + column;${
+    vectors ? `\n  ${target}[offset / 4u] = value${bias ? " + bias[column / 4u]" : ""};` : each.join("")
+  }
+}`;
+}
+
+/** Bindings of the pass that multiplies. */
+export function bindingsOf(product: Product, splits: number): Pick<Pass, "read" | "write"> {
+  const elements = elementsFor(product.columns);
+  const bias = product.bias && splits === 1 ? { bias: elements } : {};
+  return {
+    read: { ...product.read, ...bias },
+    write: { [splits === 1 ? product.output : "partial"]: elements },
+  };
+}
+
+/** Second pass where k is split: adds the partial sums in their order, so that the result never depends on timing. */
+export function totalPass(product: Product, splits: number): Pass {
+  const elements = elementsFor(product.columns);
+  const width = elements === "f32" ? 1 : 4;
+  const { columns, outputRows } = product.wgsl;
+  return {
+    label: "total",
+    read: { partial: elements, ...(product.bias ? { bias: elements } : {}) },
+    write: { [product.output]: elements },
+    workgroups: grid(ceilDiv((product.outputRows * product.columns) / width, 64)),
+    code: perThread(
+      64,
+      /* wgsl */ `
+  let size = ${outputRows} * ${columns} / ${width}u;
+  if (i >= size) { return; }
+  var total = partial[i];
+  for (var split = 1u; split < ${splits}u; split++) { total += partial[split * size + i]; }
+  ${product.output}[i] = total${product.bias ? ` + bias[i % (${columns} / ${width}u)]` : ""};`,
+    ),
+  };
+}

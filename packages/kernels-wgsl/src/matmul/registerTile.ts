@@ -1,0 +1,85 @@
+/**
+ * Products on software adapters: no workgroup memory, no barriers. A subgroup makes one tile; each lane owns some rows and
+ * holds a different piece of b, which the others receive by a shuffle. On a CPU a storage load costs as much as several
+ * multiply-adds for each lane, a shuffle costs one instruction for all lanes.
+ */
+import { type Capabilities, grid, type Pass } from "../kernel.ts";
+import { bindingsOf, type Product, storeFunction, type Tile, tileIndices, tilesOf } from "./product.ts";
+
+/** Lanes of a subgroup where the adapter has only one size, else 0. */
+export const fixedSubgroup = ({ subgroups, subgroupSizes: [least, most] }: Capabilities): number =>
+  subgroups && least === most && least >= 4 ? least : 0;
+
+export interface RegisterTile extends Tile {
+  readonly lanes: number;
+  /** Rows of each lane. */
+  readonly perLane: number;
+  /** Column groups of `lanes` columns each. */
+  readonly groups: number;
+}
+
+const repeat = (count: number, line: (index: number) => string, between = "\n  "): string =>
+  Array.from({ length: count }, (_, index) => line(index)).join(between);
+
+export function registerTilePass(product: Product, tile: RegisterTile, splits: number): Pass {
+  const { lanes, perLane, groups } = tile;
+  const alongK = product.aAlong === "k";
+  const columns = Math.min(tile.columns, product.columns);
+  // Rows of a lane are apart by the number of lanes where a is read along k, and four neighbours where along rows.
+  const rowOfLane = (q: number) =>
+    alongK ? `firstRow + ${q * lanes}u + lane` : `firstRow + (${q >> 2}u * ${lanes}u + lane) * 4u`;
+  const owned = alongK ? perLane : perLane / 4;
+  const a = (q: number, j: number) => (alongK ? `a${q}[${j}]` : `a${q >> 2}_${j}[${q & 3}]`);
+  const loadA = alongK
+    ? repeat(owned, (q) => `let a${q} = loadA(slice, row${q}, quad);`)
+    : repeat(owned, (q) => repeat(4, (j) => `let a${q}_${j} = loadA(slice, row${q}, quad, ${j}u);`));
+  // One load brings 4 k of `lanes` columns: lane l holds columns 4⌊l/4⌋… at k = l mod 4, or column l at all four k.
+  const loadB = repeat(groups, (g) =>
+    product.bAlong === "k"
+      ? `let b${g} = loadB(slice, min(firstColumn + ${g * lanes}u + lane, columns - 1u), quad);`
+      : `let b${g} = loadB(slice, min(firstColumn + ${g * lanes}u + lane / 4u * 4u, (columns - 1u) / 4u * 4u), quad, lane % 4u);`,
+  );
+  const b = (column: number, j: number) => {
+    const [group, c] = [Math.floor(column / lanes), column % lanes];
+    return product.bAlong === "k"
+      ? `subgroupShuffle(b${group}[${j}], ${c}u)`
+      : `subgroupShuffle(b${group}[${c % 4}], ${Math.floor(c / 4) * 4 + j}u)`;
+  };
+  const multiply = repeat(4, (j) =>
+    repeat(
+      columns,
+      (c) =>
+        `{ let value = ${b(c, j)}; ${repeat(perLane, (q) => `y${q}_${c} += value * ${a(q, j)};`, " ")} }`,
+    ),
+  );
+  const stores = repeat(perLane, (q) =>
+    repeat(
+      Math.ceil(columns / 4),
+      (c) =>
+        `store(slice, split, ${alongK ? rowOfLane(q) : `${rowOfLane(q)} + ${q & 3}u`}, firstColumn + ${4 * c}u, vec4f(${repeat(
+          4,
+          (j) => (4 * c + j < columns ? `y${q}_${4 * c + j}` : "0.0"),
+          ", ",
+        )}));`,
+    ),
+  );
+  return {
+    ...bindingsOf(product, splits),
+    ...(splits > 1 ? { label: "multiply" } : {}),
+    workgroups: grid(tilesOf(product, tile) * splits),
+    code: /* wgsl */ `${product.code}
+${storeFunction(product, splits)}
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(subgroup_invocation_id) lane: u32) {${tileIndices(product, tile, splits)}
+  ${repeat(owned, (q) => `let row${q} = rowOf(slice, min(${rowOfLane(alongK ? q : 4 * q)}, ${alongK ? "rows - 1u" : "(rows - 1u) / 4u * 4u"}));`)}
+  ${repeat(perLane * columns, (i) => `var y${Math.floor(i / columns)}_${i % columns} = 0.0;`)}
+  for (var quad = firstQuad; quad < lastQuad; quad++) {
+  ${loadA}
+  ${loadB}
+  ${multiply}
+  }
+  ${stores}
+}`,
+  };
+}

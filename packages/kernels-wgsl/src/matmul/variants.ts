@@ -1,0 +1,77 @@
+/** The variants of every kernel that is a matrix product, and how they choose tiles and splits. */
+import type { Call, Capabilities, Pass, Variant } from "../kernel.ts";
+import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
+import { type Product, type Tile, tilesOf, totalPass } from "./product.ts";
+import { fixedSubgroup, type RegisterTile, registerTilePass } from "./registerTile.ts";
+import { type WorkgroupTile, workgroupTilePass } from "./workgroupTile.ts";
+
+/** 32 × 32 where there is enough of y, less where it is smaller than that. */
+function registerTileFor(lanes: number, product: Product): RegisterTile {
+  const perLane = product.aAlong === "row" ? 4 : Math.min(4, ceilDiv(product.rows, lanes));
+  const groups = Math.min(4, ceilDiv(product.columns, lanes));
+  return { lanes, perLane, groups, rows: lanes * perLane, columns: lanes * groups };
+}
+
+/** Parts of k, so that at least `wanted` workgroups run, each with at least `quads` quads of k. */
+const splitsFor = (product: Product, tile: Tile, wanted: number, quads: number): number =>
+  Math.max(1, Math.min(ceilDiv(wanted, tilesOf(product, tile)), Math.floor(product.quads / quads)));
+
+interface Plan {
+  readonly splits: number;
+  readonly pass: Pass;
+}
+
+const planRegister = ({ subgroupSizes }: Capabilities, product: Product): Plan => {
+  const tile = registerTileFor(subgroupSizes[0], product);
+  const splits = splitsFor(product, tile, 8, 64);
+  return { splits, pass: registerTilePass(product, tile, splits) };
+};
+
+const workgroupTiles = {
+  large: { rows: 64, columns: 64, perThread: 8 },
+  small: { rows: 32, columns: 32, perThread: 4 },
+  narrow: { rows: 64, columns: 16, perThread: 4 },
+  flat: { rows: 16, columns: 64, perThread: 4 },
+} satisfies Record<string, WorkgroupTile>;
+
+/** The large tile reads least, but only where it leaves enough workgroups to fill a GPU. */
+function workgroupTileFor(product: Product): WorkgroupTile {
+  const { large, small, narrow, flat } = workgroupTiles;
+  if (product.columns <= 16) return narrow;
+  if (product.rows <= 16) return flat;
+  return product.rows > 32 && product.columns > 32 && tilesOf(product, large) >= 64 ? large : small;
+}
+
+const planWorkgroup = (_caps: Capabilities, product: Product): Plan => {
+  const tile = workgroupTileFor(product);
+  const splits = splitsFor(product, tile, 128, 32);
+  return { splits, pass: workgroupTilePass(product, tile, splits) };
+};
+
+export function productVariants<I extends string, O extends string, A, P extends string>(
+  productOf: (call: Call<I, O, A, P>) => Product,
+): Variant<I, O, A, P>[] {
+  const variant = (
+    name: string,
+    plan: (caps: Capabilities, product: Product) => Plan,
+  ): Variant<I, O, A, P> => ({
+    name,
+    scratch(caps, call): Record<string, TensorSpec> {
+      const product = productOf(call);
+      const { splits } = plan(caps, product);
+      return splits === 1 ? {} : { partial: spec([splits, product.outputRows, product.columns]) };
+    },
+    passes(caps, call) {
+      const product = productOf(call);
+      const { splits, pass } = plan(caps, product);
+      return splits === 1 ? [pass] : [pass, totalPass(product, splits)];
+    },
+  });
+  return [
+    {
+      ...variant("register tile", planRegister),
+      when: (caps) => caps.adapterClass === "software" && fixedSubgroup(caps) > 0,
+    },
+    variant("workgroup tile", planWorkgroup),
+  ];
+}
