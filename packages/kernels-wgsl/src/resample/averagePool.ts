@@ -3,10 +3,11 @@
  * `y[n, h, w, c] = 1/k² Σ x[n, h·stride + i − padding, w·stride + j − padding, c]` over 0 ≤ i, j < k.
  */
 import { checkImage } from "../conv2d/geometry.ts";
+import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sizeOf, spec } from "../spec.ts";
-import { forEachElement } from "./images.ts";
-import { checkWindows, pooledShape, type Windows, windowSumPass, windowSumThreads } from "./windows.ts";
+import { forEachElement, imageOf, splitIndex } from "./images.ts";
+import { checkWindows, pooledShape, type Windows } from "./windows.ts";
 
 export type AveragePoolAttrs = Windows;
 
@@ -14,24 +15,45 @@ export const averagePool = defineKernel({
   name: "averagePool",
   inputs: ["x"],
   outputs: ["y"],
-  params: { threads: "u32" },
+  params: { size: "u32" },
   infer({ x }, attrs: AveragePoolAttrs) {
     checkImage("averagePool", "x", x);
     checkWindows("averagePool", attrs);
     const shape = pooledShape("averagePool", x.shape, attrs);
-    return { outputs: { y: spec(shape) }, params: { threads: windowSumThreads(shape) } };
+    return { outputs: { y: spec(shape) }, params: { size: imageOf(shape).size } };
   },
   variants: [
     {
-      name: "tiled",
-      passes: (_caps, { inputs, outputs, attrs }) => [
-        windowSumPass(
-          { name: "x", shape: inputs.x.shape },
-          { name: "y", shape: outputs.y.shape },
-          attrs,
-          1 / attrs.kernelSize ** 2,
-        ),
-      ],
+      name: "direct",
+      passes(caps, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
+        const from = imageOf(inputs.x.shape);
+        const to = imageOf(outputs.y.shape);
+        return [
+          {
+            read: { x: from.element },
+            write: { y: to.element },
+            // Pixels above or left of x wrap around to huge numbers, so one comparison finds all that lie outside.
+            ...gridStride(
+              caps,
+              to.size,
+              "params.size",
+              /* wgsl */ `
+    ${splitIndex(to)}
+    var total = ${to.element}(0);
+    for (var k = 0u; k < ${kernelSize}u; k++) {
+      let h = row * ${stride}u + k - ${padding}u;
+      if (h >= ${from.height}u) { continue; }
+      for (var j = 0u; j < ${kernelSize}u; j++) {
+        let w = column * ${stride}u + j - ${padding}u;
+        if (w >= ${from.width}u) { continue; }
+        total += x[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c];
+      }
+    }
+    y[i] = total * f32(${1 / kernelSize ** 2});`,
+            ),
+          },
+        ];
+      },
     },
   ],
   reference({ x }, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {

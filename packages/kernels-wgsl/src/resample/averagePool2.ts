@@ -38,7 +38,7 @@ export const averagePool2 = defineKernel({
             ...gridStride(
               caps,
               size,
-              `params.size`,
+              "params.size",
               /* wgsl */ `
     let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
     y[i] = 0.25 * ((x[at] + x[at + ${units}u]) + (x[at + ${below}u] + x[at + ${below + units}u]));`,

@@ -1,10 +1,11 @@
 /** The gradient of `averagePool`: each pixel receives 1/k² of the gradient of every window that covers it. */
 import { checkImage } from "../conv2d/geometry.ts";
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec } from "../spec.ts";
-import { forEachElement, imageOf, splitIndex, workgroupSize } from "./images.ts";
-import { checkWindows, pooledShape, type Windows, windowSumPass, windowSumThreads } from "./windows.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, sameShape, show, sizeOf, spec } from "../spec.ts";
+import { forEachElement, imageOf, splitIndex } from "./images.ts";
+import { checkWindows, pooledShape, type Windows } from "./windows.ts";
 
 export interface AveragePoolGradientAttrs extends Windows {
   /** Height and width of the image that was pooled. */
@@ -15,7 +16,7 @@ export const averagePoolGradient = defineKernel({
   name: "averagePoolGradient",
   inputs: ["gradient"],
   outputs: ["xGradient"],
-  params: { size: "u32", threads: "u32" },
+  params: { size: "u32" },
   infer({ gradient }, attrs: AveragePoolGradientAttrs) {
     const op = "averagePoolGradient";
     checkImage(op, "gradient", gradient);
@@ -29,49 +30,36 @@ export const averagePoolGradient = defineKernel({
     );
     return {
       outputs: { xGradient: spec(shape) },
-      params: { size: imageOf(shape).size, threads: windowSumThreads(shape) },
+      params: { size: imageOf(shape).size },
     };
   },
   variants: [
     {
-      // With stride 1 the windows that cover a pixel are a window of the gradient.
-      name: "tiled",
-      when: (_caps, { attrs }) => attrs.stride === 1,
-      passes: (_caps, { inputs, outputs, attrs }) => [
-        windowSumPass(
-          { name: "gradient", shape: inputs.gradient.shape },
-          { name: "xGradient", shape: outputs.xGradient.shape },
-          { ...attrs, padding: attrs.kernelSize - 1 - attrs.padding },
-          1 / attrs.kernelSize ** 2,
-        ),
-      ],
-    },
-    {
       name: "direct",
-      passes(_caps, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
+      passes(caps, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
         const from = imageOf(inputs.gradient.shape);
         const to = imageOf(outputs.xGradient.shape);
         return [
           {
             read: { gradient: from.element },
             write: { xGradient: to.element },
-            workgroups: grid(ceilDiv(to.size, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              to.size,
+              "params.size",
               /* wgsl */ `
-  if (i >= params.size) { return; }
-  ${splitIndex(to)}
-  var total = ${to.element}(0);
-  for (var k = 0u; k < ${kernelSize}u; k++) {
-    let h = row + ${padding}u - k;
-    if (h % ${stride}u != 0u || h / ${stride}u >= ${from.height}u) { continue; }
-    for (var j = 0u; j < ${kernelSize}u; j++) {
-      let w = column + ${padding}u - j;
-      if (w % ${stride}u != 0u || w / ${stride}u >= ${from.width}u) { continue; }
-      total += gradient[((n * ${from.height}u + h / ${stride}u) * ${from.width}u + w / ${stride}u) * ${from.units}u + c];
+    ${splitIndex(to)}
+    var total = ${to.element}(0);
+    for (var k = 0u; k < ${kernelSize}u; k++) {
+      let h = row + ${padding}u - k;
+      if (h % ${stride}u != 0u || h / ${stride}u >= ${from.height}u) { continue; }
+      for (var j = 0u; j < ${kernelSize}u; j++) {
+        let w = column + ${padding}u - j;
+        if (w % ${stride}u != 0u || w / ${stride}u >= ${from.width}u) { continue; }
+        total += gradient[((n * ${from.height}u + h / ${stride}u) * ${from.width}u + w / ${stride}u) * ${from.units}u + c];
+      }
     }
-  }
-  xGradient[i] = total * f32(${1 / kernelSize ** 2});`,
+    xGradient[i] = total * f32(${1 / kernelSize ** 2});`,
             ),
           },
         ];

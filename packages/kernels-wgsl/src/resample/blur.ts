@@ -3,7 +3,6 @@ import { checkImage } from "../conv2d/geometry.ts";
 import { check } from "../errors.ts";
 import { grid, type Pass, perThread } from "../kernel.ts";
 import { ceilDiv, type Shape, show, type TensorSpec } from "../spec.ts";
-import { workgroupSize } from "./images.ts";
 
 export interface GaussianBlurAttrs {
   /** Standard deviation in pixels. */
@@ -46,6 +45,8 @@ export function checkBlur(
 /** Index of the pixel that a position up to `length − 1` beyond either edge reflects to. */
 export const reflect = (position: number, length: number): number =>
   length - 1 - Math.abs(length - 1 - Math.abs(position));
+
+const workgroupSize = 64;
 
 /** Pixels that one thread makes along the axis: each loaded value serves them all. */
 const tile = 8;

@@ -37,5 +37,3 @@ export function forEachElement(
       for (let column = 0; column < width; column++)
         for (let c = 0; c < channels; c++) visit(n, row, column, c, index++);
 }
-
-export const workgroupSize = 64;

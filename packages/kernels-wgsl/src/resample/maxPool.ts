@@ -1,8 +1,9 @@
 /** Maximum over square windows (PyTorch's `max_pool2d`): pixels of the padding never win. */
 import { checkImage } from "../conv2d/geometry.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, sizeOf, spec } from "../spec.ts";
-import { imageOf, splitIndex, workgroupSize } from "./images.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, sizeOf, spec } from "../spec.ts";
+import { imageOf, splitIndex } from "./images.ts";
 import { checkWindows, forEachMaximum, pooledShape, type Windows } from "./windows.ts";
 
 export interface MaxPoolAttrs extends Windows {
@@ -24,30 +25,30 @@ export const maxPool = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(_caps, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
+      passes(caps, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
         const from = imageOf(inputs.x.shape);
         const to = imageOf(outputs.y.shape);
         return [
           {
             read: { x: from.element },
             write: { y: to.element },
-            workgroups: grid(ceilDiv(to.size, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              to.size,
+              "params.size",
               /* wgsl */ `
-  if (i >= params.size) { return; }
-  ${splitIndex(to)}
-  var best = ${to.element}(-3.4e38);
-  for (var k = 0u; k < ${kernelSize}u; k++) {
-    let h = row * ${stride}u + k - ${padding}u;
-    if (h >= ${from.height}u) { continue; }
-    for (var j = 0u; j < ${kernelSize}u; j++) {
-      let w = column * ${stride}u + j - ${padding}u;
-      if (w >= ${from.width}u) { continue; }
-      best = max(best, x[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c]);
+    ${splitIndex(to)}
+    var best = ${to.element}(-3.4e38);
+    for (var k = 0u; k < ${kernelSize}u; k++) {
+      let h = row * ${stride}u + k - ${padding}u;
+      if (h >= ${from.height}u) { continue; }
+      for (var j = 0u; j < ${kernelSize}u; j++) {
+        let w = column * ${stride}u + j - ${padding}u;
+        if (w >= ${from.width}u) { continue; }
+        best = max(best, x[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c]);
+      }
     }
-  }
-  y[i] = best;`,
+    y[i] = best;`,
             ),
           },
         ];

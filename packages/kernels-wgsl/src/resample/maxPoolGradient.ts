@@ -1,9 +1,10 @@
 /** The gradient of `maxPool`: each window gives its gradient to its first maximum (smallest row, then column). */
 import { checkImage } from "../conv2d/geometry.ts";
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
 import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec } from "../spec.ts";
-import { imageOf, splitIndex, workgroupSize } from "./images.ts";
+import { imageOf, splitIndex } from "./images.ts";
 import type { MaxPoolAttrs } from "./maxPool.ts";
 import { checkWindows, forEachMaximum, pooledShape } from "./windows.ts";
 
@@ -33,7 +34,7 @@ export const maxPoolGradient = defineKernel({
       // First where each window's maximum is, then a pixel collects from the windows that it won.
       name: "gather",
       scratch: (_caps, { inputs }) => ({ winner: spec(inputs.gradient.shape, "u32") }),
-      passes(_caps, { inputs, attrs: { kernelSize, stride, padding } }) {
+      passes(caps, { inputs, attrs: { kernelSize, stride, padding } }) {
         const image = imageOf(inputs.x.shape);
         const pooled = imageOf(inputs.gradient.shape);
         // Windows that may cover a pixel, along one axis.
@@ -44,52 +45,52 @@ export const maxPoolGradient = defineKernel({
             label: "winner",
             read: { x: image.element },
             write: { winner: position },
-            workgroups: grid(ceilDiv(pooled.size, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              pooled.size,
+              "params.windows",
               /* wgsl */ `
-  if (i >= params.windows) { return; }
-  ${splitIndex(pooled)}
-  var best = ${image.element}(-3.4e38);
-  var at = ${position}(0);
-  for (var k = 0u; k < ${kernelSize}u; k++) {
-    let h = row * ${stride}u + k - ${padding}u;
-    if (h >= ${image.height}u) { continue; }
-    for (var j = 0u; j < ${kernelSize}u; j++) {
-      let w = column * ${stride}u + j - ${padding}u;
-      if (w >= ${image.width}u) { continue; }
-      let pixel = h * ${image.width}u + w;
-      let value = x[(n * ${image.height * image.width}u + pixel) * ${image.units}u + c];
-      at = select(at, ${position}(pixel), value > best);
-      best = max(best, value);
+    ${splitIndex(pooled)}
+    var best = ${image.element}(-3.4e38);
+    var at = ${position}(0);
+    for (var k = 0u; k < ${kernelSize}u; k++) {
+      let h = row * ${stride}u + k - ${padding}u;
+      if (h >= ${image.height}u) { continue; }
+      for (var j = 0u; j < ${kernelSize}u; j++) {
+        let w = column * ${stride}u + j - ${padding}u;
+        if (w >= ${image.width}u) { continue; }
+        let pixel = h * ${image.width}u + w;
+        let value = x[(n * ${image.height * image.width}u + pixel) * ${image.units}u + c];
+        at = select(at, ${position}(pixel), value > best);
+        best = max(best, value);
+      }
     }
-  }
-  winner[i] = at;`,
+    winner[i] = at;`,
             ),
           },
           {
             label: "collect",
             read: { winner: position, gradient: image.element },
             write: { xGradient: image.element },
-            workgroups: grid(ceilDiv(image.size, workgroupSize)),
-            code: perThread(
-              workgroupSize,
+            ...gridStride(
+              caps,
+              image.size,
+              "params.size",
               /* wgsl */ `
-  if (i >= params.size) { return; }
-  ${splitIndex(image)}
-  let here = ${position}(row * ${image.width}u + column);
-  var total = ${image.element}(0);
-  for (var k = 0u; k < ${reach}u; k++) {
-    let h = (row + ${padding}u) / ${stride}u - k;
-    if (h >= ${pooled.height}u) { continue; }
-    for (var j = 0u; j < ${reach}u; j++) {
-      let w = (column + ${padding}u) / ${stride}u - j;
-      if (w >= ${pooled.width}u) { continue; }
-      let at = ((n * ${pooled.height}u + h) * ${pooled.width}u + w) * ${pooled.units}u + c;
-      total += select(${image.element}(0), gradient[at], winner[at] == here);
+    ${splitIndex(image)}
+    let here = ${position}(row * ${image.width}u + column);
+    var total = ${image.element}(0);
+    for (var k = 0u; k < ${reach}u; k++) {
+      let h = (row + ${padding}u) / ${stride}u - k;
+      if (h >= ${pooled.height}u) { continue; }
+      for (var j = 0u; j < ${reach}u; j++) {
+        let w = (column + ${padding}u) / ${stride}u - j;
+        if (w >= ${pooled.width}u) { continue; }
+        let at = ((n * ${pooled.height}u + h) * ${pooled.width}u + w) * ${pooled.units}u + c;
+        total += select(${image.element}(0), gradient[at], winner[at] == here);
+      }
     }
-  }
-  xGradient[i] = total;`,
+    xGradient[i] = total;`,
             ),
           },
         ];

@@ -1,9 +1,10 @@
 /** Bilinear resizing of images to any size, as PyTorch's `interpolate(mode="bilinear")` without antialiasing. */
 import { checkImage } from "../conv2d/geometry.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, sizeOf, spec } from "../spec.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, sizeOf, spec } from "../spec.ts";
 import { checkSize, forEachCorner, samplingCode, samplingConstant, samplingOf } from "./bilinear.ts";
-import { imageOf, splitIndex, workgroupSize } from "./images.ts";
+import { imageOf, splitIndex } from "./images.ts";
 
 export interface ResizeBilinearAttrs {
   /** Height and width of `y`. */
@@ -27,38 +28,40 @@ export const resizeBilinear = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(_caps, { inputs, outputs, attrs }) {
+      passes(caps, { inputs, outputs, attrs }) {
         const from = imageOf(inputs.x.shape);
         const to = imageOf(outputs.y.shape);
         const vertical = samplingOf(from.height, to.height, attrs.alignCorners);
         const horizontal = samplingOf(from.width, to.width, attrs.alignCorners);
+        const loop = gridStride(
+          caps,
+          to.size,
+          "params.size",
+          /* wgsl */ `
+    ${splitIndex(to)}
+    let h = positionOf(row, vertical);
+    let w = positionOf(column, horizontal);
+    let top = u32(h / vertical.denominator);
+    let left = u32(w / horizontal.denominator);
+    let down = f32(h % vertical.denominator) / f32(vertical.denominator);
+    let along = f32(w % horizontal.denominator) / f32(horizontal.denominator);
+    let at = ((n * ${from.height}u + top) * ${from.width}u + left) * ${from.units}u + c;
+    let right = select(0u, ${from.units}u, left < ${from.width - 1}u);
+    let below = select(0u, ${from.width * from.units}u, top < ${from.height - 1}u);
+    let upper = mix(x[at], x[at + right], along);
+    let lower = mix(x[at + below], x[at + below + right], along);
+    y[i] = mix(upper, lower, down);`,
+        );
         return [
           {
             read: { x: from.element },
             write: { y: to.element },
-            workgroups: grid(ceilDiv(to.size, workgroupSize)),
+            ...loop,
             code: /* wgsl */ `
 ${samplingCode}
 const vertical = ${samplingConstant(vertical)};
 const horizontal = ${samplingConstant(horizontal)};
-${perThread(
-  workgroupSize,
-  /* wgsl */ `
-  if (i >= params.size) { return; }
-  ${splitIndex(to)}
-  let h = positionOf(row, vertical);
-  let w = positionOf(column, horizontal);
-  let top = u32(h / vertical.denominator);
-  let left = u32(w / horizontal.denominator);
-  let down = f32(h % vertical.denominator) / f32(vertical.denominator);
-  let along = f32(w % horizontal.denominator) / f32(horizontal.denominator);
-  let at = ((n * ${from.height}u + top) * ${from.width}u + left) * ${from.units}u + c;
-  let right = select(0u, ${from.units}u, left < ${from.width - 1}u);
-  let below = select(0u, ${from.width * from.units}u, top < ${from.height - 1}u);
-  let upper = mix(x[at], x[at + right], along);
-  let lower = mix(x[at + below], x[at + below + right], along);
-  y[i] = mix(upper, lower, down);`,
-)}`,
+${loop.code}`,
           },
         ];
       },

@@ -1,10 +1,11 @@
 /** The gradient of `resizeBilinear`. Each input pixel collects from the output pixels that read it: no atomics. */
 import { checkImage } from "../conv2d/geometry.ts";
 import { check } from "../errors.ts";
-import { defineKernel, grid, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, show, sizeOf, spec } from "../spec.ts";
+import { gridStride } from "../gridStride.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, show, sizeOf, spec } from "../spec.ts";
 import { checkSize, forEachCorner, samplingCode, samplingConstant, samplingOf } from "./bilinear.ts";
-import { imageOf, splitIndex, workgroupSize } from "./images.ts";
+import { imageOf, splitIndex } from "./images.ts";
 import type { ResizeBilinearAttrs } from "./resizeBilinear.ts";
 
 export interface ResizeBilinearGradientAttrs extends ResizeBilinearAttrs {
@@ -34,16 +35,35 @@ export const resizeBilinearGradient = defineKernel({
   variants: [
     {
       name: "gather",
-      passes(_caps, { inputs, outputs, attrs }) {
+      passes(caps, { inputs, outputs, attrs }) {
         const from = imageOf(inputs.gradient.shape);
         const to = imageOf(outputs.xGradient.shape);
         const vertical = samplingOf(to.height, from.height, attrs.alignCorners);
         const horizontal = samplingOf(to.width, from.width, attrs.alignCorners);
+        const loop = gridStride(
+          caps,
+          to.size,
+          "params.size",
+          /* wgsl */ `
+    ${splitIndex(to)}
+    let bottom = min(lastOutput(row, vertical), ${from.height - 1}u);
+    let right = min(lastOutput(column, horizontal), ${from.width - 1}u);
+    var total = ${to.element}(0);
+    for (var h = firstOutput(row, vertical); h <= bottom; h++) {
+      var line = ${to.element}(0);
+      for (var w = firstOutput(column, horizontal); w <= right; w++) {
+        let value = gradient[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c];
+        line += weightOf(w, column, horizontal) * value;
+      }
+      total += weightOf(h, row, vertical) * line;
+    }
+    xGradient[i] = total;`,
+        );
         return [
           {
             read: { gradient: from.element },
             write: { xGradient: to.element },
-            workgroups: grid(ceilDiv(to.size, workgroupSize)),
+            ...loop,
             code: /* wgsl */ `
 ${samplingCode}
 const vertical = ${samplingConstant(vertical)};
@@ -60,24 +80,7 @@ fn weightOf(output: u32, pixel: u32, s: Sampling) -> f32 {
   let distance = abs(positionOf(output, s) - i32(pixel) * s.denominator);
   return f32(max(s.denominator - distance, 0)) / f32(s.denominator);
 }
-${perThread(
-  workgroupSize,
-  /* wgsl */ `
-  if (i >= params.size) { return; }
-  ${splitIndex(to)}
-  let bottom = min(lastOutput(row, vertical), ${from.height - 1}u);
-  let right = min(lastOutput(column, horizontal), ${from.width - 1}u);
-  var total = ${to.element}(0);
-  for (var h = firstOutput(row, vertical); h <= bottom; h++) {
-    var line = ${to.element}(0);
-    for (var w = firstOutput(column, horizontal); w <= right; w++) {
-      let value = gradient[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c];
-      line += weightOf(w, column, horizontal) * value;
-    }
-    total += weightOf(h, row, vertical) * line;
-  }
-  xGradient[i] = total;`,
-)}`,
+${loop.code}`,
           },
         ];
       },

@@ -36,7 +36,7 @@ export const upsampleNearest2 = defineKernel({
             ...gridStride(
               caps,
               size,
-              `params.size`,
+              "params.size",
               /* wgsl */ `
     let value = x[i];
     let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
