@@ -1,13 +1,14 @@
 /** Scaled dot-product attention that never stores the matrix of weights (Dao et al. 2022, arXiv 2205.14135). */
 import { defineKernel, type Fill } from "../kernel.ts";
 import { bytesOf, spec } from "../spec.ts";
-import { serialForward } from "./serial.ts";
+import { forwardTiles } from "./registerTiles.ts";
 import {
   type AttentionAttrs,
   type AttentionSizes,
   attentionCases,
   attentionParams,
   attentionSizes,
+  attentionValues,
 } from "./shared.ts";
 
 const name = "attention";
@@ -24,15 +25,16 @@ export const attention = defineKernel({
   inputs: ["query", "key", "value"],
   outputs: ["y", "logSumExp"],
   params: attentionParams,
-  infer(inputs, { scale }: AttentionAttrs) {
-    const { images, queries, keys, heads } = attentionSizes(name, inputs);
+  infer(inputs, attrs: AttentionAttrs) {
+    const sizes = attentionSizes(name, inputs);
+    const { images, queries, heads } = sizes;
     return {
       outputs: { y: spec(inputs.query.shape), logSumExp: spec([images, heads, queries]) },
-      params: { images, queries, keys, heads, scale },
+      params: attentionValues(sizes, attrs),
     };
   },
   variants: [
-    { name: "register rows", passes: (_caps, { inputs }) => [serialForward(attentionSizes(name, inputs))] },
+    { name: "register tiles", passes: (_caps, { inputs }) => [forwardTiles(attentionSizes(name, inputs))] },
   ],
   reference({ query, key, value }, { inputs, attrs: { scale } }) {
     const sizes = attentionSizes(name, inputs);

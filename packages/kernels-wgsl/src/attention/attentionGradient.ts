@@ -3,8 +3,14 @@ import { check } from "../errors.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sameShape, show, spec } from "../spec.ts";
 import { forEachQuery, logitsOf } from "./attention.ts";
-import { serialKeyGradient, serialQueryGradient } from "./serial.ts";
-import { type AttentionAttrs, attentionCases, attentionParams, attentionSizes } from "./shared.ts";
+import { keyGradientTiles, queryGradientTiles } from "./registerTiles.ts";
+import {
+  type AttentionAttrs,
+  attentionCases,
+  attentionParams,
+  attentionSizes,
+  attentionValues,
+} from "./shared.ts";
 
 const name = "attentionGradient";
 
@@ -18,8 +24,9 @@ export const attentionGradient = defineKernel({
   inputs: ["query", "key", "value", "y", "logSumExp", "gradient"],
   outputs: ["queryGradient", "keyGradient", "valueGradient"],
   params: attentionParams,
-  infer(inputs, { scale }: AttentionAttrs) {
-    const { images, queries, keys, heads } = attentionSizes(name, inputs);
+  infer(inputs, attrs: AttentionAttrs) {
+    const sizes = attentionSizes(name, inputs);
+    const { images, queries, heads } = sizes;
     const expected = {
       y: inputs.query.shape,
       logSumExp: [images, heads, queries],
@@ -40,16 +47,16 @@ export const attentionGradient = defineKernel({
         keyGradient: spec(inputs.key.shape),
         valueGradient: spec(inputs.value.shape),
       },
-      params: { images, queries, keys, heads, scale },
+      params: attentionValues(sizes, attrs),
     };
   },
   variants: [
     {
-      name: "register rows",
+      name: "register tiles",
       scratch: (_caps, { inputs }) => ({ delta: spec(inputs.logSumExp.shape) }),
       passes(_caps, { inputs }) {
         const sizes = attentionSizes(name, inputs);
-        return [serialQueryGradient(sizes), serialKeyGradient(sizes)];
+        return [queryGradientTiles(sizes), keyGradientTiles(sizes)];
       },
     },
   ],

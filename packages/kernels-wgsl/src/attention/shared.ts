@@ -14,6 +14,8 @@ export const attentionParams = {
   queries: "u32",
   keys: "u32",
   heads: "u32",
+  /** Loads that a row of D numbers takes. */
+  columns: "u32",
   scale: "f32",
 } as const;
 
@@ -57,6 +59,20 @@ export function attentionSizes(
   );
   return { images, queries, keys, heads, dimension };
 }
+
+/** WGSL type of one load: four numbers where they divide D evenly. */
+export const loadType = ({ dimension }: AttentionSizes): "f32" | "vec4<f32>" =>
+  dimension % 4 === 0 ? "vec4<f32>" : "f32";
+
+/** The uniform struct's values. */
+export const attentionValues = (sizes: AttentionSizes, { scale }: AttentionAttrs) => ({
+  images: sizes.images,
+  queries: sizes.queries,
+  keys: sizes.keys,
+  heads: sizes.heads,
+  columns: sizes.dimension / (loadType(sizes) === "f32" ? 1 : 4),
+  scale,
+});
 
 /** Sizes that forward and gradient are tried with. */
 export const attentionCases = <I extends string>(
