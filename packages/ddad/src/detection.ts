@@ -1,20 +1,15 @@
 /** From pictures to anomaly maps and scores. */
-import { type Tensor, tensor } from "@ddad/nn";
+import { evaluate, type Tensor, tensor } from "@ddad/nn";
 import type { Calibration } from "./calibration.ts";
 import type { Config } from "./config.ts";
+import { gatherPixels, type ImageSet } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
 import { type Denoiser, scheduleOf } from "./denoiser.ts";
 import { anomalyMap, pixelDistance } from "./distance.ts";
 import { reconstruct } from "./reconstruction.ts";
 
-/** Pictures by their ids: noise depends on the id, where the protocol draws any. */
-export type Pictures = {
-  /** Side of the square pictures. */
-  readonly size: number;
-  readonly ids: readonly string[];
-  /** `[ids.length, size, size, 3]` in [−1, 1]. */
-  readonly pixels: Float32Array;
-};
+/** Pictures by their ids, on which their noise depends where the protocol draws any. */
+export type Pictures = { readonly images: ImageSet; readonly ids: readonly string[] };
 
 /** What was found in one picture. */
 export type Inspection = {
@@ -29,72 +24,65 @@ export type Inspection = {
 };
 
 /**
- * Inspects pictures. What is said of a picture does not depend on the others of its batch.
+ * Inspects pictures, one at a time: how a kernel divides its sums depends on the size of the batch, and with it the last
+ * digits; so what is said of a picture is the same, bit for bit, whatever it is inspected with.
  *
  * @param denoiser in evaluation mode
  * @param calibration divides the distances by what is usual in good pictures; without one they stand as they are.
  */
-export async function inspect(
+export async function* inspect(
   denoiser: Denoiser,
   config: Config,
   pictures: Pictures,
   calibration?: Calibration,
-): Promise<Inspection[]> {
-  const { reconstruction, distance } = await measure(denoiser, config, pictures);
-  const maps = await mapOf(distance, config, calibration);
-  const reconstructed = (await reconstruction.data()) as Float32Array;
-  reconstruction.dispose();
-  distance.dispose();
-  const count = pictures.ids.length;
-  const mapSize = Math.sqrt(maps.length / count);
-  return pictures.ids.map((id, i) => {
-    const map = partOf(maps, i, count);
-    return { id, score: largest(map), map, mapSize, reconstruction: partOf(reconstructed, i, count) };
-  });
+): AsyncGenerator<Inspection> {
+  for (const [index, id] of pictures.ids.entries()) {
+    const { reconstruction, distance } = await measure(denoiser, config, pictures, index);
+    const map = await mapOf(distance, config, calibration);
+    const reconstructed = (await reconstruction.data()) as Float32Array;
+    for (const used of [reconstruction, distance]) used.dispose();
+    yield { id, score: largest(map), map, mapSize: Math.sqrt(map.length), reconstruction: reconstructed };
+  }
 }
 
-/** Calibrates on good pictures that were not trained on, batch by batch. */
+/** Calibrates on good pictures that were not trained on. */
 export async function calibrate(
   denoiser: Denoiser,
   config: Config,
-  batches: Iterable<Pictures>,
+  pictures: Pictures,
 ): Promise<Calibration> {
   const distances: Float32Array[] = [];
-  for (const pictures of batches) {
-    const { reconstruction, distance } = await measure(denoiser, config, pictures);
-    const values = (await distance.data()) as Float32Array;
-    reconstruction.dispose();
-    distance.dispose();
-    for (let i = 0; i < pictures.ids.length; i++) distances.push(partOf(values, i, pictures.ids.length));
+  for (const index of pictures.ids.keys()) {
+    const { reconstruction, distance } = await measure(denoiser, config, pictures, index);
+    distances.push((await distance.data()) as Float32Array);
+    for (const used of [reconstruction, distance]) used.dispose();
   }
   const pixel = distances.reduce((sum, distance) => sum + largest(distance), 0) / distances.length;
   const { falseAlarmRate: _, ...detection } = config.detection;
   const calibration = { scales: { pixel }, scores: [] as number[], sampling: config.sampling, detection };
   for (const values of distances) {
-    const size = Math.sqrt(values.length);
-    const distance = tensor(values, [1, size, size, 1]);
+    using distance = tensor(values, [1, pictures.images.size, pictures.images.size, 1]);
     calibration.scores.push(largest(await mapOf(distance, config, calibration)));
-    distance.dispose();
   }
   calibration.scores.sort((a, b) => a - b);
   return calibration;
 }
 
-/** The reconstruction and its distance from the pictures, both computed. */
+/** The reconstruction of one picture and its distance from it, both computed. */
 async function measure(
   denoiser: Denoiser,
   config: Config,
-  { ids, pixels, size }: Pictures,
+  { ids, images }: Pictures,
+  index: number,
 ): Promise<{ reconstruction: Tensor; distance: Tensor }> {
-  const input = tensor(pixels, [ids.length, size, size, 3]);
+  using input = tensor(gatherPixels(images, [index]), [1, images.size, images.size, 3]);
   const reconstruction = await reconstruct(denoiser, input, input, {
     ...config.sampling,
     schedule: scheduleOf(config),
-    images: ids.map(hashText),
+    images: [hashText(ids[index]!)],
   });
   const distance = pixelDistance(reconstruction, input);
-  await distance.data();
-  input.dispose();
+  await evaluate(distance);
   return { reconstruction, distance };
 }
 
@@ -107,8 +95,5 @@ async function mapOf(
   using map = anomalyMap([{ distance, weight }], detection);
   return (await map.data()) as Float32Array;
 }
-
-const partOf = (values: Float32Array, index: number, count: number): Float32Array =>
-  values.slice((index * values.length) / count, ((index + 1) * values.length) / count);
 
 const largest = (values: Float32Array): number => values.reduce((a, b) => Math.max(a, b), -Infinity);

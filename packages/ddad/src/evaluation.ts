@@ -2,9 +2,9 @@
 import type { Calibration } from "./calibration.ts";
 import { falseAlarmThreshold } from "./calibration.ts";
 import type { Config } from "./config.ts";
-import { gatherPixels, type ImageSet } from "./datasets/imageSet.ts";
+import type { ImageSet } from "./datasets/imageSet.ts";
 import type { Denoiser } from "./denoiser.ts";
-import { type Inspection, inspect, type Pictures } from "./detection.ts";
+import { type Inspection, inspect } from "./detection.ts";
 import { cropRange } from "./distance.ts";
 import { aupro } from "./metrics/aupro.ts";
 import { auroc, averagePrecision, f1Max, rocCurve } from "./metrics/curves.ts";
@@ -47,41 +47,33 @@ export type Evaluation = {
 };
 
 export type EvaluationOptions = {
-  /** Pictures at a time; results do not depend on it. */
-  readonly batchSize: number;
   readonly calibration?: Calibration | undefined;
-  /** Told after every batch. */
+  /** Told after every picture. */
   readonly progress?: (done: number, count: number) => void;
   /** Given every inspection, in order, such as to draw it. */
   readonly observe?: (inspection: Inspection, index: number) => void;
 };
 
-/** Inspects a test set batch by batch and measures the scores and maps against the truth. */
+/** Inspects a test set picture by picture and measures the scores and maps against the truth. */
 export async function evaluateDetection(
   denoiser: Denoiser,
   config: Config,
   test: TestSet,
-  { batchSize, calibration, progress, observe }: EvaluationOptions,
+  { calibration, progress, observe }: EvaluationOptions = {},
 ): Promise<Evaluation> {
   const { samples, images } = test;
   const scores: number[] = [];
   const maps: Float32Array[] = [];
   const milliseconds: number[] = [];
-  for (const pictures of batchesOf(
-    images,
-    samples.map(({ id }) => id),
-    batchSize,
-  )) {
-    const start = performance.now();
-    const inspections = await inspect(denoiser, config, pictures, calibration);
-    const each = (performance.now() - start) / inspections.length;
-    for (const inspection of inspections) {
-      observe?.(inspection, scores.length);
-      scores.push(inspection.score);
-      milliseconds.push(each);
-      if (test.masks) maps.push(inspection.map);
-    }
+  let started = performance.now();
+  const ids = samples.map(({ id }) => id);
+  for await (const inspection of inspect(denoiser, config, { images, ids }, calibration)) {
+    milliseconds.push(performance.now() - started);
+    observe?.(inspection, scores.length);
+    scores.push(inspection.score);
+    if (test.masks) maps.push(inspection.map);
     progress?.(scores.length, samples.length);
+    started = performance.now();
   }
   const labels = samples.map(({ label }) => label);
   const threshold =
@@ -112,15 +104,6 @@ export async function evaluateDetection(
     ),
     scores: scored,
   };
-}
-
-/** The pictures of a set, `batchSize` at a time. */
-export function* batchesOf(images: ImageSet, ids: readonly string[], batchSize: number): Generator<Pictures> {
-  for (let from = 0; from < ids.length; from += batchSize) {
-    const part = ids.slice(from, from + batchSize);
-    const indices = part.map((_, i) => from + i);
-    yield { size: images.size, ids: part, pixels: gatherPixels(images, indices) };
-  }
 }
 
 function pixelMetrics(

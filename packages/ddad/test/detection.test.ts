@@ -1,0 +1,169 @@
+/** Distances, maps, scores, calibration and evaluation. */
+import { evaluate, tensor, type UNet } from "@ddad/nn";
+import { expect } from "chai";
+import { formulaWeights, largestDifference } from "../../nn/test/golden.ts";
+import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
+import { calibrationDifferences, falseAlarmThreshold } from "../src/calibration.ts";
+import { imageAt } from "../src/datasets/imageSet.ts";
+import { createDenoiser } from "../src/denoiser.ts";
+import { calibrate, inspect } from "../src/detection.ts";
+import { anomalyMap, centerCrop, cropRange, pixelDistance } from "../src/distance.ts";
+import { evaluateDetection, type LabelledPicture } from "../src/evaluation.ts";
+import { smallConfig, smallPictures } from "./small.ts";
+
+describe("distance", () => {
+  it("is the published mean over channels of the absolute difference", async function () {
+    const arrays = readNpz(sharedOrSkip(this, "golden", "heatmap.npz"));
+    const images = (key: string) => {
+      const { data, shape } = entry(arrays, key, Float32Array);
+      return tensor(data, shape).permute([0, 2, 3, 1]);
+    };
+    const distance = await pixelDistance(images("output"), images("target")).data();
+    expect(largestDifference(distance, entry(arrays, "i_d", Float32Array).data)).to.be.below(1e-6);
+  });
+
+  it("blurs as published: 33 taps at sigma 4, the border reflected", async function () {
+    const arrays = readNpz(sharedOrSkip(this, "golden", "heatmap.npz"));
+    const { data, shape } = entry(arrays, "blur_in", Float32Array);
+    const distance = tensor(data, [shape[0]!, ...shape.slice(2), 1]);
+    const map = await anomalyMap([{ distance }], { blurSigma: 4 }).data();
+    expect(largestDifference(map, entry(arrays, "blur_out", Float32Array).data)).to.be.below(1e-5);
+  });
+
+  it("adds weighted distances and crops the middle", async () => {
+    const a = tensor([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], [1, 4, 4, 1]);
+    const distances = [{ distance: a, weight: 2 }, { distance: a, weight: tensor([0.5]) }, { distance: a }];
+    const map = anomalyMap(distances, { blurSigma: 0, crop: 2 });
+    expect([...(await map.data())]).to.deep.equal([6, 7, 10, 11].map((value) => 3.5 * value));
+    expect(() => anomalyMap([], { blurSigma: 0 })).to.throw(/there is no distance to make a map of/);
+  });
+
+  it("crops as torchvision does, zeros around what is too small", async () => {
+    expect(cropRange(256, 224)).to.deep.equal({ start: 16, padding: 0, before: 0 });
+    expect(cropRange(257, 224).start).to.equal(16); // 16.5 to even
+    expect(cropRange(259, 224).start).to.equal(18); // 17.5 to even
+    expect(cropRange(3, 6)).to.deep.equal({ start: 0, padding: 3, before: 1 });
+    const cropped = centerCrop(tensor([1, 2, 3, 4], [1, 2, 2, 1]), 4);
+    expect([...(await cropped.data())]).to.deep.equal([0, 0, 0, 0, 0, 1, 2, 0, 0, 3, 4, 0, 0, 0, 0, 0]);
+  });
+});
+
+describe("falseAlarmThreshold", () => {
+  const scores = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
+  it("is the score that the given share of good pictures exceeds", () => {
+    expect(falseAlarmThreshold(scores, 0.1)).to.equal(0.9);
+    expect(falseAlarmThreshold([...scores].reverse(), 0.01)).to.equal(0.99);
+  });
+  it("lies beyond all scores where they are too few for the share, and farther the fewer they are", () => {
+    const few = [1, 1.1, 1.2, 0.9, 1];
+    const threshold = falseAlarmThreshold(few, 0.01);
+    expect(threshold).to.be.within(1.4, 2.5);
+    expect(falseAlarmThreshold(few.slice(0, 3), 0.01)).to.be.above(threshold);
+    // Log-normal scores of deviation 0.1: Student's 1 % quantile with 4 degrees of freedom is 3.747.
+    const logs = [-0.1, -0.1, 0, 0.1, 0.1].map((log) => Math.exp(log));
+    expect(Math.log(falseAlarmThreshold(logs, 0.01))).to.be.closeTo(3.747 * 0.1 * Math.sqrt(1.2), 4e-3);
+  });
+  it("refuses a single score", () => {
+    expect(() => falseAlarmThreshold([1], 0.1)).to.throw(
+      /at least two held-out good pictures, but there is one/,
+    );
+  });
+});
+
+describe("detection", () => {
+  const { images, ids } = smallPictures(5, 3);
+  let net: UNet;
+  beforeEach(async () => {
+    net = createDenoiser(smallConfig()).eval();
+    net.loadStateDict(formulaWeights(net, 7));
+    await evaluate(...net.namedState().values());
+  });
+  afterEach(() => {
+    net.dispose();
+    net = undefined as unknown as UNet;
+  });
+
+  const scoresOf = async (
+    config: ReturnType<typeof smallConfig>,
+    batchSize: number,
+    order = [0, 1, 2, 3, 4],
+  ) => {
+    const calibration = await calibrate(net, config, { images, ids });
+    const found = new Map<string, unknown>();
+    for (let from = 0; from < order.length; from += batchSize) {
+      const part = order.slice(from, from + batchSize);
+      const data = Uint8Array.from(part.flatMap((index) => [...imageAt(images, index).data]));
+      const batch = {
+        images: { ...images, count: part.length, data },
+        ids: part.map((index) => ids[index]!),
+      };
+      for await (const { id, score, map } of inspect(net, config, batch, calibration)) {
+        found.set(id, { score, map });
+      }
+    }
+    return found;
+  };
+
+  for (const [name, sampling] of [
+    ["without noise", {}],
+    ["with noise", { eta: 1, startNoise: true }],
+  ] as const) {
+    it(`says the same of a picture whether 1, 3 or 5 come together, in any order, ${name}`, async () => {
+      const config = smallConfig({ sampling });
+      const alone = await scoresOf(config, 1);
+      for (const [batchSize, order] of [
+        [3, undefined],
+        [5, undefined],
+        [2, [4, 2, 0, 3, 1]],
+      ] as const) {
+        const found = await scoresOf(config, batchSize, order && [...order]);
+        for (const id of ids) expect(found.get(id), id).to.deep.equal(alone.get(id));
+      }
+    });
+  }
+
+  it("calibrates so that good pictures reach 1 in the mean before the blur", async () => {
+    const config = smallConfig({ detection: { blurSigma: 0 } });
+    const calibration = await calibrate(net, config, { images, ids });
+    expect(calibration.scores).to.have.length(5);
+    expect(calibration.scores.reduce((a, b) => a + b) / 5).to.be.closeTo(1, 1e-6);
+    expect(calibrationDifferences(calibration, config)).to.deep.equal([]);
+    const other = smallConfig({
+      sampling: { guidance: 3 },
+      detection: { blurSigma: 0, falseAlarmRate: 0.2 },
+    });
+    expect(calibrationDifferences(calibration, other)).to.deep.equal(["sampling.guidance 3 (calibrated: 2)"]);
+  });
+
+  it("evaluates against labels and masks", async () => {
+    const config = smallConfig();
+    const calibration = await calibrate(net, config, { images, ids });
+    const samples = ids.map(
+      (id, i): LabelledPicture => ({ id, label: i < 2 ? 0 : 1, kind: i < 2 ? "good" : "spot" }),
+    );
+    const masks = samples.map(({ label }) => new Uint8Array(64).fill(label, 8, 12));
+    const seen: string[] = [];
+    const options = { calibration, observe: ({ id }: { id: string }) => void seen.push(id) };
+    const set = { dataset: "parts", category: "", samples, images };
+    const { result, kinds, scores, falseAlarms } = await evaluateDetection(
+      net,
+      config,
+      { ...set, masks },
+      options,
+    );
+    expect(seen).to.deep.equal(ids);
+    expect(result).to.include({ protocol: "strict", images: 5 });
+    for (const metric of [...Object.values(result.image), ...Object.values(result.pixel!)]) {
+      expect(metric).to.be.within(0, 1);
+    }
+    expect(result.threshold).to.equal(falseAlarmThreshold(calibration.scores, 0.01));
+    expect(result.msPerImage.p95).to.be.at.least(result.msPerImage.p50);
+    expect(kinds).to.have.length(1);
+    expect(kinds[0]).to.include({ kind: "spot", images: 3, auroc: result.image.auroc });
+    expect(scores.map(({ id }) => id)).to.deep.equal(ids);
+    expect(falseAlarms).to.be.within(0, 1);
+    const without = await evaluateDetection(net, config, set, { ...options, observe: () => undefined });
+    expect(without.result).to.not.have.property("pixel");
+    expect(without.result.image).to.deep.equal(result.image);
+  });
+});
