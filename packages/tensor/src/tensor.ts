@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** Tensors: immutable values that are computed when somebody asks; and variables, the cells that hold what changes. */
 import {
   type DType,
