@@ -52,17 +52,16 @@ export function registerTilePass(product: Product, tile: RegisterTile, splits: n
         `{ let value = ${b(c, j)}; ${repeat(perLane, (q) => `y${q}_${c} += value * ${a(q, j)};`, " ")} }`,
     ),
   );
-  const stores = repeat(perLane, (q) =>
-    repeat(
-      Math.ceil(columns / 4),
-      (c) =>
-        `store(slice, split, ${alongK ? rowOfLane(q) : `${rowOfLane(q)} + ${q & 3}u`}, firstColumn + ${4 * c}u, vec4f(${repeat(
-          4,
-          (j) => (4 * c + j < columns ? `y${q}_${4 * c + j}` : "0.0"),
-          ", ",
-        )}));`,
-    ),
-  );
+  // One loop with a bound known only at run time: written out, the stores would take most of the compile time.
+  const columnQuads = Math.ceil(columns / 4);
+  const results = repeat(columnQuads * perLane, (i) => {
+    const [c, q] = [Math.floor(i / perLane), i % perLane];
+    const values = repeat(4, (j) => (4 * c + j < columns ? `y${q}_${4 * c + j}` : "0.0"), ", ");
+    return `results[${i}] = vec4f(${values});`;
+  });
+  const row = alongK
+    ? `firstRow + i % ${perLane}u * ${lanes}u + lane`
+    : `firstRow + (i % ${perLane}u / 4u * ${lanes}u + lane) * 4u + i % 4u`;
   return {
     ...bindingsOf(product, splits),
     ...(splits > 1 ? { label: "multiply" } : {}),
@@ -79,7 +78,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   ${loadB}
   ${multiply}
   }
-  ${stores}
+  var results: array<vec4f, ${columnQuads * perLane}>;
+  ${results}
+  let count = min((columns - firstColumn + 3u) / 4u, ${columnQuads}u) * ${perLane}u;
+  for (var i = 0u; i < count; i++) {
+    store(slice, split, ${row}, firstColumn + i / ${perLane}u * 4u, results[i]);
+  }
 }`,
   };
 }
