@@ -175,6 +175,28 @@ export const conv2d = defineKernel({
       attrs: { stride: 1, padding: [1, 1, 1, 1] },
       bench: true,
     },
+    {
+      name: "tile borders",
+      inputs: { x: [1, 17, 37, 20], weight: [3, 3, 20, 36] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+    },
+    {
+      name: "small image, many channels",
+      inputs: { x: [1, 5, 7, 134], weight: [3, 3, 134, 21], bias: [21] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+    },
+    {
+      name: "into the network",
+      inputs: { x: [1, 64, 64, 3], weight: [3, 3, 3, 32], bias: [32] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+      bench: true,
+    },
+    {
+      name: "out of the network",
+      inputs: { x: [1, 64, 64, 32], weight: [3, 3, 32, 3], bias: [3] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+      bench: true,
+    },
   ],
   refusals: [
     {

@@ -210,6 +210,16 @@ export const conv2dInputGradient = defineKernel({
       attrs: { stride: 1, padding: [1, 1, 1, 1], inputSize: [32, 32] },
       bench: true,
     },
+    {
+      name: "tile borders",
+      inputs: { gradient: [1, 17, 37, 36], weight: [3, 3, 20, 36] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1], inputSize: [17, 37] },
+    },
+    {
+      name: "stride 2, small image, many channels",
+      inputs: { gradient: [1, 4, 4, 263], weight: [3, 3, 21, 263] },
+      attrs: { stride: 2, padding: [1, 1, 1, 1], inputSize: [7, 8] },
+    },
   ],
   refusals: [
     {

@@ -32,7 +32,7 @@ const geometry = (
 
 /**
  * Rows are taps and their input channels, k runs over the output pixels: image by image and row by row, each row of the
- * image padded to quads, so that a quad never leaves its row.
+ * image padded to quads, so that a quad never leaves its row. The sizes of y are baked: the innermost loop divides by them.
  */
 function product({
   inputs,
@@ -176,6 +176,17 @@ export const conv2dWeightGradient = defineKernel({
     {
       name: "residual block",
       inputs: { x: [2, 32, 32, 64], gradient: [2, 32, 32, 64] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1], kernelSize: [3, 3] },
+      bench: true,
+    },
+    {
+      name: "tile borders",
+      inputs: { x: [1, 17, 37, 20], gradient: [1, 17, 37, 36] },
+      attrs: { stride: 1, padding: [1, 1, 1, 1], kernelSize: [3, 3] },
+    },
+    {
+      name: "into the network",
+      inputs: { x: [1, 64, 64, 3], gradient: [1, 64, 64, 32] },
       attrs: { stride: 1, padding: [1, 1, 1, 1], kernelSize: [3, 3] },
       bench: true,
     },

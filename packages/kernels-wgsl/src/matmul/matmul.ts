@@ -194,6 +194,32 @@ export const matmul = defineKernel({
       attrs: { transposeA: false, transposeB: false },
       bench: true,
     },
+    {
+      name: "many tiles, none of them whole",
+      inputs: { a: [451, 19], b: [19, 453], bias: [453] },
+      attrs: { transposeA: false, transposeB: false },
+    },
+    {
+      name: "many tiles, none of them whole, both transposed",
+      inputs: { a: [19, 451], b: [453, 19] },
+      attrs: { transposeA: true, transposeB: true },
+    },
+    {
+      name: "few rows",
+      inputs: { a: [2, 256], b: [256, 1024], bias: [1024] },
+      attrs: { transposeA: false, transposeB: false },
+      bench: true,
+    },
+    {
+      name: "few rows, b transposed",
+      inputs: { a: [3, 1022], b: [255, 1022] },
+      attrs: { transposeA: false, transposeB: true },
+    },
+    {
+      name: "long sum",
+      inputs: { a: [4099, 33], b: [4099, 37], bias: [37] },
+      attrs: { transposeA: true, transposeB: false },
+    },
   ],
   refusals: [
     {
