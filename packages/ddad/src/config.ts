@@ -42,6 +42,10 @@ export const configSchema = z.strictObject({
       .optional()
       .describe("channels of every level as multiples of baseChannels; otherwise from the image size"),
     blocksPerLevel: count(1).describe("residual blocks at every level"),
+    attentionSizes: z
+      .array(count(1))
+      .optional()
+      .describe("sizes of the feature maps that have attention; otherwise 32, 16 and 8, as published"),
   }),
   diffusion: z.strictObject({
     steps: count(2).describe("time steps T of the noise schedule"),

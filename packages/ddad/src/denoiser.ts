@@ -15,7 +15,7 @@ export type Denoiser = {
 
 /** The network of a configuration, with initial weights from its training seed. */
 export function createDenoiser({ data, model, training }: Pick<Config, "data" | "model" | "training">): UNet {
-  const { baseChannels, heads, dropout, channelMultipliers, blocksPerLevel } = model;
+  const { baseChannels, heads, dropout, channelMultipliers, blocksPerLevel, attentionSizes } = model;
   return new UNet({
     imageSize: data.imageSize,
     inChannels: 3,
@@ -25,6 +25,7 @@ export function createDenoiser({ data, model, training }: Pick<Config, "data" | 
     blocksPerLevel,
     seed: training.seed,
     ...(channelMultipliers && { channelMultipliers }),
+    ...(attentionSizes && { attentionSizes }),
   });
 }
 

@@ -15,6 +15,8 @@ export interface UNetOptions {
   readonly channelMultipliers?: readonly number[];
   /** Residual blocks a level on the way down; one more on the way up. Default 2. */
   readonly blocksPerLevel?: number;
+  /** Sizes of the feature maps that have attention beside the middle one. Default, as published: 32, 16 and 8. */
+  readonly attentionSizes?: readonly number[];
   /** Seed of the initial weights; default: the stream that `setSeed` starts. */
   readonly seed?: number;
 }
@@ -51,6 +53,7 @@ export function planUNet(options: UNetOptions): UNetPlan {
     heads = 4,
     dropout = 0,
     blocksPerLevel = 2,
+    attentionSizes = [32, 16, 8],
   } = options;
   const multipliers = options.channelMultipliers ?? defaultMultipliers[imageSize];
   if (!multipliers) {
@@ -73,6 +76,6 @@ export function planUNet(options: UNetOptions): UNetPlan {
     );
   }
   // Published as image_size // 32, // 16, // 8.
-  const attentionFactors = new Set([32, 16, 8].map((size) => Math.floor(imageSize / size)));
+  const attentionFactors = new Set(attentionSizes.map((size) => Math.floor(imageSize / size)));
   return { inChannels, baseChannels, levels, attentionFactors, blocksPerLevel, heads, dropout };
 }
