@@ -17,28 +17,58 @@ function chain(x: Tensor, weight: Tensor, count: number = length): Tensor {
 
 const identity = (): Tensor => tensor([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], [4, 4]);
 
-interface Figure {
-  readonly name: string;
-  readonly run: (run: Run) => Promise<EngineResult[]>;
+/** Host times in milliseconds, for how many dispatches or ops each, and what else is to be said. */
+interface Samples {
+  readonly milliseconds: readonly number[];
+  readonly per: number;
+  readonly note?: string;
 }
 
-const figures: readonly Figure[] = [
-  { name: "replay", run: replay },
-  { name: "evaluate", run: evaluateAgain },
-  { name: "record", run: recordOps },
+/** Figures that are measured together, in the order of their names. */
+interface Measurement {
+  readonly names: readonly string[];
+  readonly run: (run: Run) => Promise<Samples[]>;
+}
+
+const measurements: readonly Measurement[] = [
+  {
+    names: [
+      "replay: encode and submit, per dispatch",
+      "replay: encode, per dispatch",
+      "replay: submit, per dispatch",
+      "replay: the whole call of a compiled function, per dispatch",
+    ],
+    run: replay,
+  },
+  {
+    names: [
+      "evaluate: record and find the known plan, per op",
+      "evaluate: a new plan of known pipelines, per op",
+    ],
+    run: evaluateAgain,
+  },
+  {
+    names: [
+      "record: add, per op",
+      "record: matmul, per op",
+      "record: gradient of matmul to both inputs, per op",
+    ],
+    run: recordOps,
+  },
 ];
 
 /** Yields the figures one after another. */
 export async function* benchmarkEngine(run: Run): AsyncGenerator<EngineResult> {
-  for (const figure of figures) {
-    for (const result of await figure.run(run)) if (run.wanted(result.name)) yield result;
+  for (const { names, run: measured } of measurements) {
+    if (!names.some(run.wanted)) continue;
+    for (const [index, { milliseconds, per, note = "" }] of (await measured(run)).entries()) {
+      const name = names[index]!;
+      if (!run.wanted(name)) continue;
+      const { minimum, median } = summarise(milliseconds);
+      yield { name, microseconds: (1000 * minimum) / per, medianMicroseconds: (1000 * median) / per, note };
+    }
   }
 }
-
-const result = (name: string, milliseconds: readonly number[], per: number, note = ""): EngineResult => {
-  const { minimum, median } = summarise(milliseconds);
-  return { name, microseconds: (1000 * minimum) / per, medianMicroseconds: (1000 * median) / per, note };
-};
 
 /** Runs `work` on an idle GPU often enough; gives host time until it resolves, and of the submission inside. */
 async function sample(
@@ -66,7 +96,7 @@ async function sample(
   return { calls, submissions };
 }
 
-async function replay(run: Run): Promise<EngineResult[]> {
+async function replay(run: Run): Promise<Samples[]> {
   const x = identity();
   const step = compile((input: Tensor) => [chain(input, input)]);
   await step(x);
@@ -78,15 +108,15 @@ async function replay(run: Run): Promise<EngineResult[]> {
   const submit = submissions.map((submission) => submission.submit);
   const both = submissions.map((submission) => submission.encode + submission.submit);
   return [
-    result("replay: encode and submit, per dispatch", both, dispatches, note),
-    result("replay: encode, per dispatch", encode, dispatches),
-    result("replay: submit, per dispatch", submit, dispatches),
-    result("replay: the whole call of a compiled function, per dispatch", calls, dispatches),
+    { milliseconds: both, per: dispatches, note },
+    { milliseconds: encode, per: dispatches },
+    { milliseconds: submit, per: dispatches },
+    { milliseconds: calls, per: dispatches },
   ];
 }
 
 /** `evaluate` of a program whose plan is known, and of one whose plan must be made (its pipelines are known). */
-async function evaluateAgain(run: Run): Promise<EngineResult[]> {
+async function evaluateAgain(run: Run): Promise<Samples[]> {
   const x = identity();
   const program = (count: number) => async (): Promise<Tensor[]> => {
     const y = chain(x, x, count);
@@ -107,33 +137,29 @@ async function evaluateAgain(run: Run): Promise<EngineResult[]> {
     y!.dispose();
   }
   return [
-    result("evaluate: record and find the known plan, per op", spent, length),
-    result("evaluate: a new plan of known pipelines, per op", planning, length),
+    { milliseconds: spent, per: length },
+    { milliseconds: planning, per: length },
   ];
 }
 
 /** Recording alone: nothing of it is ever evaluated. */
-async function recordOps(run: Run): Promise<EngineResult[]> {
+async function recordOps(run: Run): Promise<Samples[]> {
   const x = identity();
-  const time = async (name: string, work: () => void): Promise<EngineResult> => {
-    const samples: number[] = [];
+  const end = chain(x, x).sum();
+  const time = async (work: () => unknown): Promise<Samples> => {
+    const milliseconds: number[] = [];
     const once = async (): Promise<void> => {
       const start = performance.now();
       work();
-      samples.push(performance.now() - start);
+      milliseconds.push(performance.now() - start);
     };
-    await measure(name, once, run.effort);
-    return result(name, samples, length);
+    await measure("record", once, run.effort);
+    return { milliseconds, per: length };
   };
-  const added = () => {
+  const sums = (): Tensor => {
     let y = x;
     for (let step = 0; step < length; step++) y = y.add(x);
     return y;
   };
-  const end = chain(x, x);
-  return [
-    await time("record: add, per op", () => void added()),
-    await time("record: matmul, per op", () => void chain(x, x)),
-    await time("record: gradient of matmul to both inputs, per op", () => void grad(end.sum(), [x])),
-  ];
+  return [await time(sums), await time(() => chain(x, x)), await time(() => grad(end, [x]))];
 }

@@ -22,11 +22,8 @@ import { measure } from "./measure.ts";
 import { type Commands, countCommands, timeSubmissions } from "./observe.ts";
 import { type CaseResult, caseResult } from "./results.ts";
 
-/** A compiled function with its arguments; each call gives new tensors. */
-interface LayerCase {
-  readonly name: string;
-  readonly step: () => Promise<readonly Tensor[]>;
-}
+/** A compiled function on its arguments; each call gives new tensors. */
+type CompiledStep = () => Promise<readonly Tensor[]>;
 
 /** Group norm (32 groups) and SiLU and a 3×3 convolution, twice, and the input added. */
 class PlainResidualBlock extends Module {
@@ -62,21 +59,18 @@ const normal = (shape: readonly number[]): Tensor =>
   );
 
 /** Forward, and the gradients of the mean of squares towards the input and every parameter. */
-function blockCases(name: string, block: Module & { forward(x: Tensor): Tensor }, x: Tensor): LayerCase[] {
+function blockSteps(block: Module & { forward(x: Tensor): Tensor }, x: Tensor): CompiledStep[] {
   const parameters = block.parameters();
   const forward = compile((input: Tensor) => [block.forward(input)]);
   const both = compile((input: Tensor) => {
     const loss = block.forward(input).square().mean();
     return [loss, ...grad(loss, [input, ...parameters])];
   });
-  return [
-    { name: `${name} forward`, step: () => forward(x) },
-    { name: `${name} forward + backward`, step: () => both(x) },
-  ];
+  return [() => forward(x), () => both(x)];
 }
 
 /** A network of three levels, attention on each, and one step of Adam towards the noise. */
-function unetCases(): LayerCase[] {
+function unetSteps(): CompiledStep[] {
   const size = {
     imageSize: 32,
     baseChannels: 32,
@@ -101,35 +95,40 @@ function unetCases(): LayerCase[] {
     control.dispose();
     return results;
   };
-  return [
-    { name: "small UNet forward", step: () => forward(images, times) },
-    { name: "small UNet training step", step },
-  ];
+  return [() => forward(images, times), step];
 }
 
-const makers: readonly (() => LayerCase[])[] = [
-  () => blockCases("residual block", new PlainResidualBlock(64, random), normal([2, 32, 32, 64])),
-  () =>
-    blockCases(
-      "attention block",
-      new AttentionBlock({ channels: 128, heads: 4, random }),
-      normal([2, 16, 16, 128]),
-    ),
-  unetCases,
+/** Cases that share a network, which is made only when one of them is wanted. */
+interface Family {
+  readonly names: readonly string[];
+  readonly make: () => CompiledStep[];
+}
+
+const families: readonly Family[] = [
+  {
+    names: ["residual block forward", "residual block forward + backward"],
+    make: () => blockSteps(new PlainResidualBlock(64, random), normal([2, 32, 32, 64])),
+  },
+  {
+    names: ["attention block forward", "attention block forward + backward"],
+    make: () => blockSteps(new AttentionBlock({ channels: 128, heads: 4, random }), normal([2, 16, 16, 128])),
+  },
+  { names: ["small UNet forward", "small UNet training step"], make: unetSteps },
 ];
 
 /** Times the cases one after another; with `profiling`, reports where their time goes. */
 export async function* benchmarkLayers(run: Run, profiling: boolean): AsyncGenerator<CaseResult> {
-  for (const make of makers) {
-    for (const { name, step } of make()) {
-      if (!run.wanted(name)) continue;
-      yield await benchmarkLayer(name, finished(run.device, step), run, profiling);
+  for (const { names, make } of families) {
+    if (!names.some(run.wanted)) continue;
+    for (const [index, step] of make().entries()) {
+      const name = names[index]!;
+      if (run.wanted(name)) yield await benchmarkLayer(name, finished(run.device, step), run, profiling);
     }
   }
 }
 
 /** The step until the GPU is done with it. Its results are let go. */
-const finished = (device: Device, step: LayerCase["step"]) => async (): Promise<void> => {
+const finished = (device: Device, step: CompiledStep) => async (): Promise<void> => {
   const results = await step();
   await device.gpu.queue.onSubmittedWorkDone();
   for (const result of results) result.dispose();
@@ -154,9 +153,12 @@ async function benchmarkLayer(
     host = Math.min(host, ...submissions.map(({ encode, submit }) => encode + submit));
   };
   const timing = await measure(name, timed, effort);
-  const perDispatch = ((1000 * host) / commands.dispatches).toFixed(1);
-  const note = `${describe(commands)}, replayed in ${perDispatch} µs each; first call ${first.toFixed(0)} ms`;
-  return caseResult(name, timing, workOf(profiled), ceilings, note);
+  const { dispatches } = commands;
+  const replayMicroseconds = (1000 * host) / dispatches;
+  const replayed = `replayed in ${replayMicroseconds.toFixed(1)} µs each`;
+  const note = `${describe(commands)}, ${replayed}; first call ${first.toFixed(0)} ms`;
+  const result = caseResult(name, timing, workOf(profiled), ceilings, note);
+  return { ...result, dispatches, replayMicroseconds };
 }
 
 const describe = ({ dispatches, pipelines }: Commands): string =>

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `npm run bench`: measures the adapter's ceilings, every kernel, some layers, and the engine itself. */
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { type Device, setupDevice } from "@ddad/tensor";
 import { measureCeilings } from "./ceilings.ts";
 import { benchmarkEngine } from "./engine.ts";
@@ -62,8 +63,15 @@ async function main(): Promise<number> {
     print(usage);
     return 0;
   }
+  // Better now than after some minutes.
+  if (options.json && !existsSync(dirname(resolve(options.json)))) {
+    throw new UsageError(`--json ${options.json}: that folder does not exist.`);
+  }
   const device = await setupDevice();
   const results = await benchmark(device, options);
+  if (!results.cases.length && !results.engine.length) {
+    throw new UsageError(`--filter ${options.filter}: no case has this text in its name.`);
+  }
   if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
   return 0;
 }

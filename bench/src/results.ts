@@ -15,6 +15,9 @@ export interface CaseResult {
   readonly percent: number;
   /** Further facts, such as against what a variant was checked. */
   readonly note: string;
+  /** Layers: dispatches of one call, and the host's time to encode and submit one of them. */
+  readonly dispatches?: number;
+  readonly replayMicroseconds?: number;
 }
 
 /** A figure of the engine that is no time of the GPU. */
@@ -47,7 +50,7 @@ export function caseResult(
   return { name, ms: minimum, gflops, gbps, medianMs: median, percent, note };
 }
 
-const nameWidth = 58;
+const nameWidth = 68;
 const column = (text: string): string => text.padStart(9);
 /** Four significant digits without an exponent. */
 const digits = (value: number): string =>
