@@ -1,0 +1,29 @@
+/** `ddad calibrate`. */
+import { setupDevice } from "@ddad/nn";
+import { falseAlarmThreshold } from "../calibration.ts";
+import { DataError } from "../errors.ts";
+import { loadHeldOut } from "./data.ts";
+import { type ModelOptions, openModel } from "./model.ts";
+import type { ConfigOptions } from "./settings.ts";
+import { printResult } from "./terminal.ts";
+import { calibrateInto } from "./train.ts";
+
+export type CalibrateOptions = ConfigOptions & ModelOptions & { readonly json?: boolean };
+
+export async function runCalibrate(options: CalibrateOptions): Promise<void> {
+  const { path, model, config } = await openModel(options, options);
+  const heldOut = loadHeldOut(config);
+  await setupDevice();
+  const calibration = await calibrateInto(path, { ...model, config }, heldOut);
+  if (calibration === undefined) {
+    throw new DataError(
+      `${config.data.root} gives ${heldOut.ids.length} held-out good pictures, but a calibration needs two; the model was trained with data.heldOut ${config.data.heldOut}.`,
+    );
+  }
+  const threshold = falseAlarmThreshold(calibration.scores, config.detection.falseAlarmRate);
+  printResult(
+    options.json,
+    { checkpoint: path, images: heldOut.ids.length, threshold },
+    `calibrated on ${heldOut.ids.length} pictures, threshold ${threshold.toPrecision(4)}: ${path}`,
+  );
+}

@@ -1,0 +1,88 @@
+/** The commands and their options. What they do is loaded when one of them runs, so that help is there at once. */
+import { readFileSync } from "node:fs";
+import { Command, InvalidArgumentError } from "commander";
+import type { CalibrateOptions } from "./calibrate.ts";
+import type { DemoOptions } from "./demo.ts";
+import type { DoctorOptions } from "./doctor.ts";
+import type { EvaluateOptions } from "./evaluate.ts";
+import type { PredictOptions } from "./predict.ts";
+import type { TrainOptions } from "./train.ts";
+
+export function createProgram(): Command {
+  const program = new Command("ddad")
+    .description("Finds defects in pictures by conditioned denoising diffusion, on any GPU with WebGPU.")
+    .version(version())
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("(ddad --help, or ddad <command> --help, lists what there is)");
+
+  configured(program.command("train").description("train a network on good pictures"))
+    .option("--out <folder>", "folder of the run (default: runs/<data set>)")
+    .option("--resume", "go on with the run in that folder where it stopped")
+    .option("--overwrite", "replace the run in that folder")
+    .option("--stop-after <steps>", "stop early after this many steps, as Ctrl-C would", wholeNumber)
+    .action(async (options: TrainOptions) => (await import("./train.ts")).runTrain(options));
+
+  withModel(configured(program.command("evaluate").description("measure a model on a test set")))
+    .option("--out <folder>", "also write results.json and a picture of every inspection there")
+    .action(async (options: EvaluateOptions) => (await import("./evaluate.ts")).runEvaluate(options));
+
+  withModel(json(program.command("predict").description("inspect a picture, or all pictures in a folder")))
+    .argument("<path>", "PNG file, or folder of them")
+    .option("--out <folder>", "where overlays and predictions.json go", "predictions")
+    .option("--false-alarm-rate <share>", "share of good pictures that may be called defective", share)
+    .action(async (path: string, options: PredictOptions) =>
+      (await import("./predict.ts")).runPredict(path, options),
+    );
+
+  withModel(configured(program.command("calibrate")))
+    .description("fix scores and threshold of a model anew, such as after a change of sampling settings")
+    .action(async (options: CalibrateOptions) => (await import("./calibrate.ts")).runCalibrate(options));
+
+  json(program.command("doctor").description("show the GPU and whether it computes correctly")).action(
+    async (options: DoctorOptions) => (await import("./doctor.ts")).runDoctor(options),
+  );
+
+  json(program.command("demo").description("train and evaluate on generated pictures, in a few minutes"))
+    .option("--out <folder>", "folder of the run", "runs/demo")
+    .action(async (options: DemoOptions) => (await import("./demo.ts")).runDemo(options));
+
+  // Ends with the exit code of wrong use instead of commander's own.
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  return program;
+}
+
+const json = (command: Command): Command =>
+  command.option("--json", "print the result as one JSON object on standard output");
+
+/** Options of commands that take a configuration. */
+const configured = (command: Command): Command =>
+  json(command)
+    .option("--config <file>", "settings, YAML or JSON")
+    .option("--set <key=value>", "one setting, such as training.steps=500 (repeatable)", collect, [])
+    .option("--data <folder>", "folder of the data set (data.root)");
+
+const withModel = (command: Command): Command =>
+  command.option(
+    "--checkpoint <path>",
+    "file of a model, or folder of a run (default: runs/<data set>, where there is a data set)",
+  );
+
+const collect = (value: string, earlier: string[]): string[] => [...earlier, value];
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError("It must be a whole number of at least 1.");
+  return value;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError("It must be a number between 0 and 1.");
+  return value;
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

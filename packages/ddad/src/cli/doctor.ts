@@ -1,0 +1,107 @@
+/** `ddad doctor`: which GPU is there, what it offers, and whether it computes what it should. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { type Device, NoAdapterError, setupDevice, tensor } from "@ddad/nn";
+import { uniform } from "../datasets/random.ts";
+import { printResult, say } from "./terminal.ts";
+
+export type DoctorOptions = { readonly json?: boolean };
+
+const advice = [
+  "What gives a WebGPU adapter:",
+  "  a GPU: its maker's driver with Vulkan 1.3 (Linux), Direct3D 12 (Windows) or Metal (macOS)",
+  "  no GPU: the software driver Mesa, 25 or newer; on Debian and Ubuntu the package mesa-vulkan-drivers,",
+  "          on Debian 12 the one from bookworm-backports",
+  "  a container: the driver must be installed inside it",
+].join("\n");
+
+export async function runDoctor({ json }: DoctorOptions): Promise<void> {
+  const versions = {
+    ddad: versionOf(new URL("../../package.json", import.meta.url)),
+    node: process.versions.node,
+    webgpu: dawnVersion(),
+    system: `${process.platform} ${process.arch}`,
+  };
+  let device: Device;
+  try {
+    device = await setupDevice();
+  } catch (error) {
+    if (!(error instanceof NoAdapterError)) throw error;
+    say(`${error.message}\n${advice}`);
+    if (json) printResult(json, { ok: false, versions, adapter: null, problem: error.message }, "");
+    process.exitCode = 1;
+    return;
+  }
+  const { capabilities, gpu } = device;
+  const test = await selfTest();
+  const limits = Object.fromEntries(limitNames.map((name) => [name, gpu.limits[name]] as const));
+  const features = [...gpu.features].sort();
+  const result = {
+    ok: test.ok,
+    versions,
+    adapter: device.name,
+    class: capabilities.adapterClass,
+    features,
+    limits,
+    selfTest: test,
+  };
+  const rows = [
+    ["adapter", `${device.name} (${capabilities.adapterClass})`],
+    ["features", features.join(", ") || "none"],
+    ...Object.entries(limits).map(([name, value]) => [name, formatLimit(name, value)]),
+    ...Object.entries(versions),
+    [
+      "self-test",
+      `matrix product ${test.ok ? "right" : "WRONG"}: largest error ${test.largestError.toExponential(1)} of ${test.tolerance.toExponential(1)} allowed`,
+    ],
+  ];
+  printResult(json, result, rows.map(([name, value]) => `${name!.padEnd(34)} ${value}`).join("\n"));
+  if (!test.ok) {
+    say(
+      "The adapter computes wrongly: update its driver, or choose another with DDAD_ADAPTER=<part of its name>.",
+    );
+    process.exitCode = 1;
+  }
+}
+
+const limitNames = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupStorageSize",
+] as const;
+
+const formatLimit = (name: string, value: number): string =>
+  name.endsWith("Size") && value >= 2 ** 20 ? `${(value / 2 ** 20).toFixed(0)} MiB` : String(value);
+
+/** A product of two matrices of an odd size against sums in double precision. */
+async function selfTest(): Promise<{ ok: boolean; largestError: number; tolerance: number }> {
+  const size = 67;
+  const values = (stream: number): Float32Array =>
+    Float32Array.from({ length: size * size }, (_, i) => 2 * uniform(0, stream, i) - 1);
+  const [a, b] = [values(1), values(2)];
+  const product = await tensor(a, [size, size])
+    .matmul(tensor(b, [size, size]))
+    .data();
+  let largestError = 0;
+  for (let i = 0; i < size * size; i++) {
+    const [row, column] = [Math.floor(i / size), i % size];
+    let exact = 0;
+    for (let k = 0; k < size; k++) exact += a[row * size + k]! * b[k * size + column]!;
+    const error = Math.abs(product[i]! - exact);
+    if (!(error <= largestError)) largestError = error; // not-a-number counts as an error, too
+  }
+  const tolerance = 1e-5;
+  return { ok: largestError <= tolerance, largestError, tolerance };
+}
+
+const versionOf = (file: URL | string): string =>
+  (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+
+/** The version of the package that brings WebGPU to Node, found beside the file it is loaded from. */
+function dawnVersion(): string {
+  const require = createRequire(createRequire(import.meta.url).resolve("@ddad/nn"));
+  return versionOf(join(dirname(require.resolve("webgpu")), "package.json"));
+}

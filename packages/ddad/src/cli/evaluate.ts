@@ -1,0 +1,112 @@
+/** `ddad evaluate`. */
+import { join } from "node:path";
+import { setupDevice, type UNet } from "@ddad/nn";
+import { type Calibration, calibrationDifferences } from "../calibration.ts";
+import type { Config } from "../config.ts";
+import { imageAt } from "../datasets/imageSet.ts";
+import { calibrate, type Inspection } from "../detection.ts";
+import { DataError } from "../errors.ts";
+import { type Evaluation, evaluateDetection } from "../evaluation.ts";
+import { writeWhole } from "../files.ts";
+import { fromPixels } from "../images/image.ts";
+import type { Model } from "../modelFile.ts";
+import { detectionRow, rowCaptions } from "../report/detectionRow.ts";
+import { formatResults, formatTable } from "../report/results.ts";
+import { loadHeldOut, loadTest } from "./data.ts";
+import { loadDenoiser, type ModelOptions, openModel } from "./model.ts";
+import { mapRange, writePicture } from "./pictures.ts";
+import type { ConfigOptions } from "./settings.ts";
+import { Progress, printResult, say } from "./terminal.ts";
+
+export type EvaluateOptions = ConfigOptions &
+  ModelOptions & { readonly out?: string; readonly json?: boolean };
+
+export async function runEvaluate(options: EvaluateOptions): Promise<void> {
+  const { path, model, config } = await openModel(options, options);
+  const evaluation = await evaluateModel(model, config, path, options.out);
+  printResult(options.json, evaluation.result, describeEvaluation(evaluation));
+}
+
+/**
+ * Evaluates a model on the test set of a configuration.
+ *
+ * @param name what to call the model.
+ * @param out folder for results.json and a picture of every inspection; without it nothing is written.
+ */
+export async function evaluateModel(
+  model: Model,
+  config: Config,
+  name: string,
+  out?: string,
+): Promise<Evaluation> {
+  const test = loadTest(config);
+  await setupDevice();
+  using denoiser = loadDenoiser(model);
+  const calibration = await usableCalibration(denoiser, model, config, name);
+  const progress = new Progress("inspecting", "pictures");
+  const draw = (inspection: Inspection, index: number): void => {
+    const { size } = test.images;
+    // A cropped map shows the middle of the picture only.
+    if (out === undefined || inspection.mapSize !== size) return;
+    const row = detectionRow(
+      {
+        input: imageAt(test.images, index),
+        reconstruction: fromPixels(inspection.reconstruction, size, size),
+        map: inspection.map,
+        ...(test.masks && { mask: test.masks[index]! }),
+        ...mapRange(calibration, config),
+      },
+      rowCaptions,
+    );
+    writePicture(join(out, inspection.id), [row]);
+  };
+  const evaluation = await evaluateDetection(denoiser, config, test, {
+    calibration,
+    progress: (done, count) => progress.update(done, count),
+    observe: draw,
+  });
+  if (out !== undefined) {
+    const { result, kinds, falseAlarms, scores } = evaluation;
+    writeWhole(join(out, "results.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+    writeWhole(join(out, "scores.json"), `${JSON.stringify({ kinds, falseAlarms, scores }, undefined, 2)}\n`);
+  }
+  return evaluation;
+}
+
+/** The model's calibration, or a new one where settings of the detection were changed; the paper has none. */
+async function usableCalibration(
+  denoiser: UNet,
+  { calibration }: Model,
+  config: Config,
+  name: string,
+): Promise<Calibration | undefined> {
+  if (config.protocol === "paper") return undefined;
+  const differences = calibration ? calibrationDifferences(calibration, config) : ["never calibrated"];
+  if (calibration && differences.length === 0) return calibration;
+  const heldOut = loadHeldOut(config);
+  if (heldOut.ids.length < 2) {
+    throw new DataError(
+      `${name} must be calibrated (${differences.join(", ")}), but ${config.data.root} gives ${heldOut.ids.length} held-out good pictures, and two are needed.`,
+    );
+  }
+  say(`calibrating on ${heldOut.ids.length} held-out pictures: ${differences.join(", ")}`);
+  return calibrate(denoiser, config, heldOut);
+}
+
+/** The results for people. */
+export function describeEvaluation({ result, kinds, falseAlarms }: Evaluation): string {
+  const percent = (value: number): string => (value * 100).toFixed(1);
+  const rows = kinds.map(({ kind, images, auroc, detected }) => [
+    kind,
+    String(images),
+    percent(auroc),
+    percent(detected),
+  ]);
+  return [
+    formatResults([result]),
+    "",
+    formatTable(["kind of defect", "images", "AUROC", "found"], rows),
+    "",
+    `threshold ${result.threshold.toPrecision(4)}: ${percent(falseAlarms)} % of the good pictures are called defective`,
+  ].join("\n");
+}

@@ -1,0 +1,66 @@
+/** Opening models and runs. */
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { readCheckpoint, type UNet } from "@ddad/nn";
+import type { Config } from "../config.ts";
+import { createDenoiser } from "../denoiser.ts";
+import { DataError } from "../errors.ts";
+import { decodeModel, decodeTrainingState, type Model, type TrainingState } from "../modelFile.ts";
+import { type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
+
+/** Files in the folder of a run. */
+export const modelFile = "model.safetensors";
+export const stateFile = "checkpoint.safetensors";
+
+export type ModelOptions = { readonly checkpoint?: string };
+
+/** The path of a model: as given, or in the run of the data set. */
+function modelPath({ checkpoint }: ModelOptions, options: ConfigOptions | undefined): string {
+  if (checkpoint === undefined && options === undefined) {
+    throw new DataError("No model was given: add --checkpoint <file or folder of a run>.");
+  }
+  const path = checkpoint ?? runFolder(configOf(options!));
+  if (!existsSync(path)) {
+    throw new DataError(
+      checkpoint === undefined
+        ? `There is no run in ${path}; train one with ddad train, or give a model with --checkpoint.`
+        : `The model ${path} does not exist.`,
+    );
+  }
+  if (!statSync(path).isDirectory()) return path;
+  const found = [modelFile, stateFile].map((name) => join(path, name)).find((file) => existsSync(file));
+  if (found !== undefined) return found;
+  throw new DataError(`${path} holds neither ${modelFile} nor ${stateFile}; is it the folder of a run?`);
+}
+
+export type OpenModel = { readonly path: string; readonly model: Model; readonly config: Config };
+
+/**
+ * Reads a model and, where a command takes a configuration, what it changes. The network and what it was trained on
+ * stay as they are; the settings of the training no longer matter.
+ */
+export async function openModel(options: ModelOptions, given?: ConfigOptions): Promise<OpenModel> {
+  const path = modelPath(options, given);
+  const model = decodeModel(await readCheckpoint(path), path);
+  const fixed = ["protocol", "model", "diffusion", "data.imageSize", "data.heldOut"];
+  const config = given ? configOver(model.config, given, fixed, `${path} was trained with it`) : model.config;
+  return { path, model, config };
+}
+
+/** The network of a model, ready to inspect pictures. Needs a device. */
+export function loadDenoiser({ config, weights }: Model): UNet {
+  const denoiser = createDenoiser(config);
+  denoiser.loadStateDict(weights);
+  return denoiser.eval();
+}
+
+/** The state in which a run stopped, and its best model until then. */
+export async function openRun(folder: string): Promise<{ state: TrainingState; best: Model | undefined }> {
+  const path = join(folder, stateFile);
+  if (!existsSync(path)) throw new DataError(`There is nothing to resume: ${path} does not exist.`);
+  const state = decodeTrainingState(await readCheckpoint(path), path);
+  const best = join(folder, modelFile);
+  if (state.best === undefined || !existsSync(best))
+    return { state: { ...state, best: undefined }, best: undefined };
+  return { state, best: decodeModel(await readCheckpoint(best), best) };
+}

@@ -1,0 +1,83 @@
+/** `ddad predict`. */
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setupDevice } from "@ddad/nn";
+import { falseAlarmThreshold } from "../calibration.ts";
+import { findImages } from "../datasets/folder.ts";
+import { imageAt } from "../datasets/imageSet.ts";
+import { loadImages } from "../datasets/load.ts";
+import { inspect } from "../detection.ts";
+import { writeWhole } from "../files.ts";
+import { writeImage } from "../images/png.ts";
+import { outlineMask, overlayHeat } from "../report/overlay.ts";
+import { formatTable } from "../report/results.ts";
+import { loadDenoiser, type ModelOptions, openModel } from "./model.ts";
+import { mapRange } from "./pictures.ts";
+import { Progress, printResult, say } from "./terminal.ts";
+
+export type PredictOptions = ModelOptions & {
+  readonly out: string;
+  readonly falseAlarmRate?: number;
+  readonly json?: boolean;
+};
+
+/** What is said of one picture. */
+type Prediction = {
+  file: string;
+  score: number;
+  decision: "good" | "defective" | null;
+  overlay: string | null;
+};
+
+export async function runPredict(path: string, options: PredictOptions): Promise<void> {
+  const files = findImages(path);
+  const { path: checkpoint, model } = await openModel(options);
+  const { calibration } = model;
+  const config = { ...model.config, detection: { ...model.config.detection } };
+  if (options.falseAlarmRate !== undefined) config.detection.falseAlarmRate = options.falseAlarmRate;
+  const loading = new Progress("pictures", "pictures");
+  const size = config.data.imageSize;
+  const images = loadImages(files, size, (done, count) => loading.update(done, count));
+  await setupDevice();
+  using denoiser = loadDenoiser(model);
+  const threshold = calibration
+    ? falseAlarmThreshold(calibration.scores, config.detection.falseAlarmRate)
+    : undefined;
+  if (threshold === undefined)
+    say("the model is not calibrated, so nothing is decided; ddad calibrate does it");
+  const { range, pixelThreshold = Infinity } = mapRange(calibration, config);
+  const predictions: Prediction[] = [];
+  const progress = new Progress("inspecting", "pictures");
+  const ids = files.map(({ id }) => id);
+  for await (const { score, map, mapSize } of inspect(denoiser, config, { images, ids }, calibration)) {
+    const index = predictions.length;
+    const file = files[index]!;
+    let overlay: string | null = null;
+    // A cropped map shows the middle of the picture only.
+    if (mapSize === size) {
+      overlay = join(options.out, `${file.id.replace(/\.png$/i, "")}-overlay.png`);
+      const found = Uint8Array.from(map, (value) => Number(value >= pixelThreshold));
+      mkdirSync(dirname(overlay), { recursive: true });
+      writeImage(
+        overlay,
+        outlineMask(overlayHeat(imageAt(images, index), map, range), found, [255, 255, 255]),
+      );
+    }
+    const decision = threshold === undefined ? null : score >= threshold ? "defective" : "good";
+    predictions.push({ file: file.path, score, decision, overlay });
+    progress.update(predictions.length, files.length);
+  }
+  const result = { checkpoint, protocol: config.protocol, threshold: threshold ?? null, images: predictions };
+  writeWhole(join(options.out, "predictions.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+  const rows = predictions.map(({ file, score, decision }) => [file, score.toPrecision(4), decision ?? ""]);
+  printResult(
+    options.json,
+    result,
+    [
+      formatTable(["picture", "score", "decision"], rows),
+      "",
+      ...(threshold === undefined ? [] : [`defective from ${threshold.toPrecision(4)} on`]),
+      `overlays and predictions.json are in ${options.out}`,
+    ].join("\n"),
+  );
+}

@@ -1,0 +1,63 @@
+/** What people see: results on standard output, everything else on standard error. */
+
+/** A line for people. */
+export const say = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+/** A result: text for people, or with `--json` one object for programs. */
+export function printResult(json: boolean | undefined, value: object, text: string): void {
+  process.stdout.write(`${json ? JSON.stringify(value) : text}\n`);
+}
+
+/** Milliseconds between updates of a line on a terminal, and between lines in a log. */
+const pause = { terminal: 100, log: 10_000 };
+
+/** Progress of long work: how far, how fast, how long to go. One line that changes, or now and then a line in a log. */
+export class Progress {
+  readonly #label: string;
+  readonly #unit: string;
+  readonly #terminal = process.stderr.isTTY === true;
+  readonly #started = performance.now();
+  readonly #first: number;
+  #shown = this.#started;
+
+  /** @param first how much was done before this work began. */
+  constructor(label: string, unit: string, first = 0) {
+    this.#label = label;
+    this.#unit = unit;
+    this.#first = first;
+  }
+
+  /** @param details more to show, such as the loss. */
+  update(done: number, count: number, details = ""): void {
+    const now = performance.now();
+    const last = done >= count;
+    if (!last && now - this.#shown < (this.#terminal ? pause.terminal : pause.log)) return;
+    this.#shown = now;
+    const seconds = Math.max((now - this.#started) / 1000, 1e-3);
+    const rate = (done - this.#first) / seconds;
+    const parts = [`${this.#label} ${done}/${count}`, details, `${formatRate(rate)} ${this.#unit}/s`];
+    parts.push(last ? `took ${formatDuration(seconds)}` : `${formatDuration((count - done) / rate)} left`);
+    const line = parts.filter((part) => part !== "").join(" · ");
+    process.stderr.write(this.#terminal ? `\r\x1b[K${line}${last ? "\n" : ""}` : `${line}\n`);
+  }
+
+  /** Ends a line that was not finished. */
+  stop(): void {
+    if (this.#terminal) process.stderr.write("\n");
+  }
+}
+
+const formatRate = (rate: number): string => (rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2));
+
+/** `1 h 02 min`, `3 min 20 s`, `4.2 s`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "unknown time";
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
+}

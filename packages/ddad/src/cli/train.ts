@@ -1,0 +1,129 @@
+/** `ddad train`. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setupDevice } from "@ddad/nn";
+import type { Calibration } from "../calibration.ts";
+import { formatConfig } from "../config/file.ts";
+import type { Config } from "../config.ts";
+import { calibrate, type Pictures } from "../detection.ts";
+import { DataError } from "../errors.ts";
+import { writeWhole } from "../files.ts";
+import { encodeModel, encodeTrainingState, type Model, type TrainingState } from "../modelFile.ts";
+import { type TrainingResult, train } from "../trainingRun.ts";
+import { loadTraining } from "./data.ts";
+import { loadDenoiser, modelFile, openRun, stateFile } from "./model.ts";
+import { type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
+import { formatDuration, Progress, printResult, say } from "./terminal.ts";
+
+export type TrainOptions = ConfigOptions & {
+  readonly out?: string;
+  readonly resume?: boolean;
+  readonly overwrite?: boolean;
+  readonly stopAfter?: number;
+  readonly json?: boolean;
+};
+
+/** Settings that a run keeps for life; the others say where data are, how long it takes, and what comes after. */
+const fixedInRun = [
+  ...["protocol", "model", "diffusion", "data.category", "data.imageSize", "data.heldOut"],
+  ...["batchSize", "learningRate", "schedule", "warmup", "optimizer", "weightDecay", "lossReduction"].map(
+    (key) => `training.${key}`,
+  ),
+  ...["clip", "ema", "maxTimestep", "seed"].map((key) => `training.${key}`),
+];
+
+export async function runTrain(options: TrainOptions): Promise<void> {
+  const folder = options.out ?? runFolder(configOf(options));
+  const resume = options.resume ? await openRun(folder) : undefined;
+  const config = resume
+    ? configOver(
+        resume.state.config,
+        options,
+        fixedInRun,
+        "a resumed run keeps it; start another run with --out",
+      )
+    : configOf(options);
+  if (!resume && !options.overwrite && existsSync(join(folder, stateFile))) {
+    throw new DataError(
+      `${folder} already holds a run; go on with it by --resume, replace it by --overwrite, or choose another folder by --out.`,
+    );
+  }
+  const { result, interrupted } = await trainInto(folder, config, { ...options, resume });
+  const { steps, loss, imagesPerSecond, stopped } = result;
+  const checkpoint = join(folder, result.model ? modelFile : stateFile);
+  printResult(
+    options.json,
+    { steps, loss, imagesPerSecond, checkpoint },
+    stopped
+      ? `stopped after ${steps} of ${config.training.steps} steps; go on with ddad train --resume --out ${folder}`
+      : `trained ${steps} steps, loss ${loss.toPrecision(4)}, ${imagesPerSecond.toPrecision(3)} pictures/s: ${checkpoint}`,
+  );
+  if (interrupted) process.exitCode = 130;
+}
+
+export type TrainIntoOptions = {
+  readonly resume?: { readonly state: TrainingState; readonly best: Model | undefined } | undefined;
+  readonly stopAfter?: number;
+};
+
+/** Trains in a folder: configuration, states at an interval and on Ctrl-C, and the best model, calibrated at the end. */
+export async function trainInto(
+  folder: string,
+  config: Config,
+  { resume, stopAfter }: TrainIntoOptions = {},
+): Promise<{ result: TrainingResult; interrupted: boolean }> {
+  const pictures = loadTraining(config);
+  const device = await setupDevice();
+  say(
+    `training on ${pictures.train.ids.length} pictures (${pictures.heldOut.ids.length} held out), ${device.name}`,
+  );
+  writeWhole(join(folder, "config.yaml"), formatConfig(config));
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    if (stop.signal.aborted) process.exit(130);
+    say("\nstopping after this step and saving; press Ctrl-C again to stop at once");
+    stop.abort();
+  };
+  process.on("SIGINT", onSignal);
+  const progress = new Progress("step", "steps", resume?.state.step);
+  try {
+    const result = await train({
+      config,
+      ...pictures,
+      resume,
+      signal: stop.signal,
+      stopAfter,
+      onNotice: say,
+      onProgress: ({ step, steps, loss, imagesPerSecond }) => {
+        progress.update(
+          step,
+          steps,
+          `loss ${loss.toPrecision(4)} · ${imagesPerSecond.toPrecision(3)} pictures/s`,
+        );
+      },
+      onBest: (model) => writeWhole(join(folder, modelFile), encodeModel(model)),
+      onCheckpoint: (state) => writeWhole(join(folder, stateFile), encodeTrainingState(state)),
+    });
+    if (result.stopped) progress.stop();
+    else if (result.model) await calibrateInto(join(folder, modelFile), result.model, pictures.heldOut);
+    return { result, interrupted: stop.signal.aborted };
+  } finally {
+    process.off("SIGINT", onSignal);
+  }
+}
+
+/** Calibrates a model on held-out pictures, where there are any, and writes it. */
+export async function calibrateInto(
+  path: string,
+  model: Model,
+  heldOut: Pictures,
+): Promise<Calibration | undefined> {
+  if (heldOut.ids.length < 2) return undefined;
+  const started = performance.now();
+  using denoiser = loadDenoiser(model);
+  const calibration = await calibrate(denoiser, model.config, heldOut);
+  writeWhole(path, encodeModel({ ...model, calibration }));
+  const seconds = (performance.now() - started) / 1000;
+  say(`calibrated on ${heldOut.ids.length} held-out pictures in ${formatDuration(seconds)}`);
+  return calibration;
+}
