@@ -32,7 +32,8 @@ const geometry = (
 
 /**
  * Rows are taps and their input channels, k runs over the output pixels: image by image and row by row, each row of the
- * image padded to quads, so that a quad never leaves its row. The sizes of y are baked: the innermost loop divides by them.
+ * image padded to quads, so that a quad never leaves its row. The sizes of y are
+ * baked, because the innermost loop divides by them.
  */
 function product({
   inputs,
