@@ -10,6 +10,7 @@ import {
   attentionSizes,
   attentionValues,
 } from "./shared.ts";
+import { forwardWorkgroups } from "./workgroupTiles.ts";
 
 const name = "attention";
 
@@ -34,7 +35,15 @@ export const attention = defineKernel({
     };
   },
   variants: [
-    { name: "register tiles", passes: (_caps, { inputs }) => [forwardTiles(attentionSizes(name, inputs))] },
+    {
+      name: "register tiles",
+      when: ({ adapterClass }) => adapterClass === "software",
+      passes: (_caps, { inputs }) => [forwardTiles(attentionSizes(name, inputs))],
+    },
+    {
+      name: "workgroup tiles",
+      passes: (_caps, { inputs }) => [forwardWorkgroups(attentionSizes(name, inputs))],
+    },
   ],
   reference({ query, key, value }, { inputs, attrs: { scale } }) {
     const sizes = attentionSizes(name, inputs);

@@ -1,7 +1,7 @@
 /** Gradient of attention, recomputing the weights from logSumExp (Dao et al. 2022, arXiv 2205.14135, appendix B). */
 import { check } from "../errors.ts";
-import { defineKernel } from "../kernel.ts";
-import { bytesOf, sameShape, show, spec } from "../spec.ts";
+import { type Capabilities, defineKernel } from "../kernel.ts";
+import { bytesOf, sameShape, show, spec, type TensorSpec } from "../spec.ts";
 import { forEachQuery, logitsOf } from "./attention.ts";
 import { keyGradientTiles, queryGradientTiles } from "./registerTiles.ts";
 import {
@@ -11,8 +11,14 @@ import {
   attentionSizes,
   attentionValues,
 } from "./shared.ts";
+import { keyGradientWorkgroups, queryGradientWorkgroups } from "./workgroupTiles.ts";
 
 const name = "attentionGradient";
+
+/** δ of each query, which the pass for queries leaves for the pass for keys. */
+const scratch = (_caps: Capabilities, { inputs }: { inputs: { logSumExp: TensorSpec } }) => ({
+  delta: spec(inputs.logSumExp.shape),
+});
 
 /**
  * With P = exp(scale · q kᵀ − logSumExp), dP = dy vᵀ and δ = Σ dy ∘ y of a row: dv = Pᵀ dy, dS = P ∘ (dP − δ),
@@ -53,10 +59,19 @@ export const attentionGradient = defineKernel({
   variants: [
     {
       name: "register tiles",
-      scratch: (_caps, { inputs }) => ({ delta: spec(inputs.logSumExp.shape) }),
+      when: ({ adapterClass }) => adapterClass === "software",
+      scratch,
       passes(_caps, { inputs }) {
         const sizes = attentionSizes(name, inputs);
         return [queryGradientTiles(sizes), keyGradientTiles(sizes)];
+      },
+    },
+    {
+      name: "workgroup tiles",
+      scratch,
+      passes(_caps, { inputs }) {
+        const sizes = attentionSizes(name, inputs);
+        return [queryGradientWorkgroups(sizes), keyGradientWorkgroups(sizes)];
       },
     },
   ],
