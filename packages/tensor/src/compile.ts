@@ -8,7 +8,8 @@ import { upcomingId } from "./record.ts";
 import { resolve, Storage, storageOf, Tensor, trackAssignments, type Variable } from "./tensor.ts";
 
 /** What a compiled function may return: tensors in any nesting of plain objects and arrays. */
-export type Tensors = Tensor | undefined | readonly Tensors[] | { readonly [name: string]: Tensors };
+// biome-ignore lint/suspicious/noConfusingVoidType: a function that only assigns returns nothing
+export type Tensors = Tensor | void | undefined | readonly Tensors[] | { readonly [name: string]: Tensors };
 
 interface Compiled {
   readonly device: Device;
