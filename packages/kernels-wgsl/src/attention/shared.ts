@@ -91,9 +91,10 @@ export const attentionCases = <I extends string>(
     example("eight tokens short", [2, 56, 2, 32]),
     example("D 36", [1, 19, 1, 36], 17),
     example("D 64", [1, 67, 2, 64]),
-    example("D 128", [1, 33, 1, 128], 18),
+    example("D 68", [1, 35, 1, 68], 18),
     { ...example("[2, 64, 4, 64]", [2, 64, 4, 64]), bench: true },
     { ...example("[2, 256, 4, 32]", [2, 256, 4, 32]), bench: true },
     { ...example("[1, 1024, 4, 64]", [1, 1024, 4, 64]), benchOnly: true },
+    { ...example("[4, 256, 4, 128]", [4, 256, 4, 128]), benchOnly: true },
   ];
 };
