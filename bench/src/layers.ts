@@ -161,8 +161,8 @@ async function benchmarkLayer(
   return { ...result, dispatches, replayMicroseconds };
 }
 
-const describe = ({ dispatches, pipelines }: Commands): string =>
-  `${dispatches} dispatches of ${pipelines} pipelines`;
+const describe = ({ dispatches, pipelines, bindGroups }: Commands): string =>
+  `${dispatches} dispatches of ${pipelines} pipelines, ${bindGroups} new bind groups`;
 
 async function profileOrNothing(
   device: Device,

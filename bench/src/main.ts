@@ -38,9 +38,9 @@ async function benchmark(device: Device, options: Options): Promise<Results> {
   const cases: CaseResult[] = [];
   const engine: EngineResult[] = [];
   const { sections } = options;
-  if (sections.has("kernels") || sections.has("layers")) print(`\n${caseHead}`);
   const collect = async (results: AsyncIterable<CaseResult>): Promise<void> => {
     for await (const result of results) {
+      if (!cases.length) print(`\n${caseHead}`);
       cases.push(result);
       print(caseLine(result));
     }
@@ -48,8 +48,8 @@ async function benchmark(device: Device, options: Options): Promise<Results> {
   if (sections.has("kernels")) await collect(benchmarkKernels(run));
   if (sections.has("layers")) await collect(benchmarkLayers(run, options.profile));
   if (sections.has("engine")) {
-    print(`\n${engineHead}`);
     for await (const result of benchmarkEngine(run)) {
+      if (!engine.length) print(`\n${engineHead}`);
       engine.push(result);
       print(engineLine(result));
     }
