@@ -199,6 +199,13 @@ describe("readCheckpoint", () => {
     }
   });
 
+  it("is not misled by a header whose length looks like the start of a PyTorch file", async () => {
+    for (const length of [0x280, 0x4b50]) {
+      const text = JSON.stringify({ a: u8(0, 1) }).padEnd(length);
+      expect((await readCheckpoint(file(text, [7]))).get("a")?.data[0]).to.equal(7);
+    }
+  });
+
   it("names the path that cannot be read", async () => {
     const error = await failure("/nowhere/weights.safetensors");
     expect(error).to.be.instanceOf(CheckpointError);

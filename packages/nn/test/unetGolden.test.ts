@@ -45,7 +45,8 @@ const image = (values: ArrayLike<number>): Tensor => {
 
 for (const network of networks) {
   const { name, input, images, t } = network;
-  describe(`UNet: ${name} against PyTorch`, () => {
+  describe(`UNet: ${name} against PyTorch`, function () {
+    this.timeout(10 * 60_000); // on a software adapter that others use too
     let net: UNet;
     before(async () => {
       net = build(network);

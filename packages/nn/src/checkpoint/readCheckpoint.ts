@@ -21,8 +21,9 @@ export async function readCheckpoint(source: Uint8Array | string): Promise<Check
 
 function parse(bytes: Uint8Array): Checkpoint {
   const starts = (...prefix: number[]): boolean => prefix.every((byte, i) => bytes[i] === byte);
-  // A zip archive (torch.save since 1.6) starts with "PK", a pickle stream with the opcode PROTO.
-  if (starts(0x50, 0x4b) || starts(0x80)) {
+  // A zip archive (torch.save since 1.6) starts with "PK", a pickle stream with the opcode PROTO. Both may be the length
+  // of a safetensors header too, which then follows as "{".
+  if ((starts(0x50, 0x4b) || starts(0x80)) && bytes[8] !== 0x7b) {
     throw new CheckpointError(
       "This is a PyTorch file (.pth, .pt); only safetensors can be read. " +
         "Convert it in Python with safetensors.torch.save_file(state_dict, path).",
@@ -37,7 +38,7 @@ async function readPath(path: string): Promise<Uint8Array> {
   }
   // Through a variable, so that bundlers for browsers leave it alone.
   const files = "node:fs/promises";
-  const { readFile } = (await import(files)) as typeof import("node:fs/promises");
+  const { readFile } = (await import(/* @vite-ignore */ files)) as typeof import("node:fs/promises");
   try {
     return await readFile(path);
   } catch (error) {
