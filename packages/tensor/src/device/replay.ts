@@ -7,6 +7,9 @@ import type { Timing } from "./timing.ts";
 /** Alignment of uniform structs inside one buffer; 256 is what every adapter accepts. */
 const uniformAlignment = 256;
 
+/** Bind groups kept for one dispatch. */
+const maxGroups = 4;
+
 interface Ready {
   readonly dispatch: Dispatch;
   readonly pipeline: GPUComputePipeline;
@@ -14,9 +17,10 @@ interface Ready {
   /** Place of each binding. */
   readonly places: readonly Place[];
   readonly uniformOffset: number;
-  /** Valid for the buffers of the last run; those of slots never change. */
-  group: GPUBindGroup | undefined;
-  readonly boundBuffers: GPUBuffer[];
+  /** Those of them that are leaves or results: the others are slots, whose buffers never change. */
+  readonly changing: readonly Place[];
+  /** Bind groups of recent runs, and the buffers of `changing` that each is for. */
+  readonly groups: { readonly buffers: readonly GPUBuffer[]; readonly group: GPUBindGroup }[];
 }
 
 export class Replay {
@@ -50,14 +54,15 @@ export class Replay {
       lowered.dispatches.map(async (dispatch): Promise<Ready> => {
         const uniformOffset = offset;
         if (dispatch.uniform) offset += align(dispatch.uniform.byteLength);
+        const places = dispatch.values.map((id) => plan.places[id]!);
         return {
           dispatch,
           pipeline: await device.pipelines.pipeline(dispatch.shader, dispatch.label),
           layout: device.pipelines.layout(dispatch.shader),
-          places: dispatch.values.map((id) => plan.places[id]!),
+          places,
           uniformOffset,
-          group: undefined,
-          boundBuffers: [],
+          changing: places.filter(({ kind }) => kind !== "slot"),
+          groups: [],
         };
       }),
     );
@@ -100,19 +105,17 @@ export class Replay {
     gpu.queue.submit([encoder.finish()]);
   }
 
+  /** Arguments and results come from a pool and alternate between a few buffers: groups for the recent ones are kept. */
   #group(ready: Ready, at: (place: Place) => GPUBuffer): GPUBindGroup {
-    const { places, boundBuffers } = ready;
-    let same = ready.group !== undefined;
-    for (let binding = 0; binding < places.length; binding++) {
-      const buffer = at(places[binding]!);
-      if (boundBuffers[binding] === buffer) continue;
-      boundBuffers[binding] = buffer;
-      same = false;
+    const { changing, groups } = ready;
+    for (const known of groups) {
+      let same = true;
+      for (let k = 0; same && k < changing.length; k++) same = known.buffers[k] === at(changing[k]!);
+      if (same) return known.group;
     }
-    if (same) return ready.group!;
-    const entries: GPUBindGroupEntry[] = boundBuffers.map((buffer, binding) => ({
+    const entries: GPUBindGroupEntry[] = ready.places.map((place, binding) => ({
       binding,
-      resource: { buffer },
+      resource: { buffer: at(place) },
     }));
     if (ready.dispatch.uniform) {
       const { byteLength: size } = ready.dispatch.uniform;
@@ -121,8 +124,10 @@ export class Replay {
         resource: { buffer: this.#uniforms!, offset: ready.uniformOffset, size },
       });
     }
-    ready.group = this.#device.gpu.createBindGroup({ layout: ready.layout, entries });
-    return ready.group;
+    const group = this.#device.gpu.createBindGroup({ layout: ready.layout, entries });
+    groups.unshift({ buffers: changing.map(at), group });
+    if (groups.length > maxGroups) groups.pop();
+    return group;
   }
 }
 
