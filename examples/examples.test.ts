@@ -1,6 +1,7 @@
 /** Every example, by its outcome. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { generateProcedural, toMask } from "@ddad/ddad";
 import type { Kernel } from "@ddad/kernels-wgsl";
 import { grad, ShapeError, sum, tensor } from "@ddad/nn";
 import { expect } from "chai";
@@ -8,7 +9,10 @@ import { compare, prepare, runVariant } from "../packages/kernels-wgsl/test/harn
 import { testDevice } from "../packages/tensor/test/device.hooks.ts";
 import { captureWithValues, centralDifference } from "../packages/tensor/test/interpret.ts";
 import { compileAStep } from "./compileAStep.ts";
+import { denoiseAnImage } from "./denoiseAnImage.ts";
+import { fitACurve } from "./fitACurve.ts";
 import { tensorsAndGradients } from "./tensorsAndGradients.ts";
+import { trainAndFindADefect } from "./trainAndFindADefect.ts";
 import { kernel, logSumExp, writeAKernel } from "./writeAKernel.ts";
 
 const close = (got: readonly number[], expected: readonly number[], tolerance: number): void => {
@@ -42,13 +46,56 @@ describe("examples", () => {
     close(gradient, [1 / 6, 1 / 3, 1 / 2, 1 / 3, 1 / 3, 1 / 3], 1e-6);
   });
 
-  it("can be started as programs", () => {
-    const file = join(import.meta.dirname, "tensorsAndGradients.ts");
-    const words = ["--conditions=@ddad/source", "--import", "tsx", file];
-    const { stdout, status } = spawnSync(process.execPath, words, { encoding: "utf8", timeout: 60_000 });
-    expect(stdout).to.contain("loss: 30.625");
-    expect(status).to.equal(0);
+  it("fitACurve: the curve is learnt, also between the points", async () => {
+    const { losses, error, names } = await fitACurve();
+    expect(losses.at(-1)).to.be.lessThan(1e-3);
+    expect(losses[0]).to.be.greaterThan(0.3);
+    expect(error).to.be.lessThan(0.05);
+    expect(names).to.deep.equal(["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"]);
   });
+
+  it("denoiseAnImage: at least nine tenths of the noise are gone", async () => {
+    const { losses, before, after } = await denoiseAnImage();
+    expect(losses[0]).to.be.within(0.8, 1.3); // at first it predicts no noise at all
+    expect(before).to.be.within(0.4, 0.7);
+    expect(after).to.be.lessThan(0.1 * before);
+  });
+
+  it("trainAndFindADefect: defective tiles score above all good ones, and the map is highest on the defect", async () => {
+    const { threshold, verdicts } = await trainAndFindADefect();
+    const good = verdicts.filter(({ id }) => id.includes("/good/"));
+    const defective = verdicts.filter(({ id }) => !id.includes("/good/"));
+    const highestGood = Math.max(...good.map(({ score }) => score));
+    expect(defective).to.have.lengthOf(4);
+    for (const { id, score } of defective) expect(score, id).to.be.greaterThan(highestGood);
+    expect(highestGood).to.be.lessThan(threshold);
+    expect(defective.filter((verdict) => verdict.defective).length).to.be.at.least(3);
+    const samples = generateProcedural({
+      category: "tile",
+      size: 32,
+      train: 0,
+      testGood: 0,
+      testPerDefect: 1,
+    });
+    for (const { kind, mask } of samples) {
+      const { x, y } = verdicts.find(({ id }) => id.includes(`/${kind}/`))!;
+      const truth = toMask(mask!, 16, 16);
+      const near = [-1, 0, 1].some((dy) => [-1, 0, 1].some((dx) => truth[(y + dy) * 16 + x + dx]));
+      expect(near, `the highest point of the map of the ${kind}, (${x}, ${y})`).to.equal(true);
+    }
+  });
+
+  for (const [file, words] of [
+    ["tensorsAndGradients.ts", "loss: 30.625"],
+    ["twentyLines.ts", "step 20: loss 0."],
+  ] as const) {
+    it(`${file} can be started as a program`, () => {
+      const options = ["--conditions=@ddad/source", "--import", "tsx", join(import.meta.dirname, file)];
+      const { stdout, status } = spawnSync(process.execPath, options, { encoding: "utf8", timeout: 100_000 });
+      expect(stdout).to.contain(words);
+      expect(status).to.equal(0);
+    });
+  }
 });
 
 describe("the kernel of writeAKernel", () => {
