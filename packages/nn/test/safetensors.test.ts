@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { sharedOrSkip } from "../../tensor/test/shared.ts";
 import { narrowBfloat16, narrowFloat16, widenBfloat16, widenFloat16 } from "../src/checkpoint/float16.ts";
 import { readCheckpoint } from "../src/checkpoint/readCheckpoint.ts";
 import { readSafetensors, writeSafetensors } from "../src/checkpoint/safetensors.ts";
@@ -187,6 +188,20 @@ describe("readCheckpoint", () => {
       () => expect.fail("it was read"),
       (error: Error) => error,
     );
+
+  it("reads real half-precision weights", async function () {
+    const path = sharedOrSkip(this, "weights", "resnet50v2_imagenet_f16.safetensors");
+    const weights = await readCheckpoint(path);
+    expect(weights.size).to.be.above(100);
+    for (const [name, { shape, data }] of weights) {
+      expect(data.length, name).to.equal(shape.reduce((count, extent) => count * extent, 1));
+    }
+    const halves = [...weights.values()].filter(({ dtype }) => dtype === "f16");
+    expect(halves.length).to.be.above(20);
+    expect(halves.every(({ data }) => data instanceof Float32Array && data.every(Number.isFinite))).to.equal(
+      true,
+    );
+  });
 
   it("says that PyTorch's own files need converting", async () => {
     for (const start of [

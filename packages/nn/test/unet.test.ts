@@ -1,9 +1,10 @@
+import { evaluate, RandomStream, randomKeys, ShapeError, type Tensor, tensor } from "@ddad/tensor";
 import { expect } from "chai";
 import { sharedOrSkip } from "../../tensor/test/shared.ts";
 import { UNet } from "../src/models/unet/unet.ts";
 import type { Parameter } from "../src/parameter.ts";
 import { torchShape } from "../src/stateDict.ts";
-import { readLayout } from "./golden.ts";
+import { formula, formulaWeights, largestDifference, readLayout } from "./golden.ts";
 
 const count = (net: UNet): number => net.parameters().reduce((sum, { size }) => sum + size, 0);
 
@@ -101,5 +102,84 @@ describe("UNet: structure", () => {
       /imageSize 20 cannot be halved 3 times/,
     );
     expect(make({ baseChannels: 32, heads: 3 })).to.throw(/3 heads do not divide 32 channels/);
+  });
+});
+
+describe("UNet: use", () => {
+  let net: UNet;
+  before(() => {
+    net = new UNet({
+      imageSize: 32,
+      baseChannels: 64, // two channels a group: alone in its group, a channel forgets what is added to it
+      heads: 2,
+      dropout: 0.3,
+      channelMultipliers: [1],
+      blocksPerLevel: 1,
+      attentionSizes: [],
+      seed: 1,
+    });
+    net.loadStateDict(formulaWeights(net, 1)); // nothing zero, so that everything shows
+  });
+  after(() => net.dispose());
+  const images = (count: number) =>
+    tensor(formula(7, 2 * 8 * 8 * 3).subarray(0, count * 8 * 8 * 3), [count, 8, 8, 3]);
+  const stream = (count: number) =>
+    new RandomStream(
+      randomKeys(
+        5,
+        Array.from({ length: count }, (_, image) => ({ stream: image, step: 0 })),
+      ),
+    );
+
+  it("drops out in training by the image's own random numbers, whatever the batch", async () => {
+    const t = tensor([3, 400]);
+    net.train();
+    const [both, again] = [0, 1].map(() => net.forward(images(2), t, { random: stream(2) })) as [
+      Tensor,
+      Tensor,
+    ];
+    const alone = net.forward(images(1), tensor([3]), { random: stream(1) });
+    const other = net.forward(images(1), tensor([3]), {
+      random: new RandomStream(randomKeys(6, [{ stream: 0, step: 0 }])),
+    });
+    await evaluate(both, again, alone, other);
+    const first = (await both.data()).slice(0, 8 * 8 * 3);
+    expect(await again.data()).to.deep.equal(await both.data());
+    expect(largestDifference(await alone.data(), first)).to.be.below(1e-5);
+    expect(largestDifference(await other.data(), first)).to.be.above(1e-2);
+    expect(() => net.forward(images(2), t)).to.throw(/Dropout: training with p = 0.3 needs random numbers/);
+  });
+
+  it("takes integer time steps, and tells them apart", async () => {
+    net.eval();
+    const [float, integer, later] = [
+      tensor([3, 3]),
+      tensor([3, 3], [2], { dtype: "i32" }),
+      tensor([900, 900]),
+    ].map((t) => net.forward(images(2), t)) as [Tensor, Tensor, Tensor];
+    expect(await integer.data()).to.deep.equal(await float.data());
+    expect(largestDifference(await later.data(), await float.data())).to.be.above(1e-2);
+  });
+
+  it("refuses shapes with a sentence", () => {
+    using deep = new UNet({
+      imageSize: 32,
+      baseChannels: 32,
+      heads: 2,
+      channelMultipliers: [1, 1],
+      blocksPerLevel: 1,
+    });
+    const t = tensor([1]);
+    const x = (...shape: number[]) => tensor(new Float32Array(shape.reduce((a, b) => a * b)), shape);
+    expect(() => deep.forward(x(1, 8, 7, 3), t)).to.throw(
+      ShapeError,
+      /H and W multiples of 2, but is \[1, 8, 7, 3\]/,
+    );
+    expect(() => deep.forward(x(8, 8, 3), t)).to.throw(ShapeError, /x must be \[N, H, W, C\]/);
+    expect(() => deep.forward(x(2, 8, 8, 3), t)).to.throw(
+      ShapeError,
+      /t must be \[2\], one time step an image/,
+    );
+    expect(() => deep.forward(x(1, 8, 8, 1), t)).to.throw(ShapeError, /conv2d: .*1 channel/);
   });
 });
