@@ -37,12 +37,17 @@ export async function requestAdapter(options: AdapterOptions = {}): Promise<GPUA
       "setupDevice: this browser has no WebGPU (navigator.gpu is missing). Use a browser with WebGPU.",
     );
   }
-  const adapter = await gpu.requestAdapter({
-    powerPreference: options.powerPreference ?? "high-performance",
-  });
+  const named = wanted ? `named "${wanted}" ` : "";
+  const adapter = await gpu
+    .requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" })
+    .catch((error: Error) => {
+      // Dawn rejects where no adapter has the name, and lists those there are.
+      const details = error.message.trim().replace(/\s*\n[\s*]*/g, " ");
+      throw new NoAdapterError(`setupDevice: no WebGPU adapter ${named}was found (${details}).`);
+    });
   if (!adapter) {
     throw new NoAdapterError(
-      `setupDevice: no WebGPU adapter ${wanted ? `named "${wanted}" ` : ""}was found. ` +
+      `setupDevice: no WebGPU adapter ${named}was found. ` +
         "Install a GPU driver with Vulkan 1.3 (Linux), or a software one: Mesa 25 or newer, package mesa-vulkan-drivers.",
     );
   }
