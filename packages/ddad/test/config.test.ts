@@ -222,8 +222,8 @@ describe("parseConfig", () => {
     ],
     [
       "a warm-up longer than the training",
-      { training: { steps: 10, warmup: 11 } },
-      "training.warmup must be at most training.steps (10), but is 11.",
+      { training: { steps: 10, warmup: 10 } },
+      "training.warmup must be below training.steps (10), but is 10.",
     ],
     [
       "a time step that does not exist",
@@ -239,6 +239,11 @@ describe("parseConfig", () => {
       "a start beyond what is trained",
       { sampling: { start: 400 } },
       "training.maxTimestep must be at least 375, where sampling.start and sampling.stride first call the network, but is 300.",
+    ],
+    [
+      "a blur wider than the image",
+      { data: { root: "a", imageSize: 32 }, detection: { blurSigma: 8 } },
+      "detection.blurSigma must be at most 7.75 for data.imageSize 32, but is 8.",
     ],
     [
       "a crop larger than the image",

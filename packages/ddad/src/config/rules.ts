@@ -44,9 +44,9 @@ const rules: Rule[] = [
   {
     reads: ["training.warmup", "training.steps"],
     check: ({ training: { warmup, steps } }) =>
-      warmup <= steps
+      warmup < steps
         ? undefined
-        : `training.warmup must be at most training.steps (${steps}), but is ${warmup}.`,
+        : `training.warmup must be below training.steps (${steps}), but is ${warmup}.`,
   },
   {
     reads: ["training.maxTimestep", "diffusion.steps"],
@@ -68,6 +68,14 @@ const rules: Rule[] = [
         ? undefined
         : `training.maxTimestep must be at least ${first}, where sampling.start and sampling.stride first call the network, but is ${maxTimestep}.`;
     },
+  },
+  {
+    reads: ["detection.blurSigma", "data.imageSize"],
+    check: ({ detection: { blurSigma }, data: { imageSize } }) =>
+      // The blur reaches four deviations, and is reflected once at most.
+      4 * blurSigma <= imageSize - 1
+        ? undefined
+        : `detection.blurSigma must be at most ${(imageSize - 1) / 4} for data.imageSize ${imageSize}, but is ${blurSigma}.`,
   },
   {
     reads: ["detection.crop", "data.imageSize", "protocol"],
