@@ -3,7 +3,7 @@ import * as ddad from "@ddad/ddad";
 import { AdamW, addNoise, evaluate, grad, mseLoss, randomKeys, randomNormal, tensor, UNet } from "@ddad/nn";
 import { runDirectly } from "./run.ts";
 
-const [size, trained, steps, t] = [16, 16, 80, 200];
+const [size, trained, steps, t] = [16, 16, 40, 200];
 
 export async function denoiseAnImage() {
   const options = { category: "weave", size: 32, train: trained, testGood: 1, testPerDefect: 0 } as const;
@@ -32,7 +32,7 @@ export async function denoiseAnImage() {
     const loss = ddad.denoisingError(network, batch).mean();
     optimizer.step(grad(loss, optimizer.parameters));
     await evaluate(loss, ...optimizer.variables);
-    if (step % 20 === 0 || step === steps - 1) losses.push(await loss.item());
+    if (step % 10 === 0 || step === steps - 1) losses.push(await loss.item());
   }
 
   const { x, noise, alphaBar } = draw([trained], 0);

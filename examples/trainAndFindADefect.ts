@@ -33,7 +33,7 @@ export async function trainAndFindADefect() {
   const config = resolveConfig({
     data: { root: "generated", imageSize: size },
     model: { baseChannels: 32, channelMultipliers: [1], blocksPerLevel: 1, attentionSizes: [] },
-    training: { steps: 80, batchSize: 4, learningRate: 2e-3, ema: 0.95 },
+    training: { steps: 50, batchSize: 4, learningRate: 2e-3, ema: 0.95 },
   });
   const { model } = await train({ config, train: named(good.slice(0, 32)), heldOut });
 
