@@ -20,6 +20,9 @@ const close = (got: readonly number[], expected: readonly number[], tolerance: n
   for (const [index, value] of expected.entries()) expect(got[index]).to.be.closeTo(value, tolerance);
 };
 
+/** Milliseconds for what trains a UNet: SwiftShader takes several times as long as other software adapters. */
+const slowAdapter = 600_000;
+
 describe("examples", () => {
   it("tensorsAndGradients: value, gradient and its gradient as computed by hand", async () => {
     const { prediction, loss, gradient, ofItsSquare, plan, refusal } = await tensorsAndGradients();
@@ -54,22 +57,26 @@ describe("examples", () => {
     expect(names).to.deep.equal(["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"]);
   });
 
-  it("denoiseAnImage: at least nine tenths of the noise are gone", async () => {
+  it("denoiseAnImage: at least nine tenths of the noise are gone", async function () {
+    this.timeout(slowAdapter);
     const { losses, before, after } = await denoiseAnImage();
     expect(losses[0]).to.be.within(0.8, 1.3); // at first it predicts no noise at all
     expect(before).to.be.within(0.4, 0.7);
     expect(after).to.be.lessThan(0.1 * before);
   });
 
-  it("trainAndFindADefect: defective tiles score above all good ones, and the map is highest on the defect", async () => {
+  it("trainAndFindADefect: defective tiles score above all good ones, and the map is highest on the defect", async function () {
+    this.timeout(slowAdapter);
     const { threshold, verdicts } = await trainAndFindADefect();
     const good = verdicts.filter(({ id }) => id.includes("/good/"));
     const defective = verdicts.filter(({ id }) => !id.includes("/good/"));
     const highestGood = Math.max(...good.map(({ score }) => score));
     expect(defective).to.have.lengthOf(4);
-    for (const { id, score } of defective) expect(score, id).to.be.greaterThan(highestGood);
-    expect(highestGood).to.be.lessThan(threshold);
-    expect(defective.filter((verdict) => verdict.defective).length).to.be.at.least(3);
+    for (const { id, score } of defective) {
+      expect(score, id).to.be.greaterThan(threshold);
+      expect(score, id).to.be.greaterThan(1.2 * highestGood);
+    }
+    expect(good.filter((verdict) => verdict.defective).length, "false alarms").to.be.at.most(1);
     const samples = generateProcedural({
       category: "tile",
       size: 32,
