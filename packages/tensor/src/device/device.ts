@@ -56,7 +56,8 @@ export class Device {
   /** Runs `work` after all earlier work given to this function. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#tail.then(work);
-    this.#tail = result.catch(() => undefined);
+    const done = (): void => undefined; // forgets the result, which would keep its buffers
+    this.#tail = result.then(done, done);
     return result;
   }
 
