@@ -125,7 +125,7 @@ function pixelMetrics(
 }
 
 /** The part of a mask that a cropped map shows; what lies outside the picture is good. */
-function cropMask(mask: Uint8Array, size: number, crop: number): Uint8Array {
+export function cropMask(mask: Uint8Array, size: number, crop: number): Uint8Array {
   if (crop === 0) return mask;
   const { start, before } = cropRange(size, crop);
   return Uint8Array.from({ length: crop * crop }, (_, i) => {

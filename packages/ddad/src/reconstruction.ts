@@ -52,7 +52,8 @@ export async function reconstruct(
   target: Tensor,
   options: ReconstructionOptions,
 ): Promise<Tensor> {
-  const { schedule, start, stride, startNoise = true, observe } = options;
+  const { schedule, start, startNoise = true, observe } = options;
+  checkNoise(input, options);
   // Weights loaded a moment ago must be in the buffers that the compiled step reads.
   if (denoiser instanceof Module) await evaluate(...denoiser.namedState().values());
   const step = compiledStep(denoiser);
@@ -61,10 +62,9 @@ export async function reconstruct(
   if (startNoise) state = state.add(drawNoise(input, options, 0).mul(Math.sqrt(1 - alphaBar)));
   await observe?.(state);
   const count = input.shape[0]!;
-  for (const [index, timeStep] of samplingSteps({ start, stride }).entries()) {
-    const { coefficients, noisy } = stepCoefficients(timeStep, options);
-    const args = [tensor(new Float32Array(count).fill(timeStep.t)), coefficients];
-    if (noisy) args.push(drawNoise(input, options, index + 1));
+  for (const [index, timeStep] of samplingSteps(options).entries()) {
+    const args = [tensor(new Float32Array(count).fill(timeStep.t)), stepCoefficients(timeStep, options)];
+    if (isNoisy(timeStep, options)) args.push(drawNoise(input, options, drawOf(index)));
     const next = await step(state, target, ...args);
     for (const used of [state, ...args]) if (used !== input && !options.noise?.includes(used)) used.dispose();
     state = next;
@@ -88,29 +88,49 @@ function compiledStep(denoiser: Denoiser): (...args: Tensor[]) => Promise<Tensor
 
 const steps = new WeakMap<Denoiser, (...args: Tensor[]) => Promise<Tensor>>();
 
-/** What the step from `t` needs to know, `[1, 6]`, and whether it takes fresh noise. */
+/** What the step from `t` needs to know, `[1, 6]`. */
 function stepCoefficients(
   { t, previous }: SamplingStep,
   { schedule, guidance, limitGuidance = false, eta }: ReconstructionOptions,
-): { coefficients: Tensor; noisy: boolean } {
+): Tensor {
   const alphaBar = schedule.alphaBar(t);
   const pull = guidance * (1 - alphaBar);
   const blend = limitGuidance ? Math.min(1, pull) : pull;
   const row = guidedStepCoefficients({ alphaBar, alphaBarPrevious: schedule.alphaBar(previous), blend, eta });
-  return { coefficients: tensor(row, [1, row.length]), noisy: eta > 0 && previous >= 0 };
+  return tensor(row, [1, row.length]);
+}
+
+/** Number of the draw that belongs to a step; draw 0 makes the start. */
+const drawOf = (step: number): number => step + 1;
+
+/** Whether a step takes fresh noise; the last one, to the clean image, never does. */
+const isNoisy = ({ previous }: SamplingStep, { eta }: ReconstructionOptions): boolean =>
+  eta > 0 && previous >= 0;
+
+/** Refuses recorded draws or identities that are too few before anything is computed. */
+function checkNoise(input: Tensor, options: ReconstructionOptions): void {
+  const { startNoise = true, noise, images } = options;
+  const needed = samplingSteps(options).flatMap((step, index) =>
+    isNoisy(step, options) ? [drawOf(index)] : [],
+  );
+  if (startNoise) needed.unshift(0);
+  const missing = noise && needed.find((draw) => noise[draw] === undefined);
+  if (missing !== undefined) {
+    throw new RangeError(
+      `reconstruct: draw ${missing} of the noise is needed, but only ${noise!.length} draws were given.`,
+    );
+  }
+  const count = input.shape[0]!;
+  if (images && images.length !== count) {
+    throw new RangeError(
+      `reconstruct: there are ${count} pictures, but ${images.length} identities were given.`,
+    );
+  }
 }
 
 function drawNoise(input: Tensor, { noise, seed = 0, images }: ReconstructionOptions, draw: number): Tensor {
-  if (noise) {
-    const recorded = noise[draw];
-    if (recorded) return recorded;
-    throw new RangeError(`reconstruct: draw ${draw} is needed, but only ${noise.length} draws were given.`);
-  }
-  const count = input.shape[0]!;
-  const ids = images ?? Array.from({ length: count }, (_, i) => i);
-  if (ids.length !== count) {
-    throw new RangeError(`reconstruct: there are ${count} pictures but ${ids.length} identities.`);
-  }
+  if (noise) return noise[draw]!;
+  const ids = images ?? Array.from({ length: input.shape[0]! }, (_, i) => i);
   const keys = noiseKeys(
     seed,
     "sampling",

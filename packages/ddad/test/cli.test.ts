@@ -116,7 +116,8 @@ describe("ddad", () => {
     expect(Object.keys(result["msPerImage"]!)).to.deep.equal(["p50", "p95"]);
     expect(result).to.include({ protocol: "strict", category: "tile", images: 6 });
     expect(JSON.parse(readFileSync(join(out, "results.json"), "utf8"))).to.deep.equal(result);
-    expect(filesIn(out).filter((file) => file.endsWith(".png"))).to.have.length(6);
+    expect(filesIn(out).filter((file) => file.endsWith(".png"))).to.have.length(7);
+    expect(filesIn(out)).to.include.members(["overview.png", join("test", "missing", "000.png")]);
   });
 
   it("calibrates anew where sampling is set otherwise, and prints a table for people", async () => {
@@ -188,9 +189,12 @@ describe("ddad", () => {
     ];
     const trained = await ddad("train", "--data", root, ...settings, "--out", out, "--json");
     expect(trained.code, trained.errors).to.equal(0);
-    const { code, output, errors } = await ddad("evaluate", "--checkpoint", out, "--json");
-    expect(code, errors).to.equal(0);
-    expect(JSON.parse(output)).to.include({ protocol: "paper" });
+    const pictures = join(out, "pictures");
+    const crop = ["--set", "detection.crop=12"];
+    const evaluated = await ddad("evaluate", "--checkpoint", out, "--out", pictures, ...crop, "--json");
+    expect(evaluated.code, evaluated.errors).to.equal(0);
+    expect(JSON.parse(evaluated.output)).to.include({ protocol: "paper" });
+    expect(existsSync(join(pictures, "overview.png"))).to.equal(true);
     const predicted = await ddad("predict", join(root, "test"), "--checkpoint", out, "--out", out, "--json");
     expect(predicted.errors).to.match(/the model is not calibrated, so nothing is decided/);
     expect(JSON.parse(predicted.output)).to.include({ threshold: null });

@@ -1,8 +1,15 @@
 /** The reconstruction against runs of the published code with its noises recorded. */
 import { type Tensor, tensor, UNet } from "@ddad/nn";
 import { expect } from "chai";
-import { channelsFirst, channelsLast, formulaWeights, largestDifference } from "../../nn/test/golden.ts";
+import {
+  channelsFirst,
+  channelsLast,
+  formula,
+  formulaWeights,
+  largestDifference,
+} from "../../nn/test/golden.ts";
 import { entry, type NpzArray, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
+import type { Denoiser } from "../src/denoiser.ts";
 import { type ReconstructionOptions, reconstruct } from "../src/reconstruction.ts";
 import { linearSchedule } from "../src/schedule.ts";
 
@@ -57,4 +64,76 @@ describe("reconstruct: against the published code", () => {
       expect(Math.max(...differences)).to.be.below(1e-3);
     });
   }
+});
+
+describe("reconstruct: against the published formulas, step by step", () => {
+  const shape = [2, 2, 2, 3];
+  const values = (stream: number): Float64Array => Float64Array.from(formula(stream, 24));
+  const draws = Array.from({ length: 4 }, (_, k) => values(10 + k));
+  /** Predicts a noise that depends on the picture and on the time step. */
+  const denoiser: Denoiser = { forward: (x, t) => x.mul(0.3).add(t.mul(1e-3).reshape([2, 1, 1, 1])) };
+
+  /** The published code in double precision; strict bounds λ and starts without noise. */
+  function expected(x: Float64Array, y: Float64Array, w: number, eta: number, strict: boolean): Float64Array {
+    const from = schedule.alphaBar(150);
+    let state = x.map(
+      (value, i) => Math.sqrt(from) * value + (strict ? 0 : Math.sqrt(1 - from) * draws[0]![i]!),
+    );
+    for (const [step, t] of [100, 50, 0].entries()) {
+      const a = schedule.alphaBar(t);
+      const previous = schedule.alphaBar(t === 0 ? -1 : t - 50);
+      const c1 = eta * Math.sqrt(((1 - a / previous) * (1 - previous)) / (1 - a));
+      const c2 = Math.sqrt(1 - previous - c1 ** 2);
+      const pull = strict ? Math.min(w, 1 / (1 - a)) : w;
+      state = state.map((value, i) => {
+        const epsilon = 0.3 * value + 1e-3 * t;
+        const target = Math.sqrt(a) * y[i]! + Math.sqrt(1 - a) * epsilon;
+        const guided = epsilon - Math.sqrt(1 - a) * pull * (target - value);
+        const clean = (value - Math.sqrt(1 - a) * guided) / Math.sqrt(a);
+        return Math.sqrt(previous) * clean + c1 * draws[step + 1]![i]! + c2 * guided;
+      });
+    }
+    return state;
+  }
+
+  const settings = { schedule, start: 150, stride: 50 };
+  const tensors = (arrays: readonly Float64Array[]) => arrays.map((array) => tensor(array, shape));
+
+  for (const { guidance, eta, strict } of [
+    { guidance: 0, eta: 1, strict: false },
+    { guidance: 20, eta: 0.5, strict: false },
+    { guidance: 2, eta: 0, strict: true },
+    { guidance: 20, eta: 0, strict: true },
+  ]) {
+    it(`w ${guidance}, eta ${eta}, ${strict ? "strict" : "paper"}`, async () => {
+      const [x, y] = tensors([values(1), values(2)]) as [Tensor, Tensor];
+      const protocol = strict ? { limitGuidance: true, startNoise: false } : { noise: tensors(draws) };
+      const result = await reconstruct(denoiser, x, y, { ...settings, guidance, eta, ...protocol });
+      const reference = expected(values(1), values(2), guidance, eta, strict);
+      expect(largestDifference(await result.data(), reference)).to.be.below(1e-5);
+    });
+  }
+
+  it("draws noise by seed and picture, not by place in the batch", async () => {
+    const input = tensor(new Float32Array(24), shape);
+    const run = async (seed: number, images: readonly number[]) => {
+      const options = { ...settings, guidance: 0, eta: 1, seed, images };
+      return [...(await (await reconstruct(denoiser, input, input, options)).data())];
+    };
+    const [ab, ba] = [await run(1, [7, 8]), await run(1, [8, 7])];
+    expect(ab.slice(0, 12)).to.deep.equal(ba.slice(12));
+    expect(ab.slice(12)).to.deep.equal(ba.slice(0, 12));
+    expect(ab.slice(0, 12)).to.not.deep.equal(ab.slice(12));
+    expect(await run(2, [7, 8])).to.not.deep.equal(ab);
+  });
+
+  it("refuses too few draws and identities that are too few", async () => {
+    const input = tensor(new Float32Array(24), shape);
+    const refusal = (options: Partial<ReconstructionOptions>) =>
+      reconstruct(denoiser, input, input, { ...settings, guidance: 0, eta: 1, ...options }).catch(String);
+    expect(await refusal({ noise: tensors(draws.slice(0, 2)) })).to.match(
+      /reconstruct: draw 2 of the noise is needed, but only 2 draws were given/,
+    );
+    expect(await refusal({ images: [1] })).to.match(/there are 2 pictures, but 1 identities were given/);
+  });
 });

@@ -1,5 +1,7 @@
 /** A run of training: resuming, stopping, the choice of the model, what happens when it goes wrong. */
+import { LimitError } from "@ddad/nn";
 import { expect } from "chai";
+import { testDevice } from "../../tensor/test/device.hooks.ts";
 import type { Model, TrainingState } from "../src/modelFile.ts";
 import { type TrainingOptions, train } from "../src/trainingRun.ts";
 import { smallConfig, smallPictures } from "./small.ts";
@@ -77,6 +79,30 @@ describe("train", () => {
     const arrays = (dict: Model["weights"]) => [...dict.values()].map(({ data }) => data);
     expect(arrays(result.model!.weights)).to.deep.equal(arrays(state.average!));
     expect(arrays(result.model!.weights)).to.not.deep.equal(arrays(state.weights));
+  });
+
+  it("takes a batch in parts, to the same effect, where the adapter has no room for it", async () => {
+    const settings = { batchSize: 6, steps: 1 };
+    const expected = await finalState({ config: smallConfig({ training: { ...settings, microBatch: 3 } }) });
+    const device = testDevice();
+    const checkSize = device.checkSize;
+    // The largest tensor is 16 KiB a picture.
+    device.checkSize = (bytes, what) => {
+      if (bytes > 80_000) throw new LimitError(`${what} is too large.`);
+    };
+    const notices: string[] = [];
+    const found = await finalState({
+      config: smallConfig({ training: settings }),
+      onNotice: (sentence) => void notices.push(sentence),
+    }).finally(() => {
+      device.checkSize = checkSize;
+    });
+    expect(notices).to.deep.equal([
+      "The adapter has no room for 6 pictures at once: 3 at a time, to the same effect.",
+    ]);
+    for (const [name, values] of valuesOf(expected.state)) {
+      expect(valuesOf(found.state).get(name), name).to.deep.equal(values);
+    }
   });
 
   it("stops with a sentence when the loss is no longer a number", async () => {

@@ -6,15 +6,16 @@ import type { Config } from "../config.ts";
 import { imageAt } from "../datasets/imageSet.ts";
 import { calibrate, type Inspection } from "../detection.ts";
 import { DataError } from "../errors.ts";
-import { type Evaluation, evaluateDetection } from "../evaluation.ts";
+import { cropMask, type Evaluation, evaluateDetection, type TestSet } from "../evaluation.ts";
 import { writeWhole } from "../files.ts";
 import { fromPixels } from "../images/image.ts";
 import type { Model } from "../modelFile.ts";
-import { detectionRow, rowCaptions } from "../report/detectionRow.ts";
+import { detectionRow, type InspectedPicture, rowCaptions } from "../report/detectionRow.ts";
+import type { PanelTile } from "../report/panel.ts";
 import { formatResults, formatTable } from "../report/results.ts";
 import { loadHeldOut, loadTest } from "./data.ts";
 import { loadDenoiser, type ModelOptions, openModel } from "./model.ts";
-import { mapRange, writePicture } from "./pictures.ts";
+import { mapRange, shownBy, writePicture } from "./pictures.ts";
 import type { ConfigOptions } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
 
@@ -44,33 +45,55 @@ export async function evaluateModel(
   using denoiser = loadDenoiser(model);
   const calibration = await usableCalibration(denoiser, model, config, name);
   const progress = new Progress("inspecting", "pictures");
-  const draw = (inspection: Inspection, index: number): void => {
-    const { size } = test.images;
-    // A cropped map shows the middle of the picture only.
-    if (out === undefined || inspection.mapSize !== size) return;
-    const row = detectionRow(
-      {
-        input: imageAt(test.images, index),
-        reconstruction: fromPixels(inspection.reconstruction, size, size),
-        map: inspection.map,
-        ...(test.masks && { mask: test.masks[index]! }),
-        ...mapRange(calibration, config),
-      },
-      rowCaptions,
-    );
-    writePicture(join(out, inspection.id), [row]);
-  };
+  const gallery = out === undefined ? undefined : new Gallery(out, test, mapRange(calibration, config));
   const evaluation = await evaluateDetection(denoiser, config, test, {
     calibration,
     progress: (done, count) => progress.update(done, count),
-    observe: draw,
+    observe: (inspection, index) => gallery?.draw(inspection, index),
   });
   if (out !== undefined) {
+    gallery?.finish();
     const { result, kinds, falseAlarms, scores } = evaluation;
     writeWhole(join(out, "results.json"), `${JSON.stringify(result, undefined, 2)}\n`);
     writeWhole(join(out, "scores.json"), `${JSON.stringify({ kinds, falseAlarms, scores }, undefined, 2)}\n`);
   }
   return evaluation;
+}
+
+/** A picture of every inspection, named like the test picture, and `overview.png` with the first one of each kind. */
+class Gallery {
+  readonly #out: string;
+  readonly #test: TestSet;
+  readonly #scale: ReturnType<typeof mapRange>;
+  readonly #overview = new Map<string, PanelTile[]>();
+
+  constructor(out: string, test: TestSet, scale: ReturnType<typeof mapRange>) {
+    this.#out = out;
+    this.#test = test;
+    this.#scale = scale;
+  }
+
+  draw({ id, map, mapSize, reconstruction }: Inspection, index: number): void {
+    const { images, masks, samples } = this.#test;
+    const { size } = images;
+    const picture: InspectedPicture = {
+      input: shownBy(mapSize, imageAt(images, index)),
+      reconstruction: shownBy(mapSize, fromPixels(reconstruction, size, size)),
+      map,
+      ...(masks && { mask: mapSize === size ? masks[index]! : cropMask(masks[index]!, size, mapSize) }),
+      ...this.#scale,
+    };
+    writePicture(join(this.#out, id), [detectionRow(picture, rowCaptions)]);
+    const { kind } = samples[index]!;
+    if (!this.#overview.has(kind)) {
+      const captions = this.#overview.size === 0 ? { ...rowCaptions, input: kind } : { input: kind };
+      this.#overview.set(kind, detectionRow(picture, captions));
+    }
+  }
+
+  finish(): void {
+    writePicture(join(this.#out, "overview.png"), [...this.#overview.values()]);
+  }
 }
 
 /** The model's calibration, or a new one where settings of the detection were changed; the paper has none. */

@@ -3,6 +3,8 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Calibration, falseAlarmThreshold } from "../calibration.ts";
 import type { Config } from "../config.ts";
+import { cropRange } from "../distance.ts";
+import { createImage, type Image } from "../images/image.ts";
 import type { ScoreRange } from "../report/overlay.ts";
 import type { PanelTile } from "../report/panel.ts";
 import { writePanel } from "../report/write.ts";
@@ -18,6 +20,24 @@ export function mapRange(
   if (calibration === undefined) return { range: { from: 0, to: 1 } };
   const threshold = falseAlarmThreshold(calibration.scores, detection.falseAlarmRate);
   return { range: { from: threshold / 4, to: threshold * 1.75 }, pixelThreshold: threshold };
+}
+
+/** The part of a picture that a map of this size shows: all of it, or the middle where the protocol crops. */
+export function shownBy(mapSize: number, image: Image): Image {
+  const { width, height, channels, data } = image;
+  if (mapSize === width && mapSize === height) return image;
+  const columns = cropRange(width, mapSize);
+  const rows = cropRange(height, mapSize);
+  const part = createImage(mapSize, mapSize, channels);
+  for (let y = 0; y < mapSize; y++) {
+    for (let x = 0; x < mapSize; x++) {
+      const [fromX, fromY] = [x + columns.start - columns.before, y + rows.start - rows.before];
+      if (fromX < 0 || fromY < 0 || fromX >= width || fromY >= height) continue;
+      const from = (fromY * width + fromX) * channels;
+      part.data.set(data.subarray(from, from + channels), (y * mapSize + x) * channels);
+    }
+  }
+  return part;
 }
 
 /** Writes rows of tiles as a PNG, with its folder. */

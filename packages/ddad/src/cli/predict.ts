@@ -12,7 +12,7 @@ import { writeImage } from "../images/png.ts";
 import { outlineMask, overlayHeat } from "../report/overlay.ts";
 import { formatTable } from "../report/results.ts";
 import { loadDenoiser, type ModelOptions, openModel } from "./model.ts";
-import { mapRange } from "./pictures.ts";
+import { mapRange, shownBy } from "./pictures.ts";
 import { Progress, printResult, say } from "./terminal.ts";
 
 export type PredictOptions = ModelOptions & {
@@ -26,7 +26,7 @@ type Prediction = {
   file: string;
   score: number;
   decision: "good" | "defective" | null;
-  overlay: string | null;
+  overlay: string;
 };
 
 export async function runPredict(path: string, options: PredictOptions): Promise<void> {
@@ -52,17 +52,11 @@ export async function runPredict(path: string, options: PredictOptions): Promise
   for await (const { score, map, mapSize } of inspect(denoiser, config, { images, ids }, calibration)) {
     const index = predictions.length;
     const file = files[index]!;
-    let overlay: string | null = null;
-    // A cropped map shows the middle of the picture only.
-    if (mapSize === size) {
-      overlay = join(options.out, `${file.id.replace(/\.png$/i, "")}-overlay.png`);
-      const found = Uint8Array.from(map, (value) => Number(value >= pixelThreshold));
-      mkdirSync(dirname(overlay), { recursive: true });
-      writeImage(
-        overlay,
-        outlineMask(overlayHeat(imageAt(images, index), map, range), found, [255, 255, 255]),
-      );
-    }
+    const overlay = join(options.out, `${file.id.replace(/\.png$/i, "")}-overlay.png`);
+    const heat = overlayHeat(shownBy(mapSize, imageAt(images, index)), map, range);
+    const found = Uint8Array.from(map, (value) => Number(value >= pixelThreshold));
+    mkdirSync(dirname(overlay), { recursive: true });
+    writeImage(overlay, outlineMask(heat, found, [255, 255, 255]));
     const decision = threshold === undefined ? null : score >= threshold ? "defective" : "good";
     predictions.push({ file: file.path, score, decision, overlay });
     progress.update(predictions.length, files.length);

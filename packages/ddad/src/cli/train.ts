@@ -48,6 +48,9 @@ export async function runTrain(options: TrainOptions): Promise<void> {
       `${folder} already holds a run; go on with it by --resume, replace it by --overwrite, or choose another folder by --out.`,
     );
   }
+  if (resume && resume.state.step >= config.training.steps) {
+    say(`the run in ${folder} is complete: it has all its ${config.training.steps} steps`);
+  }
   const { result, interrupted } = await trainInto(folder, config, { ...options, resume });
   const { steps, loss, imagesPerSecond, stopped } = result;
   const checkpoint = join(folder, result.model ? modelFile : stateFile);
