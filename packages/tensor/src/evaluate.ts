@@ -11,7 +11,7 @@ import { fuseProgram } from "./program/fuse.ts";
 import { type Lowered, lowerProgram } from "./program/lower.ts";
 import { type Plan, planProgram } from "./program/plan.ts";
 import { type Captured, captureProgram, type Program, programKey } from "./program/program.ts";
-import { resolve, Storage, storageOf, Tensor, Variable } from "./tensor.ts";
+import { resolve, Storage, storageOf, type Tensor, Variable } from "./tensor.ts";
 
 /** Computes the tensors and writes assigned variables into their buffers. Resolves once the work is submitted. */
 export async function evaluate(...targets: readonly Tensor[]): Promise<void> {
@@ -49,7 +49,7 @@ export function capture(tensors: readonly Tensor[], variables: readonly Variable
   };
   return captureProgram(
     tensors,
-    variables.map((variable) => ({ value: safe(variable), leaf: homeOf(variable) })),
+    variables.map((variable) => ({ value: safe(variable), leaf: variable.held })),
   );
 }
 
@@ -58,9 +58,6 @@ function viewed(tensor: Tensor): Tensor {
   const { source } = tensor;
   return source.kind === "node" && !source.node.kernel ? viewed(source.node.inputs["x"]!) : tensor;
 }
-
-const homeOf = (variable: Variable): Tensor =>
-  new Tensor(variable, { kind: "storage", storage: variable.home, version: variable.home.version });
 
 const replays = new WeakMap<Device, Map<string, Promise<Replay>>>();
 

@@ -34,10 +34,9 @@ export class Storage {
 
   release(): void {
     this.#holders--;
-    if (this.#holders === 0) {
-      this.version = Number.NaN;
-      this.device.buffers.release(this.buffer);
-    }
+    if (this.#holders > 0 || Number.isNaN(this.version)) return;
+    this.version = Number.NaN;
+    this.device.buffers.release(this.buffer);
   }
 }
 
@@ -104,10 +103,16 @@ export class Tensor {
 
   /** Frees the buffer now, not at the next garbage collection. Using the tensor afterwards is an error. */
   dispose(): void {
-    if (this.#source.kind !== "storage") return;
-    if (!forgotten.unregister(this)) return;
-    this.#source.storage.release();
-    this.#source = { ...this.#source, version: Number.NaN };
+    if (this.#source.kind === "storage" && this.letGo())
+      this.#source = { ...this.#source, version: Number.NaN };
+  }
+
+  /** Stops holding the buffer; tells whether it was held. For contents that are overwritten. */
+  letGo(): boolean {
+    const source = this.#source;
+    if (source.kind !== "storage" || !forgotten.unregister(this)) return false;
+    source.storage.release();
+    return true;
   }
 
   [Symbol.dispose](): void {
@@ -145,6 +150,7 @@ export function storageOf(tensor: Tensor, device: Device): Storage {
  */
 export class Variable extends Tensor {
   #value: Tensor;
+  #held: Tensor;
   readonly #home: Storage;
 
   /** Takes over the value of an evaluated tensor (which must not be used any more). */
@@ -154,12 +160,13 @@ export class Variable extends Tensor {
     super(initial, source);
     this.#home = source.storage;
     this.#home.owner = new WeakRef<Variable>(this);
-    this.#value = new Tensor(initial, source);
+    this.#held = new Tensor(initial, source);
+    this.#value = this.#held;
     initial.dispose();
   }
 
   override dispose(): void {
-    this.#value.dispose();
+    this.#held.dispose();
     super.dispose();
   }
 
@@ -183,6 +190,11 @@ export class Variable extends Tensor {
     return this.#home;
   }
 
+  /** The tensor that stands for what the buffer holds now: the value, unless one is pending. */
+  get held(): Tensor {
+    return this.#held;
+  }
+
   /** From here on the variable stands for `value`, which must have its shape and type. */
   assign(value: Tensor): void {
     if (value.dtype !== this.dtype || show(value.shape) !== show(this.shape)) {
@@ -196,13 +208,19 @@ export class Variable extends Tensor {
 
   /** After the new value was written into the buffer. */
   commit(): void {
+    this.#held.letGo();
     this.#home.version++;
+    this.#held = new Tensor(this, {
+      kind: "storage",
+      storage: this.#home,
+      version: this.#home.version,
+    });
     this.reset();
   }
 
   /** Back to what the buffer holds: a value that was assigned and never evaluated is forgotten. */
   reset(): void {
-    this.#value = new Tensor(this, { kind: "storage", storage: this.#home, version: this.#home.version });
+    this.#value = this.#held;
   }
 }
 

@@ -116,6 +116,23 @@ describe("memory", () => {
     for (let k = 0; k < 5; k++) await work();
     expect(t.memory()).to.deep.equal(before);
   });
+
+  it("of a variable is free as soon as it is disposed of, however often it was assigned", async () => {
+    const counted = async (): Promise<t.Variable> => {
+      const v = t.variable(t.tensor(new Float32Array(1000)));
+      for (let k = 0; k < 3; k++) {
+        v.assign(v.add(1));
+        await t.evaluate(v);
+      }
+      v.dispose();
+      return v;
+    };
+    await counted(); // makes room for intermediates
+    const { buffers } = t.memory();
+    const v = await counted();
+    expect(t.memory().buffers).to.equal(buffers);
+    expect(await rejection(t.evaluate(v.add(1)))).to.be.instanceOf(t.StaleValueError);
+  });
 });
 
 describe("compile", () => {
