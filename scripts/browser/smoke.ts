@@ -1,32 +1,128 @@
+/** The engine in a browser: one check for each of its parts, on numbers worked out by hand or on the host. */
+import {
+  AdamW,
+  arange,
+  compile,
+  conv2d,
+  evaluate,
+  grad,
+  memory,
+  mseLoss,
+  randomKeys,
+  randomNormal,
+  setupDevice,
+  type Tensor,
+  tensor,
+  UNet,
+  variable,
+} from "@ddad/nn";
 import { assert, check, finish } from "./harness.ts";
 
-await check("a compute shader runs", async () => {
-  const adapter = await navigator.gpu?.requestAdapter();
-  assert(adapter !== null && adapter !== undefined, "the browser offers no WebGPU adapter");
-  const device = await adapter.requestDevice();
-  const code = `
-    @group(0) @binding(0) var<storage, read_write> x: array<u32>;
-    @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) i: vec3u) { x[i.x] = i.x * i.x; }`;
-  const module = device.createShaderModule({ code });
-  const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
-  const buffer = device.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
-  const copy = device.createBuffer({ size: 256, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  const entries = [{ binding: 0, resource: { buffer } }];
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-  pass.dispatchWorkgroups(1);
-  pass.end();
-  encoder.copyBufferToBuffer(buffer, 0, copy, 0, 256);
-  device.queue.submit([encoder.finish()]);
-  await copy.mapAsync(GPUMapMode.READ);
-  const values = [...new Uint32Array(copy.getMappedRange())];
-  assert(
-    values.every((value, index) => value === index * index),
-    `squares expected, got ${values.slice(0, 8)}…`,
-  );
-  device.destroy();
+function assertClose(got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
+  assert(got.length === expected.length, `${expected.length} numbers expected, got ${got.length}`);
+  for (let i = 0; i < expected.length; i++) {
+    const close = Math.abs(got[i]! - expected[i]!) <= tolerance;
+    assert(close, `element ${i}: expected ${expected[i]}, got ${got[i]}`);
+  }
+}
+
+await check("the browser gives a device", async () => {
+  const { name, capabilities } = await setupDevice();
+  assert(capabilities.maxInvocations >= 128, `${name} allows ${capabilities.maxInvocations} invocations`);
 });
 
+await check("sums of more elements than a workgroup has threads", async () => {
+  assertClose(await arange(5000).sum().data(), [12497500], 1);
+  assertClose(await arange(6).reshape([2, 3]).sum(1).data(), [3, 12], 0);
+});
+
+await check("gradients are those worked out by hand, and so are their gradients", async () => {
+  const x = tensor([1, 2, 3, 4, 5, 6], [2, 3]);
+  const weight = tensor([0.5, -1, 2]);
+  const loss = x
+    .mul(weight)
+    .sum(1)
+    .sub(tensor([1, 2]))
+    .square()
+    .mean();
+  const [gradient] = grad(loss, [weight]);
+  const [second] = grad(gradient!.square().sum(), [weight]);
+  await evaluate(loss, gradient!, second!);
+  assertClose(await loss.data(), [30.625], 1e-4);
+  assertClose(await gradient!.data(), [31.5, 42, 52.5], 1e-4);
+  assertClose(await second!.data(), [5754, 7602, 9450], 0.1);
+});
+
+await check("a convolution is the sum over its window, and its gradient the window itself", async () => {
+  const [height, width, inputs, outputs] = [5, 6, 3, 4];
+  const key = randomKeys(1, [{ stream: 0, step: 0 }]);
+  const x = randomNormal(key, [1, height, width, inputs]);
+  const weight = randomNormal(key, [1, 9 * inputs * outputs]).reshape([3, 3, inputs, outputs]);
+  const y = conv2d(x, weight, { padding: 1 });
+  const [gradient] = grad(y.sum(), [weight]);
+  await evaluate(x, weight, y, gradient!);
+  const [pixels, weights] = [await x.data(), await weight.data()];
+  const expected = new Float32Array(height * width * outputs);
+  const expectedGradient = new Float32Array(weights.length);
+  for (let at = 0; at < expected.length * 9 * inputs; at++) {
+    const digit = (place: number, extent: number): number => Math.floor(at / place) % extent;
+    const [output, input] = [digit(1, outputs), digit(outputs, inputs)];
+    const tap = digit(outputs * inputs, 9);
+    const [column, row] = [digit(outputs * inputs * 9, width), digit(outputs * inputs * 9 * width, height)];
+    const [i, j] = [row + Math.floor(tap / 3) - 1, column + (tap % 3) - 1];
+    if (i < 0 || j < 0 || i >= height || j >= width) continue;
+    const pixel = pixels[(i * width + j) * inputs + input]!;
+    const index = (tap * inputs + input) * outputs + output;
+    expected[(row * width + column) * outputs + output]! += pixel * weights[index]!;
+    expectedGradient[index]! += pixel;
+  }
+  assertClose(await y.data(), expected, 1e-4);
+  assertClose(await gradient!.data(), expectedGradient, 1e-4);
+});
+
+await check("a compiled function runs once and updates its variable at every call", async () => {
+  const total = variable(tensor(0));
+  let recordings = 0;
+  const step = compile((x: Tensor) => {
+    recordings++;
+    total.assign(total.add(x.sum()));
+    return total.mul(10);
+  });
+  for (const values of [
+    [1, 2],
+    [3, 4],
+    [5, 6],
+  ])
+    await step(tensor(values));
+  assertClose(await total.data(), [21], 0);
+  assert(recordings === 1, `recorded ${recordings} times`);
+});
+
+await check("a small UNet learns the noise of a picture", async () => {
+  const small = { baseChannels: 32, channelMultipliers: [1], blocksPerLevel: 1, attentionSizes: [] };
+  const network = new UNet({ imageSize: 8, ...small, seed: 1 });
+  const optimizer = new AdamW(network, { rate: 2e-3 });
+  const noise = randomNormal(randomKeys(2, [{ stream: 0, step: 0 }]), [1, 8, 8, 3]);
+  const step = compile((x: Tensor, t: Tensor, control: Tensor) => {
+    const loss = mseLoss(network.forward(x, t), noise);
+    optimizer.step(grad(loss, optimizer.parameters), { control });
+    return loss;
+  });
+  await evaluate(noise);
+  const losses: number[] = [];
+  for (let index = 0; index < 8; index++) {
+    const loss = await step(noise.mul(0.6).add(0.2), tensor([200]), optimizer.control());
+    losses.push(await loss.item());
+  }
+  const shown = losses.map((loss) => loss.toFixed(3)).join(", ");
+  assert(losses.at(-1)! < 0.8 * losses[0]!, `losses: ${shown}`);
+  const before = memory().buffers;
+  const held = optimizer.variables.length;
+  network.dispose();
+  optimizer.dispose();
+  const freed = before - memory().buffers;
+  assert(freed >= held, `${freed} buffers freed of the ${held} that network and optimiser held`);
+});
+
+(await setupDevice()).destroy();
 finish();
