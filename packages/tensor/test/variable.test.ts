@@ -1,0 +1,106 @@
+/** Variables: what they stand for before and after `evaluate`, and updates that read one another. */
+import * as t from "@ddad/tensor";
+import { expect } from "chai";
+
+const values = async (...tensors: t.Tensor[]): Promise<number[][]> => {
+  const read: number[][] = [];
+  for (const tensor of tensors) read.push([...(await tensor.data())]);
+  return read;
+};
+
+const rejection = async (promise: Promise<unknown>): Promise<Error> =>
+  promise.then(
+    () => expect.fail("nothing was thrown"),
+    (error: Error) => error,
+  );
+
+describe("variables", () => {
+  it("stand for their value at the moment of use", async () => {
+    const v = t.variable(t.tensor([1, 2]));
+    const before = v.mul(10);
+    v.assign(v.add(1));
+    const after = v.mul(10);
+    await t.evaluate(before, after, v);
+    expect(await values(before, after, v)).to.deep.equal([
+      [10, 20],
+      [20, 30],
+      [2, 3],
+    ]);
+  });
+
+  it("exchange their values", async () => {
+    const [a, b, c] = [1, 2, 3].map((value) => t.variable(t.tensor([value, -value]))) as [
+      t.Variable,
+      t.Variable,
+      t.Variable,
+    ];
+    const [x, y, z] = [t.add(a, 0), t.add(b, 0), t.add(c, 0)];
+    a.assign(y);
+    b.assign(z);
+    c.assign(x);
+    await t.evaluate(a, b, c);
+    expect(await values(a, b, c)).to.deep.equal([
+      [2, -2],
+      [3, -3],
+      [1, -1],
+    ]);
+  });
+
+  it("take over another's contents as they are, or seen under another shape", async () => {
+    const a = t.variable(t.tensor([1, 2, 3, 4]));
+    const b = t.variable(t.tensor([5, 6, 7, 8], [2, 2]));
+    const [oldA, oldB] = [a.reshape([2, 2]), b.reshape([4])];
+    a.assign(oldB);
+    b.assign(oldA);
+    await t.evaluate(a, b);
+    expect(await values(a, b)).to.deep.equal([
+      [5, 6, 7, 8],
+      [1, 2, 3, 4],
+    ]);
+  });
+
+  it("can be named twice", async () => {
+    const v = t.variable(t.tensor([1]));
+    v.assign(v.add(1));
+    const w = v.mul(3);
+    await t.evaluate(v, w, v);
+    expect(await values(v, w)).to.deep.equal([[2], [6]]);
+  });
+
+  it("that share a new value both get it", async () => {
+    const [a, b] = [t.variable(t.tensor([0, 0])), t.variable(t.tensor([1, 1]))];
+    const shared = t.tensor([2, 3]).mul(2);
+    a.assign(shared);
+    b.assign(shared);
+    await t.evaluate(a, b, shared);
+    expect(await values(a, b, shared)).to.deep.equal([
+      [4, 6],
+      [4, 6],
+      [4, 6],
+    ]);
+  });
+
+  it("keep a value that was assigned twice before it was evaluated: the last", async () => {
+    const v = t.variable(t.tensor([1]));
+    v.assign(v.add(1));
+    v.assign(v.mul(5));
+    await t.evaluate(v);
+    expect(await v.item()).to.equal(10);
+  });
+
+  it("do not let a value that is overwritten be read", async () => {
+    const v = t.variable(t.tensor([1]));
+    const late = v.mul(2);
+    v.assign(v.add(1));
+    await t.evaluate(v);
+    const error = await rejection(t.evaluate(late));
+    expect(error).to.be.instanceOf(t.StaleValueError);
+    expect(error.message).to.match(/Evaluate it before, or together with, the variable/);
+  });
+
+  it("refuse a value of another shape or type", () => {
+    const v = t.variable(t.tensor([1, 2]));
+    expect(() => v.assign(t.tensor([1]))).to.throw(t.ShapeError, /\[2\]/);
+    expect(() => v.assign(t.tensor([1, 2], [2], { dtype: "i32" }))).to.throw(/i32/);
+  });
+});
