@@ -11,7 +11,7 @@ const heading = "Twenty lines";
 export function readExample(file = join(dirname(fileURLToPath(import.meta.url)), "..", "README.md")) {
   const text = readFileSync(file, "utf8");
   const start = text.search(new RegExp(`^#+ ${heading}`, "m"));
-  const code = start < 0 ? undefined : text.slice(start).match(/^```ts\n([\s\S]*?)^```$/m)?.[1];
+  const code = start < 0 ? undefined : text.slice(start).match(/^```ts.*\n([\s\S]*?)^```$/m)?.[1];
   if (!code) throw new Error(`${file} has no \`\`\`ts block after a heading "${heading}".`);
   return code;
 }
