@@ -1,32 +1,35 @@
 /** Reductions over any axes as a few nested loops. */
 import { ceilDiv, stridesOf } from "../spec.ts";
 
-/**
- * The reduction as loops: an output element `(outer, inner)` sums `x` over up to four reduced extents. Adjacent axes that
- * are both kept or both reduced are merged first, so that a sum over the batch and the pixels is one long loop.
- */
-export interface Loops {
+/** An extent of x and the distance of its elements. */
+export interface Loop {
   readonly extent: number;
   readonly stride: number;
-  readonly kept: boolean;
 }
 
-export function loopsOf(shape: readonly number[], axes: readonly number[]): Loops[] {
+/**
+ * A reduction as loops over the `kept` extents (which count the outputs) and the `reduced` ones. Neighbouring axes of one kind
+ * are merged, so that a sum over the batch and the pixels is one long loop.
+ */
+export function loopsOf(
+  shape: readonly number[],
+  axes: readonly number[],
+): { kept: Loop[]; reduced: Loop[] } {
   const strides = stridesOf(shape);
-  const loops: Loops[] = [];
+  const loops = { kept: [] as Loop[], reduced: [] as Loop[] };
+  let last: Loop[] | undefined;
   shape.forEach((extent, axis) => {
     if (extent === 1) return;
-    const kept = !axes.includes(axis);
-    const last = loops.at(-1);
-    if (last && last.kept === kept)
-      loops[loops.length - 1] = { extent: last.extent * extent, stride: strides[axis]!, kept };
-    else loops.push({ extent, stride: strides[axis]!, kept });
+    const kind = axes.includes(axis) ? loops.reduced : loops.kept;
+    const merged = last === kind ? kind.pop()!.extent : 1;
+    kind.push({ extent: merged * extent, stride: strides[axis]! });
+    last = kind;
   });
   return loops;
 }
 
 /** WGSL (and JavaScript) expression of a flat index over `loops` of one kind, as the offset in `x`. */
-export function offset(index: string, loops: readonly Loops[]): string {
+export function offset(index: string, loops: readonly Loop[]): string {
   let inner = 1;
   const terms: string[] = [];
   for (const { extent, stride } of [...loops].reverse()) {

@@ -3,11 +3,10 @@
  * `y[n, h, w, c] = 1/k² Σ x[n, h·stride + i − padding, w·stride + j − padding, c]` over 0 ≤ i, j < k.
  */
 import { checkImage } from "../conv2d/geometry.ts";
-import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sizeOf, spec } from "../spec.ts";
-import { forEachElement, imageOf, splitIndex } from "./images.ts";
-import { checkWindows, pooledShape, type Windows } from "./windows.ts";
+import { imageOf } from "./images.ts";
+import { checkWindows, forEachWindowPixel, pooledShape, type Windows, windowPass } from "./windows.ts";
 
 export type AveragePoolAttrs = Windows;
 
@@ -25,48 +24,19 @@ export const averagePool = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(caps, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
-        const from = imageOf(inputs.x.shape);
-        const to = imageOf(outputs.y.shape);
-        return [
-          {
-            read: { x: from.element },
-            write: { y: to.element },
-            // Pixels above or left of x wrap around to huge numbers, so one comparison finds all that lie outside.
-            ...gridStride(
-              caps,
-              to.size,
-              "params.size",
-              /* wgsl */ `
-    ${splitIndex(to)}
-    var total = ${to.element}(0);
-    for (var k = 0u; k < ${kernelSize}u; k++) {
-      let h = row * ${stride}u + k - ${padding}u;
-      if (h >= ${from.height}u) { continue; }
-      for (var j = 0u; j < ${kernelSize}u; j++) {
-        let w = column * ${stride}u + j - ${padding}u;
-        if (w >= ${from.width}u) { continue; }
-        total += x[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c];
-      }
-    }
-    y[i] = total * f32(${1 / kernelSize ** 2});`,
-            ),
-          },
-        ];
-      },
+      passes: (caps, { inputs, outputs, attrs }) => [
+        windowPass(caps, inputs.x.shape, outputs.y.shape, attrs, {
+          start: 0,
+          fold: "total + value",
+          result: `total * f32(${1 / attrs.kernelSize ** 2})`,
+        }),
+      ],
     },
   ],
-  reference({ x }, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
-    const [, height, width, channels] = inputs.x.shape as [number, number, number, number];
+  reference({ x }, { inputs, outputs, attrs }) {
     const y = new Float64Array(sizeOf(outputs.y.shape));
-    forEachElement(outputs.y.shape, (n, row, column, c, index) => {
-      for (let i = 0; i < kernelSize; i++)
-        for (let j = 0; j < kernelSize; j++) {
-          const h = row * stride + i - padding;
-          const w = column * stride + j - padding;
-          if (h < 0 || h >= height || w < 0 || w >= width) continue;
-          y[index]! += x[((n * height + h) * width + w) * channels + c]! / kernelSize ** 2;
-        }
+    forEachWindowPixel(inputs.x.shape, outputs.y.shape, attrs, (yIndex, xIndex) => {
+      y[yIndex]! += x[xIndex]! / attrs.kernelSize ** 2;
     });
     return { y };
   },

@@ -4,8 +4,8 @@ import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sameShape, show, sizeOf, spec } from "../spec.ts";
-import { forEachElement, imageOf, splitIndex } from "./images.ts";
-import { checkWindows, pooledShape, type Windows } from "./windows.ts";
+import { imageOf, splitIndex } from "./images.ts";
+import { checkWindows, forEachWindowPixel, pooledShape, type Windows } from "./windows.ts";
 
 export interface AveragePoolGradientAttrs extends Windows {
   /** Height and width of the image that was pooled. */
@@ -66,17 +66,10 @@ export const averagePoolGradient = defineKernel({
       },
     },
   ],
-  reference({ gradient }, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
-    const [, height, width, channels] = outputs.xGradient.shape as [number, number, number, number];
+  reference({ gradient }, { inputs, outputs, attrs }) {
     const xGradient = new Float64Array(sizeOf(outputs.xGradient.shape));
-    forEachElement(inputs.gradient.shape, (n, row, column, c, index) => {
-      for (let i = 0; i < kernelSize; i++)
-        for (let j = 0; j < kernelSize; j++) {
-          const h = row * stride + i - padding;
-          const w = column * stride + j - padding;
-          if (h < 0 || h >= height || w < 0 || w >= width) continue;
-          xGradient[((n * height + h) * width + w) * channels + c]! += gradient[index]! / kernelSize ** 2;
-        }
+    forEachWindowPixel(outputs.xGradient.shape, inputs.gradient.shape, attrs, (yIndex, xIndex) => {
+      xGradient[xIndex]! += gradient[yIndex]! / attrs.kernelSize ** 2;
     });
     return { xGradient };
   },

@@ -1,10 +1,9 @@
 /** Maximum over square windows (PyTorch's `max_pool2d`): pixels of the padding never win. */
 import { checkImage } from "../conv2d/geometry.ts";
-import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sizeOf, spec } from "../spec.ts";
-import { imageOf, splitIndex } from "./images.ts";
-import { checkWindows, forEachMaximum, pooledShape, type Windows } from "./windows.ts";
+import { imageOf } from "./images.ts";
+import { argmaxOfWindows, checkWindows, pooledShape, type Windows, windowPass } from "./windows.ts";
 
 export interface MaxPoolAttrs extends Windows {
   /** Whether a last window may reach past the padding: the output's size is rounded up instead of down. */
@@ -25,42 +24,18 @@ export const maxPool = defineKernel({
   variants: [
     {
       name: "direct",
-      passes(caps, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
-        const from = imageOf(inputs.x.shape);
-        const to = imageOf(outputs.y.shape);
-        return [
-          {
-            read: { x: from.element },
-            write: { y: to.element },
-            ...gridStride(
-              caps,
-              to.size,
-              "params.size",
-              /* wgsl */ `
-    ${splitIndex(to)}
-    var best = ${to.element}(-3.4e38);
-    for (var k = 0u; k < ${kernelSize}u; k++) {
-      let h = row * ${stride}u + k - ${padding}u;
-      if (h >= ${from.height}u) { continue; }
-      for (var j = 0u; j < ${kernelSize}u; j++) {
-        let w = column * ${stride}u + j - ${padding}u;
-        if (w >= ${from.width}u) { continue; }
-        best = max(best, x[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c]);
-      }
-    }
-    y[i] = best;`,
-            ),
-          },
-        ];
-      },
+      passes: (caps, { inputs, outputs, attrs }) => [
+        windowPass(caps, inputs.x.shape, outputs.y.shape, attrs, {
+          start: -3.4e38,
+          fold: "max(total, value)",
+          result: "total",
+        }),
+      ],
     },
   ],
   reference({ x }, { inputs, outputs, attrs }) {
-    const y = new Float64Array(sizeOf(outputs.y.shape));
-    forEachMaximum(x, inputs.x.shape, outputs.y.shape, attrs, (yIndex, xIndex) => {
-      y[yIndex] = x[xIndex]!;
-    });
-    return { y };
+    const winners = argmaxOfWindows(x, inputs.x.shape, outputs.y.shape, attrs);
+    return { y: Float64Array.from(winners, (index) => x[index]!) };
   },
   cost: ({ inputs, outputs, attrs }) => ({
     flops: sizeOf(outputs.y.shape) * attrs.kernelSize ** 2,

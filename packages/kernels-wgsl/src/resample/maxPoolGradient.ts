@@ -6,7 +6,7 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec } from "../spec.ts";
 import { imageOf, splitIndex } from "./images.ts";
 import type { MaxPoolAttrs } from "./maxPool.ts";
-import { checkWindows, forEachMaximum, pooledShape } from "./windows.ts";
+import { argmaxOfWindows, checkWindows, pooledShape } from "./windows.ts";
 
 export const maxPoolGradient = defineKernel({
   name: "maxPoolGradient",
@@ -99,7 +99,7 @@ export const maxPoolGradient = defineKernel({
   ],
   reference({ x, gradient }, { inputs, attrs }) {
     const xGradient = new Float64Array(sizeOf(inputs.x.shape));
-    forEachMaximum(x, inputs.x.shape, inputs.gradient.shape, attrs, (yIndex, xIndex) => {
+    argmaxOfWindows(x, inputs.x.shape, inputs.gradient.shape, attrs).forEach((xIndex, yIndex) => {
       xGradient[xIndex]! += gradient[yIndex]!;
     });
     return { xGradient };
