@@ -1,4 +1,7 @@
-/** Finds reference data kept beside the repository and reads its `.npz` archives; tests skip, saying why, without it. */
+/**
+ * Finds reference data, small ones here in `golden/`, the rest beside the repository, and reads their `.npz` archives. Tests
+ * skip without them, saying why.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,13 +12,12 @@ export type NpzArray = {
   data: Float32Array | Float64Array | Int32Array | Uint8Array;
 };
 
-const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
-const root = process.env["DDAD_SHARED"] ?? join(repository, "../shared");
+const here = dirname(fileURLToPath(import.meta.url));
+const roots = [here, process.env["DDAD_SHARED"] ?? resolve(here, "../../../../shared")];
 
 /** Path of a reference file or folder, for example `shared("golden", "schedule.npz")`, or undefined where it is absent. */
 export function shared(...parts: string[]): string | undefined {
-  const path = join(root, ...parts);
-  return existsSync(path) ? path : undefined;
+  return roots.map((root) => join(root, ...parts)).find(existsSync);
 }
 
 /** Like `shared`, but skips the running test (or the suite, from a `before` hook) with a printed reason. */
