@@ -14,6 +14,7 @@ export { HostRandom } from "./hostRandom.ts";
 export * from "./init.ts";
 export * from "./layers/activations.ts";
 export * from "./layers/batchNorm2d.ts";
+export * from "./layers/channelAffine.ts";
 export * from "./layers/conv2d.ts";
 export * from "./layers/dropout.ts";
 export * from "./layers/groupNorm.ts";
@@ -23,6 +24,17 @@ export * from "./layers/resample.ts";
 export * from "./layers/sequential.ts";
 export * from "./layers/timeEmbedding.ts";
 export * from "./losses.ts";
+export { foldBatchNorm } from "./models/resnet/fold.ts";
+export * from "./models/resnet/imageNet.ts";
+export {
+  countParameters,
+  type FeatureName,
+  type ResNetOptions,
+  type ResNetStyle,
+} from "./models/resnet/options.ts";
+export type { PretrainedReport } from "./models/resnet/pretrained.ts";
+export { ResNet } from "./models/resnet/resnet.ts";
+export * from "./models/resnet/variants.ts";
 export * from "./models/unet/attentionBlock.ts";
 export { defaultMultipliers, type UNetOptions } from "./models/unet/options.ts";
 export * from "./models/unet/residualBlock.ts";

@@ -57,8 +57,14 @@ export class BatchNorm2d extends Module {
       this.#track(mean, variance.mul(count / (count - 1)));
       return y;
     }
-    const scale = weight.mul(this.runningVariance.add(epsilon).rsqrt()); // [C]
-    return x.mul(scale).add(bias.sub(this.runningMean.mul(scale)));
+    const { scale, shift } = this.affine();
+    return x.mul(scale).add(shift);
+  }
+
+  /** What the norm does in evaluation, x · scale + shift, by the running statistics of this moment: [channels] each. */
+  affine(): Record<"scale" | "shift", Tensor> {
+    const scale = this.weight.mul(this.runningVariance.add(this.epsilon).rsqrt());
+    return { scale, shift: this.bias.sub(this.runningMean.mul(scale)) };
   }
 
   #track(mean: Tensor, variance: Tensor): void {

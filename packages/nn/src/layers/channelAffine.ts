@@ -1,0 +1,23 @@
+import type { Tensor } from "@ddad/tensor";
+import { allOnes, allZeros } from "../init.ts";
+import { Module } from "../module.ts";
+import { type Parameter, parameter } from "../parameter.ts";
+
+/** Scales and shifts each channel: what is left of a batch norm whose statistics no longer change. */
+export class ChannelAffine extends Module {
+  /** [channels] */
+  readonly weight: Parameter;
+  /** [channels] */
+  readonly bias: Parameter;
+
+  constructor(channels: number) {
+    super();
+    this.weight = parameter([channels], { init: allOnes });
+    this.bias = parameter([channels], { init: allZeros });
+  }
+
+  /** x [..., channels] → the same shape */
+  forward(x: Tensor): Tensor {
+    return x.mul(this.weight).add(this.bias);
+  }
+}

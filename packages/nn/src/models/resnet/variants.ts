@@ -1,0 +1,36 @@
+/** The ResNets that have names, with torchvision's sizes. */
+import type { ResNetOptions } from "./options.ts";
+import { ResNet } from "./resnet.ts";
+
+/** What tells the named networks apart. */
+export const resNetSizes = {
+  resnet18: { block: "basic", layers: [2, 2, 2, 2] },
+  resnet34: { block: "basic", layers: [3, 4, 6, 3] },
+  resnet50: { block: "bottleneck", layers: [3, 4, 6, 3] },
+  resnet101: { block: "bottleneck", layers: [3, 4, 23, 3] },
+  resnet152: { block: "bottleneck", layers: [3, 8, 36, 3] },
+  wideResnet50_2: { block: "bottleneck", layers: [3, 4, 6, 3], widthPerGroup: 128 },
+  wideResnet101_2: { block: "bottleneck", layers: [3, 4, 23, 3], widthPerGroup: 128 },
+  resnet50v2: { block: "bottleneck", layers: [3, 4, 6, 3], style: "preactivation" },
+} as const satisfies Record<string, ResNetOptions>;
+
+export type ResNetName = keyof typeof resNetSizes;
+
+/** What a named network leaves open; `resnet50v2` fixes the style, too. */
+export type ResNetVariantOptions = Omit<ResNetOptions, "block" | "layers" | "widthPerGroup">;
+
+const variant =
+  <O extends ResNetVariantOptions>(name: ResNetName) =>
+  (options?: O): ResNet =>
+    new ResNet({ ...options, ...resNetSizes[name] });
+
+export const resnet18 = variant<ResNetVariantOptions>("resnet18");
+export const resnet34 = variant<ResNetVariantOptions>("resnet34");
+export const resnet50 = variant<ResNetVariantOptions>("resnet50");
+export const resnet101 = variant<ResNetVariantOptions>("resnet101");
+export const resnet152 = variant<ResNetVariantOptions>("resnet152");
+/** Zagoruyko and Komodakis, "Wide residual networks" (BMVC 2016). */
+export const wideResnet50_2 = variant<ResNetVariantOptions>("wideResnet50_2");
+export const wideResnet101_2 = variant<ResNetVariantOptions>("wideResnet101_2");
+/** The pre-activation form of `resnet50`. */
+export const resnet50v2 = variant<Omit<ResNetVariantOptions, "style">>("resnet50v2");
