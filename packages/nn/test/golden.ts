@@ -1,8 +1,9 @@
 /** Weights and inputs of the reference cases: a counter-based formula, so that no file has to hold them. */
 import { readFileSync } from "node:fs";
-import type { Module } from "../src/module.ts";
-import type { Parameter } from "../src/parameter.ts";
-import { elements, type StateDict, torchShape } from "../src/stateDict.ts";
+import type { Tensor } from "@ddad/tensor";
+import { entry, type NpzArray } from "../../tensor/test/shared.ts";
+import { type Module, slotOf } from "../src/module.ts";
+import { elements, type StateDict, type StateEntry, torchShape } from "../src/stateDict.ts";
 
 /** One entry of a network's state dict as PyTorch lists it. */
 export interface LayoutEntry {
@@ -33,20 +34,30 @@ export function formula(stream: number, count: number, map = (u: number): number
   });
 }
 
-/** The formula's weights of a network without running statistics: its entries are counted in the order of the state. */
+/** The formula's weights of a network: its entries are counted in the order of the state. */
 export function formulaWeights(net: Module, seed: number): StateDict {
   const state = [...net.namedState()];
   return new Map(
-    state.map(([name, variable], k) => {
-      const shape = torchShape((variable as Parameter).layout, variable.shape);
-      const fan = elements(shape.slice(1));
-      const scale = (u: number): number => {
-        if (shape.length >= 2) return Math.sqrt(3 / fan) * u;
-        return name.endsWith("bias") ? 0.1 * u : 1 + 0.25 * u;
-      };
-      return [name, { shape, dtype: "f32", data: formula(1000 * seed + k, elements(shape), scale) }];
+    state.map(([name, variable], k): [string, StateEntry] => {
+      if (name.endsWith("num_batches_tracked")) {
+        return [name, { shape: [], dtype: "i64", data: new BigInt64Array(1) }];
+      }
+      const shape = torchShape(slotOf(variable).layout, variable.shape);
+      const data = formula(1000 * seed + k, elements(shape), formulaScale(name, shape));
+      return [name, { shape, dtype: "f32", data }];
     }),
   );
+}
+
+/** What the formula makes of u in [-1, 1) for an entry of this name and shape. */
+function formulaScale(name: string, shape: readonly number[]): (u: number) => number {
+  const fan = elements(shape.slice(1));
+  if (name.endsWith("running_mean")) return (u) => 0.1 * u;
+  if (name.endsWith("running_var")) return (u) => 1 + 0.5 * u;
+  if (shape.length >= 2) return (u) => Math.sqrt(3 / fan) * u;
+  if (name.endsWith("bias")) return (u) => 0.1 * u;
+  if (name.endsWith("bn3.weight")) return (u) => 0.2 + 0.05 * u;
+  return (u) => 1 + 0.25 * u;
 }
 
 /** [N, C, H, W] → [N, H, W, C] */
@@ -96,3 +107,24 @@ export function relativeL2(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 export const norm = (values: ArrayLike<number>): number =>
   Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
+
+/**
+ * Largest difference of an image tensor [N, H, W, C] from a summary of the reference (samples of [N, C, H, W]), relative to
+ * the largest value of the whole reference; infinite where the shapes differ.
+ */
+export async function differenceFromSummary(
+  got: Tensor,
+  arrays: Map<string, NpzArray>,
+  key: string,
+): Promise<number> {
+  const [n, h, w, c] = got.shape;
+  if (entry(arrays, `${key}|shape`, Int32Array).data.join() !== [n, c, h, w].join())
+    return Number.POSITIVE_INFINITY;
+  const values = channelsFirst(await got.data(), got.shape);
+  const samples = entry(arrays, `${key}|val`, Float32Array).data;
+  const largest = entry(arrays, `${key}|stats`, Float64Array).data[6]!;
+  return entry(arrays, `${key}|idx`, Int32Array).data.reduce((worst, at, j) => {
+    const difference = Math.abs(values[at]! - samples[j]!) / largest;
+    return difference <= worst ? worst : difference; // NaN counts as worst
+  }, 0);
+}
