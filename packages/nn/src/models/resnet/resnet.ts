@@ -69,7 +69,7 @@ export class ResNet extends Module {
     this.#normBehind = behind;
   }
 
-  /** The layers in the order in which they were made. */
+  /** The layers in the order in which they were made: what `foldBatchNorm` goes through. */
   get parts(): Parts {
     return this.#parts;
   }
@@ -109,7 +109,8 @@ export class ResNet extends Module {
 
   /**
    * Loads the part of a state dict that this network has: entries of torchvision's network behind `until` are left out
-   * and reported, batch counters that older files lack are set to 0, everything else must match as `strict` says.
+   * and reported, batch counters that older files lack are set to 0, everything else must match as `strict` says. As after
+   * `loadStateDict`, `evaluate(...net.namedState().values())` moves the values into the network's own buffers.
    *
    * @throws StateDictError that lists every mismatch
    */
