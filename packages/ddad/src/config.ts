@@ -7,6 +7,7 @@ import { defaultsFor } from "./config/presets.ts";
 import { describeIssues } from "./config/problems.ts";
 import { brokenRules } from "./config/rules.ts";
 import { isRecord, mergeConfig } from "./config/settings.ts";
+import { datasetFormats } from "./datasets/sample.ts";
 import { ConfigError } from "./errors.ts";
 
 const count = (least: number) => z.int().min(least);
@@ -24,10 +25,15 @@ export const configSchema = z.strictObject({
       .optional()
       .describe("folder below the root, where the root holds several data sets"),
     test: z.string().min(1).optional().describe("test folder, where it is not test below the data set"),
+    format: z
+      .enum(datasetFormats)
+      .optional()
+      .describe("layout of the data set, where it could be more than one"),
     imageSize: count(8).describe("side in pixels to which every picture is resized"),
     heldOut: share().describe(
       "share of the good training pictures held back to choose the checkpoint and threshold",
     ),
+    splitSeed: count(0).describe("seed of the hash by which pictures are divided"),
   }),
   model: z.strictObject({
     variant: z

@@ -11,11 +11,14 @@ export {
 } from "./datasets/procedural/generate.ts";
 export { type ProceduralCategory, proceduralCategories } from "./datasets/procedural/scenes.ts";
 export * from "./datasets/sample.ts";
+export * from "./datasets/split.ts";
 export * from "./denoiser.ts";
 export * from "./detection.ts";
 export * from "./distance.ts";
 export * from "./errors.ts";
 export * from "./evaluation.ts";
+export * from "./images/browser.ts";
+export * from "./images/format.ts";
 export * from "./images/image.ts";
 export * from "./images/mask.ts";
 export * from "./images/resize.ts";

@@ -59,7 +59,7 @@ describe("ddad, given something wrong", () => {
   it("too few good pictures for a threshold", () =>
     refuses(
       /needs at least two held-out good pictures.* raise data.heldOut/,
-      ...["train", "--data", root, ...smallSettings, "--set", "data.heldOut=0.1"],
+      ...["train", "--data", root, ...smallSettings, "--set", "data.heldOut=0"],
     ));
 
   it("a setting that does not exist", () =>

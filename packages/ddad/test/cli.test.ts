@@ -8,7 +8,7 @@ import { readSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import { writeProcedural } from "../src/datasets/procedural/write.ts";
 import { createImage } from "../src/images/image.ts";
-import { readImage, writeImage } from "../src/images/png.ts";
+import { decodePng, writeImage } from "../src/images/png.ts";
 import { ddad, smallSettings } from "./commandLine.ts";
 
 const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
@@ -46,6 +46,7 @@ describe("ddad", () => {
       "checkpoint.safetensors",
       "config.yaml",
       "model.safetensors",
+      "split.json",
     ]);
   });
 
@@ -138,7 +139,7 @@ describe("ddad", () => {
     expect(result.images).to.have.length(6);
     for (const { score, decision, overlay } of result.images) {
       expect(decision).to.equal((score as number) >= result.threshold ? "defective" : "good");
-      expect(readImage(overlay as string)).to.include({ width: 16, height: 16, channels: 3 });
+      expect(decodePng(readFileSync(overlay as string))).to.include({ width: 16, height: 16, channels: 3 });
     }
     expect(JSON.parse(readFileSync(join(out, "predictions.json"), "utf8"))).to.deep.equal(result);
     const one = await ddad(

@@ -24,7 +24,7 @@ describe("resolveConfig", () => {
   it("gives the strict protocol without being asked", () => {
     const config = resolveConfig({ data });
     expect(config.protocol).to.equal("strict");
-    expect(config.data).to.deep.equal({ root: "parts", imageSize: 256, heldOut: 0.1 });
+    expect(config.data).to.deep.equal({ root: "parts", imageSize: 256, heldOut: 0.1, splitSeed: 42 });
     expect(config.training).to.deep.include({
       maxTimestep: 300,
       ema: 0.999,

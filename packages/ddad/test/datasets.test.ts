@@ -1,33 +1,20 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { expect } from "chai";
-import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { batchIndices } from "../src/datasets/batches.ts";
-import { findImages, openDataset } from "../src/datasets/folder.ts";
-import { gatherPixels, imageAt, stackImages } from "../src/datasets/imageSet.ts";
-import { loadImages, loadMasks } from "../src/datasets/load.ts";
-import { type Sample, splitHeldOut } from "../src/datasets/sample.ts";
+import { sharedOrSkip } from "../../tensor/test/shared.ts";
+import { openDataset } from "../src/datasets/folder.ts";
+import { findImages } from "../src/datasets/listing.ts";
 import { DataError } from "../src/errors.ts";
-import { createImage, type Image } from "../src/images/image.ts";
-import { maskImage } from "../src/images/mask.ts";
-import { encodePng } from "../src/images/png.ts";
+import { type Entry, Tree } from "./datasetsTree.ts";
 
+let tree: Tree;
 let root: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "ddad-datasets-"));
+  tree = new Tree();
+  root = tree.root;
 });
-afterEach(() => rmSync(root, { recursive: true }));
+afterEach(() => tree.remove());
 
-/** Writes files below the root: a picture where none is given. */
-function files(...entries: (string | [string, Image | string])[]): void {
-  for (const item of entries) {
-    const [name, content] = typeof item === "string" ? [item, createImage(4, 4, 1, [9, 9, 9])] : item;
-    const path = join(root, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, typeof content === "string" ? content : encodePng(content));
-  }
-}
+const files = (...entries: Entry[]): void => tree.write(...entries);
 
 const open = (name: string, options = {}): ReturnType<typeof openDataset> =>
   openDataset(join(root, name), options);
@@ -83,23 +70,24 @@ describe("openDataset, MVTec layout", () => {
     }
   });
 
+  const advice =
+    "give a folder of good pictures, or one that looks like one of these " +
+    "(mvtec: train/good, test/good, test/<kind of defect>, ground_truth/<kind>; btad: train/ok, test/ok, test/ko, ground_truth/ko; " +
+    "visa: Data/Images/Normal, Data/Images/Anomaly, Data/Masks/Anomaly and ../split_csv/1cls.csv; mtd: MT_Free/Imgs, MT_<kind of defect>/Imgs; " +
+    "manifest: manifest.csv or manifest.jsonl, listing image, label, split and mask).";
   const broken: [string, string[], string][] = [
     ["a missing folder", [], "The folder ROOT/a does not exist."],
     [
       "no train/good",
-      ["a/train/fine/0.png"],
-      "ROOT/a/train/good does not exist; the good pictures belong there (train holds: fine).",
+      ["a/train/fine/0.png", "a/0.png"],
+      `ROOT/a is no data set: it holds train/, 0.png (train/ holds fine); ${advice}`,
     ],
     [
       "an empty train/good",
       ["a/train/good/notes.txt"],
-      "ROOT/a/train/good holds no pictures; it should hold good ones, as PNG files.",
+      "ROOT/a/train/good holds no pictures; it should hold good ones, as PNG, JPEG, BMP, TIFF or WebP files.",
     ],
-    [
-      "an empty folder",
-      ["a/notes.txt"],
-      "ROOT/a is no data set: it has neither train/good nor PNG files of its own; give a folder of good pictures, or one in the layout of MVTec AD.",
-    ],
+    ["an empty folder", ["a/notes.txt"], `ROOT/a is no data set: it holds notes.txt; ${advice}`],
     [
       "an empty test",
       ["a/train/good/0.png", "a/test/notes.txt"],
@@ -112,13 +100,13 @@ describe("openDataset, MVTec layout", () => {
     ],
     [
       "pictures of other formats",
-      ["a/train/good/0.png", "a/train/good/1.JPG", "a/train/good/2.tif"],
-      "ROOT/a/train/good holds 2 pictures that are not PNG (1.JPG, 2.tif); convert them to PNG or move them away.",
+      ["a/train/good/0.png", "a/train/good/1.GIF", "a/train/good/2.heic"],
+      "ROOT/a/train/good holds 2 pictures that are not PNG, JPEG, BMP, TIFF or WebP (1.GIF, 2.heic); convert them or move them away.",
     ],
     [
       "a mask that is missing",
       ["a/train/good/0.png", "a/test/bad/0.png", "a/test/bad/1.png", "a/ground_truth/bad/1.png"],
-      "ROOT/a/ground_truth has no mask for 1 of the defective pictures (bad/0.png); add them, or remove that folder to go without pixel metrics.",
+      "The data set a has masks, but none for 1 of its defective pictures (test/bad/0.png); add them, or remove all masks to go without pixel metrics.",
     ],
     ["a file in place of a folder", ["a"], "ROOT/a is a file; a folder is needed here."],
   ];
@@ -171,177 +159,15 @@ describe("findImages", () => {
     expect(findImages(join(root, "in")).map(({ id }) => id)).to.deep.equal(["b.png", "deep/a.png"]);
   });
 
-  it("refuses what holds no PNG", () => {
-    files("in/notes.txt", "photos/1.jpeg");
-    expect(() => findImages(join(root, "none"))).to.throw(
+  it("refuses what holds no picture", () => {
+    files("in/notes.txt", "photos/1.heic");
+    const find = (name: string) => () => findImages(join(root, name));
+    expect(find("none")).to.throw(DataError, "does not exist; give a picture or a folder");
+    expect(find("in")).to.throw(
       DataError,
-      "does not exist; give a PNG file or a folder",
+      "holds no pictures; it should hold PNG, JPEG, BMP, TIFF or WebP files.",
     );
-    expect(() => findImages(join(root, "in"))).to.throw(
-      DataError,
-      "holds no pictures; it should hold PNG files.",
-    );
-    expect(() => findImages(join(root, "in/notes.txt"))).to.throw(DataError, "notes.txt is not a PNG file");
-    expect(() => findImages(join(root, "photos"))).to.throw(DataError, "1.jpeg");
-  });
-});
-
-const samples = (count: number): Sample[] =>
-  Array.from({ length: count }, (_, i) => ({
-    id: `train/good/${i}.png`,
-    path: `${i}.png`,
-    label: 0,
-    kind: "good",
-  }));
-
-describe("splitHeldOut", () => {
-  it("divides without loss, keeping the order", () => {
-    const all = samples(57);
-    const { train, heldOut } = splitHeldOut(all, 0.2);
-    expect(heldOut).to.have.length(11);
-    expect(all.filter((sample) => train.includes(sample))).to.deep.equal(train);
-    expect([...train, ...heldOut]).to.have.members(all);
-  });
-
-  it("does not depend on the order", () => {
-    const ids = (list: Sample[]): string[] => list.map(({ id }) => id).sort();
-    const { heldOut } = splitHeldOut(samples(40), 0.25);
-    expect(ids(splitHeldOut(samples(40).reverse(), 0.25).heldOut)).to.deep.equal(ids(heldOut));
-  });
-
-  it("hardly moves when images are added", () => {
-    const before = splitHeldOut(samples(200), 0.1).heldOut.map(({ id }) => id);
-    const after = new Set(splitHeldOut(samples(210), 0.1).heldOut.map(({ id }) => id));
-    expect(before.filter((id) => after.has(id)).length).to.be.at.least(18);
-  });
-
-  it("does not take the first ones", () => {
-    const { heldOut } = splitHeldOut(samples(100), 0.1);
-    const numbers = heldOut.map(({ path }) => Number.parseInt(path, 10));
-    expect(Math.max(...numbers)).to.be.greaterThan(50);
-  });
-
-  it("leaves at least one on each side, and holds none out for 0", () => {
-    expect(splitHeldOut(samples(3), 0.01).heldOut).to.have.length(1);
-    expect(splitHeldOut(samples(3), 0.99).train).to.have.length(1);
-    expect(splitHeldOut(samples(3), 0).heldOut).to.have.length(0);
-    expect(() => splitHeldOut(samples(1), 0.1)).to.throw(
-      DataError,
-      "at least two of them, but there is one.",
-    );
-    expect(() => splitHeldOut(samples(3), 1)).to.throw(RangeError, "in [0, 1)");
-  });
-});
-
-describe("batchIndices", () => {
-  const take = (steps: number, batchSize: number, count: number, seed = 3): number[] =>
-    Array.from({ length: steps }, (_, step) => batchIndices({ seed, step, batchSize, count })).flat();
-
-  it("goes through every image once an epoch, also where batches do not fit", () => {
-    const order = take(14, 5, 10);
-    for (let epoch = 0; epoch < 7; epoch++) {
-      expect([...order.slice(epoch * 10, epoch * 10 + 10)].sort()).to.deep.equal([
-        0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
-      ]);
-    }
-    const uneven = take(7, 4, 7);
-    for (let epoch = 0; epoch < 4; epoch++) {
-      expect([...uneven.slice(epoch * 7, epoch * 7 + 7)].sort()).to.deep.equal([0, 1, 2, 3, 4, 5, 6]);
-    }
-  });
-
-  it("needs no history: any step by itself is the same", () => {
-    const all = take(50, 3, 11);
-    expect(batchIndices({ seed: 3, step: 42, batchSize: 3, count: 11 })).to.deep.equal(all.slice(126, 129));
-  });
-
-  it("shuffles differently every epoch and for every seed", () => {
-    const [first, second] = [take(1, 40, 40), take(2, 40, 40).slice(40)];
-    expect(first).to.not.deep.equal(second);
-    expect(take(1, 40, 40, 4)).to.not.deep.equal(first);
-    expect(first).to.not.deep.equal([...first].sort((a, b) => a - b));
-  });
-
-  it("puts every image at every place equally often", () => {
-    const counts = new Array<number>(8).fill(0);
-    for (let epoch = 0; epoch < 4000; epoch++) {
-      const [first] = batchIndices({ seed: 1, step: epoch * 8, batchSize: 1, count: 8 });
-      counts[first!]!++;
-    }
-    // 500 expected, deviation 21: five deviations.
-    for (const count of counts) expect(count).to.be.within(395, 605);
-  });
-
-  it("makes a batch larger than the data set", () => {
-    expect(batchIndices({ seed: 0, step: 0, batchSize: 5, count: 2 })).to.have.length(5);
-  });
-
-  it("refuses impossible numbers", () => {
-    expect(() => batchIndices({ seed: 0, step: 0, batchSize: 4, count: 0 })).to.throw(
-      RangeError,
-      "count must be",
-    );
-    expect(() => batchIndices({ seed: 0, step: -1, batchSize: 4, count: 2 })).to.throw(
-      RangeError,
-      "step must be",
-    );
-  });
-});
-
-describe("image sets", () => {
-  it("hold resized bytes and give pixels by index", () => {
-    const set = stackImages([createImage(8, 4, 1, [255, 0, 0]), createImage(2, 2, 3, [0, 255, 0])], 2, 2);
-    expect(set.data).to.have.length(2 * 2 * 2 * 3);
-    expect([...gatherPixels(set, [1, 0, 1])].slice(0, 24)).to.deep.equal([
-      ...[-1, 1, -1, -1, 1, -1, -1, 1, -1, -1, 1, -1],
-      ...new Array<number>(12).fill(1),
-    ]);
-    expect([...imageAt(set, 1).data.subarray(0, 3)]).to.deep.equal([0, 255, 0]);
-    expect(() => gatherPixels(set, [2])).to.throw(RangeError, "no image 2 in a set of 2");
-    expect(() => stackImages([], 1, 2)).to.throw(RangeError, "1 pictures were announced, but 0 came");
-  });
-
-  it("load a recorded data set as the published code does", function () {
-    const folder = sharedOrSkip(this, "golden", "resize");
-    const { train, test } = openDataset(join(folder, "mvtec"), { category: "synthetic" });
-    const set = loadImages([...train, ...test], 64);
-    const arrays = readNpz(join(folder, "resize.npz"));
-    [...train, ...test].forEach(({ id }, i) => {
-      const expected = entry(arrays, `dataset/synthetic/${id}|image`, Float32Array).data; // [3, 64, 64]
-      const pixels = gatherPixels(set, [i]); // [1, 64, 64, 3]
-      expect(pixels, id).to.deep.equal(pixels.map((_, k) => expected[(k % 3) * 4096 + Math.floor(k / 3)]!));
-    });
-  });
-
-  it("report progress, and every picture that cannot be read", () => {
-    files("p/a.png", ["p/b.png", "no picture"], "p/c.png", ["p/d.png", "none either"]);
-    const found = findImages(join(root, "p"));
-    const seen: number[] = [];
-    expect(() => loadImages(found, 4, (done) => seen.push(done))).to.throw(
-      DataError,
-      /^.*b\.png is not a PNG file.*\n.*d\.png is not a PNG file.*$/,
-    );
-    expect(seen).to.deep.equal([1, 2, 3, 4]);
-  });
-
-  it("name a link to nothing", () => {
-    files("p/a.png");
-    symlinkSync(join(root, "gone.png"), join(root, "p/b.png"));
-    expect(() => loadImages(findImages(join(root, "p")), 4)).to.throw(DataError, "b.png does not exist.");
-  });
-
-  it("load masks: any non-zero byte is a defect, good samples have none", () => {
-    const truth = maskImage(Uint8Array.of(0, 0, 1, 0), 2, 2);
-    files("a/train/good/0.png", "a/test/good/0.png", "a/test/bad/0.png", [
-      "a/ground_truth/bad/0_mask.png",
-      truth,
-    ]);
-    const { test } = open("a");
-    expect(loadMasks(test, 2).map((mask) => [...mask])).to.deep.equal([
-      [0, 0, 1, 0],
-      [0, 0, 0, 0],
-    ]);
-    const [{ maskPath: _, ...bare }] = test as [Sample];
-    expect(() => loadMasks([bare], 2)).to.throw(DataError, "test/bad/0.png has no mask.");
+    expect(find("in/notes.txt")).to.throw(DataError, "notes.txt is not a picture that can be read");
+    expect(find("photos")).to.throw(DataError, "1.heic");
   });
 });

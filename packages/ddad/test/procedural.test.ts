@@ -106,7 +106,7 @@ describe("procedural data set", () => {
     refuse({ train: -1 }).with.property("message").that.includes("train must be");
   });
 
-  it("is written in the MVTec layout and read back", () => {
+  it("is written in the MVTec layout and read back", async () => {
     const folder = mkdtempSync(join(tmpdir(), "ddad-procedural-"));
     try {
       const root = writeProcedural(folder, {
@@ -124,7 +124,7 @@ describe("procedural data set", () => {
       const { train, test } = openDataset(folder, { category: "tile" });
       expect(train).to.have.length(2);
       expect(test.map(({ kind }) => kind)).to.deep.equal(["good", "missing", "scratch", "spot", "stain"]);
-      const masks = loadMasks(test, 32);
+      const masks = await loadMasks(test, 32);
       expect(masks.map((mask) => mask.includes(1))).to.deep.equal([false, true, true, true, true]);
     } finally {
       rmSync(folder, { recursive: true });

@@ -1,9 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { createImage, type Image } from "../src/images/image.ts";
-import { readImage } from "../src/images/png.ts";
+import { decodePng } from "../src/images/png.ts";
 import { heatColor } from "../src/report/colorMap.ts";
 import { detectionRow, rowCaptions } from "../src/report/detectionRow.ts";
 import { drawText, fontHeight, textWidth } from "../src/report/font.ts";
@@ -163,7 +163,7 @@ describe("composePanel", () => {
       expect([...row[3]!.image.data]).to.deep.equal([0, 0, 0, 255]);
       writePanel(join(folder, "panel.png"), [row], { tileSize: 32 });
       expect(readdirSync(folder)).to.deep.equal(["panel.png"]);
-      expect(readImage(join(folder, "panel.png"))).to.deep.equal(composePanel([row], { tileSize: 32 }));
+      expect(decodePng(readFileSync(join(folder, "panel.png")))).to.deep.equal(composePanel([row], { tileSize: 32 }));
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -1,4 +1,5 @@
 /** `ddad calibrate`. */
+import { dirname } from "node:path";
 import { setupDevice } from "@ddad/nn";
 import { falseAlarmThreshold } from "../calibration.ts";
 import { DataError } from "../errors.ts";
@@ -12,7 +13,7 @@ export type CalibrateOptions = ConfigOptions & ModelOptions & { readonly json?: 
 
 export async function runCalibrate(options: CalibrateOptions): Promise<void> {
   const { path, model, config } = await openModel(options, options);
-  const heldOut = loadHeldOut(config);
+  const heldOut = await loadHeldOut(config, dirname(path));
   await setupDevice();
   const calibration = await calibrateInto(path, { ...model, config }, heldOut);
   if (calibration === undefined) {

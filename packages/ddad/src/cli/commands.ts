@@ -27,7 +27,7 @@ export function createProgram(): Command {
     .action(async (options: EvaluateOptions) => (await import("./evaluate.ts")).runEvaluate(options));
 
   withModel(json(program.command("predict").description("inspect a picture, or all pictures in a folder")))
-    .argument("<path>", "PNG file, or folder of them")
+    .argument("<path>", "picture, or folder of them")
     .option("--out <folder>", "where overlays and predictions.json go", "predictions")
     .option("--false-alarm-rate <share>", "share of good pictures that may be called defective", share)
     .action(async (path: string, options: PredictOptions) =>

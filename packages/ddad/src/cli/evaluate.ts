@@ -1,5 +1,5 @@
 /** `ddad evaluate`. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setupDevice, type UNet } from "@ddad/nn";
 import { type Calibration, calibrationDifferences } from "../calibration.ts";
 import type { Config } from "../config.ts";
@@ -31,7 +31,7 @@ export async function runEvaluate(options: EvaluateOptions): Promise<void> {
 /**
  * Evaluates a model on the test set of a configuration.
  *
- * @param name what to call the model.
+ * @param name file of the model; the folder it lies in may say which pictures it was trained on.
  * @param out folder for results.json and a picture of every inspection; without it nothing is written.
  */
 export async function evaluateModel(
@@ -40,7 +40,7 @@ export async function evaluateModel(
   name: string,
   out?: string,
 ): Promise<Evaluation> {
-  const test = loadTest(config);
+  const test = await loadTest(config, dirname(name));
   await setupDevice();
   using denoiser = loadDenoiser(model);
   const calibration = await usableCalibration(denoiser, model, config, name);
@@ -106,7 +106,7 @@ async function usableCalibration(
   if (config.protocol === "paper") return undefined;
   const differences = calibration ? calibrationDifferences(calibration, config) : ["never calibrated"];
   if (calibration && differences.length === 0) return calibration;
-  const heldOut = loadHeldOut(config);
+  const heldOut = await loadHeldOut(config, dirname(name));
   if (heldOut.ids.length < 2) {
     throw new DataError(
       `${name} must be calibrated (${differences.join(", ")}), but ${config.data.root} gives ${heldOut.ids.length} held-out good pictures, and two are needed.`,

@@ -42,7 +42,7 @@ export type OpenModel = { readonly path: string; readonly model: Model; readonly
 export async function openModel(options: ModelOptions, given?: ConfigOptions): Promise<OpenModel> {
   const path = modelPath(options, given);
   const model = decodeModel(await readCheckpoint(path), path);
-  const fixed = ["protocol", "model", "diffusion", "data.imageSize", "data.heldOut"];
+  const fixed = ["protocol", "model", "diffusion", "data.imageSize", "data.heldOut", "data.splitSeed"];
   const config = given ? configOver(model.config, given, fixed, `${path} was trained with it`) : model.config;
   return { path, model, config };
 }

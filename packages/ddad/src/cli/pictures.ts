@@ -40,8 +40,8 @@ export function shownBy(mapSize: number, image: Image): Image {
   return part;
 }
 
-/** Writes rows of tiles as a PNG, with its folder. */
+/** Writes rows of tiles as a PNG, with its folder. A path that ends otherwise, as that of a JPEG does, gets `.png` added. */
 export function writePicture(path: string, rows: readonly (readonly PanelTile[])[]): void {
   mkdirSync(dirname(path), { recursive: true });
-  writePanel(path, rows);
+  writePanel(/\.png$/i.test(path) ? path : `${path}.png`, rows);
 }

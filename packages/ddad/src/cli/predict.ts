@@ -3,8 +3,8 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setupDevice } from "@ddad/nn";
 import { falseAlarmThreshold } from "../calibration.ts";
-import { findImages } from "../datasets/folder.ts";
 import { imageAt } from "../datasets/imageSet.ts";
+import { findImages } from "../datasets/listing.ts";
 import { loadImages } from "../datasets/load.ts";
 import { inspect } from "../detection.ts";
 import { writeWhole } from "../files.ts";
@@ -37,7 +37,7 @@ export async function runPredict(path: string, options: PredictOptions): Promise
   if (options.falseAlarmRate !== undefined) config.detection.falseAlarmRate = options.falseAlarmRate;
   const loading = new Progress("pictures", "pictures");
   const size = config.data.imageSize;
-  const images = loadImages(files, size, (done, count) => loading.update(done, count));
+  const images = await loadImages(files, size, (done, count) => loading.update(done, count));
   await setupDevice();
   using denoiser = loadDenoiser(model);
   const threshold = calibration

@@ -57,5 +57,4 @@ function show(config: Config, path: string): string {
 }
 
 /** The folder of a run that was given no other. */
-export const runFolder = ({ data }: Config): string =>
-  join("runs", openDataset(data.root, { category: data.category, test: data.test }).name);
+export const runFolder = ({ data }: Config): string => join("runs", openDataset(data.root, data).name);

@@ -25,7 +25,7 @@ export type TrainOptions = ConfigOptions & {
 
 /** Settings that a run keeps for life; the others say where data are, how long it takes, and what comes after. */
 const fixedInRun = [
-  ...["protocol", "model", "diffusion", "data.category", "data.imageSize", "data.heldOut"],
+  ...["protocol", "model", "diffusion", "data.category", "data.imageSize", "data.heldOut", "data.splitSeed"],
   ...["batchSize", "learningRate", "schedule", "warmup", "optimizer", "weightDecay", "lossReduction"].map(
     (key) => `training.${key}`,
   ),
@@ -75,7 +75,7 @@ export async function trainInto(
   config: Config,
   { resume, stopAfter }: TrainIntoOptions = {},
 ): Promise<{ result: TrainingResult; interrupted: boolean }> {
-  const pictures = loadTraining(config);
+  const pictures = await loadTraining(config, folder, resume !== undefined);
   const device = await setupDevice();
   say(
     `training on ${pictures.train.ids.length} pictures (${pictures.heldOut.ids.length} held out), ${device.name}`,

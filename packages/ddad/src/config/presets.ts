@@ -86,7 +86,7 @@ export function defaultsFor(input: object): Defaults {
   const steps = positiveOr(given.training?.steps, protocol.steps);
   return {
     ...protocol.settings({ imageSize, steps, batchSize }),
-    data: { imageSize, heldOut: protocol.heldOut },
+    data: { imageSize, heldOut: protocol.heldOut, splitSeed: 42 },
     model: { variant: "ddad", ...model, blocksPerLevel: 2 },
   };
 }

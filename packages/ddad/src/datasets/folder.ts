@@ -1,184 +1,195 @@
-/**
- * Data sets on disk: the layout of MVTec AD (`train/good`, `test/<good or a kind of defect>`, `ground_truth/<kind>`),
- * or a plain folder of good pictures, with or without a test folder.
- */
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname, extname, join, resolve } from "node:path";
+/** Data sets on disk: which layout a folder has, and which pictures are in it. */
+import { existsSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { DataError } from "../errors.ts";
-import type { Dataset, ImageFile, Sample } from "./sample.ts";
+import { readFolder, readTree } from "./layouts/folders.ts";
+import { readManifest } from "./layouts/manifest.ts";
+import { readMtd } from "./layouts/mtd.ts";
+import { readVisa } from "./layouts/visa.ts";
+import {
+  extensionOf,
+  isFolder,
+  listed,
+  listFiles,
+  listFolders,
+  listImages,
+  requireFolder,
+  stemOf,
+} from "./listing.ts";
+import type { Dataset, DatasetFormat, Samples } from "./sample.ts";
 
+/** Named as in the configuration's section `data`, which may be given whole. */
 export type DatasetOptions = {
   /** Folder below the root, for a root that holds several data sets. */
   category?: string | undefined;
   /** Folder with `good` and one folder for every kind of defect; otherwise `test` below the data set. */
   test?: string | undefined;
+  /** The layout, where several would do; otherwise the one that the folder has. */
+  format?: DatasetFormat | undefined;
+  /** Chooses the good test pictures of a data set that does not say which are. */
+  splitSeed?: number | undefined;
 };
 
+type Layout = {
+  /** What it looks like, for people. */
+  readonly looks: string;
+  /** Whether a folder has it. */
+  matches(folder: string): boolean;
+  read(folder: string, options: DatasetOptions): Samples;
+  /** Whether the test pictures may lie elsewhere. */
+  readonly otherTest: boolean;
+};
+
+const manifestNames = ["manifest.csv", "manifest.jsonl"];
+
+const isManifest = (path: string): boolean => [".csv", ".jsonl", ".ndjson"].includes(extensionOf(path));
+
+const manifestsOf = (folder: string): string[] =>
+  isFolder(folder)
+    ? manifestNames.map((name) => join(folder, name)).filter((path) => existsSync(path))
+    : [folder];
+
+const layouts: { readonly [Format in DatasetFormat]: Layout } = {
+  mvtec: {
+    looks: "train/good, test/good, test/<kind of defect>, ground_truth/<kind>",
+    matches: (folder) => isFolder(join(folder, "train", "good")),
+    read: (folder, { test }) => readTree(folder, "good", test),
+    otherTest: true,
+  },
+  btad: {
+    looks: "train/ok, test/ok, test/ko, ground_truth/ko",
+    matches: (folder) => isFolder(join(folder, "train", "ok")),
+    read: (folder, { test }) => readTree(folder, "ok", test),
+    otherTest: true,
+  },
+  visa: {
+    looks: "Data/Images/Normal, Data/Images/Anomaly, Data/Masks/Anomaly and ../split_csv/1cls.csv",
+    matches: (folder) => isFolder(join(folder, "Data", "Images")),
+    read: readVisa,
+    otherTest: false,
+  },
+  mtd: {
+    looks: "MT_Free/Imgs, MT_<kind of defect>/Imgs",
+    matches: (folder) => isFolder(join(folder, "MT_Free", "Imgs")),
+    read: (folder, { splitSeed = 0 }) => readMtd(folder, splitSeed),
+    otherTest: false,
+  },
+  manifest: {
+    looks: "manifest.csv or manifest.jsonl, listing image, label, split and mask",
+    matches: (folder) => manifestsOf(folder).length > 0,
+    read: (folder, { splitSeed = 0 }) => {
+      const [path, second] = manifestsOf(folder);
+      if (second !== undefined)
+        throw new DataError(`${folder} has two manifests; give the path of one as the data set.`);
+      return readManifest(path!, splitSeed);
+    },
+    otherTest: false,
+  },
+  folder: {
+    looks: "good pictures in the folder itself, and where wanted test/good and test/<kind of defect>",
+    matches: (folder) => !isFolder(join(folder, "train")) && listImages(folder).length > 0,
+    read: (folder, { test }) => readFolder(folder, test),
+    otherTest: true,
+  },
+};
+
+const formats = Object.keys(layouts) as DatasetFormat[];
+
+/** Formats whose layout a folder has; loose pictures beside one of the others, such as a preview, do not count. */
+function formatsOf(folder: string): DatasetFormat[] {
+  const found = formats.filter((format) => format !== "folder" && layouts[format].matches(folder));
+  return found.length === 0 && layouts.folder.matches(folder) ? ["folder"] : found;
+}
+
 /**
- * Finds the pictures of a data set; decodes none. Everything is sorted by name, the same on every system.
+ * Finds the pictures of a data set; decodes none. The order is the same on every system.
  *
- * Masks are looked for in `ground_truth` beside the test folder, named `<image>_mask.png` or like the image. Without
- * that folder no sample has a mask; with it every defective one must.
- *
- * @throws DataError when a folder is missing or empty, a picture is no PNG, or a mask is missing.
+ * @param root folder of the data set, or a manifest.
+ * @throws DataError when a folder is missing or empty, no layout or more than one fits, a file that is listed is missing,
+ *   or a mask.
  */
 export function openDataset(root: string, options: DatasetOptions = {}): Dataset {
-  const folder = categoryFolder(root, options.category);
-  const train = trainSamples(folder);
-  if (options.test !== undefined) requireFolder(options.test);
-  const test = options.test ?? join(folder, "test");
-  return { name: basename(resolve(folder)), train, test: existsSync(test) ? testSamples(test) : [] };
-}
-
-/** The pictures to inspect: one file, or everything below a folder. @throws DataError when there are none. */
-export function findImages(path: string): ImageFile[] {
-  if (!existsSync(path)) throw new DataError(`${path} does not exist; give a PNG file or a folder of them.`);
-  if (!statSync(path).isDirectory()) {
-    if (!isPng(path)) throw new DataError(`${path} is not a PNG file; convert it to PNG first.`);
-    return [{ id: basename(path), path }];
+  const dataset = findDataset(root, options);
+  const { train, test, hasMasks } = dataset;
+  const listedFiles = [...train, ...test].flatMap(({ path, maskPath }) =>
+    maskPath ? [path, maskPath] : [path],
+  );
+  const lost = listedFiles.filter((path) => !existsSync(path));
+  if (lost.length > 0) {
+    throw new DataError(
+      `The data set ${dataset.name} lists ${lost.length} files that do not exist: ${listed(lost)}.`,
+    );
   }
-  const files = walk(path, "");
-  if (files.length === 0) throw new DataError(`${path} holds no pictures; it should hold PNG files.`);
-  return files;
+  const unmasked = test.filter(({ label, maskPath }) => label === 1 && maskPath === undefined);
+  if (hasMasks && unmasked.length > 0) {
+    throw new DataError(
+      `The data set ${dataset.name} has masks, but none for ${unmasked.length} of its defective pictures ` +
+        `(${listed(unmasked.map(({ id }) => id))}); add them, or remove all masks to go without pixel metrics.`,
+    );
+  }
+  return dataset;
 }
 
-function walk(folder: string, prefix: string): ImageFile[] {
-  const here = listImages(folder).map((name) => ({ id: prefix + name, path: join(folder, name) }));
-  const below = listFolders(folder).flatMap((name) => walk(join(folder, name), `${prefix}${name}/`));
-  return [...here, ...below];
+/** As `openDataset`, also where files that are listed, or masks, are missing. */
+export function findDataset(root: string, options: DatasetOptions = {}): Dataset {
+  const folder = categoryFolder(root, options.category);
+  const format = chooseFormat(folder, options.format);
+  if (options.test !== undefined && !layouts[format].otherTest) {
+    throw new DataError(
+      `data.test cannot be set for ${folder}: the layout ${format} says itself what is tested with.`,
+    );
+  }
+  const name = isFolder(folder) ? basename(resolve(folder)) : stemOf(folder);
+  return { name, format, ...layouts[format].read(folder, options) };
 }
 
 function categoryFolder(root: string, category: string | undefined): string {
-  requireFolder(root);
+  if (!(existsSync(root) && isManifest(root))) requireFolder(root);
   if (category === undefined) return root;
+  requireFolder(root);
   const folder = join(root, category);
-  if (!existsSync(folder)) {
+  if (existsSync(folder)) return folder;
+  throw new DataError(
+    `${root} has no category "${category}"; its folders are: ${listed(listFolders(root))}.`,
+  );
+}
+
+function chooseFormat(folder: string, asked: DatasetFormat | undefined): DatasetFormat {
+  if (!isFolder(folder)) {
+    if (asked === undefined || asked === "manifest") return "manifest";
+    throw new DataError(`data.format is ${asked}, but ${folder} is a file, which is a manifest.`);
+  }
+  if (asked !== undefined) {
+    if (layouts[asked].matches(folder)) return asked;
     throw new DataError(
-      `${root} has no category "${category}"; its folders are: ${listed(listFolders(root))}.`,
+      `data.format is ${asked}, but ${folder} does not look like it (${layouts[asked].looks}): it holds ${contents(folder)}.`,
     );
   }
-  return folder;
-}
-
-function trainSamples(folder: string): Sample[] {
-  const { good, prefix } = goodFolder(folder);
-  const names = listImages(good);
-  if (names.length === 0)
-    throw new DataError(`${good} holds no pictures; it should hold good ones, as PNG files.`);
-  return names.map((name) => ({ id: prefix + name, path: join(good, name), label: 0, kind: "good" }));
-}
-
-/** Where the good training pictures are: `train/good`, or the folder itself. */
-function goodFolder(folder: string): { good: string; prefix: string } {
-  if (existsSync(join(folder, "train"))) {
-    const good = join(folder, "train", "good");
-    if (existsSync(good)) return { good, prefix: "train/good/" };
-    const found = listed(listFolders(join(folder, "train")));
-    throw new DataError(`${good} does not exist; the good pictures belong there (train holds: ${found}).`);
+  const found = formatsOf(folder);
+  if (found.length === 1) return found[0]!;
+  if (found.length > 1) {
+    const choices = found.map((format) => `${format} (${layouts[format].looks})`);
+    throw new DataError(`${folder} can be read as ${choices.join(" or as ")}; choose one with data.format.`);
   }
-  if (listImages(folder).length > 0) return { good: folder, prefix: "" };
-  const categories = listFolders(folder).filter((name) => existsSync(join(folder, name, "train", "good")));
+  const categories = listFolders(folder).filter((name) =>
+    formats.some((format) => format !== "folder" && layouts[format].matches(join(folder, name))),
+  );
   if (categories.length > 0) {
     throw new DataError(
       `${folder} holds several data sets (${listed(categories)}); choose one with data.category.`,
     );
   }
+  const known = formats
+    .filter((format) => format !== "folder")
+    .map((format) => `${format}: ${layouts[format].looks}`);
   throw new DataError(
-    `${folder} is no data set: it has neither train/good nor PNG files of its own; ` +
-      "give a folder of good pictures, or one in the layout of MVTec AD.",
+    `${folder} is no data set: it holds ${contents(folder)}; give a folder of good pictures, or one that looks like one of these (${known.join("; ")}).`,
   );
 }
 
-function testSamples(test: string): Sample[] {
-  const loose = listImages(test);
-  if (loose.length > 0) {
-    throw new DataError(
-      `${test} does not say whether its pictures are good (${listed(loose)}); ` +
-        "sort them into a folder good and one folder for every kind of defect.",
-    );
-  }
-  const samples = listFolders(test).flatMap((kind) =>
-    listImages(join(test, kind)).map((name): Sample => {
-      const path = join(test, kind, name);
-      return { id: `test/${kind}/${name}`, path, label: kind === "good" ? 0 : 1, kind };
-    }),
-  );
-  if (samples.length === 0) {
-    throw new DataError(
-      `${test} holds no pictures; it should hold a folder good and one for every kind of defect.`,
-    );
-  }
-  const truth = join(dirname(resolve(test)), "ground_truth");
-  return existsSync(truth) ? attachMasks(samples, truth) : samples;
-}
-
-function attachMasks(samples: readonly Sample[], truth: string): Sample[] {
-  const missing: string[] = [];
-  const withMasks = samples.map((sample): Sample => {
-    if (sample.label === 0) return sample;
-    const name = basename(sample.path);
-    const stem = name.slice(0, -extname(name).length);
-    const candidates = [`${stem}_mask.png`, name].map((mask) => join(truth, sample.kind, mask));
-    const maskPath = candidates.find((path) => existsSync(path));
-    if (maskPath !== undefined) return { ...sample, maskPath };
-    missing.push(`${sample.kind}/${name}`);
-    return sample;
-  });
-  if (missing.length === 0) return withMasks;
-  throw new DataError(
-    `${truth} has no mask for ${missing.length} of the defective pictures (${listed(missing)}); ` +
-      "add them, or remove that folder to go without pixel metrics.",
-  );
-}
-
-/** Names of the PNG files of a folder, sorted. @throws DataError naming pictures of other formats: none is skipped silently. */
-function listImages(folder: string): string[] {
-  const names = visibleEntries(folder, false);
-  const foreign = names.filter((name) => otherFormats.has(extname(name).toLowerCase()));
-  if (foreign.length > 0) {
-    throw new DataError(
-      `${folder} holds ${foreign.length} pictures that are not PNG (${listed(foreign)}); convert them to PNG or move them away.`,
-    );
-  }
-  return names.filter(isPng);
-}
-
-const otherFormats = new Set([
-  ".jpg",
-  ".jpeg",
-  ".bmp",
-  ".tif",
-  ".tiff",
-  ".webp",
-  ".gif",
-  ".heic",
-  ".avif",
-  ".ppm",
-]);
-
-const isPng = (name: string): boolean => extname(name).toLowerCase() === ".png";
-
-const listFolders = (folder: string): string[] => visibleEntries(folder, true);
-
-/** Sorted by code units, not by language, so that no system orders them differently. */
-function visibleEntries(folder: string, directories: boolean): string[] {
-  requireFolder(folder);
-  return readdirSync(folder)
-    .filter((name) => !name.startsWith(".") && isFolder(join(folder, name)) === directories)
-    .sort();
-}
-
-/** A link to nothing counts as a file, to be named when it is read. */
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-
-function requireFolder(folder: string): void {
-  if (!existsSync(folder)) throw new DataError(`The folder ${folder} does not exist.`);
-  if (!statSync(folder).isDirectory()) throw new DataError(`${folder} is a file; a folder is needed here.`);
-}
-
-/** The first few names and how many more there are. */
-function listed(names: readonly string[]): string {
-  if (names.length === 0) return "none";
-  const more = names.length > 4 ? ` and ${names.length - 4} more` : "";
-  return names.slice(0, 4).join(", ") + more;
+function contents(folder: string): string {
+  const names = [...listFolders(folder).map((name) => `${name}/`), ...listFiles(folder)];
+  const train = join(folder, "train");
+  const below = isFolder(train) ? ` (train/ holds ${listed(listFolders(train))})` : "";
+  return names.length === 0 ? "nothing" : listed(names) + below;
 }

@@ -1,4 +1,5 @@
 /** Pictures decoded and resized once, kept as bytes: 256² takes 192 KiB an image, a quarter of float32. */
+import { DataError } from "../errors.ts";
 import { bytesToPixels, type Image, toRgb } from "../images/image.ts";
 import { resizeBilinear } from "../images/resize.ts";
 
@@ -10,24 +11,50 @@ export type ImageSet = {
   readonly data: Uint8Array;
 };
 
+/** Bytes that a set takes. */
+export const imageSetBytes = (count: number, size: number): number => count * size * size * 3;
+
+/** A set whose pictures are yet to be put in. @throws DataError when there is no memory for it. */
+export function emptyImageSet(count: number, size: number): ImageSet {
+  const bytes = imageSetBytes(count, size);
+  try {
+    return { count, size, data: new Uint8Array(bytes) };
+  } catch (cause) {
+    throw tooLarge(count, size, cause);
+  }
+}
+
+/** What to say where a set does not fit in memory. */
+export function tooLarge(count: number, size: number, cause?: unknown): DataError {
+  const gibibytes = imageSetBytes(count, size) / 2 ** 30;
+  const amount = gibibytes < 10 ? gibibytes.toPrecision(2) : gibibytes.toFixed(0);
+  return new DataError(
+    `${count} pictures of ${size} × ${size} need ${amount} GiB of memory, more than there is room for; ` +
+      `lower data.imageSize (half of it needs a quarter), or take fewer pictures.`,
+    { cause },
+  );
+}
+
+/** Resizes a picture to the square at a place of the set. */
+export function putImage({ size, data }: ImageSet, index: number, image: Image): void {
+  // Resized before gray is repeated: the same bytes for a third of the work.
+  data.set(toRgb(resizeBilinear(image, size, size)).data, imageSetBytes(index, size));
+}
+
 /**
  * Resizes pictures to squares of one size, with three channels.
  *
  * @param count how many there are; the pictures themselves may come one by one.
+ * @throws DataError when there is no memory for them.
  */
 export function stackImages(images: Iterable<Image>, count: number, size: number): ImageSet {
-  const stride = size * size * 3;
-  const data = new Uint8Array(count * stride);
-  let at = 0;
-  for (const image of images) {
-    // Resized before gray is repeated: the same bytes for a third of the work.
-    data.set(toRgb(resizeBilinear(image, size, size)).data, at);
-    at += stride;
+  const set = emptyImageSet(count, size);
+  let index = 0;
+  for (const image of images) putImage(set, index++, image);
+  if (index !== count) {
+    throw new RangeError(`stackImages: ${count} pictures were announced, but ${index} came.`);
   }
-  if (at !== data.length) {
-    throw new RangeError(`stackImages: ${count} pictures were announced, but ${at / stride} came.`);
-  }
-  return { count, size, data };
+  return set;
 }
 
 /** One image of the set; shares its bytes. */

@@ -1,55 +1,70 @@
 /** Decodes the pictures of a data set, once. */
+import { totalmem } from "node:os";
 import { DataError } from "../errors.ts";
-import type { Image } from "../images/image.ts";
 import { toMask } from "../images/mask.ts";
-import { readImage } from "../images/png.ts";
-import { type ImageSet, stackImages } from "./imageSet.ts";
+import { readImage } from "../images/read.ts";
+import { emptyImageSet, type ImageSet, imageSetBytes, putImage, tooLarge } from "./imageSet.ts";
 import type { ImageFile, Sample } from "./sample.ts";
 
 /** Told after every picture. */
 export type LoadProgress = (done: number, count: number) => void;
 
+/** Bytes that pictures may take: half of the machine's memory, or of what this process may have of it. */
+function memoryLimit(): number {
+  const allowed = process.constrainedMemory() || Infinity;
+  return Math.min(allowed, totalmem()) / 2;
+}
+
 /**
  * Reads pictures and resizes them to squares.
  *
- * @throws DataError naming every picture that cannot be read, one sentence each.
+ * @throws DataError naming every picture that cannot be read, one sentence each, or when all together do not fit in
+ *   memory.
  */
-export function loadImages(files: readonly ImageFile[], size: number, progress?: LoadProgress): ImageSet {
+export async function loadImages(
+  files: readonly ImageFile[],
+  size: number,
+  progress?: LoadProgress,
+): Promise<ImageSet> {
+  if (imageSetBytes(files.length, size) > memoryLimit()) throw tooLarge(files.length, size);
+  const set = emptyImageSet(files.length, size);
   const problems: string[] = [];
-  function* images(): Generator<Image> {
-    for (const [i, { path }] of files.entries()) {
-      const image = orProblem(() => readImage(path), problems);
-      yield image ?? { width: 1, height: 1, channels: 1, data: new Uint8Array(1) };
-      progress?.(i + 1, files.length);
-    }
+  for (const [i, { path }] of files.entries()) {
+    await orProblem(async () => putImage(set, i, await readImage(path)), problems);
+    progress?.(i + 1, files.length);
   }
-  const set = stackImages(images(), files.length, size);
   if (problems.length > 0) throw new DataError(problems.join("\n"));
   return set;
 }
 
 /**
- * Reads the ground truth of samples: for each `[size · size]` bytes, 1 where defective; all 0 for a good one.
+ * Reads the ground truth of samples: for each `[size · size]` bytes, 1 where defective; all 0 for a good one, and where a
+ * mask has no defect that is left at this size.
  *
  * @throws DataError naming every mask that is missing or cannot be read, one sentence each.
  */
-export function loadMasks(samples: readonly Sample[], size: number): Uint8Array[] {
+export async function loadMasks(samples: readonly Sample[], size: number): Promise<Uint8Array[]> {
   const problems: string[] = [];
-  const masks = samples.map(({ label, maskPath, id }) => {
-    if (label === 0) return new Uint8Array(size * size);
-    if (maskPath === undefined) {
-      problems.push(`${id} has no mask.`);
-      return new Uint8Array(0);
-    }
-    return orProblem(() => toMask(readImage(maskPath), size, size), problems) ?? new Uint8Array(0);
-  });
+  const masks: Uint8Array[] = [];
+  for (const { label, maskPath, id } of samples) {
+    if (label === 1 && maskPath === undefined) problems.push(`${id} has no mask.`);
+    const read = async (): Promise<Uint8Array> => toMask(await readMask(maskPath!), size, size);
+    const mask = label === 1 && maskPath !== undefined ? await orProblem(read, problems) : undefined;
+    masks.push(mask ?? new Uint8Array(size * size));
+  }
   if (problems.length > 0) throw new DataError(problems.join("\n"));
   return masks;
 }
 
-function orProblem<T>(read: () => T, problems: string[]): T | undefined {
+/** Reads a mask. @throws DataError also when it is a JPEG, whose compression leaves no background exactly 0. */
+export function readMask(path: string): ReturnType<typeof readImage> {
+  if (!/\.jpe?g$/i.test(path)) return readImage(path);
+  throw new DataError(`${path} is a JPEG, which does not keep a mask's values; save masks as PNG.`);
+}
+
+async function orProblem<T>(read: () => Promise<T>, problems: string[]): Promise<T | undefined> {
   try {
-    return read();
+    return await read();
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     problems.push(error.message);

@@ -1,5 +1,5 @@
-/** PNG files in Node. A browser decodes pictures itself; everything after decoding works on bytes. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+/** PNG files in Node. */
+import { renameSync, writeFileSync } from "node:fs";
 import { inflateSync } from "node:zlib";
 import { PNG } from "pngjs";
 import { DataError } from "../errors.ts";
@@ -86,19 +86,6 @@ export function encodePng({ width, height, channels, data }: Image): Uint8Array 
   const colorType = channels === 1 ? 0 : 2;
   png.data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   return PNG.sync.write(png, { inputColorType: colorType, colorType, bitDepth: 8, inputHasAlpha: false });
-}
-
-/** Reads and decodes a PNG file. @throws DataError naming the file when it is missing or damaged. */
-export function readImage(path: string): Image {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;
-    throw new DataError(`${path} ${reason}.`, { cause: error });
-  }
-  return decodePng(bytes, path);
 }
 
 /** Writes a PNG file, whole or not at all. Its folder must exist. */

@@ -1,0 +1,140 @@
+import { expect } from "chai";
+import { type Dataset, datasetFormats, type Sample } from "../src/datasets/sample.ts";
+import { isTestPicture, recordSplit, splitChanges, splitHeldOut } from "../src/datasets/split.ts";
+import { readSplit, splitFile, writeSplit } from "../src/datasets/splitFile.ts";
+import { DataError } from "../src/errors.ts";
+import { Tree } from "./datasetsTree.ts";
+
+const samples = (count: number): Sample[] =>
+  Array.from({ length: count }, (_, i) => ({
+    id: `train/good/${i}.png`,
+    path: `${i}.png`,
+    label: 0,
+    kind: "good",
+  }));
+
+const ids = (list: readonly Sample[]): string[] => list.map(({ id }) => id);
+
+const seed = 42;
+
+describe("splitHeldOut", () => {
+  it("divides without loss, keeping the order, near the share", () => {
+    const all = samples(1000);
+    const { train, heldOut } = splitHeldOut(all, { fraction: 0.2, seed });
+    // 200 expected, deviation 12.6: four deviations.
+    expect(heldOut.length).to.be.within(150, 250);
+    expect(all.filter((sample) => train.includes(sample))).to.deep.equal(train);
+    expect([...train, ...heldOut]).to.have.members(all);
+  });
+
+  it("does not depend on the order, but on the seed", () => {
+    const { heldOut } = splitHeldOut(samples(40), { fraction: 0.25, seed });
+    const reversed = splitHeldOut(samples(40).reverse(), { fraction: 0.25, seed });
+    expect(ids(reversed.heldOut).sort()).to.deep.equal(ids(heldOut).sort());
+    expect(ids(splitHeldOut(samples(40), { fraction: 0.25, seed: 7 }).heldOut)).to.not.deep.equal(
+      ids(heldOut),
+    );
+  });
+
+  it("moves no picture when others are added or removed", () => {
+    const before = splitHeldOut(samples(200), { fraction: 0.1, seed });
+    const after = splitHeldOut(samples(300), { fraction: 0.1, seed });
+    expect(ids(after.heldOut)).to.include.members(ids(before.heldOut));
+    expect(ids(after.train)).to.include.members(ids(before.train));
+    const fewer = splitHeldOut(samples(200).slice(50), { fraction: 0.1, seed });
+    expect(ids(before.heldOut)).to.include.members(ids(fewer.heldOut));
+  });
+
+  it("does not take the first ones", () => {
+    const { heldOut } = splitHeldOut(samples(100), { fraction: 0.1, seed });
+    expect(Math.max(...heldOut.map(({ path }) => Number.parseInt(path, 10)))).to.be.greaterThan(50);
+  });
+
+  it("holds at least two of a few out, and trains on one at least", () => {
+    for (let some = 0; some < 20; some++) {
+      expect(splitHeldOut(samples(5), { fraction: 0.01, seed: some }).heldOut).to.have.length(2);
+      expect(splitHeldOut(samples(3), { fraction: 0.01, seed: some }).heldOut).to.have.length(1);
+      expect(splitHeldOut(samples(3), { fraction: 0.999, seed: some }).train).to.have.length(1);
+    }
+  });
+
+  it("holds none out for 0, and refuses what cannot be divided", () => {
+    expect(splitHeldOut(samples(3), { fraction: 0, seed }).heldOut).to.have.length(0);
+    expect(() => splitHeldOut(samples(1), { fraction: 0.1, seed })).to.throw(
+      DataError,
+      "at least two of them, but there is one.",
+    );
+    expect(() => splitHeldOut(samples(3), { fraction: 1, seed })).to.throw(RangeError, "in [0, 1)");
+  });
+});
+
+describe("the record of a split", () => {
+  const dataset = (train: Sample[]): Dataset => ({
+    name: "parts",
+    format: datasetFormats[0],
+    train,
+    test: [],
+    hasMasks: false,
+    strayMasks: [],
+  });
+
+  it("keeps the sides of few pictures, too, where hashes alone would not", () => {
+    const options = { fraction: 0.01, seed };
+    const few = samples(6);
+    const record = recordSplit(dataset(few), splitHeldOut(few, options), options);
+    expect(record.heldOut).to.have.length(2);
+    // Pictures with lower hashes would push those two out.
+    const many = samples(60);
+    const alone = splitHeldOut(many, options).heldOut;
+    expect(ids(alone)).to.not.have.members(record.heldOut);
+    const again = splitHeldOut(many, { ...options, record });
+    expect(ids(again.heldOut)).to.include.members(record.heldOut);
+    expect(ids(again.train)).to.include.members(record.train);
+  });
+
+  it("remembers what has gone, adds what is new, and tells both", () => {
+    const options = { fraction: 0.3, seed };
+    const before = recordSplit(dataset(samples(20)), splitHeldOut(samples(20), options), options);
+    const now = samples(22).slice(3);
+    const after = recordSplit(dataset(now), splitHeldOut(now, { ...options, record: before }), {
+      ...options,
+      record: before,
+    });
+    expect([...after.train, ...after.heldOut]).to.have.members(ids(samples(22)));
+    expect(after.heldOut).to.include.members(before.heldOut);
+    expect(splitChanges([...before.train, ...before.heldOut], now)).to.deep.equal({
+      added: ["train/good/20.png", "train/good/21.png"],
+      missing: ["train/good/0.png", "train/good/1.png", "train/good/2.png"],
+    });
+  });
+
+  it("is written into the folder of a run and read back; a damaged one is refused", () => {
+    const tree = new Tree();
+    try {
+      expect(readSplit(tree.root)).to.equal(undefined);
+      const record = recordSplit(dataset(samples(9)), splitHeldOut(samples(9), { fraction: 0.3, seed }), {
+        fraction: 0.3,
+        seed,
+      });
+      writeSplit(tree.root, record);
+      expect(readSplit(tree.root)).to.deep.equal(record);
+      tree.write([splitFile, '{"train": 3}']);
+      expect(() => readSplit(tree.root)).to.throw(DataError, "split.json is damaged");
+    } finally {
+      tree.remove();
+    }
+  });
+});
+
+describe("isTestPicture", () => {
+  it("takes about a fifth, independent of what is held out", () => {
+    const all = samples(2000);
+    const test = all.filter(({ id }) => isTestPicture(id, seed));
+    // 400 expected, deviation 18.
+    expect(test.length).to.be.within(320, 480);
+    const { heldOut } = splitHeldOut(all, { fraction: 0.2, seed });
+    const both = heldOut.filter((sample) => test.includes(sample));
+    // 80 expected, deviation 8.8.
+    expect(both.length).to.be.within(40, 120);
+  });
+});
