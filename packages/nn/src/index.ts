@@ -1,9 +1,11 @@
 /** Neural networks on WebGPU: modules, layers, losses, optimisers, checkpoints and models, and all of @ddad/tensor. */
 
 export * from "@ddad/tensor";
-export { readCheckpoint } from "./checkpoint/readCheckpoint.ts";
+export { Checkpoint } from "./checkpoint/checkpoint.ts";
+export type { LeftOut } from "./checkpoint/pytorch/choose.ts";
+export { PyTorchCheckpoint, readPyTorch } from "./checkpoint/pytorch/readPyTorch.ts";
+export { type ReadOptions, readCheckpoint } from "./checkpoint/readCheckpoint.ts";
 export {
-  Checkpoint,
   readSafetensors,
   underPrefix,
   withPrefix,

@@ -203,15 +203,21 @@ describe("readCheckpoint", () => {
     );
   });
 
-  it("says that PyTorch's own files need converting", async () => {
-    for (const start of [
-      [0x50, 0x4b, 3, 4],
-      [0x80, 2],
-    ]) {
-      const error = await failure(new Uint8Array([...start, 0, 0, 0, 0, 0, 0]));
-      expect(error).to.be.instanceOf(CheckpointError);
-      expect(error.message).to.match(/only safetensors can be read\. Convert it/);
-    }
+  it("takes only the names below an entry that is asked for", async () => {
+    const several = writeSafetensors(
+      new Map(
+        ["model.a", "model.b", "optimizer.a"].map((name) => [
+          name,
+          { shape: [], dtype: "u8", data: Uint8Array.of(1) },
+        ]),
+      ),
+    );
+    expect([...(await readCheckpoint(several, { entry: "model" })).keys()]).to.deep.equal(["a", "b"]);
+    const error = await readCheckpoint(several, { entry: "ema" }).catch((reason: Error) => reason);
+    expect(error)
+      .to.be.instanceOf(CheckpointError)
+      .with.property("message")
+      .match(/no name starts with "ema\."/);
   });
 
   it("is not misled by a header whose length looks like the start of a PyTorch file", async () => {

@@ -1,35 +1,47 @@
 /** Opens a file of weights, whatever its format. */
 import { CheckpointError } from "../errors.ts";
-import { type Checkpoint, readSafetensors } from "./safetensors.ts";
+import { Checkpoint } from "./checkpoint.ts";
+import { isPyTorch, readPyTorch } from "./pytorch/readPyTorch.ts";
+import { readSafetensors, underPrefix } from "./safetensors.ts";
+
+export interface ReadOptions {
+  /**
+   * Dotted path of the dict of weights to take, where a file holds several, such as `ema`. Default: all of a safetensors file,
+   * and what `readPyTorch` says of PyTorch's.
+   */
+  readonly entry?: string | undefined;
+}
 
 /**
- * Reads weights from bytes, or from a path (Node only). Nothing in a file is ever executed.
+ * Reads weights, safetensors or PyTorch's own files (.pth, .pt, .ckpt), from bytes, or from a path (Node only). The contents
+ * say which format it is. Nothing in a file is ever executed.
  *
- * @returns the arrays by name (a state dict for `loadStateDict`) with the file's `metadata`
+ * @returns the arrays by name (a state dict for `loadStateDict`) with the file's `metadata`; of PyTorch's files a
+ *   `PyTorchCheckpoint`, which says what was left out
  * @throws CheckpointError with a sentence that names the file
  */
-export async function readCheckpoint(source: Uint8Array | string): Promise<Checkpoint> {
-  if (typeof source !== "string") return parse(source);
+export async function readCheckpoint(
+  source: Uint8Array | string,
+  options: ReadOptions = {},
+): Promise<Checkpoint> {
+  if (typeof source !== "string") return parse(source, options);
   const bytes = await readPath(source);
   try {
-    return parse(bytes);
+    return parse(bytes, options);
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     throw new CheckpointError(`${source}: ${error.message}`, { cause: error });
   }
 }
 
-function parse(bytes: Uint8Array): Checkpoint {
-  const starts = (...prefix: number[]): boolean => prefix.every((byte, i) => bytes[i] === byte);
-  // A zip archive (torch.save since 1.6) starts with "PK", a pickle stream with the opcode PROTO. Both may be the length
-  // of a safetensors header too, which then follows as "{".
-  if ((starts(0x50, 0x4b) || starts(0x80)) && bytes[8] !== 0x7b) {
-    throw new CheckpointError(
-      "This is a PyTorch file (.pth, .pt); only safetensors can be read. " +
-        "Convert it in Python with safetensors.torch.save_file(state_dict, path).",
-    );
-  }
-  return readSafetensors(bytes);
+function parse(bytes: Uint8Array, { entry }: ReadOptions): Checkpoint {
+  // The first bytes of a PyTorch file may be the length of a safetensors header too, which then follows as "{".
+  if (isPyTorch(bytes) && bytes[8] !== 0x7b) return readPyTorch(bytes, { entry });
+  const all = readSafetensors(bytes);
+  if (entry === undefined) return all;
+  const inside = underPrefix(all, `${entry}.`);
+  if (inside.size === 0) throw new CheckpointError(`safetensors: no name starts with "${entry}.".`);
+  return new Checkpoint(inside, all.metadata);
 }
 
 async function readPath(path: string): Promise<Uint8Array> {

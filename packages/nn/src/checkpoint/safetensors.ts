@@ -4,55 +4,24 @@
  * https://github.com/huggingface/safetensors#format
  */
 import { CheckpointError } from "../errors.ts";
-import { elements, type StateData, type StateDict, type StateEntry, type StateType } from "../stateDict.ts";
-import { narrowBfloat16, narrowFloat16, widenBfloat16, widenFloat16 } from "./float16.ts";
+import { elements, type StateDict, type StateEntry, type StateType } from "../stateDict.ts";
+import { Checkpoint } from "./checkpoint.ts";
+import { formats } from "./formats.ts";
 
-/** The arrays of a file with the texts of its header. */
-export class Checkpoint extends Map<string, StateEntry> {
-  readonly metadata: Readonly<Record<string, string>>;
-  constructor(entries: Iterable<readonly [string, StateEntry]>, metadata: Readonly<Record<string, string>>) {
-    super(entries);
-    this.metadata = metadata;
-  }
-}
-
-interface Format {
-  readonly name: string;
-  readonly bytes: number;
-  read(buffer: ArrayBuffer): StateData;
-  /** The bytes to write, or undefined where `data` is not the array that this type is held in. */
-  write(data: StateData): ArrayBufferView | undefined;
-}
-
-const as = <T extends StateData>(type: new (buffer: ArrayBuffer) => T) => ({
-  read: (buffer: ArrayBuffer) => new type(buffer),
-  write: (data: StateData) => (data instanceof type ? data : undefined),
-});
-
-const formats: Readonly<Record<StateType, Format>> = {
-  f64: { name: "F64", bytes: 8, ...as(Float64Array) },
-  f32: { name: "F32", bytes: 4, ...as(Float32Array) },
-  f16: {
-    name: "F16",
-    bytes: 2,
-    read: (buffer) => widenFloat16(new Uint16Array(buffer)),
-    write: (data) => (data instanceof Float32Array ? narrowFloat16(data) : undefined),
-  },
-  bf16: {
-    name: "BF16",
-    bytes: 2,
-    read: (buffer) => widenBfloat16(new Uint16Array(buffer)),
-    write: (data) => (data instanceof Float32Array ? narrowBfloat16(data) : undefined),
-  },
-  i64: { name: "I64", bytes: 8, ...as(BigInt64Array) },
-  i32: { name: "I32", bytes: 4, ...as(Int32Array) },
-  i16: { name: "I16", bytes: 2, ...as(Int16Array) },
-  i8: { name: "I8", bytes: 1, ...as(Int8Array) },
-  u8: { name: "U8", bytes: 1, ...as(Uint8Array) },
-  bool: { name: "BOOL", bytes: 1, ...as(Uint8Array) },
+/** The format's own names of the types. */
+const typeNames: Readonly<Record<StateType, string>> = {
+  f64: "F64",
+  f32: "F32",
+  f16: "F16",
+  bf16: "BF16",
+  i64: "I64",
+  i32: "I32",
+  i16: "I16",
+  i8: "I8",
+  u8: "U8",
+  bool: "BOOL",
 };
-
-const typeOf = new Map(Object.entries(formats).map(([dtype, { name }]) => [name, dtype as StateType]));
+const typeOf = new Map(Object.entries(typeNames).map(([dtype, name]) => [name, dtype as StateType]));
 /** The format's own limit on the header. */
 const largestHeader = 100_000_000;
 
@@ -188,7 +157,7 @@ export function writeSafetensors(
   }
   // Put together as text: an object literal would reorder names that look like numbers.
   const fields = arrays.map(({ name, dtype, shape, raw, begin }) => {
-    const info = { dtype: formats[dtype].name, shape, data_offsets: [begin, begin + raw.length] };
+    const info = { dtype: typeNames[dtype], shape, data_offsets: [begin, begin + raw.length] };
     return `${JSON.stringify(name)}:${JSON.stringify(info)}`;
   });
   if (Object.keys(metadata).length > 0) fields.unshift(`"__metadata__":${JSON.stringify(metadata)}`);

@@ -1,0 +1,39 @@
+/** How the elements of checkpoints lie in memory, little-endian, and what array holds them here. */
+import type { StateData, StateType } from "../stateDict.ts";
+import { narrowBfloat16, narrowFloat16, widenBfloat16, widenFloat16 } from "./float16.ts";
+
+export interface Format {
+  /** Bytes an element. */
+  readonly bytes: number;
+  /** The elements; where no conversion is needed, a view of `buffer`. */
+  read(buffer: ArrayBuffer): StateData;
+  /** The bytes to write, or undefined where `data` is not the array that this type is held in. */
+  write(data: StateData): ArrayBufferView | undefined;
+}
+
+const as = <T extends StateData>(type: (new (buffer: ArrayBuffer) => T) & { BYTES_PER_ELEMENT: number }) => ({
+  bytes: type.BYTES_PER_ELEMENT,
+  read: (buffer: ArrayBuffer) => new type(buffer),
+  write: (data: StateData) => (data instanceof type ? data : undefined),
+});
+
+export const formats: Readonly<Record<StateType, Format>> = {
+  f64: as(Float64Array),
+  f32: as(Float32Array),
+  f16: {
+    bytes: 2,
+    read: (buffer) => widenFloat16(new Uint16Array(buffer)),
+    write: (data) => (data instanceof Float32Array ? narrowFloat16(data) : undefined),
+  },
+  bf16: {
+    bytes: 2,
+    read: (buffer) => widenBfloat16(new Uint16Array(buffer)),
+    write: (data) => (data instanceof Float32Array ? narrowBfloat16(data) : undefined),
+  },
+  i64: as(BigInt64Array),
+  i32: as(Int32Array),
+  i16: as(Int16Array),
+  i8: as(Int8Array),
+  u8: as(Uint8Array),
+  bool: as(Uint8Array),
+};
