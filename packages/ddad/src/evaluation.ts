@@ -1,14 +1,26 @@
 /** How well defects are found in pictures of which it is known whether they have any. */
+import { currentDevice } from "@ddad/nn";
 import type { Calibration } from "./calibration.ts";
 import { falseAlarmThreshold } from "./calibration.ts";
 import type { Config } from "./config.ts";
 import type { ImageSet } from "./datasets/imageSet.ts";
 import type { Denoiser } from "./denoiser.ts";
 import { type Inspection, inspect } from "./detection.ts";
-import { cropRange } from "./distance.ts";
-import { aupro } from "./metrics/aupro.ts";
-import { auroc, averagePrecision, f1Max, rocCurve } from "./metrics/curves.ts";
-import type { EvaluationResult } from "./report/results.ts";
+import {
+  type BootstrapOptions,
+  bootstrapDefaults,
+  imageIntervals,
+  percentileInterval,
+  resampleImages,
+} from "./metrics/bootstrap.ts";
+import { auroc, averagePrecision, f1Max } from "./metrics/curves.ts";
+import type { PixelAreas } from "./metrics/pixelSweep.ts";
+import { ProtocolPixels } from "./metrics/protocolPixels.ts";
+import { youdenThreshold } from "./metrics/published.ts";
+import { hashTestSet, type Normaliser, protocolBlock } from "./report/protocol.ts";
+import type { EvaluationResult, KindResult, ResultIntervals } from "./report/results.ts";
+
+export { cropMask } from "./metrics/protocolPixels.ts";
 
 /** A picture whose truth is known. */
 export type LabelledPicture = {
@@ -23,20 +35,15 @@ export type TestSet = {
   readonly category: string;
   readonly samples: readonly LabelledPicture[];
   readonly images: ImageSet;
-  /** Ground truth `[size · size]` of every sample, where the data has it. */
+  /** Ground truth `[size · size]` of every sample, where the data has it; what is not 0 is defective. */
   readonly masks?: readonly Uint8Array[];
+  /** The masks as the paper's protocol measures them: 0 … 255, resized with antialiasing. */
+  readonly coverage?: readonly Uint8Array[];
+  /** SHA-256 of the file that divides training, calibration and test, where there is one. */
+  readonly split?: string;
 };
 
 export type ScoredPicture = LabelledPicture & { readonly score: number };
-
-/** How well one kind of defect is told from good pictures. */
-export type KindResult = {
-  readonly kind: string;
-  readonly images: number;
-  readonly auroc: number;
-  /** Share of them above the threshold. */
-  readonly detected: number;
-};
 
 export type Evaluation = {
   readonly result: EvaluationResult;
@@ -48,6 +55,8 @@ export type Evaluation = {
 
 export type EvaluationOptions = {
   readonly calibration?: Calibration | undefined;
+  /** Of the intervals. */
+  readonly bootstrap?: BootstrapOptions;
   /** Told after every picture. */
   readonly progress?: (done: number, count: number) => void;
   /** Given every inspection, in order, such as to draw it. */
@@ -59,105 +68,161 @@ export async function evaluateDetection(
   denoiser: Denoiser,
   config: Config,
   test: TestSet,
-  { calibration, progress, observe }: EvaluationOptions = {},
+  options: EvaluationOptions = {},
 ): Promise<Evaluation> {
-  const { samples, images } = test;
+  const ids = test.samples.map(({ id }) => id);
+  const inspections = inspect(denoiser, config, { images: test.images, ids }, options.calibration);
+  return evaluateInspections(inspections, config, test, { ...options, device: currentDevice().name });
+}
+
+export type InspectionOptions = EvaluationOptions & {
+  /** The adapter that inspects, to be named in the result. */
+  readonly device?: string;
+  /** What the inspections were divided by; without it what follows from whether there is a calibration. */
+  readonly normaliser?: Normaliser;
+};
+
+/**
+ * Measures inspections, whatever made them, against the truth. Of a map only what the metrics need is kept, see
+ * `PixelMetrics`.
+ *
+ * @param inspections of the test pictures, in their order.
+ * @throws DataError when no mask has a defective pixel.
+ * @throws RangeError when inspections and pictures do not match, a score is not a number, or a class is missing.
+ */
+export async function evaluateInspections(
+  inspections: AsyncIterable<Inspection> | Iterable<Inspection>,
+  config: Config,
+  test: TestSet,
+  { calibration, progress, observe, bootstrap, device, normaliser }: InspectionOptions = {},
+): Promise<Evaluation> {
+  const { samples, images, masks, coverage } = test;
+  const begun = performance.now();
+  const pixels =
+    masks &&
+    new ProtocolPixels(config.protocol, { size: images.size, masks, coverage }, config.detection.crop);
   const scores: number[] = [];
-  const maps: Float32Array[] = [];
   const milliseconds: number[] = [];
+  let scoredSize = images.size;
   let started = performance.now();
-  const ids = samples.map(({ id }) => id);
-  for await (const inspection of inspect(denoiser, config, { images, ids }, calibration)) {
+  for await (const inspection of inspections) {
     milliseconds.push(performance.now() - started);
+    checkInspection(inspection, samples, scores.length);
     observe?.(inspection, scores.length);
+    pixels?.add(inspection.map, scores.length, inspection.mapSize);
     scores.push(inspection.score);
-    if (test.masks) maps.push(inspection.map);
+    scoredSize = inspection.mapSize;
     progress?.(scores.length, samples.length);
     started = performance.now();
+  }
+  if (scores.length < samples.length) {
+    throw new RangeError(`evaluation: ${samples.length} test pictures, but ${scores.length} inspections.`);
   }
   const labels = samples.map(({ label }) => label);
   const threshold =
     calibration === undefined
       ? youdenThreshold(labels, scores)
       : falseAlarmThreshold(calibration.scores, config.detection.falseAlarmRate);
-  const masks = test.masks?.map((mask) => cropMask(mask, images.size, config.detection.crop));
   const scored = samples.map(({ id, label, kind }, i) => ({ id, label, kind, score: scores[i]! }));
-  return {
-    result: {
-      protocol: config.protocol,
+  const kinds = [...new Set(samples.filter(({ label }) => label === 1).map(({ kind }) => kind))];
+  const kindWeightings = kinds.map((name) =>
+    samples.map(({ label, kind }) => Number(label === 0 || kind === name)),
+  );
+  const drawing = { ...bootstrapDefaults, ...bootstrap };
+  const found = pixels?.result([...kindWeightings, ...resampleImages(labels, drawing)]);
+  const kindAreas = found?.weighted.slice(0, kinds.length);
+  const resampledAreas = found?.weighted.slice(kinds.length);
+  const kindResults = kinds.map((kind, i) => kindResult(scored, kind, threshold, kindAreas?.[i]));
+  const result: EvaluationResult = {
+    protocol: config.protocol,
+    dataset: test.dataset,
+    category: test.category,
+    images: samples.length,
+    image: {
+      auroc: auroc(labels, scores),
+      ap: averagePrecision(labels, scores),
+      f1Max: f1Max(labels, scores).f1,
+    },
+    ...(found && { pixel: found.pixel }),
+    threshold,
+    msPerImage: { p50: quantile(milliseconds, 0.5), p95: quantile(milliseconds, 0.95) },
+    ...(found?.exact && { exact: found.exact }),
+    intervals: {
+      level: drawing.level,
+      image: imageIntervals(labels, scores, drawing),
+      ...pixelIntervals(resampledAreas, drawing.level),
+    },
+    kinds: kindResults,
+    protocolBlock: protocolBlock(config, {
       dataset: test.dataset,
       category: test.category,
       images: samples.length,
-      image: {
-        auroc: auroc(labels, scores),
-        ap: averagePrecision(labels, scores),
-        f1Max: f1Max(labels, scores).f1,
-      },
-      ...(masks && { pixel: pixelMetrics(maps, masks) }),
-      threshold,
-      msPerImage: { p50: quantile(milliseconds, 0.5), p95: quantile(milliseconds, 0.95) },
-    },
-    kinds: kindResults(scored, threshold),
-    falseAlarms: shareAbove(
-      scored.filter(({ label }) => label === 0),
-      threshold,
-    ),
-    scores: scored,
+      good: samples.filter(({ label }) => label === 0).length,
+      sha256: await hashTestSet(test),
+      split: test.split,
+      scored: scoredSize,
+      masks: pixels?.rule,
+      normaliser: normaliser ?? (calibration ? "constants calibrated on held-out good pictures" : "none"),
+      heldOutScores: calibration?.scores.length,
+      bootstrap: drawing,
+      device,
+      seconds: (performance.now() - begun) / 1000,
+    }),
   };
-}
-
-function pixelMetrics(
-  maps: readonly Float32Array[],
-  masks: readonly Uint8Array[],
-): NonNullable<EvaluationResult["pixel"]> {
-  const scores = Float32Array.from({ length: maps.length * maps[0]!.length });
-  const labels = new Uint8Array(scores.length);
-  maps.forEach((map, i) => {
-    scores.set(map, i * map.length);
-    labels.set(masks[i]!, i * map.length);
-  });
-  return {
-    auroc: auroc(labels, scores),
-    ap: averagePrecision(labels, scores),
-    aupro30: aupro(maps, masks, { limit: 0.3 }),
-    aupro05: aupro(maps, masks, { limit: 0.05 }),
-  };
-}
-
-/** The part of a mask that a cropped map shows; what lies outside the picture is good. */
-export function cropMask(mask: Uint8Array, size: number, crop: number): Uint8Array {
-  if (crop === 0) return mask;
-  const { start, before } = cropRange(size, crop);
-  return Uint8Array.from({ length: crop * crop }, (_, i) => {
-    const x = (i % crop) + start - before;
-    const y = Math.floor(i / crop) + start - before;
-    return x >= 0 && y >= 0 && x < size && y < size ? mask[y * size + x]! : 0;
-  });
-}
-
-/** The published choice, made on the test set itself: the first score at which tpr − fpr is largest. */
-function youdenThreshold(labels: readonly number[], scores: readonly number[]): number {
-  const points = rocCurve(labels, scores);
-  const gain = points.map(({ truePositiveRate, falsePositiveRate }) => truePositiveRate - falsePositiveRate);
-  return points[gain.indexOf(Math.max(...gain))]!.threshold;
-}
-
-function kindResults(scored: readonly ScoredPicture[], threshold: number): KindResult[] {
   const good = scored.filter(({ label }) => label === 0);
-  const kinds = [...new Set(scored.filter(({ label }) => label === 1).map(({ kind }) => kind))];
-  return kinds.map((kind) => {
-    const defective = scored.filter((sample) => sample.label === 1 && sample.kind === kind);
-    const both = [...good, ...defective];
-    return {
-      kind,
-      images: defective.length,
-      auroc: auroc(
-        both.map(({ label }) => label),
-        both.map(({ score }) => score),
-      ),
-      detected: shareAbove(defective, threshold),
-    };
-  });
+  return { result, kinds: kindResults, falseAlarms: shareAbove(good, threshold), scores: scored };
+}
+
+/** Found at once, not by the metrics at the end. */
+function checkInspection(
+  { id, score }: Inspection,
+  samples: readonly LabelledPicture[],
+  index: number,
+): void {
+  const expected = samples[index]?.id ?? "the end";
+  if (id !== expected) {
+    throw new RangeError(
+      `evaluation: inspections must come in the order of the test pictures, but instead of ${expected} came ${id}.`,
+    );
+  }
+  if (Number.isNaN(score)) throw new RangeError(`evaluation: the score of ${id} is not a number.`);
+}
+
+function kindResult(
+  scored: readonly ScoredPicture[],
+  kind: string,
+  threshold: number,
+  areas: PixelAreas | undefined,
+): KindResult {
+  const defective = scored.filter((sample) => sample.label === 1 && sample.kind === kind);
+  const both = [...scored.filter(({ label }) => label === 0), ...defective];
+  return {
+    kind,
+    images: defective.length,
+    auroc: auroc(
+      both.map(({ label }) => label),
+      both.map(({ score }) => score),
+    ),
+    detected: shareAbove(defective, threshold),
+    ...(areas && { pixel: { auroc: areas.auroc, aupro30: areas.aupro[0]! } }),
+  };
+}
+
+function pixelIntervals(
+  resampled: readonly (PixelAreas | undefined)[] | undefined,
+  level: number,
+): Pick<ResultIntervals, "pixel"> {
+  const areas = resampled?.filter((area) => area !== undefined) ?? [];
+  // An interval over some of the resamples would pass for one over all.
+  if (areas.length === 0 || areas.length !== resampled?.length) return {};
+  const interval = (value: (area: PixelAreas) => number) => percentileInterval(areas.map(value), level);
+  return {
+    pixel: {
+      auroc: interval((area) => area.auroc),
+      aupro30: interval(({ aupro }) => aupro[0]!),
+      aupro05: interval(({ aupro }) => aupro[1]!),
+    },
+  };
 }
 
 const shareAbove = (scored: readonly ScoredPicture[], threshold: number): number =>

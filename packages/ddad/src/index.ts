@@ -37,6 +37,7 @@ export * from "./report/detectionRow.ts";
 export * from "./report/font.ts";
 export * from "./report/overlay.ts";
 export * from "./report/panel.ts";
+export * from "./report/protocol.ts";
 export * from "./report/results.ts";
 export * from "./schedule.ts";
 export * from "./training.ts";

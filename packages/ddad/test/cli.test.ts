@@ -111,6 +111,9 @@ describe("ddad", () => {
       "pixel",
       "threshold",
       "msPerImage",
+      "intervals",
+      "kinds",
+      "protocolBlock",
     ]);
     expect(Object.keys(result["image"]!)).to.deep.equal(["auroc", "ap", "f1Max"]);
     expect(Object.keys(result["pixel"]!)).to.deep.equal(["auroc", "ap", "aupro30", "aupro05"]);

@@ -9,7 +9,7 @@ import { detectionRow, rowCaptions } from "../src/report/detectionRow.ts";
 import { drawText, fontHeight, textWidth } from "../src/report/font.ts";
 import { heatMap, outlineMask, overlayHeat } from "../src/report/overlay.ts";
 import { composePanel } from "../src/report/panel.ts";
-import { type EvaluationResult, formatResults, formatTable } from "../src/report/results.ts";
+import { formatResults, formatTable, type ResultRow } from "../src/report/results.ts";
 import { writePanel } from "../src/report/write.ts";
 
 const pixel = ({ width, data }: Image, x: number, y: number): number[] => [
@@ -163,7 +163,9 @@ describe("composePanel", () => {
       expect([...row[3]!.image.data]).to.deep.equal([0, 0, 0, 255]);
       writePanel(join(folder, "panel.png"), [row], { tileSize: 32 });
       expect(readdirSync(folder)).to.deep.equal(["panel.png"]);
-      expect(decodePng(readFileSync(join(folder, "panel.png")))).to.deep.equal(composePanel([row], { tileSize: 32 }));
+      expect(decodePng(readFileSync(join(folder, "panel.png")))).to.deep.equal(
+        composePanel([row], { tileSize: 32 }),
+      );
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -180,14 +182,12 @@ describe("tables", () => {
     );
   });
 
-  const result: EvaluationResult = {
+  const result: ResultRow = {
     protocol: "strict",
-    dataset: "demo",
     category: "gear",
     images: 32,
     image: { auroc: 0.98765, ap: 1, f1Max: 0.9 },
     pixel: { auroc: 0.5, ap: 0.25, aupro30: 0.125, aupro05: 0.0625 },
-    threshold: 0.3,
     msPerImage: { p50: 12.4, p95: 20 },
   };
 

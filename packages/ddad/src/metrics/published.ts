@@ -78,7 +78,8 @@ export class PublishedPixelMetrics {
       if (map[pixel]! > this.#highest) this.#highest = map[pixel]!;
     }
     if (touched === 0) return;
-    const entire = Uint8Array.from({ length: map.length }, (_, pixel) => (coverage[pixel] === 1 ? 1 : 0));
+    const entire = new Uint8Array(map.length);
+    for (let pixel = 0; pixel < map.length; pixel++) entire[pixel] = coverage[pixel] === 1 ? 1 : 0;
     const { labels, sizes } = findRegions(entire, width, map.length / width);
     const scores = new Float32Array(touched);
     const regions = new Uint32Array(touched);

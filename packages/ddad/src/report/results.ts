@@ -1,5 +1,7 @@
 /** Results of an evaluation, and tables of them. */
 import type { Protocol } from "../config.ts";
+import type { ImageIntervals, Interval } from "../metrics/bootstrap.ts";
+import type { ProtocolBlock } from "./protocol.ts";
 
 /** What `ddad evaluate --json` prints. Metrics are in [0, 1]. */
 export type EvaluationResult = {
@@ -10,10 +12,47 @@ export type EvaluationResult = {
   images: number;
   image: { auroc: number; ap: number; f1Max: number };
   /** Absent from data without ground truth. */
-  pixel?: { auroc: number; ap: number; aupro30: number; aupro05: number };
+  pixel?: PixelScores;
   /** Image score from which on a picture is called defective. */
   threshold: number;
   msPerImage: { p50: number; p95: number };
+  /** The exact values of what `pixel` holds in a published version; absent where `pixel` is exact. */
+  exact?: ExactPixels;
+  /** How far the metrics would move had other pictures been drawn. */
+  intervals: ResultIntervals;
+  /** Kinds of defect, in the order of the test set. */
+  kinds: KindResult[];
+  /** How all of this was made. */
+  protocolBlock: ProtocolBlock;
+};
+
+/** `protocolBlock.metrics` says which version of each this is. */
+export type PixelScores = { auroc: number; ap: number; aupro30: number; aupro05: number };
+
+export type ExactPixels = { aupro30: number };
+
+/** Bootstrap intervals, `[low, high]`, all of exact metrics. */
+export type ResultIntervals = {
+  /** Share of the resamples that an interval covers. */
+  level: number;
+  image: ImageIntervals;
+  /**
+   * Absent without ground truth, and where a resample has no defective pixel. AUPRO up to 0.3 is that of `exact` where
+   * there is one.
+   */
+  pixel?: { auroc: Interval; aupro30: Interval; aupro05: Interval };
+};
+
+/** How well one kind of defect is told from good pictures. */
+export type KindResult = {
+  readonly kind: string;
+  readonly images: number;
+  /** Of the images of this kind and all good ones. */
+  readonly auroc: number;
+  /** Share of them at or above the threshold. */
+  readonly detected: number;
+  /** Of the pixels of the same images, AUPRO exact by any protocol; absent without ground truth. */
+  readonly pixel?: { readonly auroc: number; readonly aupro30: number };
 };
 
 /** Plain text with aligned columns, or a Markdown table. */
@@ -43,7 +82,13 @@ export function formatTable(
   return [align(header), rule, ...rows.map(align)].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-type Column = { title: string; value: (result: EvaluationResult) => number | undefined };
+/** What a table shows of a result. */
+export type ResultRow = Pick<
+  EvaluationResult,
+  "category" | "protocol" | "images" | "image" | "pixel" | "msPerImage"
+>;
+
+type Column = { title: string; value: (result: ResultRow) => number | undefined };
 
 const metrics: Column[] = [
   { title: "image AUROC", value: ({ image }) => image.auroc },
@@ -58,7 +103,7 @@ const metrics: Column[] = [
 /**
  * A table of results in percent, one row each, and their mean where there are several. Every row says its protocol.
  */
-export function formatResults(results: readonly EvaluationResult[], style: TableStyle = "text"): string {
+export function formatResults(results: readonly ResultRow[], style: TableStyle = "text"): string {
   const header = ["category", "protocol", "images", ...metrics.map(({ title }) => title), "ms/image"];
   const rows = results.map((result) => [
     result.category,

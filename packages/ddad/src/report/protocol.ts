@@ -1,0 +1,159 @@
+/**
+ * The protocol block: what a result must say of itself, so that two of them can be compared, or be seen not to be
+ * comparable. Everything is plain data and the same for the same run, but the device and the time.
+ */
+
+import type { Config, Protocol } from "../config.ts";
+import type { BootstrapOptions } from "../metrics/bootstrap.ts";
+
+/** Which pixels count as defective. */
+export type MaskRule =
+  /** Masks resized by nearest neighbour; what is not 0 is defective. */
+  | "nearest, any non-zero"
+  /** As published: resized with antialiasing; AUROC takes what is above 0, PRO's regions what is 1. */
+  | "bilinear, above 0; PRO's regions 1";
+
+/** What the distances are divided by before they are added up. */
+export type Normaliser = "constants calibrated on held-out good pictures" | "maxima of the batch" | "none";
+
+export type MetricVersion = "exact" | "200 linear thresholds, as published";
+
+/** What the configuration does not know. */
+export type ProtocolFacts = {
+  readonly dataset: string;
+  readonly category: string;
+  /** Test pictures, and how many of them are good. */
+  readonly images: number;
+  readonly good: number;
+  /** SHA-256 of the test set, see `hashTestSet`. */
+  readonly sha256: string;
+  /** SHA-256 of the file that divides training, calibration and test, where there is one. */
+  readonly split?: string | undefined;
+  /** Side in pixels of the maps that were scored. */
+  readonly scored: number;
+  /** Absent from data without ground truth. */
+  readonly masks?: MaskRule | undefined;
+  readonly normaliser: Normaliser;
+  /** Held-out good pictures that the threshold comes from; without them it was picked on the test set. */
+  readonly heldOutScores?: number | undefined;
+  readonly bootstrap: Required<BootstrapOptions>;
+  /** The adapter, where one was used. */
+  readonly device?: string | undefined;
+  /** Wall time of the evaluation. */
+  readonly seconds: number;
+};
+
+/** How the numbers of a result were made. */
+export type ProtocolBlock = {
+  protocol: Protocol;
+  data: {
+    dataset: string;
+    category: string;
+    images: number;
+    good: number;
+    sha256: string;
+    /** Share of the good training pictures that was held back. */
+    heldOut: number;
+    split?: string;
+  };
+  seeds: { training: number; sampling: number; split: number; bootstrap: number };
+  /** Side in pixels of what the network sees, and of the map that is scored: smaller where it is cropped. */
+  resolution: { input: number; scored: number };
+  sampling: Config["sampling"];
+  detection: Config["detection"];
+  normaliser: Normaliser;
+  masks?: MaskRule;
+  metrics: {
+    image: "exact";
+    pixel?: { auroc: MetricVersion; ap: MetricVersion; aupro30: MetricVersion; aupro05: MetricVersion };
+    /** Of the intervals: percentile bootstrap over images, good and defective ones apart. */
+    bootstrap: { resamples: number; level: number };
+  };
+  threshold:
+    | { source: "held-out good pictures"; pictures: number; falseAlarmRate: number }
+    | { source: "test set, largest tpr - fpr" };
+  /** How the weights were chosen among those of the training. */
+  checkpoint: "lowest denoising loss on held-out good pictures" | "last";
+  device?: string;
+  seconds: number;
+};
+
+/** The protocol block of a result. */
+export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlock {
+  const { protocol, data, training, sampling, detection } = config;
+  const { dataset, category, images, good, sha256, split, masks, heldOutScores, bootstrap, device } = facts;
+  return {
+    protocol,
+    data: {
+      ...{ dataset, category, images, good, sha256, heldOut: data.heldOut },
+      ...(split !== undefined && { split }),
+    },
+    seeds: {
+      training: training.seed,
+      sampling: sampling.seed,
+      split: data.splitSeed,
+      bootstrap: bootstrap.seed,
+    },
+    resolution: { input: data.imageSize, scored: facts.scored },
+    sampling,
+    detection,
+    normaliser: facts.normaliser,
+    ...(masks && { masks }),
+    metrics: {
+      image: "exact",
+      ...(masks && {
+        pixel: {
+          auroc: "exact",
+          ap: "exact",
+          aupro30: protocol === "paper" ? "200 linear thresholds, as published" : "exact",
+          aupro05: "exact",
+        },
+      }),
+      bootstrap: { resamples: bootstrap.resamples, level: bootstrap.level },
+    },
+    threshold:
+      heldOutScores === undefined
+        ? { source: "test set, largest tpr - fpr" }
+        : {
+            source: "held-out good pictures",
+            pictures: heldOutScores,
+            falseAlarmRate: detection.falseAlarmRate,
+          },
+    checkpoint: data.heldOut > 0 ? "lowest denoising loss on held-out good pictures" : "last",
+    ...(device !== undefined && { device }),
+    seconds: facts.seconds,
+  };
+}
+
+/** What is hashed of a test set. */
+export type HashedTestSet = {
+  readonly samples: readonly { readonly id: string; readonly label: 0 | 1; readonly kind: string }[];
+  readonly images: { readonly count: number; readonly data: Uint8Array };
+  readonly masks?: readonly Uint8Array[] | undefined;
+};
+
+/**
+ * SHA-256, in hexadecimal digits, of the test pictures in their order: ids, labels, kinds, and pixels and masks as they
+ * are after the resize, so that it holds for the numbers made of them and not for the format of the files.
+ */
+export async function hashTestSet({ samples, images, masks }: HashedTestSet): Promise<string> {
+  const stride = images.data.length / images.count;
+  const parts: string[] = [];
+  for (const [i, { id, label, kind }] of samples.entries()) {
+    const mask = masks?.[i];
+    parts.push(
+      id,
+      String(label),
+      kind,
+      await sha256(images.data.subarray(i * stride, (i + 1) * stride)),
+      // What is defective, whether it is stored as 1 or as 255.
+      mask === undefined ? "" : await sha256(mask.map((value) => (value ? 1 : 0))),
+    );
+  }
+  return sha256(new TextEncoder().encode(JSON.stringify(parts)));
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
