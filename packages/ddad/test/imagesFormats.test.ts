@@ -1,0 +1,301 @@
+/** JPEG, BMP, TIFF and WebP: the samples that a file holds, as the PNG code gives them. */
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import { encode as encodeBmp } from "fast-bmp";
+import sharp from "sharp";
+import { decodeBmp } from "../src/images/bmp.ts";
+import { imageFormat } from "../src/images/format.ts";
+import { decodeImage } from "../src/images/read.ts";
+import { decodeWithSharp } from "../src/images/sharp.ts";
+import { refuses, Tree } from "./datasetsTree.ts";
+
+const bytes = (count: number): Buffer => Buffer.from(Array.from({ length: count }, (_, i) => (i * 37) % 256));
+
+/** Samples with the values at which scaling to 8 bits rounds differently, and what they become. */
+const wide = [0, 127, 128, 129, 257, 32767, 65406, 65535];
+const narrow = wide.map((sample) => Math.round(sample / 257));
+
+describe("BMP", () => {
+  for (const { bits, channels } of [
+    { bits: 24, channels: 3 },
+    { bits: 32, channels: 4 },
+  ]) {
+    it(`reads ${bits} bits, as another package writes them`, () => {
+      const data = bytes(7 * 5 * channels);
+      const file = encodeBmp({ width: 7, height: 5, bitsPerPixel: bits, components: 3, channels, data });
+      const image = decodeBmp(file);
+      expect(image).to.include({ width: 7, height: 5, channels: 3 });
+      expect([...image.data]).to.deep.equal([...data].filter((_, i) => i % channels < 3));
+    });
+  }
+
+  it("reads eight bits of gray, as another package writes them", () => {
+    const data = bytes(15);
+    const { data: found } = decodeBmp(
+      encodeBmp({ width: 5, height: 3, bitsPerPixel: 8, components: 1, channels: 1, data }),
+    );
+    expect([...found]).to.deep.equal([...data].flatMap((gray) => [gray, gray, gray]));
+  });
+
+  const palette = [
+    [1, 2, 3],
+    [40, 50, 60],
+    [7, 8, 9],
+  ];
+  const palettes: [number, number[], number[]][] = [
+    [1, [0b10100000], [1, 0, 1]],
+    [4, [0x21, 0x00], [2, 1, 0]],
+    [8, [2, 0, 1], [2, 0, 1]],
+  ];
+  for (const [bits, row, indices] of palettes) {
+    it(`looks up a palette of ${bits} bits`, () => {
+      const { data } = decodeBmp(
+        bmp({ width: 3, height: 1, bits, palette: palette.slice(0, 2 ** bits) }, [row]),
+      );
+      expect([...data]).to.deep.equal(indices.flatMap((index) => palette[index]!));
+    });
+  }
+
+  it("reads rows from the top, too, and the usual masks of 16 and 32 bits", () => {
+    const down = bmp({ width: 1, height: -2, bits: 24 }, [
+      [3, 2, 1],
+      [6, 5, 4],
+    ]);
+    expect([...decodeBmp(down).data]).to.deep.equal([1, 2, 3, 4, 5, 6]);
+    const high = bmp({ width: 2, height: 1, bits: 16 }, [[0xff, 0x7f, 0x1f, 0x00]]);
+    expect([...decodeBmp(high).data]).to.deep.equal([255, 255, 255, 0, 0, 255]);
+    const full = bmp({ width: 1, height: 1, bits: 32 }, [[3, 2, 1, 99]]);
+    expect([...decodeBmp(full).data]).to.deep.equal([1, 2, 3]);
+  });
+
+  it("reads masks of its own", () => {
+    const file = bmp({ width: 1, height: 1, bits: 16, compression: 3, masks: [0xf800, 0x07e0, 0x001f] }, [
+      [0xe0, 0xff],
+    ]);
+    expect([...decodeBmp(file).data]).to.deep.equal([255, 255, 0]);
+  });
+
+  it("refuses what is compressed, cut off, old or empty, in a sentence", async () => {
+    const whole = bmp(
+      { width: 4, height: 2, bits: 24 },
+      [bytes(12), bytes(12)].map((row) => [...row]),
+    );
+    await refuses(
+      decodeImage(whole.subarray(0, -1), "a.bmp"),
+      /^a\.bmp is damaged .* \(it ends too early\)\.$/,
+    );
+    await refuses(decodeImage(whole.subarray(0, 20), "a.bmp"), "ends too early");
+    const packed = bmp({ width: 4, height: 1, bits: 8, compression: 1 }, [[4, 0, 0, 1]]);
+    await refuses(
+      decodeImage(packed, "a.bmp"),
+      "a.bmp is a BMP with compression 1, which is not read; save it",
+    );
+    await refuses(decodeImage(bmp({ width: 0, height: 1, bits: 24 }, [[]]), "a.bmp"), "it has no pixels");
+    await refuses(
+      decodeImage(bmp({ width: 1, height: 1, bits: 24, headerSize: 12 }, [[0]])),
+      "an OS/2 header",
+    );
+    await refuses(decodeImage(bmp({ width: 1, height: 1, bits: 2 }, [[0]])), "2 bits a pixel");
+  });
+});
+
+describe("JPEG, TIFF and WebP", () => {
+  const raw = { width: 16, height: 16, channels: 3 } as const;
+
+  it("JPEG: gray has one channel, colour three, close to what was written", async () => {
+    const smooth = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    const gray = await decodeImage(
+      await sharp(tiff({ width: 16, height: 16, channels: 1, bits: 8 }, smooth))
+        .toColourspace("b-w")
+        .jpeg({ quality: 100 })
+        .toBuffer(),
+    );
+    expect(gray).to.include({ width: 16, height: 16, channels: 1 });
+    expect(Math.max(...gray.data.map((value, i) => Math.abs(value - smooth[i]!)))).to.be.at.most(2);
+    const color = await decodeImage(
+      await sharp(Buffer.alloc(768, 90), { raw }).jpeg({ quality: 100 }).toBuffer(),
+    );
+    expect(color.channels).to.equal(3);
+    expect(new Set(color.data)).to.deep.equal(new Set([90]));
+  });
+
+  it("WebP without loss gives its bytes, alpha dropped and not blended", async () => {
+    const data = bytes(768);
+    const file = await sharp(data, { raw }).webp({ lossless: true }).toBuffer();
+    expect(Buffer.from((await decodeImage(file)).data).equals(data)).to.equal(true);
+    const alpha = bytes(16 * 16 * 4);
+    const transparent = await sharp(alpha, { raw: { ...raw, channels: 4 } })
+      .webp({ lossless: true, exact: true })
+      .toBuffer();
+    const { data: found, channels } = await decodeImage(transparent);
+    expect(channels).to.equal(3);
+    expect([...found]).to.deep.equal([...alpha].filter((_, i) => i % 4 !== 3));
+  });
+
+  it("TIFF: 1, 8 and 16 bits, gray and colour, white at either end", async () => {
+    const decode = async (header: TiffHeader, data: Buffer) => [
+      ...(await decodeImage(tiff(header, data))).data,
+    ];
+    const eight = bytes(12);
+    expect(await decode({ width: 12, height: 1, channels: 1, bits: 8 }, eight)).to.deep.equal([...eight]);
+    expect(await decode({ width: 4, height: 1, channels: 3, bits: 8 }, eight)).to.deep.equal([...eight]);
+    expect(
+      await decode({ width: 12, height: 1, channels: 1, bits: 8, whiteIsZero: true }, eight),
+    ).to.deep.equal([...eight].map((gray) => 255 - gray));
+    expect(await decode({ width: 8, height: 1, channels: 1, bits: 1 }, Buffer.of(0b10110000))).to.deep.equal([
+      255, 0, 255, 255, 0, 0, 0, 0,
+    ]);
+    const sixteen = Buffer.from(Uint16Array.from(wide).buffer);
+    expect(await decode({ width: 8, height: 1, channels: 1, bits: 16 }, sixteen)).to.deep.equal(narrow);
+    const colors = Buffer.concat([sixteen, sixteen, sixteen]);
+    expect(await decode({ width: 8, height: 1, channels: 3, bits: 16 }, colors)).to.deep.equal([
+      ...narrow,
+      ...narrow,
+      ...narrow,
+    ]);
+  });
+
+  it("an EXIF orientation does not turn a picture, and a colour profile changes nothing", async () => {
+    const data = Buffer.from(Array.from({ length: 16 * 8 * 3 }, (_, i) => (Math.floor(i / 3) % 16) * 16));
+    const plain = sharp(data, { raw: { width: 16, height: 8, channels: 3 } }).webp({ lossless: true });
+    const turned = await plain.clone().withMetadata({ orientation: 6 }).toBuffer();
+    expect((await sharp(turned).metadata()).orientation).to.equal(6);
+    const image = await decodeImage(turned);
+    expect(image).to.include({ width: 16, height: 8 });
+    expect(Buffer.from(image.data).equals(data)).to.equal(true);
+    const colors = sharp(bytes(768), { raw }).webp({ lossless: true });
+    const profiled = await colors.withIccProfile("p3", { attach: true }).toBuffer();
+    expect((await sharp(profiled).metadata()).icc).to.not.equal(undefined);
+    const stored = await sharp(profiled, { ignoreIcc: true }).raw().toBuffer();
+    expect(stored.equals(await sharp(profiled).raw().toBuffer())).to.equal(false);
+    expect(Buffer.from((await decodeImage(profiled)).data).equals(stored)).to.equal(true);
+  });
+
+  it("goes by what a file holds, not by its name", async () => {
+    const file = await sharp(bytes(768), { raw }).webp({ lossless: true }).toBuffer();
+    expect(imageFormat(file)).to.equal("WebP");
+    expect((await decodeImage(file, "really.png")).width).to.equal(16);
+    expect(imageFormat(Buffer.from("RIFF....WAVE"))).to.equal(undefined);
+    expect(imageFormat(Buffer.from("RI"))).to.equal(undefined);
+  });
+
+  it("refuses damaged files and other kinds of numbers or colours, in a sentence", async () => {
+    const file = await sharp(bytes(768), { raw }).jpeg().toBuffer();
+    const half = file.subarray(0, file.length / 2);
+    await refuses(decodeImage(half, "a.jpg"), /^a\.jpg is damaged and cannot be decoded as JPEG \(.+\)\.$/);
+    await refuses(decodeImage(file.subarray(0, 40), "a.jpg"), /^a\.jpg is damaged and cannot/);
+    const webp = await sharp(bytes(768), { raw }).webp({ lossless: true }).toBuffer();
+    await refuses(decodeImage(webp.subarray(0, webp.length / 2), "a.webp"), /^a\.webp is damaged and cannot/);
+    const float = Buffer.from(Float32Array.of(0, 0.5, 1, 2).buffer);
+    await refuses(
+      decodeImage(tiff({ width: 4, height: 1, channels: 1, bits: 32, float: true }, float), "a.tif"),
+      "a.tif has b-w colours in float numbers; save it as gray or RGB with 8 or 16 bits.",
+    );
+    const cmyk = await sharp(bytes(768), { raw }).toColourspace("cmyk").jpeg().toBuffer();
+    await refuses(decodeImage(cmyk, "a.jpg"), "a.jpg has cmyk colours");
+    await refuses(decodeImage(Buffer.alloc(0), "a.tif"), "a.tif is empty: it must be PNG, JPEG");
+  });
+
+  it("says what to install where sharp is not", async () => {
+    const absent = () => Promise.reject(new Error("Cannot find package 'sharp'"));
+    await refuses(
+      decodeWithSharp(Buffer.alloc(3), "a.jpg", "JPEG", absent),
+      "a.jpg is a JPEG, which needs the package sharp: install it with npm install sharp, or convert",
+    );
+  });
+
+  it("does not load sharp for PNG and BMP", async () => {
+    const tree = new Tree();
+    try {
+      tree.write(["c.webp", await sharp(bytes(768), { raw }).webp().toBuffer()]);
+      tree.write("a.png", ["b.bmp", bmp({ width: 1, height: 1, bits: 24 }, [[1, 2, 3]])]);
+      const node = fileURLToPath(new URL("../src/node.ts", import.meta.url));
+      const script = `
+        const { readImage } = await import(${JSON.stringify(node)});
+        const loaded = () => process.report.getReport().sharedObjects.some((path) => path.includes("sharp"));
+        for (const path of ${JSON.stringify([tree.path("a.png"), tree.path("b.bmp")])}) await readImage(path);
+        const before = loaded();
+        await readImage(${JSON.stringify(tree.path("c.webp"))});
+        console.log(before, loaded());`;
+      const args = ["--conditions=@ddad/source", "--import", "tsx", "--input-type=module", "--eval", script];
+      const output = execFileSync(process.execPath, args, { encoding: "utf8" });
+      expect(output.trim()).to.equal("false true");
+    } finally {
+      tree.remove();
+    }
+  });
+});
+
+type BmpHeader = {
+  width: number;
+  height: number;
+  bits: number;
+  compression?: number;
+  palette?: number[][];
+  masks?: number[];
+  headerSize?: number;
+};
+
+/** A BMP put together by hand, with the header that Windows writes; rows as they lie in the file. */
+function bmp(
+  { width, height, bits, compression = 0, palette = [], masks = [], headerSize = 40 }: BmpHeader,
+  rows: number[][],
+): Buffer {
+  const header = Buffer.alloc(54);
+  header.write("BM");
+  header.writeUInt32LE(54 + masks.length * 4 + palette.length * 4, 10);
+  header.writeUInt32LE(headerSize, 14);
+  header.writeInt32LE(width, 18);
+  header.writeInt32LE(height, 22);
+  header.writeUInt16LE(1, 26);
+  header.writeUInt16LE(bits, 28);
+  header.writeUInt32LE(compression, 30);
+  header.writeUInt32LE(palette.length, 46);
+  const extra = Buffer.alloc(masks.length * 4);
+  for (const [i, mask] of masks.entries()) extra.writeUInt32LE(mask, i * 4);
+  const colors = Buffer.from(palette.flatMap(([red, green, blue]) => [blue!, green!, red!, 0]));
+  const padded = rows.map((row) => Buffer.concat([Buffer.from(row), Buffer.alloc(-row.length & 3)]));
+  return Buffer.concat([header, extra, colors, ...padded]);
+}
+
+type TiffHeader = {
+  width: number;
+  height: number;
+  channels: 1 | 3;
+  bits: number;
+  whiteIsZero?: boolean;
+  float?: boolean;
+};
+
+/** An uncompressed TIFF put together by hand, little-endian, in one strip. */
+function tiff({ width, height, channels, bits, whiteIsZero, float }: TiffHeader, data: Buffer): Buffer {
+  const [short, long] = [3, 4];
+  const photometric = channels === 3 ? 2 : whiteIsZero ? 0 : 1;
+  const depths = Buffer.from(Uint16Array.from({ length: channels }, () => bits).buffer);
+  const directory = 8 + data.length + depths.length + (data.length % 2);
+  const entries: [tag: number, type: number, count: number, value: number][] = [
+    [256, long, 1, width],
+    [257, long, 1, height],
+    [258, short, channels, channels === 1 ? bits : 8 + data.length + (data.length % 2)],
+    [259, short, 1, 1],
+    [262, short, 1, photometric],
+    [273, long, 1, 8],
+    [277, short, 1, channels],
+    [278, long, 1, height],
+    [279, long, 1, data.length],
+    [339, short, 1, float ? 3 : 1],
+  ];
+  const head = Buffer.alloc(8);
+  head.write("II*\0", "latin1");
+  head.writeUInt32LE(directory, 4);
+  const table = Buffer.alloc(2 + entries.length * 12 + 4);
+  table.writeUInt16LE(entries.length);
+  entries.forEach(([tag, type, count, value], i) => {
+    table.writeUInt16LE(tag, 2 + i * 12);
+    table.writeUInt16LE(type, 4 + i * 12);
+    table.writeUInt32LE(count, 6 + i * 12);
+    table.writeUInt32LE(value, 10 + i * 12);
+  });
+  return Buffer.concat([head, data, Buffer.alloc(data.length % 2), depths, table]);
+}
