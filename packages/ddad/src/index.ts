@@ -28,6 +28,7 @@ export * from "./metrics/curves.ts";
 export * from "./metrics/pixelMetrics.ts";
 export type { ImageCounts, PixelAreas } from "./metrics/pixelSweep.ts";
 export * from "./metrics/published.ts";
+export * from "./metrics/publishedMask.ts";
 export * from "./metrics/regions.ts";
 export * from "./modelFile.ts";
 export * from "./noise.ts";

@@ -10,6 +10,7 @@ const cases = [
   { name: "many ties", seed: 2, count: 80, levels: 5 },
   { name: "two levels", seed: 3, count: 40, levels: 1 },
   { name: "two scores", seed: 4, count: 2, levels: 1000 },
+  ...[5, 6, 7, 8].map((seed) => ({ name: `seed ${seed}`, seed, count: 20 * seed, levels: seed - 2 })),
 ];
 
 describe("ranking metrics", () => {
@@ -60,6 +61,15 @@ describe("ranking metrics", () => {
     expect(auroc([false, true, false, true], [1, 3, 2, 4])).to.equal(1);
     expect(averagePrecision(Uint8Array.of(0, 255, 0, 7), Float32Array.of(1, 3, 2, 4))).to.equal(1);
     expect(f1Max([0, 1, 0, 1], [1, 3, 2, 4])).to.deep.equal({ f1: 1, threshold: 3, precision: 1, recall: 1 });
+  });
+
+  it("are those of chance where all scores are the same, and worst where the ranking is inverted", () => {
+    const labels = [0, 1, 0, 0];
+    expect(auroc(labels, [3, 3, 3, 3])).to.equal(0.5);
+    expect(averagePrecision(labels, [3, 3, 3, 3])).to.equal(0.25);
+    expect(f1Max(labels, [3, 3, 3, 3])).to.deep.equal({ f1: 0.4, threshold: 3, precision: 0.25, recall: 1 });
+    expect(auroc(labels, [2, 1, 3, 4])).to.equal(0);
+    expect(averagePrecision(labels, [2, 1, 3, 4])).to.equal(0.25);
   });
 
   it("treat 0 and -0 as the same score, and infinity as the highest", () => {

@@ -3,7 +3,7 @@ import type { Calibration } from "../src/calibration.ts";
 import type { Config } from "../src/config.ts";
 import type { Inspection } from "../src/detection.ts";
 import { DataError } from "../src/errors.ts";
-import { evaluateInspections, type LabelledPicture, type TestSet } from "../src/evaluation.ts";
+import { cropMask, evaluateInspections, type LabelledPicture, type TestSet } from "../src/evaluation.ts";
 import { aupro } from "../src/metrics/aupro.ts";
 import { auroc, averagePrecision, f1Max } from "../src/metrics/curves.ts";
 import { PublishedPixelMetrics, youdenThreshold } from "../src/metrics/published.ts";
@@ -186,6 +186,18 @@ describe("evaluation", () => {
       device: "an adapter",
     });
     expect(JSON.parse(JSON.stringify(result))).to.deep.equal(result);
+  });
+
+  it("crops masks like maps: what lies outside the picture is good", () => {
+    const mask = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
+    expect([...cropMask(mask, 4, 2)]).to.deep.equal([6, 7, 10, 11]);
+    expect([...cropMask(Uint8Array.of(1, 2, 3, 4), 2, 4)]).to.deep.equal([
+      ...[0, 0, 0, 0],
+      ...[0, 1, 2, 0],
+      ...[0, 3, 4, 0],
+      ...[0, 0, 0, 0],
+    ]);
+    expect(cropMask(mask, 4, 0)).to.equal(mask);
   });
 
   it("hashes what was tested: pictures, truth and names, not how a mask is stored", async () => {

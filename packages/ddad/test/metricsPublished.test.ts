@@ -1,6 +1,9 @@
+import { join } from "node:path";
 import { expect } from "chai";
 import { entry, type NpzArray, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
+import { readImage } from "../src/images/read.ts";
 import { PublishedPixelMetrics, youdenThreshold } from "../src/metrics/published.ts";
+import { publishedMask } from "../src/metrics/publishedMask.ts";
 import { findRegions } from "../src/metrics/regions.ts";
 import { stream } from "./metricsBruteForce.ts";
 
@@ -146,4 +149,24 @@ describe("recorded published metrics", () => {
       expect(youdenThreshold(labels, scores)).to.be.closeTo(number(`${tag}|youden`), 1e-12);
     });
   }
+
+  it("agree on masks, bit for bit", async function () {
+    const folder = sharedOrSkip(this, "golden", "resize");
+    const recorded = readNpz(join(folder, "resize.npz"));
+    const plain = publishedMask(await readImage(join(folder, "mask_100x80.png")), 64, 64);
+    expect(plain).to.deep.equal(entry(recorded, "mask_100x80|resized", Uint8Array).data);
+    for (const name of ["000", "001"]) {
+      const path = join(folder, "mvtec", "synthetic", "ground_truth", "bad", `${name}_mask.png`);
+      const mask = publishedMask(await readImage(path), 64, 64);
+      const tensor = entry(recorded, `dataset/synthetic/test/bad/${name}.png|mask`, Float32Array).data;
+      expect(new Float32Array(mask).map((value) => value / 255)).to.deep.equal(tensor);
+    }
+  });
+
+  it("count a mask's every non-zero value", () => {
+    const image = { width: 2, height: 1, channels: 1 as const, data: Uint8Array.of(0, 3) };
+    expect([...publishedMask(image, 2, 1)]).to.deep.equal([0, 255]);
+    const color = { width: 2, height: 1, channels: 3 as const, data: Uint8Array.of(0, 0, 9, 0, 0, 0) };
+    expect([...publishedMask(color, 2, 1)]).to.deep.equal([255, 0]);
+  });
 });

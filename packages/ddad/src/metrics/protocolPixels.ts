@@ -81,9 +81,11 @@ const binary = (mask: Uint8Array): Uint8Array => mask.map((value) => (value ? 25
 export function cropMask(mask: Uint8Array, size: number, crop: number): Uint8Array {
   if (crop === 0) return mask;
   const { start, before } = cropRange(size, crop);
-  return Uint8Array.from({ length: crop * crop }, (_, i) => {
-    const x = (i % crop) + start - before;
-    const y = Math.floor(i / crop) + start - before;
-    return x >= 0 && y >= 0 && x < size && y < size ? mask[y * size + x]! : 0;
-  });
+  const corner = start - before; // row and column of the first pixel, negative where the map was padded
+  const [from, to] = [Math.max(corner, 0), Math.min(corner + crop, size)];
+  const cropped = new Uint8Array(crop * crop);
+  for (let y = from; y < to; y++) {
+    cropped.set(mask.subarray(y * size + from, y * size + to), (y - corner) * crop + from - corner);
+  }
+  return cropped;
 }
