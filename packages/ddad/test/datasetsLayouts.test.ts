@@ -1,0 +1,354 @@
+import { mkdirSync } from "node:fs";
+import { expect } from "chai";
+import { encode as encodeBmp } from "fast-bmp";
+import sharp from "sharp";
+import { openDataset } from "../src/datasets/folder.ts";
+import { loadImages, loadMasks } from "../src/datasets/load.ts";
+import type { Dataset, Sample } from "../src/datasets/sample.ts";
+import { isTestPicture } from "../src/datasets/split.ts";
+import { DataError } from "../src/errors.ts";
+import { maskImage } from "../src/images/mask.ts";
+import { Tree } from "./datasetsTree.ts";
+
+let tree: Tree;
+let jpeg: Buffer;
+let bmp: Uint8Array;
+before(async () => {
+  const data = Buffer.alloc(4 * 4 * 3, 100);
+  jpeg = await sharp(data, { raw: { width: 4, height: 4, channels: 3 } })
+    .jpeg()
+    .toBuffer();
+  bmp = encodeBmp({ width: 4, height: 4, bitsPerPixel: 24, components: 3, channels: 3, data });
+});
+beforeEach(() => {
+  tree = new Tree();
+});
+afterEach(() => tree.remove());
+
+const mask = maskImage(Uint8Array.of(0, 0, 0, 1), 2, 2);
+
+const open = (name: string, options = {}): Dataset => openDataset(tree.path(name), options);
+
+const rows = (samples: readonly Sample[]): unknown[][] =>
+  samples.map(({ id, kind, maskPath }) => [
+    id,
+    kind,
+    ...(maskPath ? [maskPath.slice(tree.root.length + 1)] : []),
+  ]);
+
+/** Expects that opening fails with this sentence, in which ROOT stands for the temporary folder. */
+const refuses = (name: string, sentence: string, options = {}): void => {
+  expect(() => open(name, options))
+    .to.throw(DataError)
+    .with.property("message")
+    .that.includes(sentence.replaceAll("ROOT", tree.root));
+};
+
+/** Every picture and every mask of a data set can be decoded. */
+async function decodes({ train, test }: Dataset): Promise<void> {
+  expect((await loadImages([...train, ...test], 4)).count).to.equal(train.length + test.length);
+  const defective = test.filter(({ label }) => label === 1);
+  expect((await loadMasks(defective, 2)).map((values) => [...values])).to.deep.equal(
+    defective.map(() => [0, 0, 0, 1]),
+  );
+}
+
+describe("MVTec AD, in any format", () => {
+  it("finds masks by folder and name, whatever their endings are", async () => {
+    tree.write(["a/train/good/0.jpg", jpeg], ["a/train/good/1.bmp", bmp], "a/test/good/0.png");
+    tree.write(["a/test/bent/0.JPG", jpeg], ["a/test/hole/0.bmp", bmp]);
+    tree.write(["a/ground_truth/bent/0.png", mask], ["a/ground_truth/hole/0_mask.png", mask]);
+    const dataset = open("a");
+    expect(dataset).to.include({ name: "a", format: "mvtec", hasMasks: true });
+    expect(rows(dataset.test)).to.deep.equal([
+      ["test/bent/0.JPG", "bent", "a/ground_truth/bent/0.png"],
+      ["test/good/0.png", "good"],
+      ["test/hole/0.bmp", "hole", "a/ground_truth/hole/0_mask.png"],
+    ]);
+    await decodes(dataset);
+  });
+
+  it("names masks that belong to no picture", () => {
+    tree.write("a/train/good/0.png", "a/test/bent/0.png", ["a/ground_truth/bent/0.png", mask]);
+    tree.write(["a/ground_truth/bent/1.png", mask], ["a/ground_truth/lost/0.png", mask]);
+    expect(open("a").strayMasks).to.deep.equal([
+      tree.path("a/ground_truth/bent/1.png"),
+      tree.path("a/ground_truth/lost/0.png"),
+    ]);
+  });
+});
+
+describe("BTAD", () => {
+  it("calls ok good, and ko a kind of defect", async () => {
+    tree.write(["b/01/train/ok/0.bmp", bmp], ["b/01/test/ok/1.bmp", bmp], ["b/01/test/ko/2.bmp", bmp]);
+    tree.write(["b/01/ground_truth/ko/2.png", mask], ["b/03/train/ok/0.bmp", bmp]);
+    const dataset = open("b", { category: "01" });
+    expect(dataset).to.include({ name: "01", format: "btad" });
+    expect(rows(dataset.train)).to.deep.equal([["train/ok/0.bmp", "good"]]);
+    expect(rows(dataset.test)).to.deep.equal([
+      ["test/ko/2.bmp", "ko", "b/01/ground_truth/ko/2.png"],
+      ["test/ok/1.bmp", "good"],
+    ]);
+    await decodes(dataset);
+    refuses("b", "ROOT/b holds several data sets (01, 03); choose one with data.category.");
+  });
+});
+
+describe("VisA", () => {
+  const table = [
+    "object,split,label,image,mask",
+    "candle,train,normal,candle/Data/Images/Normal/0002.JPG,",
+    "candle,train,normal,candle/Data/Images/Normal/0001.JPG,",
+    "candle,test,normal,candle/Data/Images/Normal/0003.JPG,",
+    ...["000", "001", "002"].map(
+      (name) =>
+        `candle,test,anomaly,candle/Data/Images/Anomaly/${name}.JPG,candle/Data/Masks/Anomaly/${name}.png`,
+    ),
+    "pcb1,train,normal,pcb1/Data/Images/Normal/0000.JPG,",
+  ];
+  const kinds = [
+    "image,label,mask",
+    "candle/Data/Images/Normal/0001.JPG,normal,",
+    "candle/Data/Images/Anomaly/000.JPG,wax melded out of the candle,candle/Data/Masks/Anomaly/000.png",
+    'candle/Data/Images/Anomaly/001.JPG,"damaged corner of packaging,other",candle/Data/Masks/Anomaly/001.png',
+  ].join("\n");
+
+  const pictures = (): void => {
+    for (const name of [
+      "Normal/0001",
+      "Normal/0002",
+      "Normal/0003",
+      "Anomaly/000",
+      "Anomaly/001",
+      "Anomaly/002",
+    ])
+      tree.write([`VisA/candle/Data/Images/${name}.JPG`, jpeg]);
+    for (const name of ["000", "001", "002"])
+      tree.write([`VisA/candle/Data/Masks/Anomaly/${name}.png`, mask]);
+  };
+
+  it("is read as it unpacks, split by 1cls.csv, with the kinds of image_anno.csv", async () => {
+    pictures();
+    tree.write(
+      ["VisA/split_csv/1cls.csv", `${table.join("\r\n")}\r\n`],
+      ["VisA/candle/image_anno.csv", kinds],
+    );
+    tree.write(
+      ["VisA/candle/Data/Masks/Anomaly/077.png", mask],
+      ["VisA/pcb1/Data/Images/Normal/0000.JPG", jpeg],
+    );
+    const dataset = open("VisA", { category: "candle" });
+    expect(dataset).to.include({ name: "candle", format: "visa" });
+    expect(rows(dataset.train)).to.deep.equal([
+      ["Data/Images/Normal/0001.JPG", "good"],
+      ["Data/Images/Normal/0002.JPG", "good"],
+    ]);
+    expect(rows(dataset.test)).to.deep.equal([
+      [
+        "Data/Images/Anomaly/000.JPG",
+        "wax melded out of the candle",
+        "VisA/candle/Data/Masks/Anomaly/000.png",
+      ],
+      ["Data/Images/Anomaly/001.JPG", "combined", "VisA/candle/Data/Masks/Anomaly/001.png"],
+      ["Data/Images/Anomaly/002.JPG", "anomaly", "VisA/candle/Data/Masks/Anomaly/002.png"],
+      ["Data/Images/Normal/0003.JPG", "good"],
+    ]);
+    expect(dataset.strayMasks).to.deep.equal([tree.path("VisA/candle/Data/Masks/Anomaly/077.png")]);
+    await decodes(dataset);
+    expect(open("VisA/candle").test).to.have.length(4);
+    refuses("VisA", "holds several data sets (candle, pcb1); choose one with data.category.");
+    refuses("VisA/candle", "data.test cannot be set for ROOT/VisA/candle: the layout visa", {
+      test: tree.root,
+    });
+  });
+
+  it("is read as its authors' script prepares it, which is the layout of MVTec AD", async () => {
+    tree.write(["1cls/candle/train/good/0001.JPG", jpeg], ["1cls/candle/test/good/0003.JPG", jpeg]);
+    tree.write(["1cls/candle/test/bad/000.JPG", jpeg], ["1cls/candle/ground_truth/bad/000.png", mask]);
+    const dataset = open("1cls", { category: "candle" });
+    expect(dataset.format).to.equal("mvtec");
+    expect(rows(dataset.test)).to.deep.equal([
+      ["test/bad/000.JPG", "bad", "1cls/candle/ground_truth/bad/000.png"],
+      ["test/good/0003.JPG", "good"],
+    ]);
+    await decodes(dataset);
+  });
+
+  it("is refused without its split, with another, or with files that are missing", () => {
+    pictures();
+    const refusesTable = (lines: string[], sentence: string): void => {
+      tree.write(["VisA/split_csv/1cls.csv", lines.join("\n")]);
+      refuses("VisA/candle", sentence);
+    };
+    refuses("VisA/candle", "ROOT/VisA/split_csv/1cls.csv does not exist; it says which pictures of VisA");
+    refusesTable(table.slice(0, 1), "1cls.csv has no rows.");
+    refusesTable(
+      ["object,split,label", "candle,train,normal"],
+      "has nothing in column image; it needs object, split",
+    );
+    refusesTable(
+      [...table, "candle,test,normal,candle/Data/Images/Normal/9.JPG,"],
+      "lists 1 files that do not exist",
+    );
+    refusesTable(
+      [...table, "candle,val,normal,candle/Data/Images/Normal/9.JPG,"],
+      "line 9, is not one of VisA's",
+    );
+    refusesTable(
+      [...table, "candle,train,anomaly,candle/Data/Images/Anomaly/000.JPG,"],
+      "line 9, trains on a defective picture; take VisA's own 1cls.csv.",
+    );
+    refusesTable([table[0]!, table[8 - 1]!], "has no training pictures of candle.");
+    refusesTable([...table, "candle,train"], "1cls.csv is no valid CSV: Invalid Record Length");
+  });
+});
+
+describe("MTD", () => {
+  const good = Array.from({ length: 30 }, (_, i) => `MT_Free/Imgs/exp1_num_${i}.jpg`);
+
+  it("is read raw: a fifth of the good pictures is tested with, by their hashes", async () => {
+    for (const id of good) tree.write([`mtd/${id}`, jpeg], [`mtd/${id.replace("jpg", "png")}`, mask]);
+    tree.write(["mtd/MT_Crack/Imgs/e_1.jpg", jpeg], ["mtd/MT_Crack/Imgs/e_1.png", mask], "mtd/README.md");
+    tree.write(["mtd/MT_Fray/Imgs/e_2.jpg", jpeg], ["mtd/MT_Fray/Imgs/e_2.png", mask]);
+    tree.write(["mtd/MT_Fray/Imgs/e_3.png", mask]);
+    const dataset = open("mtd", { splitSeed: 5 });
+    expect(dataset).to.include({ name: "mtd", format: "mtd", hasMasks: true });
+    const tested = dataset.test.filter(({ label }) => label === 0).map(({ id }) => id);
+    expect(tested).to.deep.equal(good.filter((id) => isTestPicture(id, 5)).sort());
+    expect(tested.length).to.be.within(1, 14);
+    expect(dataset.train).to.have.length(30 - tested.length);
+    expect(rows(dataset.test.filter(({ label }) => label === 1))).to.deep.equal([
+      ["MT_Crack/Imgs/e_1.jpg", "crack", "mtd/MT_Crack/Imgs/e_1.png"],
+      ["MT_Fray/Imgs/e_2.jpg", "fray", "mtd/MT_Fray/Imgs/e_2.png"],
+    ]);
+    expect(dataset.strayMasks).to.deep.equal([tree.path("mtd/MT_Fray/Imgs/e_3.png")]);
+    await decodes(dataset);
+    expect(open("mtd", { splitSeed: 6 }).train).to.not.deep.equal(dataset.train);
+  });
+
+  it("is refused without good pictures, or with a mask that is missing", () => {
+    mkdirSync(tree.path("mtd/MT_Free/Imgs"), { recursive: true });
+    refuses("mtd", "ROOT/mtd/MT_Free/Imgs holds no pictures; the good ones, .jpg files, belong there.");
+    for (const id of good) tree.write([`mtd/${id}`, jpeg]);
+    tree.write(["mtd/MT_Crack/Imgs/e_1.jpg", jpeg]);
+    refuses("mtd", "has masks, but none for 1 of its defective pictures (MT_Crack/Imgs/e_1.jpg)");
+  });
+});
+
+describe("manifests", () => {
+  const files = (): void =>
+    tree.write("m/p/a.png", "m/p/b.png", "m/p/c.png", "other/d.png", ["m/masks/c.png", mask]);
+
+  it("list pictures in CSV, relative to themselves", async () => {
+    files();
+    const lines = [
+      "\ufeffImage;Label;Split;Mask;Kind;Camera",
+      "p/a.png;good;train;;;7",
+      "p/b.png;OK;test;masks/c.png;;7",
+      "./p/c.png;ng;test;masks/c.png;scratch;8",
+      "",
+      "../other/d.png;0;Train;;;8",
+    ];
+    tree.write(["m/manifest.csv", lines.join("\r\n")], ["m/parts.csv", lines.join("\n")]);
+    const dataset = open("m");
+    expect(dataset).to.include({ name: "m", format: "manifest", hasMasks: true });
+    expect(rows(dataset.train)).to.deep.equal([
+      ["p/a.png", "good"],
+      ["_/other/d.png", "good"],
+    ]);
+    expect(rows(dataset.test)).to.deep.equal([
+      ["p/b.png", "good"],
+      ["p/c.png", "scratch", "m/masks/c.png"],
+    ]);
+    await decodes(dataset);
+    const other = open("m/parts.csv");
+    expect(other.name).to.equal("parts");
+    expect(other.test).to.deep.equal(dataset.test);
+  });
+
+  it("list pictures in JSON lines; without a split good ones are divided by their hashes", () => {
+    files();
+    const ids = Array.from({ length: 40 }, (_, i) => `p/${i}.png`);
+    tree.write(...ids.map((id) => `m/${id}`));
+    const lines = [
+      ...ids.map((image) => ({ image, label: 0 })),
+      { image: "p/c.png", label: true, mask: null, kind: "dent" },
+    ].map((row) => JSON.stringify(row));
+    tree.write(["m/manifest.jsonl", `${lines.join("\n")}\n\n`]);
+    const dataset = open("m", { splitSeed: 3 });
+    expect(dataset.hasMasks).to.equal(false);
+    expect(rows(dataset.test)).to.deep.equal([
+      ...ids.filter((id) => isTestPicture(id, 3)).map((id) => [id, "good"]),
+      ["p/c.png", "dent"],
+    ]);
+    expect(dataset.train.length + dataset.test.length).to.equal(41);
+  });
+
+  it("are refused with the line that is wrong", () => {
+    files();
+    const refusesRows = (sentence: string, ...lines: string[]): void => {
+      tree.write(["m/manifest.csv", ["image,label,split,mask", ...lines].join("\n")]);
+      refuses("m", sentence);
+    };
+    refusesRows(
+      'line 2: the label must be good (ok, normal, 0) or defective (bad, ko, ng, anomaly, 1), but is "fine".',
+      "p/a.png,fine,train,",
+    );
+    refusesRows('but is "constructor"', "p/a.png,constructor,train,");
+    refusesRows("line 3, names no image.", "p/a.png,good,train,", ",good,train,");
+    refusesRows('line 2: the split must be train or test, but is "val".', "p/a.png,good,val,");
+    refusesRows(
+      "line 2, trains on a defective picture; only good ones are trained on.",
+      "p/a.png,bad,train,",
+    );
+    refusesRows("lists pictures more than once: p/a.png.", "p/a.png,good,train,", "./p/a.png,good,test,");
+    refusesRows("lists no good pictures to train on.", "p/a.png,bad,test,");
+    refusesRows(
+      "lists 2 files that do not exist: ROOT/m/p/x.png, ROOT/m/y.png.",
+      "p/a.png,good,train,",
+      "p/x.png,bad,test,y.png",
+    );
+    refusesRows(
+      "has masks, but none for 1 of its defective pictures (p/b.png)",
+      ...["p/a.png,good,train,", "p/b.png,bad,test,", "p/c.png,bad,test,masks/c.png"],
+    );
+    tree.write(["m/manifest.jsonl", '{"image": "p/a.png", "label": "good"}\n{"image": ']);
+    refuses("m", "ROOT/m has two manifests; give the path of one as the data set.");
+    refuses("m/manifest.jsonl", "manifest.jsonl, line 2, is no valid JSON; every line must be one object.");
+    tree.write(["m/manifest.jsonl", "[1]"]);
+    refuses("m/manifest.jsonl", "line 1, must be an object such as");
+  });
+});
+
+describe("which layout a folder has", () => {
+  it("is refused where it could be more than one, until data.format chooses", () => {
+    tree.write("a/train/good/0.png", "a/train/ok/0.png", "a/preview.png", [
+      "a/manifest.csv",
+      "image,label\npreview.png,good",
+    ]);
+    refuses(
+      "a",
+      "ROOT/a can be read as mvtec (train/good, test/good, test/<kind of defect>, ground_truth/<kind>) or as btad (",
+    );
+    refuses("a", "); choose one with data.format.");
+    expect(rows(open("a", { format: "btad" }).train)).to.deep.equal([["train/ok/0.png", "good"]]);
+    expect(rows(open("a", { format: "mvtec" }).train)).to.deep.equal([["train/good/0.png", "good"]]);
+  });
+
+  it("does not hang on a preview that lies beside it", () => {
+    tree.write("a/train/good/0.png", "a/preview.png");
+    expect(open("a").format).to.equal("mvtec");
+  });
+
+  it("is refused where it is not the one that was asked for", () => {
+    tree.write("a/train/good/0.png", ["m.csv", "image,label\na/train/good/0.png,good"]);
+    refuses("a", "data.format is visa, but ROOT/a does not look like it (Data/Images/Normal, ", {
+      format: "visa",
+    });
+    refuses("a", "it holds train/ (train/ holds good).", { format: "visa" });
+    refuses("m.csv", "data.format is visa, but ROOT/m.csv is a file, which is a manifest.", {
+      format: "visa",
+    });
+    refuses("m.csv", "ROOT/m.csv is a file; a folder is needed here.", { category: "x" });
+  });
+});
