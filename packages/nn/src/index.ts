@@ -2,6 +2,14 @@
 
 export * from "@ddad/tensor";
 export { Checkpoint } from "./checkpoint/checkpoint.ts";
+export { type LayoutMatch, matchLayout, type StateLayout } from "./checkpoint/layouts/layout.ts";
+export {
+  nameResNet,
+  recogniseResNet,
+  resNetLayout,
+  torchvisionNames,
+} from "./checkpoint/layouts/resNetLayout.ts";
+export { type RecognisedUNet, recogniseUNet, unetLayout } from "./checkpoint/layouts/unetLayout.ts";
 export type { LeftOut } from "./checkpoint/pytorch/choose.ts";
 export { PyTorchCheckpoint, readPyTorch } from "./checkpoint/pytorch/readPyTorch.ts";
 export { type ReadOptions, readCheckpoint } from "./checkpoint/readCheckpoint.ts";
