@@ -1,5 +1,5 @@
 /** How far a picture is from its reconstruction, pixel by pixel, and the map made of such distances. */
-import { gaussianBlur, pad, slice, type Tensor } from "@ddad/nn";
+import { gaussianBlur, max, pad, slice, type Tensor } from "@ddad/nn";
 
 /** D_p: the mean over channels of |a − b|. a and b `[N, H, W, C]` → `[N, H, W, 1]`. */
 export const pixelDistance = (a: Tensor, b: Tensor): Tensor => a.sub(b).abs().mean(3, { keepDims: true });
@@ -11,6 +11,19 @@ export type WeightedDistance = {
   /** A number, or a tensor that broadcasts to the distance; 1 without it. */
   readonly weight?: number | Tensor;
 };
+
+/**
+ * Both distances as the published code weighs them: D_f + v · (max D_f / max D_p) · D_p, each maximum over the whole batch,
+ * so that what is said of a picture depends on its companions.
+ */
+export function weighedByBatch(
+  feature: Tensor,
+  pixel: Tensor,
+  pixelWeight: number,
+): readonly [WeightedDistance, WeightedDistance] {
+  const weight = max(feature).div(max(pixel)).mul(pixelWeight);
+  return [{ distance: feature }, { distance: pixel, weight }];
+}
 
 export type AnomalyMapOptions = {
   /** Deviation of the blur in pixels; 0 does not blur. */

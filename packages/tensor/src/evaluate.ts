@@ -11,12 +11,25 @@ import { fuseProgram } from "./program/fuse.ts";
 import { type Lowered, lowerProgram } from "./program/lower.ts";
 import { type Plan, planProgram } from "./program/plan.ts";
 import { type Captured, captureProgram, type Program, programKey } from "./program/program.ts";
-import { resolve, Storage, storageOf, type Tensor, Variable } from "./tensor.ts";
+import { resolve, Storage, storageOf, Tensor, Variable } from "./tensor.ts";
 
 /** Computes the tensors and writes assigned variables into their buffers. Resolves once the work is submitted. */
 export async function evaluate(...targets: readonly Tensor[]): Promise<void> {
+  for (const [index, target] of targets.entries()) {
+    if (target instanceof Tensor) continue;
+    throw new TypeError(`evaluate: argument ${index} must be a Tensor, but is ${describe(target)}.`);
+  }
   const device = currentDevice();
   await device.exclusively(() => evaluateNow(device, targets));
+}
+
+/** What JavaScript code may have passed for a tensor. */
+function describe(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  const kind = value.constructor?.name;
+  return Array.isArray(value)
+    ? "an array: spread it"
+    : `an object${kind && kind !== "Object" ? ` of class ${kind}` : ""}`;
 }
 
 /** `evaluate` for a caller that already has the device to itself. */

@@ -74,6 +74,18 @@ describe("evaluating", () => {
     expect(await v.item()).to.equal(5);
   });
 
+  it("refuses what is no tensor", async () => {
+    const list = [t.tensor([1]), t.tensor([2])];
+    const anything = t.evaluate as (...values: unknown[]) => Promise<void>;
+    expect((await rejection(anything(list[0], list))).message).to.equal(
+      "evaluate: argument 1 must be a Tensor, but is an array: spread it.",
+    );
+    expect((await rejection(anything({ x: 1 }))).message).to.match(
+      /argument 0 must be a Tensor, but is an object/,
+    );
+    expect((await rejection(anything(undefined))).message).to.match(/argument 0 .* is undefined/);
+  });
+
   it("refuses a disposed tensor", async () => {
     const a = t.tensor([1]);
     const b = a.add(1);
