@@ -1,4 +1,5 @@
 export * from "./config/file.ts";
+export * from "./datasets/describe.ts";
 export * from "./datasets/folder.ts";
 export { findImages } from "./datasets/listing.ts";
 export * from "./datasets/load.ts";

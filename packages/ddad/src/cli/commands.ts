@@ -38,9 +38,9 @@ export function createProgram(): Command {
     .description("fix scores and threshold of a model anew, such as after a change of sampling settings")
     .action(async (options: CalibrateOptions) => (await import("./calibrate.ts")).runCalibrate(options));
 
-  json(program.command("doctor").description("show the GPU and whether it computes correctly")).action(
-    async (options: DoctorOptions) => (await import("./doctor.ts")).runDoctor(options),
-  );
+  configured(program.command("doctor"))
+    .description("show the GPU and whether it computes correctly; with --data, also what a data set holds")
+    .action(async (options: DoctorOptions) => (await import("./doctor.ts")).runDoctor(options));
 
   json(program.command("demo").description("train and evaluate on generated pictures, in a few minutes"))
     .option("--out <folder>", "folder of the run", "runs/demo")

@@ -1,12 +1,15 @@
-/** `ddad doctor`: which GPU is there, what it offers, and whether it computes what it should. */
+/** `ddad doctor`: which GPU is there, what it offers, whether it computes what it should, and what a data set holds. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { type Device, NoAdapterError, setupDevice, tensor } from "@ddad/nn";
+import { type DatasetDescription, describeDataset } from "../datasets/describe.ts";
 import { uniform } from "../datasets/random.ts";
-import { printResult, say } from "./terminal.ts";
+import { formatTable } from "../report/results.ts";
+import { type ConfigOptions, configOf } from "./settings.ts";
+import { Progress, printResult, say } from "./terminal.ts";
 
-export type DoctorOptions = { readonly json?: boolean };
+export type DoctorOptions = ConfigOptions & { readonly json?: boolean };
 
 const advice = [
   "What gives a WebGPU adapter:",
@@ -16,7 +19,9 @@ const advice = [
   "  a container: the driver must be installed inside it",
 ].join("\n");
 
-export async function runDoctor({ json }: DoctorOptions): Promise<void> {
+export async function runDoctor(options: DoctorOptions): Promise<void> {
+  const { json } = options;
+  const data = await describeData(options);
   const versions = {
     ddad: versionOf(new URL("../../package.json", import.meta.url)),
     node: process.versions.node,
@@ -29,7 +34,8 @@ export async function runDoctor({ json }: DoctorOptions): Promise<void> {
   } catch (error) {
     if (!(error instanceof NoAdapterError)) throw error;
     say(`${error.message}\n${advice}`);
-    if (json) printResult(json, { ok: false, versions, adapter: null, problem: error.message }, "");
+    const failure = { ok: false, versions, adapter: null, problem: error.message, ...(data && { data }) };
+    if (json || data) printResult(json, failure, data ? formatData(data) : "");
     process.exitCode = 1;
     return;
   }
@@ -45,6 +51,7 @@ export async function runDoctor({ json }: DoctorOptions): Promise<void> {
     features,
     limits,
     selfTest: test,
+    ...(data && { data }),
   };
   const rows = [
     ["adapter", `${device.name} (${capabilities.adapterClass})`],
@@ -56,13 +63,43 @@ export async function runDoctor({ json }: DoctorOptions): Promise<void> {
       `matrix product ${test.ok ? "right" : "WRONG"}: largest error ${test.largestError.toExponential(1)} of ${test.tolerance.toExponential(1)} allowed`,
     ],
   ];
-  printResult(json, result, rows.map(([name, value]) => `${name!.padEnd(34)} ${value}`).join("\n"));
+  const text = rows.map(([name, value]) => `${name!.padEnd(34)} ${value}`).join("\n");
+  printResult(json, result, data ? `${text}\n\n${formatData(data)}` : text);
   if (!test.ok) {
     say(
       "The adapter computes wrongly: update its driver, or choose another with DDAD_ADAPTER=<part of its name>.",
     );
     process.exitCode = 1;
   }
+}
+
+/** The data set that was named, if one was. */
+async function describeData(options: ConfigOptions): Promise<DatasetDescription | undefined> {
+  if (options.config === undefined && options.data === undefined && options.set.length === 0)
+    return undefined;
+  const { data, training } = configOf(options);
+  const progress = new Progress("reading", "pictures");
+  return describeDataset(data.root, {
+    ...data,
+    batchSize: training.batchSize,
+    progress: (done, count) => progress.update(done, count),
+  });
+}
+
+function formatData({ name, format, counts, sizes, problems }: DatasetDescription): string {
+  const rows = counts.map(({ split, kind, pictures, masks }) => [
+    split,
+    kind,
+    String(pictures),
+    String(masks),
+  ]);
+  const shown = sizes.slice(0, 4).map(({ width, height, pictures }) => `${width} × ${height} (${pictures})`);
+  return [
+    `data set ${name}, layout ${format}`,
+    formatTable(["split", "kind", "pictures", "masks"], rows),
+    `sizes: ${shown.join(", ")}${sizes.length > 4 ? ` and ${sizes.length - 4} more` : ""}`,
+    ...(problems.length === 0 ? ["nothing is wrong with it"] : problems),
+  ].join("\n");
 }
 
 const limitNames = [

@@ -1,6 +1,7 @@
 /** Decodes the pictures of a data set, once. */
 import { totalmem } from "node:os";
 import { DataError } from "../errors.ts";
+import type { Image } from "../images/image.ts";
 import { toMask } from "../images/mask.ts";
 import { readImage } from "../images/read.ts";
 import { emptyImageSet, type ImageSet, imageSetBytes, putImage, tooLarge } from "./imageSet.ts";
@@ -57,7 +58,7 @@ export async function loadMasks(samples: readonly Sample[], size: number): Promi
 }
 
 /** Reads a mask. @throws DataError also when it is a JPEG, whose compression leaves no background exactly 0. */
-export function readMask(path: string): ReturnType<typeof readImage> {
+export async function readMask(path: string): Promise<Image> {
   if (!/\.jpe?g$/i.test(path)) return readImage(path);
   throw new DataError(`${path} is a JPEG, which does not keep a mask's values; save masks as PNG.`);
 }

@@ -1,0 +1,132 @@
+/** What a data set holds, and what is wrong with it. */
+import { existsSync } from "node:fs";
+import { DataError } from "../errors.ts";
+import type { Image } from "../images/image.ts";
+import { readImage } from "../images/read.ts";
+import { type DatasetOptions, findDataset } from "./folder.ts";
+import { listed } from "./listing.ts";
+import { type LoadProgress, readMask } from "./load.ts";
+import type { DatasetFormat, Sample } from "./sample.ts";
+import { splitHeldOut } from "./split.ts";
+
+export type DatasetDescription = {
+  readonly name: string;
+  readonly format: DatasetFormat;
+  /** Pictures by what they are for and what they show; good ones first. */
+  readonly counts: readonly {
+    readonly split: "train" | "heldOut" | "test";
+    readonly kind: string;
+    readonly pictures: number;
+    /** How many of them have a mask. */
+    readonly masks: number;
+  }[];
+  /** Sizes of the pictures that can be read, the most frequent first. */
+  readonly sizes: readonly { readonly width: number; readonly height: number; readonly pictures: number }[];
+  /** What should be looked at, one sentence each. */
+  readonly problems: readonly string[];
+};
+
+export type DescribeOptions = DatasetOptions & {
+  /** Share of the good pictures that is held out; without it none is. */
+  readonly heldOut?: number;
+  /** Pictures of a training step; without it any number will do. */
+  readonly batchSize?: number;
+  readonly progress?: LoadProgress;
+};
+
+/**
+ * Reads every picture and every mask of a data set.
+ *
+ * @param root folder of the data set, or a manifest.
+ * @throws DataError when there is no data set to describe; what is wrong with single files is described.
+ */
+export async function describeDataset(
+  root: string,
+  options: DescribeOptions = {},
+): Promise<DatasetDescription> {
+  const { heldOut: fraction = 0, splitSeed: seed = 0, batchSize = 0, progress } = options;
+  const dataset = findDataset(root, options);
+  const enough = dataset.train.length > 1;
+  const parts = {
+    ...splitHeldOut(dataset.train, { fraction: enough ? fraction : 0, seed }),
+    test: dataset.test,
+  };
+  const samples = [...dataset.train, ...dataset.test];
+  const sizes = new Map<string, number>();
+  const unreadable: string[] = [];
+  const found = { empty: [] as string[], resized: [] as string[] };
+  for (const [i, sample] of samples.entries()) {
+    const image = await orSentence(readImage(sample.path), unreadable);
+    if (image !== undefined) {
+      const size = `${image.width} ${image.height}`;
+      sizes.set(size, (sizes.get(size) ?? 0) + 1);
+    }
+    if (sample.maskPath !== undefined && sample.label === 1) {
+      const mask = await orSentence(readMask(sample.maskPath), unreadable);
+      if (mask?.data.every((value) => value === 0)) found.empty.push(sample.id);
+      if (mask && image && differs(mask, image)) found.resized.push(sample.id);
+    }
+    progress?.(i + 1, samples.length);
+  }
+  const unmasked = dataset.hasMasks ? dataset.test.filter(isUnmasked).map(({ id }) => id) : [];
+  const problems = [
+    ...unreadable,
+    ...sentence(unmasked, "defective pictures have no mask, but others have"),
+    ...sentence(dataset.strayMasks, "masks belong to no picture"),
+    ...sentence(found.empty, "masks of defective pictures show nothing"),
+    ...sentence(found.resized, "masks are of another size than their pictures, and are resized"),
+    ...(parts.train.length < batchSize
+      ? [
+          `There are ${parts.train.length} pictures to train on, fewer than a batch of ${batchSize}: every step sees some more than once.`,
+        ]
+      : []),
+    ...(fraction > 0 && parts.heldOut.length < 2
+      ? [`${parts.heldOut.length} good pictures are held out, but a threshold needs two.`]
+      : []),
+    ...(dataset.test.some(isUnmasked) && !dataset.hasMasks
+      ? ["There are no masks, so there are no pixel metrics."]
+      : []),
+    ...(dataset.test.length === 0 ? ["There are no test pictures, so nothing can be evaluated."] : []),
+  ];
+  return {
+    name: dataset.name,
+    format: dataset.format,
+    counts: (["train", "heldOut", "test"] as const).flatMap((split) =>
+      countKinds(parts[split]).map((count) => ({ split, ...count })),
+    ),
+    sizes: [...sizes]
+      .sort(([, a], [, b]) => b - a)
+      .map(([size, pictures]) => {
+        const [width, height] = size.split(" ").map(Number) as [number, number];
+        return { width, height, pictures };
+      }),
+    problems,
+  };
+}
+
+const isUnmasked = ({ label, maskPath }: Sample): boolean => label === 1 && maskPath === undefined;
+
+const differs = (a: Image, b: Image): boolean => a.width !== b.width || a.height !== b.height;
+
+const sentence = (names: readonly string[], what: string): string[] =>
+  names.length === 0 ? [] : [`${names.length} ${what}: ${listed(names)}.`];
+
+function countKinds(samples: readonly Sample[]): { kind: string; pictures: number; masks: number }[] {
+  const kinds = [...new Set(samples.map(({ kind }) => kind))].sort();
+  kinds.sort((a, b) => Number(b === "good") - Number(a === "good"));
+  return kinds.map((kind) => {
+    const pictures = samples.filter((sample) => sample.kind === kind);
+    const masks = pictures.filter(({ maskPath }) => maskPath !== undefined && existsSync(maskPath));
+    return { kind, pictures: pictures.length, masks: masks.length };
+  });
+}
+
+async function orSentence(image: Promise<Image>, sentences: string[]): Promise<Image | undefined> {
+  try {
+    return await image;
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    sentences.push(error.message);
+    return undefined;
+  }
+}
