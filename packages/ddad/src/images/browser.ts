@@ -1,5 +1,6 @@
 /** Picture files in a browser, decoded by the browser itself; the resize stays this package's, so it is the same everywhere. */
 import { DataError } from "../errors.ts";
+import { withoutExif } from "./exif.ts";
 import { formatNames } from "./format.ts";
 import type { Image } from "./image.ts";
 
@@ -14,7 +15,9 @@ import type { Image } from "./image.ts";
  *   colours by their alpha, which does not come undone.
  */
 export async function decodeBlob(blob: Blob, name = "The picture"): Promise<Image> {
-  const bitmap = await createImageBitmap(blob, {
+  // Chromium turns pictures by their EXIF orientation, `imageOrientation: "none"` or not.
+  const unturned = new Blob(withoutExif(new Uint8Array(await blob.arrayBuffer())));
+  const bitmap = await createImageBitmap(unturned, {
     colorSpaceConversion: "none",
     premultiplyAlpha: "none",
     imageOrientation: "none",
