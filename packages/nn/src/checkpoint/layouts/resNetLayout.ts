@@ -78,9 +78,12 @@ export const torchvisionNames: ReadonlyMap<string, ResNetName> = new Map(
   (Object.keys(resNetSizes) as ResNetName[]).map((name) => [name.replace("wideR", "wide_r"), name]),
 );
 
-/** torchvision's name of the network with these sizes, if it has one. */
+/** torchvision's name of the network with these sizes, if it has one. The last stage may lack blocks: features need none of it. */
 export function nameResNet(options: ResNetOptions): string | undefined {
   const sizeOf = ({ block, layers, widthPerGroup = 64, style = "torch" }: ResNetOptions): string =>
-    [block, ...layers, widthPerGroup, style === "preactivation"].join();
-  return [...torchvisionNames].find(([, name]) => sizeOf(resNetSizes[name]) === sizeOf(options))?.[0];
+    [block, ...layers.slice(0, 3), widthPerGroup, style === "preactivation"].join();
+  return [...torchvisionNames].find(([, name]) => {
+    const sizes: ResNetOptions = resNetSizes[name];
+    return sizeOf(sizes) === sizeOf(options) && (options.layers[3] ?? 0) <= sizes.layers[3]!;
+  })?.[0];
 }

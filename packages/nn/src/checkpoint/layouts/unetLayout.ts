@@ -95,8 +95,7 @@ export function recogniseUNet(dict: ReadonlyMap<string, StateEntry>): Recognised
   const shape = (name: string): readonly number[] | undefined => dict.get(`${name}.weight`)?.shape;
   const baseChannels = shape("time_embedding.1")?.[1];
   const inChannels = shape("down.0.0")?.[1];
-  if (baseChannels === undefined || inChannels === undefined || elements([baseChannels]) === 0)
-    return undefined;
+  if (!baseChannels || inChannels === undefined) return undefined;
   const levels = levelsOf(shape);
   const [first] = levels;
   if (!first || first.blocks === 0) return undefined;
