@@ -143,6 +143,13 @@ export function findDataset(root: string, options: DatasetOptions = {}): Dataset
   return { name, format, ...layouts[format].read(folder, options) };
 }
 
+/** Folders below a root that are data sets themselves, such as the categories of MVTec AD, BTAD or VisA; sorted. */
+export function findCategories(root: string): string[] {
+  return listFolders(root).filter((name) =>
+    formats.some((format) => format !== "folder" && layouts[format].matches(join(root, name))),
+  );
+}
+
 function categoryFolder(root: string, category: string | undefined): string {
   if (!(existsSync(root) && isManifest(root))) requireFolder(root);
   if (category === undefined) return root;
@@ -171,9 +178,7 @@ function chooseFormat(folder: string, asked: DatasetFormat | undefined): Dataset
     const choices = found.map((format) => `${format} (${layouts[format].looks})`);
     throw new DataError(`${folder} can be read as ${choices.join(" or as ")}; choose one with data.format.`);
   }
-  const categories = listFolders(folder).filter((name) =>
-    formats.some((format) => format !== "folder" && layouts[format].matches(join(folder, name))),
-  );
+  const categories = findCategories(folder);
   if (categories.length > 0) {
     throw new DataError(
       `${folder} holds several data sets (${listed(categories)}); choose one with data.category.`,
