@@ -5,8 +5,11 @@ import type { CalibrateOptions } from "./calibrate.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { DoctorOptions } from "./doctor.ts";
 import type { EvaluateOptions } from "./evaluate.ts";
+import type { ExportOptions } from "./export.ts";
+import type { ImportOptions } from "./import.ts";
 import type { PredictOptions } from "./predict.ts";
 import type { TrainOptions } from "./train.ts";
+import type { FetchOptions, ListOptions } from "./weights.ts";
 
 export function createProgram(): Command {
   const program = new Command("ddad")
@@ -46,8 +49,33 @@ export function createProgram(): Command {
     .option("--out <folder>", "folder of the run", "runs/demo")
     .action(async (options: DemoOptions) => (await import("./demo.ts")).runDemo(options));
 
+  configured(program.command("import").description("turn a checkpoint of PyTorch's into a model"))
+    .argument("<file>", ".pth, .pt, .ckpt or .safetensors of the UNet or a feature extractor")
+    .requiredOption("--out <file>", "model to write, .safetensors")
+    .option("--kind <kind>", "unet, resnet50, wide_resnet101_2, … (default: told by the shapes)")
+    .option("--entry <path>", "dotted path of the weights, where the file holds several")
+    .action(async (file: string, options: ImportOptions) =>
+      (await import("./import.ts")).runImport(file, options),
+    );
+
+  withModel(json(program.command("export").description("write a model's networks for PyTorch")))
+    .requiredOption("--out <file>", ".safetensors with PyTorch's names and layouts")
+    .option("--module-prefix", "start every name with module., as DataParallel wants it")
+    .action(async (options: ExportOptions) => (await import("./export.ts")).runExport(options));
+
+  const weights = program.command("weights").description("pretrained weights of feature extractors");
+  json(weights.command("fetch").description("download torchvision's weights, once"))
+    .argument("<name>", "one that ddad weights list shows")
+    .option("--from <url>", "folder to download from (default: DDAD_WEIGHTS_URL, or PyTorch's own)")
+    .action(async (name: string, options: FetchOptions) =>
+      (await import("./weights.ts")).runFetch(name, options),
+    );
+  json(
+    weights.command("list").description("show the weights that there are, and which are downloaded"),
+  ).action(async (options: ListOptions) => (await import("./weights.ts")).runList(options));
+
   // Ends with the exit code of wrong use instead of commander's own.
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of [program, ...program.commands, ...weights.commands]) command.exitOverride();
   return program;
 }
 

@@ -5,19 +5,27 @@ const bits = new Uint32Array(float.buffer);
 
 /** binary16 bits → float32. Exact. */
 export function widenFloat16(halves: Uint16Array): Float32Array {
-  return Float32Array.from(halves, (half) => {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 31;
-    const fraction = half & 1023;
-    if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
+  table ??= Float32Array.from({ length: 65536 }, (_, half) => widenOne(half));
+  const widened = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) widened[i] = table[halves[i]!]!;
+  return widened;
+}
+
+/** All halves there are, widened; made when first needed. */
+let table: Float32Array | undefined;
+
+function widenOne(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 31;
+  const fraction = half & 1023;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** float32 → binary16 bits, to the nearest, ties to even; beyond 65,504 becomes infinite. */
 export function narrowFloat16(values: Float32Array): Uint16Array {
-  return Uint16Array.from(values, (value) => {
+  return narrow(values, (value) => {
     const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
     const size = Math.abs(value);
     if (Number.isNaN(size)) return 0x7e00;
@@ -32,16 +40,25 @@ export function narrowFloat16(values: Float32Array): Uint16Array {
 
 /** bfloat16 bits → float32. Exact. */
 export function widenBfloat16(halves: Uint16Array): Float32Array {
-  return new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer);
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
+  return new Float32Array(words.buffer);
 }
 
 /** float32 → bfloat16 bits, to the nearest, ties to even. */
 export function narrowBfloat16(values: Float32Array): Uint16Array {
-  return Uint16Array.from(values, (value) => {
+  return narrow(values, (value) => {
     if (Number.isNaN(value)) return 0x7fc0;
     float[0] = value;
     return (bits[0]! + 0x7fff + ((bits[0]! >> 16) & 1)) >>> 16;
   });
+}
+
+/** A plain loop: `from` goes through an iterator, which is much slower on millions of weights. */
+function narrow(values: Float32Array, one: (value: number) => number): Uint16Array {
+  const narrowed = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) narrowed[i] = one(values[i]!);
+  return narrowed;
 }
 
 function roundHalfToEven(value: number): number {

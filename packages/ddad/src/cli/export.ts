@@ -1,0 +1,80 @@
+/** `ddad export`: the networks of a model as files for other programs. */
+import {
+  CheckpointError,
+  matchLayout,
+  type StateDict,
+  underPrefix,
+  unetLayout,
+  withPrefix,
+  writeSafetensors,
+} from "@ddad/nn";
+import { DataError } from "../errors.ts";
+import { writeWhole } from "../files.ts";
+import type { Model } from "../modelFile.ts";
+import { unetOptions } from "./importNetwork.ts";
+import { type ModelOptions, openModel } from "./model.ts";
+import { printResult } from "./terminal.ts";
+
+export type ExportOptions = ModelOptions & {
+  readonly out: string;
+  readonly modulePrefix?: boolean;
+  readonly json?: boolean;
+};
+
+/** One file written. */
+export type ExportedFile = { network: "unet" | "extractor"; path: string; tensors: number };
+
+export async function runExport(options: ExportOptions): Promise<void> {
+  const { path, model } = await openModel(options);
+  const networks = networksOf(model, path);
+  const files = exportSafetensors(model, networks, options);
+  printResult(
+    options.json,
+    { checkpoint: path, files },
+    files.map((file) => `wrote ${file.path}: ${file.network}, ${file.tensors} tensors`).join("\n"),
+  );
+}
+
+type Networks = { readonly unet: StateDict; readonly extractor: StateDict | undefined };
+
+/** The weights of a model by network, under PyTorch's own names. */
+function networksOf({ config, weights }: Model, path: string): Networks {
+  const layout = unetLayout(unetOptions(config));
+  const extractor = underPrefix(weights, "extractor.");
+  const { matched, missing, reshaped, unknown } = matchLayout(weights, layout);
+  const wrong = [...missing, ...reshaped, ...unknown.filter((name) => !name.startsWith("extractor."))];
+  if (wrong.length > 0) {
+    throw new CheckpointError(
+      `${path} holds other tensors than its configuration says, such as ${wrong[0]}.`,
+    );
+  }
+  return {
+    unet: new Map(matched.map((name) => [name, weights.get(name)!])),
+    extractor: extractor.size > 0 ? extractor : undefined,
+  };
+}
+
+/**
+ * Writes what `load_state_dict(safetensors.torch.load_file(path))` takes in PyTorch: the UNet to `out`, the extractor, where
+ * the model has one, beside it as `<out>-extractor.safetensors`.
+ */
+function exportSafetensors({ config }: Model, networks: Networks, options: ExportOptions): ExportedFile[] {
+  const { out, modulePrefix } = options;
+  if (!out.endsWith(".safetensors")) {
+    throw new DataError(`--out ${out} must end in .safetensors, which is what is written.`);
+  }
+  const beside = out.replace(/\.safetensors$/, "-extractor.safetensors");
+  const unet = { imageSize: config.data.imageSize, ...config.model };
+  const planned = [
+    { network: "unet" as const, path: out, weights: networks.unet, about: { model: JSON.stringify(unet) } },
+    ...(networks.extractor
+      ? [{ network: "extractor" as const, path: beside, weights: networks.extractor, about: {} }]
+      : []),
+  ];
+  return planned.map(({ network, path, weights, about }) => {
+    // PyTorch's own tools look for this format in the header.
+    const dict = modulePrefix ? withPrefix(weights, "module.") : weights;
+    writeWhole(path, writeSafetensors(dict, { format: "pt", ...about }));
+    return { network, path, tensors: weights.size };
+  });
+}

@@ -1,0 +1,162 @@
+/** `ddad import`: a checkpoint of PyTorch's becomes a file that the other commands read. */
+import {
+  type Checkpoint,
+  CheckpointError,
+  matchLayout,
+  PyTorchCheckpoint,
+  readCheckpoint,
+  type StateDict,
+  underPrefix,
+} from "@ddad/nn";
+import { DataError } from "../errors.ts";
+import { writeWhole } from "../files.ts";
+import { asExtractor, asUNet, checkKind, type Network } from "./importNetwork.ts";
+import type { ConfigOptions } from "./settings.ts";
+import { printResult, say } from "./terminal.ts";
+
+export type ImportOptions = ConfigOptions & {
+  readonly out: string;
+  /** `unet`, or a name of torchvision's. */
+  readonly kind?: string;
+  readonly entry?: string;
+  readonly json?: boolean;
+};
+
+/** What `ddad import --json` prints. Names are those in the file, without `prefix`. */
+export type ImportReport = {
+  file: string;
+  /** Container of the file. */
+  format: "zip" | "legacy" | "safetensors";
+  /** Dotted path of the dict that was taken; "" is the whole file. */
+  entry: string;
+  /** What stood before every name of the network, such as `model.`. */
+  prefix: string;
+  kind: string;
+  /** Tensors found in the dict. */
+  found: number;
+  /** Tensors written, and how many values they have. */
+  matched: number;
+  parameters: number;
+  /** In the file, but not of this network: not written. */
+  skipped: string[];
+  /** Of this network, but not in the file. Only what no feature needs may be missing. */
+  missing: string[];
+  /** What the file holds beside the dict, such as an optimiser. */
+  leftOut: { path: string; tensors: number }[];
+  /** Settings that shapes do not tell and nobody gave. */
+  assumed: string[];
+  out: string;
+};
+
+export async function runImport(file: string, options: ImportOptions): Promise<void> {
+  if (!options.out.endsWith(".safetensors")) {
+    throw new DataError(`--out ${options.out} must end in .safetensors, which is what is written.`);
+  }
+  checkKind(options.kind);
+  const checkpoint = await readCheckpoint(file, { entry: options.entry });
+  const { prefix, isUNet } = findNetwork(checkpoint, file, options.kind);
+  const own = underPrefix(checkpoint, prefix);
+  const network = isUNet ? asUNet(own, options, file) : asExtractor(own, options.kind, file);
+  const { matched, missing, unknown, reshaped } = matchLayout(own, network.layout);
+  const weights: StateDict = new Map(matched.map((name) => [name, own.get(name)!]));
+  const others = [...checkpoint.keys()].filter((name) => !name.startsWith(prefix));
+  const report: ImportReport = {
+    file,
+    ...sourceOf(checkpoint, options.entry),
+    prefix,
+    kind: network.kind,
+    found: checkpoint.size,
+    matched: matched.length,
+    parameters: [...weights.values()].reduce((sum, { data }) => sum + data.length, 0),
+    skipped: [...unknown, ...others],
+    missing,
+    assumed: network.assumed,
+    out: options.out,
+  };
+  say(describeImport(report));
+  checkComplete(network, missing, own, reshaped, file);
+  writeWhole(options.out, network.encode(weights));
+  printResult(options.json, report, `wrote ${options.out}: ${network.kind}, ${matched.length} tensors`);
+}
+
+function sourceOf(
+  checkpoint: Checkpoint,
+  asked: string | undefined,
+): Pick<ImportReport, "format" | "entry" | "leftOut"> {
+  if (!(checkpoint instanceof PyTorchCheckpoint)) {
+    return { format: "safetensors", entry: asked ?? "", leftOut: [] };
+  }
+  const { container, entry, leftOut } = checkpoint;
+  return { format: container, entry, leftOut: [...leftOut] };
+}
+
+/** A name that each kind of network has, and no other. */
+const marks = { unet: "time_embedding.1.weight", extractor: "layer1.0.conv1.weight" };
+
+/** Where in a dict the names of the network start. */
+function findNetwork(
+  checkpoint: Checkpoint,
+  file: string,
+  kind: string | undefined,
+): { prefix: string; isUNet: boolean } {
+  const ends = (mark: string): string[] =>
+    [...checkpoint.keys()].filter((name) => name === mark || name.endsWith(`.${mark}`));
+  const found = [
+    ...ends(marks.unet).map((name) => ({ prefix: name.slice(0, -marks.unet.length), isUNet: true })),
+    ...ends(marks.extractor).map((name) => ({
+      prefix: name.slice(0, -marks.extractor.length),
+      isUNet: false,
+    })),
+  ].filter(({ isUNet }) => kind === undefined || isUNet === (kind === "unet"));
+  if (found.length === 1) return found[0]!;
+  if (found.length === 0) {
+    const names = [...checkpoint.keys()].slice(0, 4).join(", ");
+    throw new CheckpointError(
+      `${file} holds ${kind === undefined ? "neither the UNet of DDAD nor a ResNet" : `no ${kind}`}: its names are ${names}, …`,
+    );
+  }
+  const places = found.map(({ prefix, isUNet }) => `${isUNet ? "a UNet" : "a ResNet"} under "${prefix}"`);
+  throw new CheckpointError(`${file} holds ${places.join(" and ")}; choose one with --kind or --entry.`);
+}
+
+function checkComplete(
+  { kind, needed }: Network,
+  missing: readonly string[],
+  own: StateDict,
+  reshaped: readonly string[],
+  file: string,
+): void {
+  const absent = missing.filter((name) => needed.has(name));
+  const problems = [
+    ...(absent.length > 0 ? [`lacks ${some(absent)}`] : []),
+    ...reshaped.map((name) => `has ${name} as [${own.get(name)!.shape.join(", ")}]`).slice(0, 5),
+  ];
+  if (problems.length === 0) return;
+  throw new CheckpointError(
+    `${file} does not fit ${kind}: it ${problems.join(", ")}. If the network was built with other options, give them with --set or --config.`,
+  );
+}
+
+/** Names, or the first of many. */
+function some(names: readonly string[]): string {
+  const most = 4;
+  const rest = names.length > most ? `, … (${names.length} in all)` : "";
+  return names.slice(0, most).join(", ") + rest;
+}
+
+function describeImport(report: ImportReport): string {
+  const { format, entry, prefix, kind, found, matched, parameters, skipped, missing, leftOut, assumed } =
+    report;
+  const where = [format, ...(entry ? [`entry ${entry}`] : []), ...(prefix ? [`prefix ${prefix}`] : [])];
+  const rows: [string, number | string, string][] = [
+    ["found", found, where.join(", ")],
+    ["matched", matched, `${kind}, ${parameters} values`],
+    ["skipped", skipped.length, some(skipped)],
+    ["missing", missing.length, some(missing)],
+    ...leftOut.map(({ path, tensors }): [string, number, string] => ["left out", tensors, path]),
+    ...(assumed.length > 0 ? [["assumed", "", assumed.join(", ")] as [string, string, string]] : []),
+  ];
+  return rows
+    .map(([what, count, which]) => `${what.padEnd(9)} ${String(count).padStart(6)}  ${which}`.trimEnd())
+    .join("\n");
+}

@@ -1,0 +1,159 @@
+/** What kind of network imported weights are of, and what file they become. */
+import {
+  CheckpointError,
+  nameResNet,
+  type RecognisedUNet,
+  type ResNetOptions,
+  recogniseResNet,
+  recogniseUNet,
+  resNetLayout,
+  resNetSizes,
+  type StateDict,
+  type StateLayout,
+  torchvisionNames,
+  type UNetOptions,
+  unetLayout,
+  writeSafetensors,
+} from "@ddad/nn";
+import { readConfigFile } from "../config/file.ts";
+import { type ConfigRecord, isRecord, mergeConfig, parseSettings } from "../config/settings.ts";
+import { type Config, configSchema, parseConfig } from "../config.ts";
+import { ConfigError } from "../errors.ts";
+import { encodeModel } from "../modelFile.ts";
+import type { ConfigOptions } from "./settings.ts";
+
+export type Network = {
+  readonly kind: string;
+  readonly layout: StateLayout;
+  /** Names that must not be missing. */
+  readonly needed: ReadonlySet<string>;
+  /** Settings that shapes do not tell and nobody gave. */
+  readonly assumed: string[];
+  /** The bytes of the file. */
+  encode(weights: StateDict): Uint8Array;
+};
+
+/** @throws ConfigError for a kind that there is not. */
+export function checkKind(kind: string | undefined): void {
+  if (kind === undefined || kind === "unet" || torchvisionNames.has(kind)) return;
+  const kinds = ["unet", ...torchvisionNames.keys()].join(", ");
+  throw new ConfigError([`--kind ${kind} is not known; there are ${kinds}.`]);
+}
+
+/** The UNet of DDAD: a model for the other commands. Its configuration comes from the shapes and from `options`. */
+export function asUNet(dict: StateDict, options: ConfigOptions, file: string): Network {
+  const found = recogniseUNet(dict);
+  if (!found)
+    throw new CheckpointError(`${file} holds a UNet, but not the one of DDAD: its levels are others.`);
+  if (found.inChannels !== 3) {
+    throw new CheckpointError(`${file} holds a UNet of ${found.inChannels} channels; pictures here have 3.`);
+  }
+  const { config, assumed } = configFor(found, askedBy(options));
+  const layout = fitting(file, () => unetLayout(unetOptions(config)));
+  return {
+    kind: "unet",
+    layout,
+    needed: new Set(layout.keys()),
+    assumed,
+    encode: (weights) => encodeModel({ config, step: 0, weights }),
+  };
+}
+
+/** What was asked for, as it stands, not completed. */
+function askedBy({ config, set, data }: ConfigOptions): ConfigRecord {
+  const settings = parseSettings(
+    [...set, ...(data === undefined ? [] : [`data.root=${data}`])],
+    configSchema,
+  );
+  return mergeConfig(config === undefined ? {} : readConfigFile(config), settings);
+}
+
+/** Weights from elsewhere were trained as the published code trains, so that is the protocol unless another is asked for. */
+function configFor(found: RecognisedUNet, asked: ConfigRecord): { config: Config; assumed: string[] } {
+  const { baseChannels, blocksPerLevel, channelMultipliers, attentionFactors } = found;
+  const given = (section: string, key: string): unknown => {
+    const values = asked[section];
+    return isRecord(values) ? values[key] : undefined;
+  };
+  const imageSize = given("data", "imageSize") ?? found.imageSize;
+  if (imageSize === undefined) {
+    throw new ConfigError([
+      "The weights do not tell the size of their pictures: give the side with --set data.imageSize=<pixels>.",
+    ]);
+  }
+  const known = {
+    protocol: "paper",
+    data: { root: ".", imageSize },
+    model: {
+      variant: baseChannels === 32 ? "ddad-s" : "ddad",
+      baseChannels,
+      blocksPerLevel,
+      ...(typeof imageSize === "number" &&
+        imageSize !== found.imageSize && {
+          channelMultipliers,
+          attentionSizes: attentionFactors.map((factor) => imageSize / factor),
+        }),
+    },
+  };
+  const config = parseConfig(mergeConfig(known, asked));
+  const { heads, dropout } = config.model;
+  const assumed = [
+    ...(asked["protocol"] === undefined ? [`protocol=${config.protocol}`] : []),
+    ...(given("data", "imageSize") === undefined ? [`data.imageSize=${config.data.imageSize}`] : []),
+    ...(given("model", "heads") === undefined ? [`model.heads=${heads}`] : []),
+    ...(given("model", "dropout") === undefined ? [`model.dropout=${dropout}`] : []),
+  ];
+  return { config, assumed };
+}
+
+/** The network's options in a configuration. */
+export function unetOptions({ data, model }: Pick<Config, "data" | "model">): UNetOptions {
+  const { baseChannels, heads, blocksPerLevel, channelMultipliers, attentionSizes } = model;
+  return {
+    imageSize: data.imageSize,
+    inChannels: 3,
+    baseChannels,
+    heads,
+    blocksPerLevel,
+    ...(channelMultipliers && { channelMultipliers }),
+    ...(attentionSizes && { attentionSizes }),
+  };
+}
+
+/** A ResNet for features: only what lies behind layer3 may be missing, and the counters that old files lack. */
+export function asExtractor(dict: StateDict, kind: string | undefined, file: string): Network {
+  const found = recogniseResNet(dict);
+  if (!found) throw new CheckpointError(`${file} holds a layer1 but no stem, so it is no ResNet.`);
+  const name = nameResNet(found);
+  if (kind !== undefined && name !== kind) {
+    throw new CheckpointError(`${file} holds ${name ?? `layers [${found.layers.join(", ")}]`}, not ${kind}.`);
+  }
+  const named = name === undefined ? undefined : torchvisionNames.get(name);
+  const options: ResNetOptions = { ...found, ...(named && resNetSizes[named]) };
+  const layout = fitting(file, () => resNetLayout(options));
+  const features = options.layers.length > 2 ? resNetLayout({ ...options, until: "layer3" }) : layout;
+  const needed = [...features.keys()].filter((key) => !key.endsWith("num_batches_tracked"));
+  return {
+    kind: name ?? "resnet",
+    layout,
+    needed: new Set(needed),
+    assumed: [],
+    encode: (weights) =>
+      writeSafetensors(weights, {
+        format: "ddad",
+        kind: "extractor",
+        architecture: name ?? "resnet",
+        options: JSON.stringify(options),
+      }),
+  };
+}
+
+/** Shapes that fit no network at all are the file's fault. */
+function fitting(file: string, make: () => StateLayout): StateLayout {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CheckpointError(`${file}: ${error.message}`, { cause: error });
+  }
+}
