@@ -93,3 +93,44 @@ export const legacyFile = (
     pickle(["](", Object.keys(storages).map(text), "e"]),
     Object.values(storages).map((data) => [little(parts.length ?? data.length / 4, 8), data]),
   );
+
+/** The same archive with a directory of 64-bit sizes and offsets, as archives beyond 4 GiB have it. */
+export function toZip64(file: Uint8Array): Uint8Array {
+  const view = new DataView(file.buffer, file.byteOffset, file.length);
+  const end = file.length - 22;
+  const count = view.getUint16(end + 10, true);
+  const start = view.getUint32(end + 16, true);
+  const unknown = little(2 ** 32 - 1, 4);
+  const entries: Part[] = [];
+  for (let i = 0, at = start; i < count; i++) {
+    const nameLength = view.getUint16(at + 28, true);
+    const name = file.subarray(at + 46, at + 46 + nameLength);
+    const [size, offset] = [view.getUint32(at + 24, true), view.getUint32(at + 42, true)];
+    const extra = [little(1, 2), little(24, 2), little(size, 8), little(size, 8), little(offset, 8)];
+    entries.push([
+      file.subarray(at, at + 20),
+      [unknown, unknown, little(nameLength, 2), little(28, 2), little(0, 2)],
+      file.subarray(at + 34, at + 42),
+      [unknown, name, extra],
+    ]);
+    at += 46 + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  }
+  const directory = bytes(entries);
+  const record = [
+    ["PK", 6, 6, little(44, 8), little(45, 2), little(45, 2), little(0, 8)],
+    [little(count, 8), little(count, 8), little(directory.length, 8), little(start, 8)],
+  ];
+  const locator = ["PK", 6, 7, little(0, 4), little(start + directory.length, 8), little(1, 4)];
+  const last = [
+    "PK",
+    5,
+    6,
+    little(0, 4),
+    little(0xffff, 2),
+    little(0xffff, 2),
+    unknown,
+    unknown,
+    little(0, 2),
+  ];
+  return bytes(file.subarray(0, start), directory, record, locator, last);
+}

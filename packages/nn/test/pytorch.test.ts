@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
 import { PyTorchCheckpoint, readPyTorch } from "../src/checkpoint/pytorch/readPyTorch.ts";
 import { readCheckpoint } from "../src/checkpoint/readCheckpoint.ts";
+import { CheckpointError } from "../src/errors.ts";
 import { UNet } from "../src/models/unet/unet.ts";
 import type { StateEntry } from "../src/stateDict.ts";
 import {
@@ -164,5 +165,130 @@ describe("PyTorch's files: where the weights are", () => {
     const found = read(weights);
     found.get("a.weight")!.data[0] = 9;
     expect(found.get("a.bias")!.data[0]).to.equal(1);
+  });
+});
+
+describe("PyTorch's files: what its versions write", () => {
+  const { call, dict, integer, named, storage, tensor, text, tuple } = build;
+  const two = { shape: [2], dtype: "f32", data: Float32Array.of(1, 2) };
+  const noHooks = call(named("collections", "OrderedDict"));
+  const read = (root: build.Part): [string, StateEntry][] => [...readPyTorch(build.zipFile(root))];
+
+  it("protocol 5: frames, short texts, names from the stack, memory without numbers", () => {
+    const short = (value: string): build.Part => [0x8c, value.length, value, 0x94];
+    const name = (module: string, member: string): build.Part => [short(module), short(member), 0x93, 0x94];
+    const id = [
+      "(",
+      short("storage"),
+      name("torch", "FloatStorage"),
+      short("0"),
+      short("cpu"),
+      "K",
+      2,
+      "t",
+      0x94,
+      "Q",
+    ];
+    const made = [
+      "(",
+      id,
+      "K",
+      0,
+      "K",
+      2,
+      0x85,
+      "K",
+      1,
+      0x85,
+      0x89,
+      name("collections", "OrderedDict"),
+      ")",
+      "R",
+      "t",
+    ];
+    const root = ["}", 0x94, short("a"), name("torch._utils", "_rebuild_tensor_v2"), made, 0x94, "R", "s"];
+    const body = build.bytes(root, ".");
+    const pickle = build.bytes(0x80, 5, 0x95, build.little(body.length, 8), body);
+    expect([
+      ...readPyTorch(build.zipFile([], { 0: build.floats(1, 2) }, { "data.pkl": pickle })),
+    ]).to.deep.equal([["a", two]]);
+  });
+
+  it("archives with 64-bit sizes", () => {
+    const file = build.toZip64(build.zipFile(dict(["a", tensor()])));
+    expect([...readPyTorch(file)]).to.deep.equal([["a", two]]);
+    for (let length = 0; length < file.length; length++) {
+      expect(() => readPyTorch(file.subarray(0, length)), `${length} bytes`).to.throw(CheckpointError);
+    }
+  });
+
+  it("storages without a type, parameters, tensors with attributes", () => {
+    const untyped = [
+      tuple(text("storage"), named("torch.storage", "UntypedStorage"), text("0"), text("cpu"), integer(8)),
+      "Q",
+    ];
+    const typed = (type: string) =>
+      call(
+        named("torch._utils", "_rebuild_tensor_v3"),
+        ...[untyped, integer(0), tuple(integer(2)), tuple(integer(1)), 0x89, noHooks, named("torch", type)],
+      );
+    const subclass = call(
+      named("torch._tensor", "_rebuild_from_type_v2"),
+      ...[named("torch._utils", "_rebuild_tensor_v2"), named("torch.nn.parameter", "Parameter")],
+      tuple(storage("0", 2), integer(0), tuple(integer(2)), tuple(integer(1)), 0x89, noHooks),
+      dict(["note", text("mine")]),
+    );
+    const parameter = call(named("torch._utils", "_rebuild_parameter"), tensor(), 0x88, noHooks);
+    expect(read(dict(["a", typed("float32")], ["b", subclass], ["c", parameter]))).to.deep.equal([
+      ["a", two],
+      ["b", two],
+      ["c", two],
+    ]);
+    expect(() => read(dict(["a", typed("float64")]))).to.throw(/"a" \[2\] needs 2 elements .* has 1/);
+  });
+
+  it("plain values of every kind beside the weights", () => {
+    const values: [string, build.Part][] = [
+      ["size", call(named("torch", "Size"), tuple(integer(2)))],
+      ["device", call(named("torch", "device"), text("cuda"), integer(0))],
+      ["dtype", named("torch", "float16")],
+      ["set", call(named("__builtin__", "set"), ["](", integer(1), "e"])],
+      ["members", [0x8f, "(", integer(1), 0x90]],
+      ["frozen", ["(", integer(1), 0x91]],
+      ["bytes", call(named("_codecs", "encode"), text("ab"), text("latin1"))],
+      ["raw", ["C", 2, "ab"]],
+      ["default", call(named("collections", "defaultdict"), named("__builtin__", "list"))],
+      ["counter", call(named("collections", "Counter"), dict(["a", integer(1)]))],
+      ["big", [0x8a, 9, [0, 0, 0, 0, 0, 0, 0, 0, 1]]],
+      ["float", ["G", [0x3f, 0xf0, 0, 0, 0, 0, 0, 0]]],
+      ["none", "N"],
+    ];
+    const found = readPyTorch(build.zipFile(dict(...values, ["model", dict(["a", tensor()])])));
+    expect([...found]).to.deep.equal([["a", two]]);
+    expect(found.leftOut.map(({ path }) => path)).to.deep.equal(values.map(([name]) => name));
+  });
+
+  it("attributes of a state dict", () => {
+    const metadata = [dict(["_metadata", dict(["version", integer(1)])]), "b"];
+    expect(read([noHooks, "(", text("a"), tensor(), "u", metadata])).to.deep.equal([["a", two]]);
+  });
+
+  it("Python 2: byte strings, dicts from pairs", () => {
+    const pair = ["](", ["U", 1, "a"], tensor(), "e"];
+    expect(read(call(named("collections", "OrderedDict"), ["](", pair, "e"]))).to.deep.equal([["a", two]]);
+  });
+
+  it("before 0.4: views of storages", () => {
+    const view = tuple(text("view"), integer(1), integer(2));
+    const id = [
+      tuple(text("storage"), named("torch", "FloatStorage"), text("0"), text("cpu"), integer(4), view),
+      "Q",
+    ];
+    const viewed = (shape: number[]) => dict(["a", tensor({ storage: id, shape, strides: [1] })]);
+    const storages = { 0: build.floats(1, 2, 3, 4) };
+    expect([...readPyTorch(build.legacyFile(viewed([2]), storages))]).to.deep.equal([
+      ["a", { ...two, data: Float32Array.of(2, 3) }],
+    ]);
+    expect(() => readPyTorch(build.legacyFile(viewed([3]), storages))).to.throw(/needs 3 elements .* has 2/);
   });
 });
