@@ -39,12 +39,12 @@ export async function trainAndFindADefect() {
 
   using denoiser = createDenoiser(config).eval();
   denoiser.loadStateDict(model!.weights);
-  const calibration = await calibrate(denoiser, config, heldOut);
+  const calibration = await calibrate({ denoiser, config }, heldOut);
   const threshold = falseAlarmThreshold(calibration.scores, 0.05); // of good pictures, 1 in 20 is called defective
 
   const verdicts = [];
   const tested = named(samples.filter(({ split }) => split === "test"));
-  for await (const { id, score, map } of inspect(denoiser, config, tested, calibration)) {
+  for await (const { id, score, map } of inspect({ denoiser, config, calibration }, tested)) {
     const peak = map.indexOf(score); // the score is the largest value of the map
     verdicts.push({ id, score, defective: score >= threshold, x: peak % size, y: Math.floor(peak / size) });
   }

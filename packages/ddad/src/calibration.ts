@@ -4,30 +4,80 @@
  */
 import * as z from "zod";
 import { type Config, configSchema } from "./config.ts";
+import type { DistanceScales } from "./distance.ts";
 import { DataError } from "./errors.ts";
 
 const { sampling, detection } = configSchema.shape;
+const features = configSchema.shape.features.pick({ network: true });
 
 export const calibrationSchema = z.strictObject({
   /** What each distance is divided by: its largest value in a good picture, in the mean. */
-  scales: z.strictObject({ pixel: z.number().positive() }),
+  scales: z.strictObject({ pixel: z.number().positive(), feature: z.number().positive().optional() }),
   /** Image scores of the held-out good pictures, rising. */
   scores: z.array(z.number()).min(2),
-  /** Settings that scales and scores hold for. */
+  /** Scores that a share of the pixels of these pictures reaches, the shares falling. */
+  pixels: z.array(z.strictObject({ share: z.number().positive(), score: z.number() })).min(1),
+  /** Settings that all of it holds for. */
+  features,
   sampling,
-  detection: detection.omit({ falseAlarmRate: true }),
+  detection: detection.omit({ falseAlarmRate: true, pixelFalseAlarmRate: true }),
 });
 
 export type Calibration = z.infer<typeof calibrationSchema>;
 
+/** Shares of good pixels whose scores are kept. */
+const pixelShares = [
+  ...[0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001],
+  ...[5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5],
+];
+
+/** A calibration by the maps of held-out good pictures, made with these scales and settings. */
+export function calibrationOf(
+  config: Config,
+  scales: DistanceScales,
+  maps: readonly Float32Array[],
+): Calibration {
+  const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...detection } = config.detection;
+  const features = { network: config.features.network };
+  const values = new Float32Array(maps.reduce((count, { length }) => count + length, 0));
+  let at = 0;
+  for (const map of maps) {
+    values.set(map, at);
+    at += map.length;
+  }
+  values.sort();
+  const reachedBy = (share: number): number => values.at(-Math.max(Math.floor(share * values.length), 1))!;
+  return {
+    scales,
+    scores: maps.map((map) => map.reduce((a, b) => Math.max(a, b), -Infinity)).sort((a, b) => a - b),
+    pixels: pixelShares.map((share) => ({ share, score: reachedBy(share) })),
+    features,
+    sampling: config.sampling,
+    detection,
+  };
+}
+
 /** Settings of a configuration that differ from those of the calibration, as `sampling.guidance 4 (calibrated: 2)`. */
 export function calibrationDifferences(calibration: Calibration, config: Config): string[] {
-  return (["sampling", "detection"] as const).flatMap((section) => {
+  return (["features", "sampling", "detection"] as const).flatMap((section) => {
     const now: Record<string, unknown> = config[section];
     return Object.entries(calibration[section])
       .filter(([key, then]) => now[key] !== then)
       .map(([key, then]) => `${section}.${key} ${String(now[key])} (calibrated: ${String(then)})`);
   });
+}
+
+/**
+ * The score from which on a pixel is called defective, such that a share `rate` of the pixels of good pictures is: between
+ * the shares that are kept by the logarithm of the share, beyond them the last one.
+ */
+export function pixelThreshold({ pixels }: Calibration, rate: number): number {
+  const after = pixels.findIndex(({ share }) => share <= rate);
+  if (after < 0) return pixels.at(-1)!.score;
+  const [a, b] = [pixels[Math.max(after - 1, 0)]!, pixels[after]!];
+  if (a === b) return b.score;
+  const part = Math.log(rate / a.share) / Math.log(b.share / a.share);
+  return a.score + part * (b.score - a.score);
 }
 
 /**

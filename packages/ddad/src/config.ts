@@ -9,6 +9,7 @@ import { brokenRules } from "./config/rules.ts";
 import { isRecord, mergeConfig } from "./config/settings.ts";
 import { datasetFormats } from "./datasets/sample.ts";
 import { ConfigError } from "./errors.ts";
+import { extractorNetworks } from "./features.ts";
 
 const count = (least: number) => z.int().min(least);
 const share = () => z.number().min(0).lt(1);
@@ -90,7 +91,34 @@ export const configSchema = z.strictObject({
     startNoise: z.boolean().describe("start from the noised picture rather than the scaled one"),
     seed: count(0).describe("seed of the noise"),
   }),
+  features: z.strictObject({
+    network: z
+      .enum(["none", ...extractorNetworks])
+      .describe("network by whose features pictures are compared as well; none compares pixels only"),
+    weights: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("file of its weights; otherwise the one that ddad weights fetch stored"),
+  }),
+  adaptation: z.strictObject({
+    steps: count(0).describe("most optimiser steps of the adaptation of that network; 0 leaves it as it is"),
+    batchSize: count(2).describe("pictures a step: half of them are inputs, half targets"),
+    learningRate: z.number().positive().describe("learning rate of the adaptation"),
+    weightDecay: z.number().min(0).describe("pull of its weights towards 0"),
+    distillation: z.number().min(0).describe("weight of what holds the network to its weights at the start"),
+    guidance: z.number().min(0).describe("w of the reconstructions that it learns from"),
+    checkEvery: count(1).describe(
+      "steps between looks at held-out pictures, which choose the network that is kept",
+    ),
+    patience: count(1).describe("looks without a better network after which the adaptation stops"),
+  }),
   detection: z.strictObject({
+    pixelWeight: z
+      .number()
+      .min(0)
+      .describe("v, what the pixel distance counts for beside the feature distance"),
+    batchSize: count(1).describe("pictures whose maxima are shared, in the paper's protocol"),
     blurSigma: z.number().min(0).describe("deviation in pixels of the blur of the map; 0 does not blur"),
     crop: count(0).describe("side of the middle square that is scored; 0 scores the whole frame"),
     falseAlarmRate: z
@@ -98,6 +126,11 @@ export const configSchema = z.strictObject({
       .gt(0)
       .lt(1)
       .describe("share of good pictures that the threshold lets be called defective"),
+    pixelFalseAlarmRate: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .describe("share of the pixels of good pictures that may be marked as defective"),
   }),
 });
 

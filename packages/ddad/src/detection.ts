@@ -1,12 +1,23 @@
 /** From pictures to anomaly maps and scores. */
-import { evaluate, type Tensor, tensor } from "@ddad/nn";
-import type { Calibration } from "./calibration.ts";
+import { compile, type Tensor, tensor } from "@ddad/nn";
+import { type Calibration, calibrationOf } from "./calibration.ts";
 import type { Config } from "./config.ts";
 import { gatherPixels, type ImageSet } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
 import { type Denoiser, scheduleOf } from "./denoiser.ts";
-import { anomalyMap, pixelDistance } from "./distance.ts";
+import { anomalyMap, batchWeights, type DistanceScales, distanceWeights, pixelDistance } from "./distance.ts";
+import { type Extractor, featureDistance } from "./features.ts";
 import { reconstruct } from "./reconstruction.ts";
+
+/** What inspects pictures. The networks are in evaluation mode. */
+export type Detector = {
+  readonly config: Config;
+  readonly denoiser: Denoiser;
+  /** Without one only pixels are compared. */
+  readonly extractor?: Extractor | undefined;
+  /** Divides the distances by what is usual in good pictures; without one they stand as they are. */
+  readonly calibration?: Calibration | undefined;
+};
 
 /** Pictures by their ids, on which their noise depends where the protocol draws any. */
 export type Pictures = { readonly images: ImageSet; readonly ids: readonly string[] };
@@ -25,75 +36,122 @@ export type Inspection = {
 
 /**
  * Inspects pictures, one at a time: how a kernel divides its sums depends on the size of the batch, and with it the last
- * digits; so what is said of a picture is the same, bit for bit, whatever it is inspected with.
- *
- * @param denoiser in evaluation mode
- * @param calibration divides the distances by what is usual in good pictures; without one they stand as they are.
+ * digits; so what is said of a picture is the same, bit for bit, whatever it is inspected with. The paper's protocol is the
+ * exception, by design of the published code: there distances are weighed by their maxima over `detection.batchSize` pictures
+ * in the order given.
  */
-export async function* inspect(
-  denoiser: Denoiser,
-  config: Config,
-  pictures: Pictures,
-  calibration?: Calibration,
-): AsyncGenerator<Inspection> {
-  for (const [index, id] of pictures.ids.entries()) {
-    const { reconstruction, distance } = await measure(denoiser, config, pictures, index);
-    const map = await mapOf(distance, config, calibration);
-    const reconstructed = (await reconstruction.data()) as Float32Array;
-    for (const used of [reconstruction, distance]) used.dispose();
-    yield { id, score: largest(map), map, mapSize: Math.sqrt(map.length), reconstruction: reconstructed };
+export async function* inspect(detector: Detector, pictures: Pictures): AsyncGenerator<Inspection> {
+  const { config, calibration } = detector;
+  checkDetector(detector);
+  const byBatch = config.protocol === "paper" && calibration === undefined && detector.extractor;
+  const together = byBatch ? config.detection.batchSize : 1;
+  for (let from = 0; from < pictures.ids.length; from += together) {
+    const ids = pictures.ids.slice(from, from + together);
+    const measured: Measured[] = [];
+    for (const k of ids.keys()) measured.push(await measure(detector, pictures, from + k));
+    const weights = byBatch
+      ? batchWeights(
+          measured.map(({ distances }) => maximaOf(distances)),
+          config.detection.pixelWeight,
+        )
+      : distanceWeights(config, calibration?.scales);
+    for (const [k, id] of ids.entries()) {
+      const { reconstruction, distances } = measured[k]!;
+      const map = await mapOf(distances, weights, config);
+      yield { id, score: largest(map), map, mapSize: Math.sqrt(map.length), reconstruction };
+    }
   }
 }
 
 /** Calibrates on good pictures that were not trained on. */
 export async function calibrate(
-  denoiser: Denoiser,
-  config: Config,
+  detector: Omit<Detector, "calibration">,
   pictures: Pictures,
 ): Promise<Calibration> {
-  const distances: Float32Array[] = [];
-  for (const index of pictures.ids.keys()) {
-    const { reconstruction, distance } = await measure(denoiser, config, pictures, index);
-    distances.push((await distance.data()) as Float32Array);
-    for (const used of [reconstruction, distance]) used.dispose();
-  }
-  const pixel = distances.reduce((sum, distance) => sum + largest(distance), 0) / distances.length;
-  const { falseAlarmRate: _, ...detection } = config.detection;
-  const calibration = { scales: { pixel }, scores: [] as number[], sampling: config.sampling, detection };
-  for (const values of distances) {
-    using distance = tensor(values, [1, pictures.images.size, pictures.images.size, 1]);
-    calibration.scores.push(largest(await mapOf(distance, config, calibration)));
-  }
-  calibration.scores.sort((a, b) => a - b);
-  return calibration;
+  const { config } = detector;
+  checkDetector(detector);
+  const measured: Distances[] = [];
+  for (const index of pictures.ids.keys())
+    measured.push((await measure(detector, pictures, index)).distances);
+  const maxima = measured.map(maximaOf);
+  const mean = (name: keyof DistanceScales): number =>
+    maxima.reduce((sum, distances) => sum + distances[name]!, 0) / maxima.length;
+  const scales = { pixel: mean("pixel"), ...(detector.extractor && { feature: mean("feature") }) };
+  const weights = distanceWeights(config, scales);
+  const maps: Float32Array[] = [];
+  for (const distances of measured) maps.push(await mapOf(distances, weights, config));
+  return calibrationOf(config, scales, maps);
 }
 
-/** The reconstruction of one picture and its distance from it, both computed. */
+/** A configuration that compares features without a network to do it must not pass for one that does. */
+function checkDetector({ config, extractor }: Detector): void {
+  const { network } = config.features;
+  if ((network === "none") === (extractor === undefined)) return;
+  throw new RangeError(
+    extractor
+      ? "inspect: an extractor was given, but features.network is none; name the network there."
+      : `inspect: features.network is ${network}, but no extractor was given; give one, or set features.network to none.`,
+  );
+}
+
+/** Distances of one picture, `[size · size]`. */
+type Distances = { readonly pixel: Float32Array; readonly feature?: Float32Array };
+type Measured = { readonly reconstruction: Float32Array; readonly distances: Distances };
+
+/** The reconstruction of one picture and its distances from it. */
 async function measure(
-  denoiser: Denoiser,
-  config: Config,
+  { config, denoiser, extractor }: Omit<Detector, "calibration">,
   { ids, images }: Pictures,
   index: number,
-): Promise<{ reconstruction: Tensor; distance: Tensor }> {
+): Promise<Measured> {
   using input = tensor(gatherPixels(images, [index]), [1, images.size, images.size, 3]);
-  const reconstruction = await reconstruct(denoiser, input, input, {
+  using reconstruction = await reconstruct(denoiser, input, input, {
     ...config.sampling,
     schedule: scheduleOf(config),
     images: [hashText(ids[index]!)],
   });
-  const distance = pixelDistance(reconstruction, input);
-  await evaluate(distance);
-  return { reconstruction, distance };
+  using pixel = pixelDistance(reconstruction, input);
+  using feature = await compiledDistance(extractor)?.(reconstruction, input);
+  return {
+    reconstruction: (await reconstruction.data()) as Float32Array,
+    distances: {
+      pixel: (await pixel.data()) as Float32Array,
+      ...(feature && { feature: (await feature.data()) as Float32Array }),
+    },
+  };
 }
 
+/** The feature distance by an extractor, recorded once. */
+function compiledDistance(extractor: Extractor | undefined) {
+  if (extractor === undefined) return undefined;
+  const known = compiledDistances.get(extractor);
+  if (known) return known;
+  const compiled = compile((a: Tensor, b: Tensor) => featureDistance(extractor, a, b));
+  compiledDistances.set(extractor, compiled);
+  return compiled;
+}
+
+const compiledDistances = new WeakMap<Extractor, (a: Tensor, b: Tensor) => Promise<Tensor>>();
+
 async function mapOf(
-  distance: Tensor,
+  { pixel, feature }: Distances,
+  weights: Readonly<Partial<DistanceScales>>,
   { detection }: Config,
-  calibration?: Calibration,
 ): Promise<Float32Array> {
-  const weight = calibration === undefined ? 1 : 1 / calibration.scales.pixel;
-  using map = anomalyMap([{ distance, weight }], detection);
-  return (await map.data()) as Float32Array;
+  const size = Math.sqrt(pixel.length);
+  const distances = [
+    { distance: tensor(pixel, [1, size, size, 1]), weight: weights.pixel ?? 1 },
+    ...(feature ? [{ distance: tensor(feature, [1, size, size, 1]), weight: weights.feature ?? 1 }] : []),
+  ];
+  using map = anomalyMap(distances, detection);
+  const values = (await map.data()) as Float32Array;
+  for (const { distance } of distances) distance.dispose();
+  return values;
 }
 
 const largest = (values: Float32Array): number => values.reduce((a, b) => Math.max(a, b), -Infinity);
+
+const maximaOf = ({ pixel, feature }: Distances): DistanceScales => ({
+  pixel: largest(pixel),
+  ...(feature && { feature: largest(feature) }),
+});

@@ -1,5 +1,6 @@
 /** How far a picture is from its reconstruction, pixel by pixel, and the map made of such distances. */
-import { gaussianBlur, max, pad, slice, type Tensor } from "@ddad/nn";
+import { gaussianBlur, pad, slice, type Tensor } from "@ddad/nn";
+import type { Config } from "./config.ts";
 
 /** D_p: the mean over channels of |a − b|. a and b `[N, H, W, C]` → `[N, H, W, 1]`. */
 export const pixelDistance = (a: Tensor, b: Tensor): Tensor => a.sub(b).abs().mean(3, { keepDims: true });
@@ -12,17 +13,31 @@ export type WeightedDistance = {
   readonly weight?: number | Tensor;
 };
 
+/** A number for each distance of a picture; no feature distance where only pixels are compared. */
+export type DistanceScales = { readonly pixel: number; readonly feature?: number | undefined };
+
 /**
- * Both distances as the published code weighs them: D_f + v · (max D_f / max D_p) · D_p, each maximum over the whole batch,
- * so that what is said of a picture depends on its companions.
+ * What the distances count for in a map: D_f / s_f + v · D_p / s_p, the scales s fixed by a calibration (1 without one), v =
+ * `detection.pixelWeight`; without a feature distance D_p / s_p.
  */
-export function weighedByBatch(
-  feature: Tensor,
-  pixel: Tensor,
-  pixelWeight: number,
-): readonly [WeightedDistance, WeightedDistance] {
-  const weight = max(feature).div(max(pixel)).mul(pixelWeight);
-  return [{ distance: feature }, { distance: pixel, weight }];
+export function distanceWeights(
+  { detection, features }: Pick<Config, "detection" | "features">,
+  scales: DistanceScales | undefined,
+): DistanceScales {
+  if (features.network === "none") return { pixel: 1 / (scales?.pixel ?? 1) };
+  return { pixel: detection.pixelWeight / (scales?.pixel ?? 1), feature: 1 / (scales?.feature ?? 1) };
+}
+
+/**
+ * The same as the published code has it: D_f + v · (max D_f / max D_p) · D_p, with both maxima over the whole batch, so that
+ * what is said of a picture depends on its companions.
+ *
+ * @param maxima of each picture of the batch
+ */
+export function batchWeights(maxima: readonly DistanceScales[], pixelWeight: number): DistanceScales {
+  const feature = Math.max(...maxima.map((picture) => picture.feature!));
+  const pixel = Math.max(...maxima.map((picture) => picture.pixel));
+  return { pixel: pixel === 0 ? 0 : (pixelWeight * feature) / pixel, feature: 1 };
 }
 
 export type AnomalyMapOptions = {

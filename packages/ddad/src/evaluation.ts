@@ -4,8 +4,7 @@ import type { Calibration } from "./calibration.ts";
 import { falseAlarmThreshold } from "./calibration.ts";
 import type { Config } from "./config.ts";
 import type { ImageSet } from "./datasets/imageSet.ts";
-import type { Denoiser } from "./denoiser.ts";
-import { type Inspection, inspect } from "./detection.ts";
+import { type Detector, type Inspection, inspect } from "./detection.ts";
 import {
   type BootstrapOptions,
   bootstrapDefaults,
@@ -65,14 +64,19 @@ export type EvaluationOptions = {
 
 /** Inspects a test set picture by picture and measures the scores and maps against the truth. */
 export async function evaluateDetection(
-  denoiser: Denoiser,
-  config: Config,
+  detector: Detector,
   test: TestSet,
-  options: EvaluationOptions = {},
+  options: Omit<EvaluationOptions, "calibration"> = {},
 ): Promise<Evaluation> {
+  const { config, calibration, extractor } = detector;
   const ids = test.samples.map(({ id }) => id);
-  const inspections = inspect(denoiser, config, { images: test.images, ids }, options.calibration);
-  return evaluateInspections(inspections, config, test, { ...options, device: currentDevice().name });
+  const byBatch = config.protocol === "paper" && calibration === undefined && extractor;
+  return evaluateInspections(inspect(detector, { images: test.images, ids }), config, test, {
+    ...options,
+    calibration,
+    device: currentDevice().name,
+    ...(byBatch && { normaliser: "maxima of the batch" as const }),
+  });
 }
 
 export type InspectionOptions = EvaluationOptions & {

@@ -4,9 +4,32 @@ import {
   cosineDistance,
   type FeatureName,
   normaliseForImageNet,
+  ResNet,
+  type ResNetName,
   resizeBilinear,
+  resNetSizes,
   type Tensor,
 } from "@ddad/nn";
+
+const networks = {
+  resnet18: "resnet18",
+  resnet34: "resnet34",
+  resnet50: "resnet50",
+  resnet101: "resnet101",
+  resnet152: "resnet152",
+  wide_resnet50_2: "wideResnet50_2",
+  wide_resnet101_2: "wideResnet101_2",
+  resnet50v2: "resnet50v2",
+} as const satisfies Record<string, ResNetName>;
+
+/** Networks that can compare features, by torchvision's names. */
+export type ExtractorNetwork = keyof typeof networks;
+
+export const extractorNetworks = Object.keys(networks) as [ExtractorNetwork, ...ExtractorNetwork[]];
+
+/** A network built as far as its features are used; its weights are yet to be loaded. */
+export const createExtractor = (network: ExtractorNetwork): ResNet =>
+  new ResNet({ ...resNetSizes[networks[network]], until: "layer3", initialWeights: "zeros" });
 
 /** Whatever gives features of normalised pictures; `ResNet` is one. */
 export type Extractor = {

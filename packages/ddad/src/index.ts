@@ -1,3 +1,4 @@
+export * from "./adaptation.ts";
 export * from "./calibration.ts";
 export { configKeys, mergeConfig, parseSettings } from "./config/settings.ts";
 export * from "./config.ts";
@@ -17,6 +18,7 @@ export * from "./detection.ts";
 export * from "./distance.ts";
 export * from "./errors.ts";
 export * from "./evaluation.ts";
+export * from "./features.ts";
 export * from "./images/browser.ts";
 export * from "./images/format.ts";
 export * from "./images/image.ts";

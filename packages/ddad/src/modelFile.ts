@@ -22,6 +22,8 @@ export type Model = {
   /** Optimiser steps behind the weights. */
   readonly step: number;
   readonly weights: StateDict;
+  /** Weights of the network `features.network` where it is stored with the model; in the file under `extractor.`. */
+  readonly extractor?: StateDict | undefined;
   readonly calibration?: Calibration | undefined;
 };
 
@@ -38,9 +40,15 @@ export type TrainingState = {
   readonly best?: { readonly step: number; readonly loss: number } | undefined;
 };
 
+const extractorPrefix = "extractor.";
+
 /** The bytes of a model's file. */
-export function encodeModel({ config, step, weights, calibration }: Model): Uint8Array {
-  return writeSafetensors(weights, {
+export function encodeModel({ config, step, weights, extractor, calibration }: Model): Uint8Array {
+  const arrays = new Map<string, StateEntry>([
+    ...weights,
+    ...withPrefix(extractor ?? new Map(), extractorPrefix),
+  ]);
+  return writeSafetensors(arrays, {
     ...describe("model", config, step),
     ...(calibration && { calibration: JSON.stringify(calibration) }),
   });
@@ -88,10 +96,12 @@ export function decodeModel(checkpoint: Checkpoint, name = "The checkpoint"): Mo
     return { config, step, weights: average ?? weights };
   }
   const calibration = readJson(checkpoint, "calibration", name);
+  const extractor = underPrefix(checkpoint, extractorPrefix);
   return {
     config,
     step,
-    weights: checkpoint,
+    weights: new Map([...checkpoint].filter(([key]) => !key.startsWith(extractorPrefix))),
+    extractor: extractor.size > 0 ? extractor : undefined,
     calibration: calibration === undefined ? undefined : valid(calibrationSchema, calibration, name),
   };
 }

@@ -115,7 +115,7 @@ describe("ddad, given something wrong", () => {
 
   it("a network other than the model's", () =>
     refuses(
-      /model\.baseChannels is 32 and cannot become 64: .*model\.safetensors was trained with it/,
+      /model\.baseChannels is 32 and cannot become 64: .*model\.safetensors was made with it/,
       ...["evaluate", "--checkpoint", model, "--set", "model.baseChannels=64"],
     ));
 

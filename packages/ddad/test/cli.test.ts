@@ -190,6 +190,8 @@ describe("ddad", () => {
       "data.heldOut=0",
       "--set",
       "detection.blurSigma=1",
+      "--set",
+      "features.network=none",
     ];
     const trained = await ddad("train", "--data", root, ...settings, "--out", out, "--json");
     expect(trained.code, trained.errors).to.equal(0);

@@ -33,7 +33,15 @@ describe("resolveConfig", () => {
       warmup: 200,
     });
     expect(config.sampling).to.deep.include({ eta: 0, startNoise: false, limitGuidance: true });
-    expect(config.detection).to.deep.equal({ blurSigma: 4, crop: 0, falseAlarmRate: 0.01 });
+    expect(config.features).to.deep.equal({ network: "none" });
+    expect(config.detection).to.deep.equal({
+      pixelWeight: 1,
+      batchSize: 16,
+      blurSigma: 4,
+      crop: 0,
+      falseAlarmRate: 0.01,
+      pixelFalseAlarmRate: 0.001,
+    });
   });
 
   it("gives the published settings for the paper protocol", () => {
@@ -193,12 +201,12 @@ describe("parseConfig", () => {
     [
       "a key like no other",
       { detection: { frobnicate: 1 } },
-      "detection.frobnicate is no setting; detection has blurSigma, crop, falseAlarmRate.",
+      "detection.frobnicate is no setting; detection has pixelWeight, batchSize, blurSigma, crop, falseAlarmRate, pixelFalseAlarmRate.",
     ],
     [
       "a section like no other",
       { xyzzy: 1 },
-      "xyzzy is no setting; there are protocol, data, model, diffusion, training, sampling, detection.",
+      "xyzzy is no setting; there are protocol, data, model, diffusion, training, sampling, features, adaptation, detection.",
     ],
     [
       "an image size without multipliers",

@@ -88,7 +88,7 @@ describe("detection", () => {
     batchSize: number,
     order = [0, 1, 2, 3, 4],
   ) => {
-    const calibration = await calibrate(net, config, { images, ids });
+    const calibration = await calibrate({ denoiser: net, config }, { images, ids });
     const found = new Map<string, unknown>();
     for (let from = 0; from < order.length; from += batchSize) {
       const part = order.slice(from, from + batchSize);
@@ -97,7 +97,7 @@ describe("detection", () => {
         images: { ...images, count: part.length, data },
         ids: part.map((index) => ids[index]!),
       };
-      for await (const { id, score, map } of inspect(net, config, batch, calibration)) {
+      for await (const { id, score, map } of inspect({ denoiser: net, config, calibration }, batch)) {
         found.set(id, { score, map });
       }
     }
@@ -124,7 +124,7 @@ describe("detection", () => {
 
   it("calibrates so that good pictures reach 1 in the mean before the blur", async () => {
     const config = smallConfig({ detection: { blurSigma: 0 } });
-    const calibration = await calibrate(net, config, { images, ids });
+    const calibration = await calibrate({ denoiser: net, config }, { images, ids });
     expect(calibration.scores).to.have.length(5);
     expect(calibration.scores.reduce((a, b) => a + b) / 5).to.be.closeTo(1, 1e-6);
     expect(calibrationDifferences(calibration, config)).to.deep.equal([]);
@@ -137,17 +137,16 @@ describe("detection", () => {
 
   it("evaluates against labels and masks", async () => {
     const config = smallConfig();
-    const calibration = await calibrate(net, config, { images, ids });
+    const calibration = await calibrate({ denoiser: net, config }, { images, ids });
     const samples = ids.map(
       (id, i): LabelledPicture => ({ id, label: i < 2 ? 0 : 1, kind: i < 2 ? "good" : "spot" }),
     );
     const masks = samples.map(({ label }) => new Uint8Array(64).fill(label, 8, 12));
     const seen: string[] = [];
-    const options = { calibration, observe: ({ id }: { id: string }) => void seen.push(id) };
+    const options = { observe: ({ id }: { id: string }) => void seen.push(id) };
     const set = { dataset: "parts", category: "", samples, images };
     const { result, kinds, scores, falseAlarms } = await evaluateDetection(
-      net,
-      config,
+      { denoiser: net, config, calibration },
       { ...set, masks },
       options,
     );
@@ -162,7 +161,10 @@ describe("detection", () => {
     expect(kinds[0]).to.include({ kind: "spot", images: 3, auroc: result.image.auroc });
     expect(scores.map(({ id }) => id)).to.deep.equal(ids);
     expect(falseAlarms).to.be.within(0, 1);
-    const without = await evaluateDetection(net, config, set, { ...options, observe: () => undefined });
+    const without = await evaluateDetection({ denoiser: net, config, calibration }, set, {
+      ...options,
+      observe: () => undefined,
+    });
     expect(without.result).to.not.have.property("pixel");
     expect(without.result.image).to.deep.equal(result.image);
   });

@@ -1,9 +1,9 @@
 /** Feature distance and the published anomaly map, against the published code. */
-import { evaluate, type ResNet, resnet50, type Tensor, tensor } from "@ddad/nn";
+import { evaluate, max, type ResNet, resnet50, type Tensor, tensor } from "@ddad/nn";
 import { expect } from "chai";
 import { channelsLast, formulaWeights, largestDifference } from "../../nn/test/golden.ts";
 import { entry, type NpzArray, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { anomalyMap, pixelDistance, weighedByBatch } from "../src/distance.ts";
+import { anomalyMap, batchWeights, pixelDistance } from "../src/distance.ts";
 import { type Extractor, featureDistance } from "../src/features.ts";
 
 /** Pictures or feature maps of the records, channels last. */
@@ -65,8 +65,13 @@ describe("featureDistance", () => {
       };
       await compare("f_d", feature);
       await compare("i_d", pixel);
+      const maxima = { feature: await max(feature).item(), pixel: await max(pixel).item() };
       for (const weight of [1, 7]) {
-        const distances = weighedByBatch(feature, pixel, weight);
+        const weights = batchWeights([maxima], weight);
+        const distances = [
+          { distance: feature, weight: weights.feature! },
+          { distance: pixel, weight: weights.pixel },
+        ];
         await compare(`v${weight}|before_blur`, anomalyMap(distances, { blurSigma: 0 }));
         await compare(`v${weight}|result`, anomalyMap(distances, { blurSigma: 4 }));
       }

@@ -52,9 +52,12 @@ const inspections = (crop = size): Inspection[] =>
     return { id, score: Math.max(...map), map, mapSize: crop, reconstruction: new Float32Array(0) };
   });
 
-const calibrationFor = ({ sampling, detection }: Config): Calibration => {
-  const { falseAlarmRate: _, ...rest } = detection;
-  return { scales: { pixel: 1 }, scores: [0.5, 0.9, 1.1], sampling, detection: rest };
+const calibrationFor = ({ features: { network }, sampling, detection }: Config): Calibration => {
+  const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...rest } = detection;
+  return {
+    ...{ scales: { pixel: 1 }, scores: [0.5, 0.9, 1.1], pixels: [{ share: 0.01, score: 1 }] },
+    ...{ features: { network }, sampling, detection: rest },
+  };
 };
 
 const labels = samples.map(({ label }) => label);

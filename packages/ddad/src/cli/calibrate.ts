@@ -7,15 +7,20 @@ import { loadHeldOut } from "./data.ts";
 import { type ModelOptions, openModel } from "./model.ts";
 import type { ConfigOptions } from "./settings.ts";
 import { printResult } from "./terminal.ts";
-import { calibrateInto } from "./train.ts";
+import { completeInto } from "./train.ts";
 
 export type CalibrateOptions = ConfigOptions & ModelOptions & { readonly json?: boolean };
 
 export async function runCalibrate(options: CalibrateOptions): Promise<void> {
   const { path, model, config } = await openModel(options, options);
+  if (config.protocol === "paper") {
+    throw new DataError(
+      "The paper's protocol has no calibration: it weighs distances by their maxima over a batch, and takes the threshold from the test set.",
+    );
+  }
   const heldOut = await loadHeldOut(config, dirname(path));
   await setupDevice();
-  const calibration = await calibrateInto(path, { ...model, config }, heldOut);
+  const calibration = await completeInto(path, { ...model, config }, heldOut);
   if (calibration === undefined) {
     throw new DataError(
       `${config.data.root} gives ${heldOut.ids.length} held-out good pictures, but a calibration needs two; the model was trained with data.heldOut ${config.data.heldOut}.`,

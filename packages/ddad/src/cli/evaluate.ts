@@ -1,6 +1,6 @@
 /** `ddad evaluate`. */
 import { dirname, join } from "node:path";
-import { setupDevice, type UNet } from "@ddad/nn";
+import { setupDevice } from "@ddad/nn";
 import { type Calibration, calibrationDifferences } from "../calibration.ts";
 import type { Config } from "../config.ts";
 import { imageAt } from "../datasets/imageSet.ts";
@@ -14,7 +14,8 @@ import { detectionRow, type InspectedPicture, rowCaptions } from "../report/dete
 import type { PanelTile } from "../report/panel.ts";
 import { formatResults, formatTable } from "../report/results.ts";
 import { loadHeldOut, loadTest } from "./data.ts";
-import { loadDenoiser, type ModelOptions, openModel } from "./model.ts";
+import { type OpenDetector, openDetector } from "./detector.ts";
+import { type ModelOptions, openModel } from "./model.ts";
 import { mapRange, shownBy, writePicture } from "./pictures.ts";
 import type { ConfigOptions } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
@@ -42,12 +43,11 @@ export async function evaluateModel(
 ): Promise<Evaluation> {
   const test = await loadTest(config, dirname(name));
   await setupDevice();
-  using denoiser = loadDenoiser(model);
-  const calibration = await usableCalibration(denoiser, model, config, name);
+  using detector = await openDetector(model, config);
+  const calibration = await usableCalibration(detector, model, name);
   const progress = new Progress("inspecting", "pictures");
   const gallery = out === undefined ? undefined : new Gallery(out, test, mapRange(calibration, config));
-  const evaluation = await evaluateDetection(denoiser, config, test, {
-    calibration,
+  const evaluation = await evaluateDetection({ ...detector, calibration }, test, {
     progress: (done, count) => progress.update(done, count),
     observe: (inspection, index) => gallery?.draw(inspection, index),
   });
@@ -98,11 +98,11 @@ class Gallery {
 
 /** The model's calibration, or a new one where settings of the detection were changed; the paper has none. */
 async function usableCalibration(
-  denoiser: UNet,
+  detector: OpenDetector,
   { calibration }: Model,
-  config: Config,
   name: string,
 ): Promise<Calibration | undefined> {
+  const { config } = detector;
   if (config.protocol === "paper") return undefined;
   const differences = calibration ? calibrationDifferences(calibration, config) : ["never calibrated"];
   if (calibration && differences.length === 0) return calibration;
@@ -113,7 +113,7 @@ async function usableCalibration(
     );
   }
   say(`calibrating on ${heldOut.ids.length} held-out pictures: ${differences.join(", ")}`);
-  return calibrate(denoiser, config, heldOut);
+  return calibrate(detector, heldOut);
 }
 
 /** The results for people. */

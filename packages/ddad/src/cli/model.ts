@@ -42,12 +42,15 @@ export type OpenModel = { readonly path: string; readonly model: Model; readonly
 export async function openModel(options: ModelOptions, given?: ConfigOptions): Promise<OpenModel> {
   const path = modelPath(options, given);
   const model = decodeModel(await readCheckpoint(path), path);
-  const fixed = ["protocol", "model", "diffusion", "data.imageSize", "data.heldOut", "data.splitSeed"];
-  const config = given ? configOver(model.config, given, fixed, `${path} was trained with it`) : model.config;
+  const fixed = [
+    ...["protocol", "model", "diffusion", "data.imageSize", "data.heldOut", "data.splitSeed"],
+    ...(model.extractor ? ["features.network"] : []),
+  ];
+  const config = given ? configOver(model.config, given, fixed, `${path} was made with it`) : model.config;
   return { path, model, config };
 }
 
-/** The network of a model, ready to inspect pictures. Needs a device. */
+/** The network of a model, in evaluation mode. Needs a device. */
 export function loadDenoiser({ config, weights }: Model): UNet {
   const denoiser = createDenoiser(config);
   denoiser.loadStateDict(weights);

@@ -1,7 +1,7 @@
 /** Pictures of inspections on disk. */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Calibration, falseAlarmThreshold } from "../calibration.ts";
+import { type Calibration, falseAlarmThreshold, pixelThreshold } from "../calibration.ts";
 import type { Config } from "../config.ts";
 import { cropRange } from "../distance.ts";
 import { createImage, type Image } from "../images/image.ts";
@@ -19,7 +19,10 @@ export function mapRange(
 ): { range: ScoreRange; pixelThreshold?: number } {
   if (calibration === undefined) return { range: { from: 0, to: 1 } };
   const threshold = falseAlarmThreshold(calibration.scores, detection.falseAlarmRate);
-  return { range: { from: threshold / 4, to: threshold * 1.75 }, pixelThreshold: threshold };
+  return {
+    range: { from: threshold / 4, to: threshold * 1.75 },
+    pixelThreshold: pixelThreshold(calibration, detection.pixelFalseAlarmRate),
+  };
 }
 
 /** The part of a picture that a map of this size shows: all of it, or the middle where the protocol crops. */

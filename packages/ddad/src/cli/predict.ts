@@ -11,7 +11,8 @@ import { writeWhole } from "../files.ts";
 import { writeImage } from "../images/png.ts";
 import { outlineMask, overlayHeat } from "../report/overlay.ts";
 import { formatTable } from "../report/results.ts";
-import { loadDenoiser, type ModelOptions, openModel } from "./model.ts";
+import { openDetector } from "./detector.ts";
+import { type ModelOptions, openModel } from "./model.ts";
 import { mapRange, shownBy } from "./pictures.ts";
 import { Progress, printResult, say } from "./terminal.ts";
 
@@ -39,7 +40,7 @@ export async function runPredict(path: string, options: PredictOptions): Promise
   const size = config.data.imageSize;
   const images = await loadImages(files, size, (done, count) => loading.update(done, count));
   await setupDevice();
-  using denoiser = loadDenoiser(model);
+  using detector = await openDetector(model, config);
   const threshold = calibration
     ? falseAlarmThreshold(calibration.scores, config.detection.falseAlarmRate)
     : undefined;
@@ -49,7 +50,7 @@ export async function runPredict(path: string, options: PredictOptions): Promise
   const predictions: Prediction[] = [];
   const progress = new Progress("inspecting", "pictures");
   const ids = files.map(({ id }) => id);
-  for await (const { score, map, mapSize } of inspect(denoiser, config, { images, ids }, calibration)) {
+  for await (const { score, map, mapSize } of inspect({ ...detector, calibration }, { images, ids })) {
     const index = predictions.length;
     const file = files[index]!;
     const overlay = join(options.out, `${file.id.replace(/\.png$/i, "")}-overlay.png`);

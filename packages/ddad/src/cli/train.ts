@@ -11,7 +11,8 @@ import { writeWhole } from "../files.ts";
 import { encodeModel, encodeTrainingState, type Model, type TrainingState } from "../modelFile.ts";
 import { type TrainingResult, train } from "../trainingRun.ts";
 import { loadTraining } from "./data.ts";
-import { loadDenoiser, modelFile, openRun, stateFile } from "./model.ts";
+import { checkWeights, openDetector, withExtractor } from "./detector.ts";
+import { modelFile, openRun, stateFile } from "./model.ts";
 import { type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
 import { formatDuration, Progress, printResult, say } from "./terminal.ts";
 
@@ -75,6 +76,7 @@ export async function trainInto(
   config: Config,
   { resume, stopAfter }: TrainIntoOptions = {},
 ): Promise<{ result: TrainingResult; interrupted: boolean }> {
+  checkWeights(config);
   const pictures = await loadTraining(config, folder, resume !== undefined);
   const device = await setupDevice();
   say(
@@ -108,24 +110,35 @@ export async function trainInto(
       onCheckpoint: (state) => writeWhole(join(folder, stateFile), encodeTrainingState(state)),
     });
     if (result.stopped) progress.stop();
-    else if (result.model) await calibrateInto(join(folder, modelFile), result.model, pictures.heldOut);
+    else if (result.model) await completeInto(join(folder, modelFile), result.model, pictures.heldOut);
     return { result, interrupted: stop.signal.aborted };
   } finally {
     process.off("SIGINT", onSignal);
   }
 }
 
-/** Calibrates a model on held-out pictures, where there are any, and writes it. */
-export async function calibrateInto(
+/**
+ * Puts into a model what inspecting needs beside its network, and writes it: the extractor's weights, where it has one, and
+ * under the strict protocol the calibration on held-out pictures, where there are any.
+ */
+export async function completeInto(
   path: string,
-  model: Model,
+  given: Model,
   heldOut: Pictures,
 ): Promise<Calibration | undefined> {
-  if (heldOut.ids.length < 2) return undefined;
-  const started = performance.now();
-  using denoiser = loadDenoiser(model);
-  const calibration = await calibrate(denoiser, model.config, heldOut);
+  const model = await withExtractor(given);
+  const calibration =
+    model.config.protocol === "strict" && heldOut.ids.length >= 2
+      ? await calibrated(model, heldOut)
+      : undefined;
   writeWhole(path, encodeModel({ ...model, calibration }));
+  return calibration;
+}
+
+async function calibrated(model: Model, heldOut: Pictures): Promise<Calibration> {
+  const started = performance.now();
+  using detector = await openDetector(model);
+  const calibration = await calibrate(detector, heldOut);
   const seconds = (performance.now() - started) / 1000;
   say(`calibrated on ${heldOut.ids.length} held-out pictures in ${formatDuration(seconds)}`);
   return calibration;

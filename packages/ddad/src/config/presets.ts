@@ -26,7 +26,25 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
     logEvery: 10,
   },
   sampling: { start: 250, stride: 25, guidance: 4, limitGuidance: false, eta: 1, startNoise: true, seed: 42 },
-  detection: { blurSigma: 4, crop: 224, falseAlarmRate: 0.01 },
+  features: { network: "wide_resnet101_2" },
+  adaptation: {
+    steps: 0,
+    batchSize: 16,
+    learningRate: 1e-4,
+    weightDecay: 0.01,
+    distillation: 0.1,
+    guidance: 3,
+    checkEvery: 20,
+    patience: 3,
+  },
+  detection: {
+    pixelWeight: 1,
+    batchSize: 16,
+    blurSigma: 4,
+    crop: 224,
+    falseAlarmRate: 0.01,
+    pixelFalseAlarmRate: 0.001,
+  },
 });
 
 /**
@@ -37,7 +55,7 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
  * step. The blur keeps its width relative to the picture, which the published 4 pixels fix at 256.
  */
 const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
-  const { diffusion, training } = paper(choices);
+  const { diffusion, training, adaptation, detection } = paper(choices);
   return {
     protocol: "strict",
     diffusion,
@@ -61,7 +79,10 @@ const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
       startNoise: false,
       seed: 42,
     },
-    detection: { blurSigma: choices.imageSize / 64, crop: 0, falseAlarmRate: 0.01 },
+    // Weights cannot come with the package.
+    features: { network: "none" },
+    adaptation: { ...adaptation, steps: 200 },
+    detection: { ...detection, blurSigma: choices.imageSize / 64, crop: 0 },
   };
 };
 

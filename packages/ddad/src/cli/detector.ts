@@ -1,0 +1,77 @@
+/** The networks of a model, ready to inspect pictures. */
+import { existsSync } from "node:fs";
+import { evaluate, foldBatchNorm, type ResNet, readCheckpoint, type StateDict, type UNet } from "@ddad/nn";
+import type { Config } from "../config.ts";
+import type { Detector } from "../detection.ts";
+import { DataError } from "../errors.ts";
+import { createExtractor } from "../features.ts";
+import type { Model } from "../modelFile.ts";
+import { loadDenoiser } from "./model.ts";
+import { cachedWeights } from "./weights.ts";
+
+/** A detector that owns its networks; it is not calibrated. */
+export type OpenDetector = Omit<Detector, "calibration"> &
+  Disposable & { readonly denoiser: UNet; readonly extractor: ResNet | undefined };
+
+/**
+ * The networks of a model. Needs a device.
+ *
+ * @param config of the detection; that of the model without it.
+ */
+export async function openDetector(model: Model, config: Config = model.config): Promise<OpenDetector> {
+  const loaded = await loadExtractor(config, model.extractor);
+  const extractor = loaded && (await foldBatchNorm(loaded));
+  loaded?.dispose();
+  const denoiser = loadDenoiser(model);
+  await evaluate(...denoiser.namedState().values());
+  return {
+    config,
+    denoiser,
+    extractor,
+    [Symbol.dispose]() {
+      denoiser.dispose();
+      extractor?.dispose();
+    },
+  };
+}
+
+/**
+ * The network that compares features, as it can be adapted: in evaluation mode, its batch norms not folded. Undefined where
+ * only pixels are compared.
+ *
+ * @param stored weights that a model holds; otherwise those of the file that the configuration names, or downloaded ones.
+ * @throws DataError when there are none.
+ */
+export async function loadExtractor(config: Config, stored?: StateDict): Promise<ResNet | undefined> {
+  const { network } = config.features;
+  if (network === "none") return undefined;
+  const weights = stored ?? (await readCheckpoint(weightsFile(config)));
+  const extractor = createExtractor(network);
+  extractor.loadPretrained(weights);
+  await evaluate(...extractor.namedState().values());
+  return extractor.eval();
+}
+
+/** The model with the weights of its extractor, so that it needs no other file. */
+export async function withExtractor(model: Model): Promise<Model> {
+  if (model.extractor) return model;
+  using extractor = await loadExtractor(model.config);
+  return extractor ? { ...model, extractor: await extractor.stateDict() } : model;
+}
+
+/** Finds out before hours of training whether the weights of the extractor are there. @throws DataError */
+export function checkWeights(config: Config): void {
+  if (config.features.network === "none") return;
+  const path = weightsFile(config);
+  if (!existsSync(path)) throw new DataError(`features.weights is ${path}, which does not exist.`);
+}
+
+function weightsFile({ features: { network, weights } }: Config): string {
+  const path = weights ?? (network === "resnet50v2" ? undefined : cachedWeights(network));
+  if (path !== undefined) return path;
+  const fetch = network === "resnet50v2" ? "" : `run ddad weights fetch ${network}, `;
+  throw new DataError(
+    `features.network is ${network}, but its weights are not here: ${fetch}give their file by features.weights, ` +
+      "or set features.network to none to compare pixels only.",
+  );
+}
