@@ -1,20 +1,8 @@
-/** PyTorch's checkpoints through the command line: in, out again, and pretrained weights from a server. */
-import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+/** PyTorch's checkpoints through the command line: in, and out again. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  type Checkpoint,
   readCheckpoint,
   resNetLayout,
   resNetSizes,
@@ -31,7 +19,6 @@ import { channelsFirst, channelsLast, formula, largestDifference } from "../../n
 import * as pickle from "../../nn/test/pickleFile.ts";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
 import { loadDenoiser } from "../src/cli/model.ts";
-import { fetchWeights } from "../src/cli/weights.ts";
 import { decodeModel, encodeTrainingState } from "../src/modelFile.ts";
 import { ddad } from "./commandLine.ts";
 
@@ -265,7 +252,6 @@ describe("ddad export", () => {
     await done("import", path("in.pth"), "--out", path("in.safetensors"), ...settings);
     return path("in.safetensors");
   };
-  const plain = (read: Checkpoint | StateDict) => [...read];
 
   it("gives back every tensor of PyTorch's file, by name and bit", async () => {
     const model = await imported();
@@ -273,7 +259,7 @@ describe("ddad export", () => {
     const result = await done<object>("export", "--checkpoint", model, "--out", out);
     expect(result).to.deep.equal({ checkpoint: model, files: [{ network: "unet", path: out, tensors: 70 }] });
     const read = await readCheckpoint(out);
-    expect(plain(read)).to.deep.equal(plain(dict));
+    expect([...read]).to.deep.equal([...dict]);
     expect(read.metadata["format"]).to.equal("pt");
     expect(JSON.parse(read.metadata["model"]!)).to.include({ imageSize: 32, baseChannels: 32, heads: 1 });
     await done("export", "--checkpoint", model, "--out", out, "--module-prefix");
@@ -289,7 +275,7 @@ describe("ddad export", () => {
     const state = encodeTrainingState({ config, step: 7, weights: dict, average, optimizer: new Map() });
     writeFileSync(path("run", "checkpoint.safetensors"), state);
     await done("export", "--checkpoint", path("run"), "--out", path("average.safetensors"));
-    expect(plain(await readCheckpoint(path("average.safetensors")))).to.deep.equal(plain(average));
+    expect([...(await readCheckpoint(path("average.safetensors")))]).to.deep.equal([...average]);
   });
 
   it("refuses what is no model of this program", async () => {
@@ -304,121 +290,6 @@ describe("ddad export", () => {
       await imported(),
       "--out",
       path("x.pth"),
-    );
-  });
-});
-
-describe("ddad weights", () => {
-  const content = new TextEncoder().encode("weights of a network".repeat(1000));
-  const digits = createHash("sha256").update(content).digest("hex").slice(0, 8);
-  const weights = { name: "test", file: `test-${digits}.pth` } as const;
-  let server: Server;
-  let url: string;
-  let requests: string[];
-  const before_ = { ...process.env };
-
-  beforeEach(async () => {
-    requests = [];
-    server = createServer((request, response) => {
-      requests.push(request.url!);
-      if (request.url!.includes("missing")) response.writeHead(404).end();
-      else if (request.url!.includes("torn")) {
-        response.writeHead(200, { "content-length": content.length });
-        response.write(content.subarray(0, 5000), () => response.destroy());
-      } else response.writeHead(200, { "content-length": content.length }).end(content);
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/models/`;
-    process.env["DDAD_CACHE"] = mkdtempSync(path("cache-"));
-    process.env["DDAD_WEIGHTS_URL"] = url;
-  });
-  afterEach(async () => {
-    for (const name of ["DDAD_CACHE", "DDAD_WEIGHTS_URL"]) {
-      if (before_[name] === undefined) delete process.env[name];
-      else process.env[name] = before_[name];
-    }
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-
-  const kept = (): string[] => readdirSync(join(process.env["DDAD_CACHE"]!, "weights"));
-
-  it("downloads once, and checks", async () => {
-    const first = await fetchWeights(weights, url);
-    expect(first).to.deep.equal({
-      path: join(process.env["DDAD_CACHE"]!, "weights", weights.file),
-      downloaded: true,
-    });
-    expect(new Uint8Array(readFileSync(first.path))).to.deep.equal(content);
-    expect(await fetchWeights(weights, url)).to.include({ downloaded: false });
-    expect(requests).to.deep.equal([`/models/${weights.file}`]);
-    expect(kept()).to.deep.equal([weights.file]);
-  });
-
-  it("keeps nothing that has another checksum", async () => {
-    await fails(
-      1,
-      /resnet18-f37072fd\.pth is not the file that was published: its SHA-256 starts with [0-9a-f]{8}\. Nothing/,
-      ...["weights", "fetch", "resnet18"],
-    );
-    expect(requests).to.deep.equal(["/models/resnet18-f37072fd.pth"]);
-    expect(kept()).to.deep.equal([]);
-  });
-
-  it("refuses a file put there by hand that is another", async () => {
-    const { path: file } = await fetchWeights(weights, url);
-    const other = file.replace(weights.file, "resnet18-f37072fd.pth");
-    writeFileSync(other, content);
-    await fails(
-      2,
-      /resnet18-f37072fd\.pth is damaged or another file: its SHA-256/,
-      "weights",
-      "fetch",
-      "resnet18",
-    );
-    expect(existsSync(other)).to.equal(true);
-  });
-
-  it("without a network, says where to put the file", async () => {
-    const closed = createServer();
-    await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
-    const { port } = closed.address() as AddressInfo;
-    await new Promise((resolve) => closed.close(resolve));
-    await fails(
-      1,
-      /\(ECONNREFUSED: no network, or no such server\)\. Download wide_resnet101_2-32ee1156\.pth .* put it into .*weights, or give its path to ddad import\./,
-      ...["weights", "fetch", "wide_resnet101_2", "--from", `http://127.0.0.1:${port}`],
-    );
-    expect(kept()).to.deep.equal([]);
-  });
-
-  it("says what the server answered, and keeps no half", async () => {
-    await fails(1, /\(the server answers 404\)/, "weights", "fetch", "resnet34", "--from", `${url}missing`);
-    await fails(1, /could not be downloaded \(/, "weights", "fetch", "resnet34", "--from", `${url}torn`);
-    expect(kept()).to.deep.equal([]);
-  });
-
-  it("lists what there is, and what is here", async () => {
-    const list = async () =>
-      done<{ folder: string; weights: { name: string; path: string | null }[] }>("weights", "list");
-    const { folder: kept, weights: names } = await list();
-    expect(names.map(({ name }) => name)).to.include.members([
-      "resnet18",
-      "wide_resnet50_2",
-      "wide_resnet101_2_v2",
-    ]);
-    expect(names.every((found) => found.path === null)).to.equal(true);
-    mkdirSync(kept, { recursive: true });
-    writeFileSync(join(kept, "resnet18-f37072fd.pth"), content);
-    expect((await list()).weights.find(({ name }) => name === "resnet18")!.path).to.equal(
-      join(kept, "resnet18-f37072fd.pth"),
-    );
-    await fails(
-      2,
-      /no published weights called resnet19; there are resnet18, /,
-      "weights",
-      "fetch",
-      "resnet19",
     );
   });
 });
