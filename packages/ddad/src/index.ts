@@ -1,4 +1,6 @@
 export * from "./adaptation.ts";
+export * from "./adaptationFile.ts";
+export * from "./adaptationRun.ts";
 export * from "./calibration.ts";
 export { configKeys, mergeConfig, parseSettings } from "./config/settings.ts";
 export * from "./config.ts";

@@ -1,6 +1,7 @@
 /** The commands and their options. What they do is loaded when one of them runs, so that help is there at once. */
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import type { AdaptOptions } from "./adapt.ts";
 import type { CalibrateOptions } from "./calibrate.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { DoctorOptions } from "./doctor.ts";
@@ -37,6 +38,11 @@ export function createProgram(): Command {
       (await import("./predict.ts")).runPredict(path, options),
     );
 
+  withModel(configured(program.command("adapt")))
+    .description("fit the network that compares features to good pictures and their reconstructions")
+    .option("--resume", "go on where the adaptation stopped")
+    .action(async (options: AdaptOptions) => (await import("./adapt.ts")).runAdapt(options));
+
   withModel(configured(program.command("calibrate")))
     .description("fix scores and threshold of a model anew, such as after a change of sampling settings")
     .action(async (options: CalibrateOptions) => (await import("./calibrate.ts")).runCalibrate(options));
@@ -53,6 +59,7 @@ export function createProgram(): Command {
     .argument("<file>", ".pth, .pt, .ckpt or .safetensors of the UNet or a feature extractor")
     .requiredOption("--out <file>", "model to write, .safetensors")
     .option("--kind <kind>", "unet, resnet50, wide_resnet101_2, … (default: told by the shapes)")
+    .option("--extractor <file>", "feature extractor to store with a UNet")
     .option("--entry <path>", "dotted path of the weights, where the file holds several")
     .action(async (file: string, options: ImportOptions) =>
       (await import("./import.ts")).runImport(file, options),

@@ -1,0 +1,38 @@
+/** The state of an adaptation as safetensors: `extractor.…` and `optimizer.…`, everything else as texts in the header. */
+import { type Checkpoint, CheckpointError, underPrefix, withPrefix, writeSafetensors } from "@ddad/nn";
+import * as z from "zod";
+import type { AdaptationRunState } from "./adaptationRun.ts";
+
+const headerSchema = z.strictObject({
+  step: z.int().min(0),
+  best: z.strictObject({ step: z.int(), loss: z.number() }).optional(),
+  looksSinceBest: z.int().min(0),
+});
+
+export function encodeAdaptationState(state: AdaptationRunState): Uint8Array {
+  const { step, best, looksSinceBest, extractor, optimizer } = state;
+  const arrays = new Map([...withPrefix(extractor, "extractor."), ...withPrefix(optimizer, "optimizer.")]);
+  return writeSafetensors(arrays, {
+    format: "ddad",
+    kind: "adaptation",
+    state: JSON.stringify({ step, best, looksSinceBest }),
+  });
+}
+
+/** @throws CheckpointError when the file is no state of an adaptation. */
+export function decodeAdaptationState(checkpoint: Checkpoint, name = "The checkpoint"): AdaptationRunState {
+  const { kind, state } = checkpoint.metadata;
+  const parsed =
+    kind === "adaptation" && state !== undefined ? headerSchema.safeParse(JSON.parse(state)) : undefined;
+  if (!parsed?.success) {
+    throw new CheckpointError(
+      `${name} is no state of an adaptation that ddad adapt --resume can go on from.`,
+    );
+  }
+  return {
+    ...parsed.data,
+    best: parsed.data.best,
+    extractor: underPrefix(checkpoint, "extractor."),
+    optimizer: underPrefix(checkpoint, "optimizer."),
+  };
+}

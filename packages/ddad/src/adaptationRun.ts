@@ -1,0 +1,169 @@
+/** An adaptation from its first step, or from where it stopped, to its end: what it learns from, when to stop, what to keep. */
+import { type ResNet, type StateDict, type Tensor, tensor } from "@ddad/nn";
+import { type AdaptationPair, type AdaptationState, Adapter } from "./adaptation.ts";
+import type { Config } from "./config.ts";
+import { batchIndices } from "./datasets/batches.ts";
+import { gatherPixels } from "./datasets/imageSet.ts";
+import { hashText } from "./datasets/random.ts";
+import { type Denoiser, scheduleOf } from "./denoiser.ts";
+import type { Pictures } from "./detection.ts";
+import { reconstruct } from "./reconstruction.ts";
+
+/** Held-out pictures that are looked at: more would take longer than the steps between two looks. */
+const mostHeldOut = 32;
+
+/** What an adaptation needs to go on as if it had never stopped. */
+export type AdaptationRunState = AdaptationState & {
+  /** Of the strict protocol: the best look at held-out pictures, and the looks since. */
+  readonly best?: { readonly step: number; readonly loss: number } | undefined;
+  readonly looksSinceBest: number;
+};
+
+export type AdaptationProgress = {
+  readonly step: number;
+  readonly steps: number;
+  /** Of the last step. */
+  readonly loss: number;
+  /** Of held-out pictures, where they were looked at after this step. */
+  readonly heldOutLoss?: number | undefined;
+};
+
+export type AdaptationOptions = {
+  readonly config: Config;
+  /** In evaluation mode. */
+  readonly denoiser: Denoiser;
+  /** As it was before any adaptation; it is changed. */
+  readonly extractor: ResNet;
+  readonly train: Pictures;
+  /** Held-out good pictures, by which the strict protocol chooses the network and stops. */
+  readonly heldOut: Pictures;
+  readonly resume?: AdaptationRunState | undefined;
+  /** Stops after the step at hand. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (progress: AdaptationProgress) => void;
+  /** At every look at held-out pictures (every `checkEvery` steps under the paper's protocol), when stopped and at the end. */
+  readonly onCheckpoint?: (state: AdaptationRunState) => void | Promise<void>;
+  /** A network better than all before it; under the paper's protocol the last one. */
+  readonly onBest?: (extractor: StateDict, step: number) => void | Promise<void>;
+};
+
+export type AdaptationResult = {
+  /** Steps done. */
+  readonly steps: number;
+  /** Step of the network that is kept: 0 where none was better than the one at the start. */
+  readonly kept: number;
+  readonly stopped: "after all steps" | "held-out pictures" | "by request";
+};
+
+/**
+ * Adapts an extractor to pictures and their reconstructions.
+ *
+ * The strict protocol looks at held-out good pictures every `adaptation.checkEvery` steps: their adaptation loss, as they and
+ * their reconstructions will be compared in detection. The network with the lowest one is kept, the one at the start included,
+ * and `adaptation.patience` looks without a lower one end it. The paper's protocol takes all steps and keeps the last network.
+ */
+export async function adapt(options: AdaptationOptions): Promise<AdaptationResult> {
+  const { config, extractor, heldOut, resume, signal, onProgress } = options;
+  const { steps, checkEvery, patience } = config.adaptation;
+  const looks = config.protocol === "strict" && heldOut.ids.length > 0;
+  using adapter = await Adapter.create(extractor, config.adaptation, resume);
+  const pairs = looks ? await heldOutPairs(options) : [];
+  let best = resume?.best;
+  let looksSinceBest = resume?.looksSinceBest ?? 0;
+  const checkpoint = async (): Promise<void> =>
+    options.onCheckpoint?.({ ...(await adapter.state()), best, looksSinceBest });
+
+  try {
+    if (looks && best === undefined) best = { step: 0, loss: await meanLoss(adapter, pairs) };
+    while (adapter.step < steps && looksSinceBest < patience && !signal?.aborted) {
+      const pair = await trainingPair(options, adapter.step);
+      const loss = await adapter.takeStep(pair);
+      disposeAll([pair]);
+      const { step } = adapter;
+      const atCheck = step % checkEvery === 0 || step === steps;
+      const heldOutLoss = looks && atCheck ? await meanLoss(adapter, pairs) : undefined;
+      if (heldOutLoss !== undefined) {
+        looksSinceBest++;
+        if (heldOutLoss < best!.loss) {
+          best = { step, loss: heldOutLoss };
+          looksSinceBest = 0;
+          await options.onBest?.(await extractor.stateDict(), step);
+        }
+      }
+      onProgress?.({ step, steps, loss, heldOutLoss });
+      if (atCheck || signal?.aborted) await checkpoint();
+    }
+    const complete = adapter.step >= steps;
+    if (!looks && complete) await options.onBest?.(await extractor.stateDict(), adapter.step);
+    return {
+      steps: adapter.step,
+      kept: looks ? best!.step : complete ? adapter.step : 0,
+      stopped: complete ? "after all steps" : signal?.aborted ? "by request" : "held-out pictures",
+    };
+  } finally {
+    disposeAll(pairs);
+    extractor.eval();
+  }
+}
+
+/** One half of a batch, noised and guided to the other half. */
+async function trainingPair(options: AdaptationOptions, step: number): Promise<AdaptationPair> {
+  const { config, train } = options;
+  const { batchSize, guidance } = config.adaptation;
+  const half = Math.floor(batchSize / 2);
+  const { seed } = config.training;
+  const indices = batchIndices({ seed, step, batchSize: 2 * half, count: train.ids.length });
+  const targets = indices.slice(0, half);
+  return reconstructed(options, train, indices.slice(half), targets, guidance, step);
+}
+
+/** Held-out pictures and their reconstructions as in detection, as many at a time as in a step. */
+async function heldOutPairs(options: AdaptationOptions): Promise<AdaptationPair[]> {
+  const { config, heldOut } = options;
+  const half = Math.floor(config.adaptation.batchSize / 2);
+  const indices = heldOut.ids.map((_, index) => index).slice(0, mostHeldOut);
+  const pairs: AdaptationPair[] = [];
+  for (let from = 0; from < indices.length; from += half) {
+    const part = indices.slice(from, from + half);
+    pairs.push(await reconstructed(options, heldOut, part, part, config.sampling.guidance, 0));
+  }
+  return pairs;
+}
+
+async function reconstructed(
+  { config, denoiser }: AdaptationOptions,
+  { images, ids }: Pictures,
+  inputs: readonly number[],
+  targets: readonly number[],
+  guidance: number,
+  step: number,
+): Promise<AdaptationPair> {
+  const pictures = (indices: readonly number[]): Tensor =>
+    tensor(gatherPixels(images, indices), [indices.length, images.size, images.size, 3]);
+  const target = pictures(targets);
+  using input = pictures(inputs);
+  const reconstruction = await reconstruct(denoiser, input, target, {
+    ...config.sampling,
+    guidance,
+    schedule: scheduleOf(config),
+    images: inputs.map((index) => hashText(`${ids[index]!} in step ${step} of the adaptation`)),
+  });
+  return { reconstruction, target };
+}
+
+async function meanLoss(adapter: Adapter, pairs: readonly AdaptationPair[]): Promise<number> {
+  let [total, count] = [0, 0];
+  for (const pair of pairs) {
+    const pictures = pair.target.shape[0]!;
+    total += pictures * (await adapter.validate(pair));
+    count += pictures;
+  }
+  return total / count;
+}
+
+function disposeAll(pairs: readonly AdaptationPair[]): void {
+  for (const { reconstruction, target } of pairs) {
+    reconstruction.dispose();
+    target.dispose();
+  }
+}

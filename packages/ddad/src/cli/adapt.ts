@@ -1,0 +1,109 @@
+/** `ddad adapt`. */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { readCheckpoint, type StateDict, setupDevice } from "@ddad/nn";
+import { decodeAdaptationState, encodeAdaptationState } from "../adaptationFile.ts";
+import { type AdaptationResult, type AdaptationRunState, adapt } from "../adaptationRun.ts";
+import type { Config } from "../config.ts";
+import { DataError } from "../errors.ts";
+import { writeWhole } from "../files.ts";
+import { encodeModel, type Model } from "../modelFile.ts";
+import { loadTraining } from "./data.ts";
+import { checkWeights, loadExtractor } from "./detector.ts";
+import { loadDenoiser, type ModelOptions, openModel } from "./model.ts";
+import type { ConfigOptions } from "./settings.ts";
+import { Progress, printResult, say } from "./terminal.ts";
+import { completeInto } from "./train.ts";
+
+export type AdaptOptions = ConfigOptions &
+  ModelOptions & { readonly resume?: boolean; readonly json?: boolean };
+
+/** File in the folder of a run. */
+const stateFile = "adaptation.safetensors";
+
+export async function runAdapt(options: AdaptOptions): Promise<void> {
+  const { path, model, config } = await openModel(options, options);
+  const { result, interrupted } = await adaptInto(path, { ...model, config }, options.resume);
+  const { steps, kept, stopped } = result;
+  printResult(
+    options.json,
+    { checkpoint: path, ...result },
+    interrupted
+      ? `stopped after ${steps} of ${config.adaptation.steps} steps; go on with ddad adapt --resume`
+      : `adapted in ${steps} steps (ended ${describe[stopped]}), kept the network of step ${kept}: ${path}`,
+  );
+  if (interrupted) process.exitCode = 130;
+}
+
+const describe = {
+  "after all steps": "after all of them",
+  "held-out pictures": "because held-out pictures found no better one",
+  "by request": "by request",
+};
+
+/** Adapts the extractor of a model in a run's folder, and calibrates the model anew. */
+export async function adaptInto(
+  path: string,
+  model: Model,
+  resume = false,
+): Promise<{ result: AdaptationResult; interrupted: boolean }> {
+  const { config } = model;
+  checkAdaptation(config);
+  const folder = dirname(path);
+  const statePath = join(folder, stateFile);
+  const state = resume ? await openState(statePath) : undefined;
+  const { train, heldOut } = await loadTraining(config, folder, true);
+  const device = await setupDevice();
+  say(`adapting ${config.features.network} to ${train.ids.length} pictures, ${device.name}`);
+  using denoiser = loadDenoiser(model);
+  // What it is held to are the weights before any adaptation, never those of an earlier one.
+  using extractor = (await loadExtractor(config))!;
+  // The network at the start is kept until one is better.
+  let best: StateDict = state?.best?.step && model.extractor ? model.extractor : await extractor.stateDict();
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    if (stop.signal.aborted) process.exit(130);
+    say("\nstopping after this step and saving; press Ctrl-C again to stop at once");
+    stop.abort();
+  };
+  process.on("SIGINT", onSignal);
+  const progress = new Progress("step", "steps", state?.step);
+  try {
+    const result = await adapt({
+      ...{ config, denoiser, extractor, train, heldOut },
+      resume: state,
+      signal: stop.signal,
+      onProgress: ({ step, steps, loss, heldOutLoss }) => {
+        const held = heldOutLoss === undefined ? "" : ` · held out ${heldOutLoss.toPrecision(4)}`;
+        progress.update(step, steps, `loss ${loss.toPrecision(4)}${held}`);
+      },
+      onBest: (found) => {
+        best = found;
+        writeWhole(path, encodeModel({ ...model, extractor: best, calibration: undefined }));
+      },
+      onCheckpoint: (reached: AdaptationRunState) => writeWhole(statePath, encodeAdaptationState(reached)),
+    });
+    progress.stop();
+    const interrupted = stop.signal.aborted;
+    if (!interrupted) await completeInto(path, { ...model, extractor: best }, heldOut);
+    return { result, interrupted };
+  } finally {
+    process.off("SIGINT", onSignal);
+  }
+}
+
+function checkAdaptation(config: Config): void {
+  if (config.features.network === "none") {
+    throw new DataError(
+      "There is no network to adapt: features.network is none. Name one, such as --set features.network=wide_resnet101_2.",
+    );
+  }
+  if (config.adaptation.steps === 0)
+    throw new DataError("There is nothing to do: adaptation.steps is 0. Set it to adapt.");
+  checkWeights(config);
+}
+
+async function openState(path: string): Promise<AdaptationRunState> {
+  if (!existsSync(path)) throw new DataError(`There is nothing to resume: ${path} does not exist.`);
+  return decodeAdaptationState(await readCheckpoint(path), path);
+}
