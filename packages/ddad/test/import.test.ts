@@ -1,85 +1,25 @@
-/** PyTorch's checkpoints through the command line: in, and out again. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** `ddad import`: PyTorch's checkpoints become models. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  readCheckpoint,
-  resNetLayout,
-  resNetSizes,
-  type StateDict,
-  type StateLayout,
-  tensor,
-  UNet,
-  unetLayout,
-  withPrefix,
-  writeSafetensors,
-} from "@ddad/nn";
+import { readCheckpoint, resNetLayout, resNetSizes, tensor, UNet, unetLayout, withPrefix } from "@ddad/nn";
 import { expect } from "chai";
 import { channelsFirst, channelsLast, formula, largestDifference } from "../../nn/test/golden.ts";
 import * as pickle from "../../nn/test/pickleFile.ts";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
 import { loadDenoiser } from "../src/cli/model.ts";
-import { decodeModel, encodeTrainingState } from "../src/modelFile.ts";
+import { decodeModel } from "../src/modelFile.ts";
+import { done, fails, fill, options, saved, settings } from "./checkpoints.ts";
 import { ddad } from "./commandLine.ts";
 
-let folder: string;
-const path = (...parts: string[]): string => join(folder, ...parts);
-before(() => {
-  folder = mkdtempSync(join(tmpdir(), "ddad-import-"));
-});
-after(() => rmSync(folder, { recursive: true }));
-
-/** A state dict of these shapes, every value another. */
-const fill = (layout: StateLayout): StateDict =>
-  new Map(
-    [...layout].map(([name, shape], k) => {
-      const data = formula(
-        k,
-        shape.reduce((count, extent) => count * extent, 1),
-        (u) => u / 10,
-      );
-      return [name, { shape, dtype: "f32", data }];
-    }),
-  );
-
-/** The state dict inside a pickle, its elements in storages. */
-function saved(dict: StateDict): { root: pickle.Part; storages: Record<string, Uint8Array> } {
-  const storages: Record<string, Uint8Array> = {};
-  const items = [...dict].map(([name, { shape, data }], k) => {
-    storages[k] = new Uint8Array(data.buffer as ArrayBuffer);
-    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-    const storage = pickle.storage(String(k), data.length);
-    return [name, pickle.tensor({ storage, shape, strides })] as const;
-  });
-  return { root: pickle.dict(...items), storages };
-}
-
-const options = {
-  imageSize: 16,
-  baseChannels: 32,
-  channelMultipliers: [1],
-  blocksPerLevel: 1,
-  attentionSizes: [32],
-};
-const settings = ["--set", "data.imageSize=32", "--set", "model.heads=1"];
-
-/** Runs a command that must work, and reads what it printed. */
-async function done<T>(...args: string[]): Promise<T> {
-  const { code, output, errors } = await ddad(...args, "--json");
-  expect(code, errors).to.equal(0);
-  return JSON.parse(output) as T;
-}
-
-async function fails(code: number, sentence: RegExp, ...args: string[]): Promise<void> {
-  const outcome = await ddad(...args);
-  expect(outcome.code, outcome.errors).to.equal(code);
-  expect(outcome.output).to.equal("");
-  const sentences = outcome.errors.split("\n").filter((line) => line.startsWith("error: "));
-  expect(sentences, outcome.errors).to.have.length(1);
-  expect(sentences[0]).to.match(sentence);
-}
-
 describe("ddad import", () => {
+  let folder: string;
+  const path = (...parts: string[]): string => join(folder, ...parts);
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "ddad-import-"));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
   it("makes a model of DDAD's own checkpoint, which computes what PyTorch computed", async function () {
     const file = sharedOrSkip(this, "golden", "unet_micro.pth");
     const arrays = readNpz(sharedOrSkip(this, "golden", "unet_micro.npz"));
@@ -241,55 +181,5 @@ describe("ddad import", () => {
     );
     await fails(2, /no entry "ema": the top holds /, "import", path("unet.pth"), ...out, "--entry", "ema");
     expect(existsSync(path("no.safetensors"))).to.equal(false);
-  });
-});
-
-describe("ddad export", () => {
-  const dict = fill(unetLayout(options));
-  const imported = async (): Promise<string> => {
-    const { root, storages } = saved(dict);
-    writeFileSync(path("in.pth"), pickle.zipFile(root, storages));
-    await done("import", path("in.pth"), "--out", path("in.safetensors"), ...settings);
-    return path("in.safetensors");
-  };
-
-  it("gives back every tensor of PyTorch's file, by name and bit", async () => {
-    const model = await imported();
-    const out = path("out", "unet.safetensors");
-    const result = await done<object>("export", "--checkpoint", model, "--out", out);
-    expect(result).to.deep.equal({ checkpoint: model, files: [{ network: "unet", path: out, tensors: 70 }] });
-    const read = await readCheckpoint(out);
-    expect([...read]).to.deep.equal([...dict]);
-    expect(read.metadata["format"]).to.equal("pt");
-    expect(JSON.parse(read.metadata["model"]!)).to.include({ imageSize: 32, baseChannels: 32, heads: 1 });
-    await done("export", "--checkpoint", model, "--out", out, "--module-prefix");
-    const header = readFileSync(out, "latin1");
-    expect(header).to.contain('"module.time_embedding.1.weight":{');
-  });
-
-  it("takes the averaged weights of a run that was stopped", async () => {
-    const { config } = decodeModel(await readCheckpoint(await imported()));
-    const average = fill(unetLayout(options));
-    for (const { data } of average.values()) data.fill(0.5 as never);
-    mkdirSync(path("run"), { recursive: true });
-    const state = encodeTrainingState({ config, step: 7, weights: dict, average, optimizer: new Map() });
-    writeFileSync(path("run", "checkpoint.safetensors"), state);
-    await done("export", "--checkpoint", path("run"), "--out", path("average.safetensors"));
-    expect([...(await readCheckpoint(path("average.safetensors")))]).to.deep.equal([...average]);
-  });
-
-  it("refuses what is no model of this program", async () => {
-    writeFileSync(path("foreign.safetensors"), writeSafetensors(dict));
-    const args = ["--checkpoint", path("foreign.safetensors"), "--out", path("never.safetensors")];
-    await fails(2, /was not written by ddad train/, "export", ...args);
-    await fails(
-      2,
-      /must end in \.safetensors/,
-      "export",
-      "--checkpoint",
-      await imported(),
-      "--out",
-      path("x.pth"),
-    );
   });
 });

@@ -15,16 +15,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { fetchWeights } from "../src/cli/weights.ts";
+import { fails } from "./checkpoints.ts";
 import { ddad } from "./commandLine.ts";
-
-async function fails(code: number, sentence: RegExp, ...args: string[]): Promise<void> {
-  const outcome = await ddad(...args);
-  expect(outcome.code, outcome.errors).to.equal(code);
-  expect(outcome.output).to.equal("");
-  const sentences = outcome.errors.split("\n").filter((line) => line.startsWith("error: "));
-  expect(sentences, outcome.errors).to.have.length(1);
-  expect(sentences[0]).to.match(sentence);
-}
 
 describe("ddad weights", () => {
   const content = new TextEncoder().encode("weights of a network".repeat(1000));

@@ -3,7 +3,6 @@ import {
   CheckpointError,
   matchLayout,
   type StateDict,
-  underPrefix,
   unetLayout,
   withPrefix,
   writeSafetensors,
@@ -38,20 +37,15 @@ export async function runExport(options: ExportOptions): Promise<void> {
 type Networks = { readonly unet: StateDict; readonly extractor: StateDict | undefined };
 
 /** The weights of a model by network, under PyTorch's own names. */
-function networksOf({ config, weights }: Model, path: string): Networks {
-  const layout = unetLayout(unetOptions(config));
-  const extractor = underPrefix(weights, "extractor.");
-  const { matched, missing, reshaped, unknown } = matchLayout(weights, layout);
-  const wrong = [...missing, ...reshaped, ...unknown.filter((name) => !name.startsWith("extractor."))];
+function networksOf({ config, weights, extractor }: Model, path: string): Networks {
+  const { missing, reshaped, unknown } = matchLayout(weights, unetLayout(unetOptions(config)));
+  const wrong = [...missing, ...reshaped, ...unknown];
   if (wrong.length > 0) {
     throw new CheckpointError(
       `${path} holds other tensors than its configuration says, such as ${wrong[0]}.`,
     );
   }
-  return {
-    unet: new Map(matched.map((name) => [name, weights.get(name)!])),
-    extractor: extractor.size > 0 ? extractor : undefined,
-  };
+  return { unet: weights, extractor };
 }
 
 /**
@@ -68,7 +62,14 @@ function exportSafetensors({ config }: Model, networks: Networks, options: Expor
   const planned = [
     { network: "unet" as const, path: out, weights: networks.unet, about: { model: JSON.stringify(unet) } },
     ...(networks.extractor
-      ? [{ network: "extractor" as const, path: beside, weights: networks.extractor, about: {} }]
+      ? [
+          {
+            network: "extractor" as const,
+            path: beside,
+            weights: networks.extractor,
+            about: { architecture: config.features.network },
+          },
+        ]
       : []),
   ];
   return planned.map(({ network, path, weights, about }) => {

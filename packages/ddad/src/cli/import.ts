@@ -19,10 +19,15 @@ export type ImportOptions = ConfigOptions & {
   /** `unet`, or a name of torchvision's. */
   readonly kind?: string;
   readonly entry?: string;
+  /** File of a feature extractor to store with a UNet. */
+  readonly extractor?: string;
   readonly json?: boolean;
 };
 
-/** What `ddad import --json` prints. Names are those in the file, without `prefix`. */
+/** What `ddad import --json` prints: what was found in the file, in that of the extractor, and where it is now. */
+export type ImportResult = ImportReport & { extractor?: ImportReport; out: string };
+
+/** Names are those in the file, without `prefix`. */
 export type ImportReport = {
   file: string;
   /** Container of the file. */
@@ -45,7 +50,6 @@ export type ImportReport = {
   leftOut: { path: string; tensors: number }[];
   /** Settings that shapes do not tell and nobody gave. */
   assumed: string[];
-  out: string;
 };
 
 export async function runImport(file: string, options: ImportOptions): Promise<void> {
@@ -53,16 +57,45 @@ export async function runImport(file: string, options: ImportOptions): Promise<v
     throw new DataError(`--out ${options.out} must end in .safetensors, which is what is written.`);
   }
   checkKind(options.kind);
-  const checkpoint = await readCheckpoint(file, { entry: options.entry });
-  const { prefix, isUNet } = findNetwork(checkpoint, file, options.kind);
+  const main = await examine(file, options);
+  const extractor =
+    options.extractor === undefined
+      ? undefined
+      : await examine(options.extractor, { set: [], kind: "extractor" });
+  if (extractor && main.network.kind !== "unet") {
+    throw new DataError(
+      `--extractor stores an extractor with a UNet, but ${file} holds ${main.network.kind}.`,
+    );
+  }
+  const stored = extractor && { network: extractor.network.kind, weights: extractor.weights };
+  writeWhole(options.out, main.network.encode(main.weights, stored));
+  const result: ImportResult = {
+    ...main.report,
+    ...(extractor && { extractor: extractor.report }),
+    out: options.out,
+  };
+  const kinds = [main, ...(extractor ? [extractor] : [])].map(
+    ({ report }) => `${report.kind}, ${report.matched} tensors`,
+  );
+  printResult(options.json, result, `wrote ${options.out}: ${kinds.join("; ")}`);
+}
+
+/** Reads a file, says what is in it, and throws unless it is a whole network. */
+async function examine(
+  file: string,
+  options: Pick<ImportOptions, keyof ConfigOptions | "entry" | "kind">,
+): Promise<{ network: Network; weights: StateDict; report: ImportReport }> {
+  const { entry, kind } = options;
+  const checkpoint = await readCheckpoint(file, { entry });
+  const { prefix, isUNet } = findNetwork(checkpoint, file, kind);
   const own = underPrefix(checkpoint, prefix);
-  const network = isUNet ? asUNet(own, options, file) : asExtractor(own, options.kind, file);
+  const network = isUNet ? asUNet(own, options, file) : asExtractor(own, kind, file);
   const { matched, missing, unknown, reshaped } = matchLayout(own, network.layout);
   const weights: StateDict = new Map(matched.map((name) => [name, own.get(name)!]));
   const others = [...checkpoint.keys()].filter((name) => !name.startsWith(prefix));
   const report: ImportReport = {
     file,
-    ...sourceOf(checkpoint, options.entry),
+    ...sourceOf(checkpoint, entry),
     prefix,
     kind: network.kind,
     found: checkpoint.size,
@@ -71,12 +104,10 @@ export async function runImport(file: string, options: ImportOptions): Promise<v
     skipped: [...unknown, ...others],
     missing,
     assumed: network.assumed,
-    out: options.out,
   };
   say(describeImport(report));
   checkComplete(network, missing, own, reshaped, file);
-  writeWhole(options.out, network.encode(weights));
-  printResult(options.json, report, `wrote ${options.out}: ${network.kind}, ${matched.length} tensors`);
+  return { network, weights, report };
 }
 
 function sourceOf(

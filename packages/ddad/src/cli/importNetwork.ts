@@ -29,8 +29,11 @@ export type Network = {
   readonly needed: ReadonlySet<string>;
   /** Settings that shapes do not tell and nobody gave. */
   readonly assumed: string[];
-  /** The bytes of the file. */
-  encode(weights: StateDict): Uint8Array;
+  /** The bytes of the file; a UNet's can hold an extractor, too. */
+  encode(
+    weights: StateDict,
+    extractor?: { readonly network: string; readonly weights: StateDict },
+  ): Uint8Array;
 };
 
 /** @throws ConfigError for a kind that there is not. */
@@ -55,7 +58,16 @@ export function asUNet(dict: StateDict, options: ConfigOptions, file: string): N
     layout,
     needed: new Set(layout.keys()),
     assumed,
-    encode: (weights) => encodeModel({ config, step: 0, weights }),
+    encode: (weights, extractor) => {
+      if (!extractor) return encodeModel({ config, step: 0, weights });
+      const features = { network: extractor.network };
+      return encodeModel({
+        config: parseConfig({ ...config, features }),
+        step: 0,
+        weights,
+        extractor: extractor.weights,
+      });
+    },
   };
 }
 
@@ -120,12 +132,15 @@ export function unetOptions({ data, model }: Pick<Config, "data" | "model">): UN
   };
 }
 
-/** A ResNet for features: only what lies behind layer3 may be missing, and the counters that old files lack. */
+/**
+ * A ResNet for features, of this `kind` or, undefined or `extractor`, whichever it is. Only what lies behind layer3 may be
+ * missing, and the counters that old files lack.
+ */
 export function asExtractor(dict: StateDict, kind: string | undefined, file: string): Network {
   const found = recogniseResNet(dict);
   if (!found) throw new CheckpointError(`${file} holds a layer1 but no stem, so it is no ResNet.`);
   const name = nameResNet(found);
-  if (kind !== undefined && name !== kind) {
+  if (kind !== undefined && kind !== "extractor" && name !== kind) {
     throw new CheckpointError(`${file} holds ${name ?? `layers [${found.layers.join(", ")}]`}, not ${kind}.`);
   }
   const named = name === undefined ? undefined : torchvisionNames.get(name);
