@@ -50,6 +50,29 @@ export { defaultMultipliers, type UNetOptions } from "./models/unet/options.ts";
 export * from "./models/unet/residualBlock.ts";
 export * from "./models/unet/unet.ts";
 export { Module } from "./module.ts";
+export {
+  exportOnnx,
+  exportResNetOnnx,
+  exportUNetOnnx,
+  type OnnxExportOptions,
+} from "./onnx/exportOnnx.ts";
+export {
+  compareOnnx,
+  type OnnxArray,
+  type OnnxArrays,
+  type OnnxDifference,
+  type OnnxRunner,
+  type OnnxRuntime,
+  onnxRuntimeRunner,
+} from "./onnx/parity.ts";
+export {
+  type Extent,
+  type OnnxSource,
+  type ResNetOnnxOptions,
+  resNetOnnx,
+  type UNetOnnxOptions,
+  unetOnnx,
+} from "./onnx/source.ts";
 export * from "./optim/adam.ts";
 export * from "./optim/clip.ts";
 export * from "./optim/ema.ts";

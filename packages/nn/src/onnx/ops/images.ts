@@ -1,0 +1,66 @@
+/** Convolution, pooling and resampling of images: NHWC here, NCHW in the file. */
+import type { Tensor } from "@ddad/tensor";
+import { type AxisOrder, channelsSecond, type Translation } from "../translation.ts";
+import type { Translator } from "./translator.ts";
+
+const nchw = channelsSecond(4);
+
+/** [KH, KW, I, O] here, [O, I, KH, KW] in the file. */
+const oihw: AxisOrder = [3, 2, 0, 1];
+
+const vectorOf = (t: Translation, tensor: Tensor | undefined): string[] => (tensor ? [t.read(tensor)] : []);
+
+export const conv2d: Translator = (t, { attrs, inputs, outputs }) => {
+  const { stride, padding } = attrs as { stride: number; padding: readonly number[] };
+  const { x, weight, bias } = inputs;
+  const operands = [t.read(x!, nchw), t.read(weight!, oihw), ...vectorOf(t, bias)];
+  const y = t.emit("Conv", operands, {
+    kernel_shape: weight!.shape.slice(0, 2),
+    strides: [stride, stride],
+    pads: padding, // top, left, bottom, right in both
+  });
+  t.write(outputs["y"]!, y, nchw);
+};
+
+interface PoolAttrs {
+  readonly kernelSize: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly ceil?: boolean;
+}
+
+const pool =
+  (op: "MaxPool" | "AveragePool", fixed: PoolAttrs | undefined = undefined): Translator =>
+  (t, { attrs, inputs, outputs }) => {
+    const { kernelSize, stride, padding, ceil = false } = fixed ?? (attrs as PoolAttrs);
+    const y = t.emit(op, [t.read(inputs["x"]!, nchw)], {
+      kernel_shape: [kernelSize, kernelSize],
+      strides: [stride, stride],
+      pads: [padding, padding, padding, padding],
+      ...(op === "MaxPool" ? { ceil_mode: Number(ceil) } : { count_include_pad: 1 }),
+    });
+    t.write(outputs["y"]!, y, nchw);
+  };
+
+export const maxPool = pool("MaxPool");
+export const averagePool = pool("AveragePool");
+export const averagePool2 = pool("AveragePool", { kernelSize: 2, stride: 2, padding: 0 });
+
+export const upsampleNearest2: Translator = (t, { inputs, outputs }) => {
+  const y = t.emit("Resize", [t.read(inputs["x"]!, nchw), "", t.floats([1, 1, 2, 2])], {
+    mode: "nearest",
+    coordinate_transformation_mode: "asymmetric",
+    nearest_mode: "floor",
+  });
+  t.write(outputs["y"]!, y, nchw);
+};
+
+export const resizeBilinear: Translator = (t, { attrs, inputs, outputs }) => {
+  const { size, alignCorners } = attrs as { size: readonly number[]; alignCorners: boolean };
+  const y = t.emit("Resize", [t.read(inputs["x"]!, nchw), "", "", t.ints(size)], {
+    axes: [2, 3],
+    mode: "linear",
+    coordinate_transformation_mode: alignCorners ? "align_corners" : "half_pixel",
+  });
+  t.write(outputs["y"]!, y, nchw);
+};

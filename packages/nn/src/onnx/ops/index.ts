@@ -1,0 +1,70 @@
+/** Which translation belongs to which kernel, and which modules are translated as a whole. */
+import { BatchNorm2d } from "../../layers/batchNorm2d.ts";
+import { TimeEmbedding } from "../../layers/timeEmbedding.ts";
+import type { ModuleClass, Step } from "../trace.ts";
+import { elementwise } from "./elementwise.ts";
+import { averagePool, averagePool2, conv2d, maxPool, resizeBilinear, upsampleNearest2 } from "./images.ts";
+import {
+  broadcast,
+  concat,
+  copy,
+  cosineDistance,
+  max,
+  min,
+  pad,
+  permute,
+  reshape,
+  slice,
+  softmax,
+  sum,
+} from "./movement.ts";
+import { attention, batchNorm2d, groupNorm, matmul, timeEmbedding } from "./networks.ts";
+import type { Translator } from "./translator.ts";
+
+/** By the kernel's name; `reshape` has no kernel. */
+export const translators: Readonly<Record<string, Translator>> = {
+  attention,
+  averagePool,
+  averagePool2,
+  broadcast,
+  concat,
+  conv2d,
+  copy,
+  cosineDistance,
+  elementwise,
+  groupNorm,
+  matmul,
+  max,
+  maxPool,
+  min,
+  pad,
+  permute,
+  reshape,
+  resizeBilinear,
+  slice,
+  softmax,
+  sum,
+  upsampleNearest2,
+};
+
+const moduleTranslators: readonly (readonly [ModuleClass, Translator])[] = [
+  [BatchNorm2d, batchNorm2d],
+  [TimeEmbedding, timeEmbedding],
+];
+
+/** Modules of which what they record is not looked at. */
+export const wholeModules: readonly ModuleClass[] = moduleTranslators.map(([type]) => type);
+
+/** Throws Error with a sentence where there is none. */
+export function translatorOf({ op, module, scope }: Step): Translator {
+  const found = module
+    ? moduleTranslators.find(([type]) => module instanceof type)?.[1]
+    : Object.hasOwn(translators, op)
+      ? translators[op]
+      : undefined;
+  if (found) return found;
+  throw new Error(
+    `exportOnnx: there is no translation of ${op} (in ${scope || "forward"}) to ONNX; there is one of ` +
+      `${Object.keys(translators).join(", ")}.`,
+  );
+}

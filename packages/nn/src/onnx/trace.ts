@@ -1,0 +1,182 @@
+/** Calls a module on placeholders and keeps what it records: the operations between its inputs and its outputs. */
+import { Tensor, Variable } from "@ddad/tensor";
+import type { Module } from "../module.ts";
+import type { OnnxSource } from "./source.ts";
+
+type Node = Extract<Tensor["source"], { kind: "node" }>["node"];
+
+/** One operation, or one call of a module that is translated as a whole. Its tensors are those of the recording. */
+export interface Step {
+  /** Name of the kernel, `reshape`, or of the module's class. */
+  readonly op: string;
+  readonly attrs: unknown;
+  readonly module: Module | undefined;
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** PyTorch's name of the innermost module that recorded it; "" for the outermost. */
+  readonly scope: string;
+}
+
+export interface Trace {
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** In an order in which they can run. What depends on no input is not among them. */
+  readonly steps: readonly Step[];
+  /** Tensors that steps read and that depend on no input: weights, and what is computed from weights alone. */
+  readonly constants: readonly Tensor[];
+}
+
+export type ModuleClass = abstract new (...args: never[]) => Module;
+
+/** A call of a module, kept while the outermost call runs. */
+interface Call {
+  readonly module: Module;
+  readonly scope: string;
+  readonly args: readonly Tensor[];
+}
+
+/** Records `source` on a batch of `batch`. Modules of the classes `whole` become one step a call. */
+export function trace(source: OnnxSource, batch: number, whole: readonly ModuleClass[]): Trace {
+  const inputs = Object.fromEntries(
+    Object.entries(source.inputs).map(([name, extents], index) => {
+      const shape = extents.map((extent) => (extent === "N" ? batch : extent));
+      return [name, new Tensor({ shape, dtype: "f32" }, { kind: "argument", index })];
+    }),
+  );
+  const scopes = new Map<Node, string>();
+  const wholes = new Map<Node, Call>();
+  const outputs = watchCalls(
+    source.module,
+    () => source.forward(inputs),
+    (call, result) => {
+      // Inner calls return first, so what has no scope yet was recorded by this module itself.
+      for (const node of nodesBetween(call.args, [result])) {
+        if (!scopes.has(node)) scopes.set(node, call.scope);
+      }
+      const { source: made } = result;
+      if (made.kind === "node" && whole.some((type) => call.module instanceof type)) {
+        wholes.set(made.node, call);
+      }
+    },
+  );
+  return { inputs, ...settle(inputs, outputs, stepsBehind(outputs, scopes, wholes)) };
+}
+
+/** Runs `fn` in evaluation mode and tells each call of `forward` of a module below `root` that gives a tensor. */
+function watchCalls<T>(root: Module, fn: () => T, onReturn: (call: Call, result: Tensor) => void): T {
+  type Callable = Module & { forward?: (...args: unknown[]) => unknown };
+  const modules: Callable[] = root.modules();
+  const modes = modules.map(({ training }) => training);
+  const names = new Map([...root.namedState()].map(([name, variable]) => [variable, name]));
+  const own = modules.map((module) => Object.hasOwn(module, "forward"));
+  const forwards = modules.map(({ forward }) => forward);
+  for (const [index, module] of modules.entries()) {
+    module.training = false;
+    const forward = forwards[index];
+    if (!forward) continue;
+    const scope = scopeOf(module, names);
+    module.forward = (...args) => {
+      const result = forward.apply(module, args);
+      const tensors = args.flat().filter((arg): arg is Tensor => arg instanceof Tensor);
+      if (result instanceof Tensor) onReturn({ module, scope, args: tensors.map(resolve) }, resolve(result));
+      return result;
+    };
+  }
+  try {
+    return fn();
+  } finally {
+    for (const [index, module] of modules.entries()) {
+      module.training = modes[index]!;
+      if (own[index]) module.forward = forwards[index]!;
+      else delete module.forward; // that of its class shows again
+    }
+  }
+}
+
+/** A module's path, from the full and the relative name of a variable in it. One without variables has none of its own. */
+function scopeOf(module: Module, names: ReadonlyMap<Variable, string>): string {
+  for (const [relative, variable] of module.namedState()) {
+    return names.get(variable)!.slice(0, -relative.length - 1);
+  }
+  return "";
+}
+
+function nodesBetween(from: readonly Tensor[], to: readonly Tensor[]): Set<Node> {
+  const borders = new Set(from);
+  const found = new Set<Node>();
+  const stack = [...to];
+  for (let tensor = stack.pop(); tensor; tensor = stack.pop()) {
+    const { source } = tensor;
+    if (borders.has(tensor) || source.kind !== "node" || found.has(source.node)) continue;
+    found.add(source.node);
+    stack.push(...Object.values(source.node.inputs));
+  }
+  return found;
+}
+
+/** Steps in the order of recording; nothing behind the inputs of a module that is one step. */
+function stepsBehind(
+  outputs: Readonly<Record<string, Tensor>>,
+  scopes: ReadonlyMap<Node, string>,
+  wholes: ReadonlyMap<Node, Call>,
+): Step[] {
+  const found = new Map<Node, Step>();
+  const stack = Object.values(outputs).map(resolve);
+  for (let tensor = stack.pop(); tensor; tensor = stack.pop()) {
+    const { source } = tensor;
+    if (source.kind !== "node" || found.has(source.node)) continue;
+    const call = wholes.get(source.node);
+    const step = call
+      ? stepOfCall(call, tensor)
+      : { ...stepOfNode(source.node), scope: scopes.get(source.node) ?? "" };
+    found.set(source.node, step);
+    stack.push(...Object.values(step.inputs));
+  }
+  return [...found].sort(([a], [b]) => a.id - b.id).map(([, step]) => step);
+}
+
+const stepOfNode = ({ name, attrs, inputs, outputs }: Node): Omit<Step, "scope"> => ({
+  op: name,
+  attrs,
+  module: undefined,
+  inputs,
+  outputs,
+});
+
+/** The arguments are called 0, 1, …; the module's variables have their names in its state dict. */
+function stepOfCall({ module, scope, args }: Call, result: Tensor): Step {
+  const state = [...module.namedState()].map(([name, variable]) => [name, resolve(variable)]);
+  const inputs = Object.fromEntries([...Object.entries(args), ...state]);
+  return { op: module.constructor.name, attrs: {}, module, scope, inputs, outputs: { y: result } };
+}
+
+/** Splits what depends on an input from what does not. */
+function settle(
+  inputs: Readonly<Record<string, Tensor>>,
+  outputs: Readonly<Record<string, Tensor>>,
+  steps: readonly Step[],
+): Omit<Trace, "inputs"> {
+  const dependent = new Set(Object.values(inputs));
+  const constants = new Set<Tensor>();
+  const kept = steps.filter((step) => {
+    const read = Object.values(step.inputs);
+    if (!read.some((tensor) => dependent.has(tensor))) {
+      if (!step.op.startsWith("random")) return false;
+      throw new Error(
+        `exportOnnx: ${step.scope || "forward"} draws random numbers, which a file cannot hold.`,
+      );
+    }
+    for (const output of Object.values(step.outputs)) dependent.add(output);
+    return true;
+  });
+  for (const tensor of kept.flatMap((step) => Object.values(step.inputs))) {
+    if (!dependent.has(tensor)) constants.add(tensor);
+  }
+  const resolved = Object.entries(outputs).map(([name, tensor]) => [name, resolve(tensor)] as const);
+  for (const [name, tensor] of resolved) {
+    if (!dependent.has(tensor)) throw new Error(`exportOnnx: the output ${name} depends on no input.`);
+  }
+  return { outputs: Object.fromEntries(resolved), steps: kept, constants: [...constants] };
+}
+
+export const resolve = (tensor: Tensor): Tensor => (tensor instanceof Variable ? tensor.value : tensor);
