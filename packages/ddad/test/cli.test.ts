@@ -9,6 +9,7 @@ import { expect } from "chai";
 import { writeProcedural } from "../src/datasets/procedural/write.ts";
 import { createImage } from "../src/images/image.ts";
 import { decodePng, writeImage } from "../src/images/png.ts";
+import type { DefectRegion } from "../src/report/defectRegions.ts";
 import { ddad, smallSettings } from "./commandLine.ts";
 
 const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
@@ -138,9 +139,19 @@ describe("ddad", () => {
     const out = join(folder, "predictions");
     const all = await ddad("predict", join(root, "test"), "--checkpoint", whole, "--out", out, "--json");
     expect(all.code, all.errors).to.equal(0);
-    const result = JSON.parse(all.output) as { threshold: number; images: Record<string, unknown>[] };
+    const result = JSON.parse(all.output) as {
+      threshold: number;
+      pixelThreshold: number;
+      images: Record<string, unknown>[];
+    };
     expect(result.images).to.have.length(6);
-    for (const { score, decision, overlay } of result.images) {
+    for (const { score, decision, overlay, map, regions } of result.images) {
+      const values = new Float32Array(new Uint8Array(readFileSync(map as string)).slice(-4 * 16 * 16).buffer);
+      expect(Math.max(...values)).to.equal(score);
+      for (const { box, score: highest } of regions as DefectRegion[]) {
+        expect(box.x + box.width).to.be.at.most(32); // the pictures' own size
+        expect(highest).to.be.at.least(result.pixelThreshold);
+      }
       expect(decision).to.equal((score as number) >= result.threshold ? "defective" : "good");
       expect(decodePng(readFileSync(overlay as string))).to.include({ width: 16, height: 16, channels: 3 });
     }
@@ -199,7 +210,9 @@ describe("ddad", () => {
     const crop = ["--set", "detection.crop=12"];
     const evaluated = await ddad("evaluate", "--checkpoint", out, "--out", pictures, ...crop, "--json");
     expect(evaluated.code, evaluated.errors).to.equal(0);
-    expect(JSON.parse(evaluated.output)).to.include({ protocol: "paper" });
+    const result = JSON.parse(evaluated.output) as { protocol: string; protocolBlock: { masks: string } };
+    expect(result.protocol).to.equal("paper");
+    expect(result.protocolBlock.masks).to.equal("bilinear, above 0; PRO's regions 1");
     expect(existsSync(join(pictures, "overview.png"))).to.equal(true);
     const predicted = await ddad("predict", join(root, "test"), "--checkpoint", out, "--out", out, "--json");
     expect(predicted.errors).to.match(/the model is not calibrated, so nothing is decided/);

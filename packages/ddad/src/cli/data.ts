@@ -1,4 +1,5 @@
 /** The pictures of a data set, decoded, with progress; divided as the run they are for divided them. */
+import { createHash } from "node:crypto";
 import { basename, resolve } from "node:path";
 import type { Config } from "../config.ts";
 import { openDataset } from "../datasets/folder.ts";
@@ -17,6 +18,7 @@ import { readSplit, writeSplit } from "../datasets/splitFile.ts";
 import type { Pictures } from "../detection.ts";
 import { DataError } from "../errors.ts";
 import type { TestSet } from "../evaluation.ts";
+import { publishedMask } from "../metrics/publishedMask.ts";
 import { Progress, say } from "./terminal.ts";
 
 /**
@@ -90,8 +92,15 @@ export async function loadTest(
     images,
     paths: samples.map(({ path }) => path),
     ...(masks && { masks }),
+    ...(masks &&
+      config.protocol === "paper" && { coverage: await loadMasks(samples, images.size, publishedMask) }),
+    ...(record && { split: hashSplit(record) }),
   };
 }
+
+/** SHA-256 of a division, in hexadecimal digits. */
+const hashSplit = (record: SplitRecord): string =>
+  createHash("sha256").update(JSON.stringify(record)).digest("hex");
 
 function checkTest(samples: readonly Sample[], root: string): void {
   if (samples.length === 0) {

@@ -9,6 +9,8 @@ import { loadImages } from "../datasets/load.ts";
 import { inspect } from "../detection.ts";
 import { writeWhole } from "../files.ts";
 import { writeImage } from "../images/png.ts";
+import { type DefectRegion, defectRegions } from "../report/defectRegions.ts";
+import { encodeNpy } from "../report/npy.ts";
 import { outlineMask, overlayHeat } from "../report/overlay.ts";
 import { formatTable } from "../report/results.ts";
 import { openDetector } from "./detector.ts";
@@ -27,7 +29,11 @@ type Prediction = {
   file: string;
   score: number;
   decision: "good" | "defective" | null;
+  /** Marked parts of the picture, in its own pixels; none where the model is not calibrated. */
+  regions: DefectRegion[];
   overlay: string;
+  /** The map as it was computed, float32, `.npy`. */
+  map: string;
 };
 
 export async function runPredict(path: string, options: PredictOptions): Promise<void> {
@@ -38,7 +44,11 @@ export async function runPredict(path: string, options: PredictOptions): Promise
   if (options.falseAlarmRate !== undefined) config.detection.falseAlarmRate = options.falseAlarmRate;
   const loading = new Progress("pictures", "pictures");
   const size = config.data.imageSize;
-  const images = await loadImages(files, size, (done, count) => loading.update(done, count));
+  const sizes: { width: number; height: number }[] = [];
+  const images = await loadImages(files, size, (done, count, image) => {
+    if (image) sizes.push({ width: image.width, height: image.height });
+    loading.update(done, count);
+  });
   await setupDevice();
   using detector = await openDetector(model, config);
   const threshold = calibration
@@ -53,26 +63,42 @@ export async function runPredict(path: string, options: PredictOptions): Promise
   for await (const { score, map, mapSize } of inspect({ ...detector, calibration }, { images, ids })) {
     const index = predictions.length;
     const file = files[index]!;
-    const overlay = join(options.out, `${file.id.replace(/\.png$/i, "")}-overlay.png`);
+    const name = join(options.out, file.id.replace(/\.png$/i, ""));
+    const overlay = `${name}-overlay.png`;
     const heat = overlayHeat(shownBy(mapSize, imageAt(images, index)), map, range);
     const found = Uint8Array.from(map, (value) => Number(value >= pixelThreshold));
     mkdirSync(dirname(overlay), { recursive: true });
     writeImage(overlay, outlineMask(heat, found, [255, 255, 255]));
+    writeWhole(`${name}-map.npy`, encodeNpy(map, [mapSize, mapSize]));
+    const regions = defectRegions(map, { mapSize, size, ...sizes[index]!, threshold: pixelThreshold });
     const decision = threshold === undefined ? null : score >= threshold ? "defective" : "good";
-    predictions.push({ file: file.path, score, decision, overlay });
+    predictions.push({ file: file.path, score, decision, regions, overlay, map: `${name}-map.npy` });
     progress.update(predictions.length, files.length);
   }
-  const result = { checkpoint, protocol: config.protocol, threshold: threshold ?? null, images: predictions };
+  const result = {
+    checkpoint,
+    protocol: config.protocol,
+    threshold: threshold ?? null,
+    pixelThreshold: Number.isFinite(pixelThreshold) ? pixelThreshold : null,
+    images: predictions,
+  };
   writeWhole(join(options.out, "predictions.json"), `${JSON.stringify(result, undefined, 2)}\n`);
-  const rows = predictions.map(({ file, score, decision }) => [file, score.toPrecision(4), decision ?? ""]);
+  const rows = predictions.map(({ file, score, decision, regions }) => [
+    file,
+    score.toPrecision(4),
+    decision ?? "",
+    decision === "defective"
+      ? regions.map(({ box }) => `${box.width}×${box.height} at ${box.x}, ${box.y}`).join("; ")
+      : "",
+  ]);
   printResult(
     options.json,
     result,
     [
-      formatTable(["picture", "score", "decision"], rows),
+      formatTable(["picture", "score", "decision", "where"], rows),
       "",
       ...(threshold === undefined ? [] : [`defective from ${threshold.toPrecision(4)} on`]),
-      `overlays and predictions.json are in ${options.out}`,
+      `overlays, maps and predictions.json are in ${options.out}`,
     ].join("\n"),
   );
 }

@@ -7,8 +7,8 @@ import { readImage } from "../images/read.ts";
 import { emptyImageSet, type ImageSet, imageSetBytes, putImage, tooLarge } from "./imageSet.ts";
 import type { ImageFile, Sample } from "./sample.ts";
 
-/** Told after every picture. */
-export type LoadProgress = (done: number, count: number) => void;
+/** Told after every picture, with the picture as it was read where it could be. */
+export type LoadProgress = (done: number, count: number, image?: Image | undefined) => void;
 
 /** Bytes that pictures may take: half of the machine's memory, or of what this process may have of it. */
 function memoryLimit(): number {
@@ -31,8 +31,9 @@ export async function loadImages(
   const set = emptyImageSet(files.length, size);
   const problems: string[] = [];
   for (const [i, { path }] of files.entries()) {
-    await orProblem(async () => putImage(set, i, await readImage(path)), problems);
-    progress?.(i + 1, files.length);
+    const image = await orProblem(() => readImage(path), problems);
+    if (image) putImage(set, i, image);
+    progress?.(i + 1, files.length, image);
   }
   if (problems.length > 0) throw new DataError(problems.join("\n"));
   return set;
@@ -42,14 +43,19 @@ export async function loadImages(
  * Reads the ground truth of samples: for each `[size · size]` bytes, 1 where defective; all 0 for a good one, and where a
  * mask has no defect that is left at this size.
  *
+ * @param resized what becomes of a mask; `publishedMask` for the paper's protocol.
  * @throws DataError naming every mask that is missing or cannot be read, one sentence each.
  */
-export async function loadMasks(samples: readonly Sample[], size: number): Promise<Uint8Array[]> {
+export async function loadMasks(
+  samples: readonly Sample[],
+  size: number,
+  resized: (mask: Image, width: number, height: number) => Uint8Array = toMask,
+): Promise<Uint8Array[]> {
   const problems: string[] = [];
   const masks: Uint8Array[] = [];
   for (const { label, maskPath, id } of samples) {
     if (label === 1 && maskPath === undefined) problems.push(`${id} has no mask.`);
-    const read = async (): Promise<Uint8Array> => toMask(await readMask(maskPath!), size, size);
+    const read = async (): Promise<Uint8Array> => resized(await readMask(maskPath!), size, size);
     const mask = label === 1 && maskPath !== undefined ? await orProblem(read, problems) : undefined;
     masks.push(mask ?? new Uint8Array(size * size));
   }
