@@ -46,6 +46,7 @@ export * from "./report/overlay.ts";
 export * from "./report/panel.ts";
 export * from "./report/protocol.ts";
 export * from "./report/results.ts";
+export * from "./report/summary.ts";
 export * from "./schedule.ts";
 export * from "./training.ts";
 export * from "./trainingRun.ts";

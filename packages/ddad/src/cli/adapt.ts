@@ -19,7 +19,7 @@ export type AdaptOptions = ConfigOptions &
   ModelOptions & { readonly resume?: boolean; readonly json?: boolean };
 
 /** File in the folder of a run. */
-const stateFile = "adaptation.safetensors";
+export const adaptationStateFile = "adaptation.safetensors";
 
 export async function runAdapt(options: AdaptOptions): Promise<void> {
   const { path, model, config } = await openModel(options, options);
@@ -50,7 +50,7 @@ export async function adaptInto(
   const { config } = model;
   checkAdaptation(config);
   const folder = dirname(path);
-  const statePath = join(folder, stateFile);
+  const statePath = join(folder, adaptationStateFile);
   const state = resume ? await openState(statePath) : undefined;
   const { train, heldOut } = await loadTraining(config, folder, true);
   const device = await setupDevice();

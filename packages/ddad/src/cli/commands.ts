@@ -8,6 +8,7 @@ import type { DoctorOptions } from "./doctor.ts";
 import type { EvaluateOptions } from "./evaluate.ts";
 import type { ExportOptions } from "./export.ts";
 import type { ImportOptions } from "./import.ts";
+import type { PipelineOptions } from "./pipeline.ts";
 import type { PredictOptions } from "./predict.ts";
 import type { TrainOptions } from "./train.ts";
 import type { FetchOptions, ListOptions } from "./weights.ts";
@@ -25,6 +26,12 @@ export function createProgram(): Command {
     .option("--overwrite", "replace the run in that folder")
     .option("--stop-after <steps>", "stop early after this many steps, as Ctrl-C would", wholeNumber)
     .action(async (options: TrainOptions) => (await import("./train.ts")).runTrain(options));
+
+  configured(program.command("run"))
+    .description("train, adapt, calibrate and evaluate, one category of a data set after another")
+    .option("--categories <names>", "only these, with commas between them (default: all)")
+    .option("--out <folder>", "folder of the runs and their summary (default: runs/<data set>)")
+    .action(async (options: PipelineOptions) => (await import("./pipeline.ts")).runPipeline(options));
 
   withModel(configured(program.command("evaluate").description("measure a model on a test set")))
     .option("--out <folder>", "also write results.json and a picture of every inspection there")

@@ -1,0 +1,64 @@
+/** Results of several categories as one table, for people, spreadsheets and programs. */
+import { type EvaluationResult, formatResults } from "./results.ts";
+
+/** Table and protocol in Markdown. */
+export function summaryMarkdown(results: readonly EvaluationResult[]): string {
+  const shared = commonPart(results.map(({ protocolBlock }) => protocolBlock));
+  return [
+    formatResults(results, "markdown"),
+    "",
+    "Percent. How all of this was made (what differs between the rows is in summary.json):",
+    "",
+    "```json",
+    JSON.stringify(shared, undefined, 2),
+    "```",
+    "",
+  ].join("\n");
+}
+
+const columns: readonly (readonly [string, (result: EvaluationResult) => string | number | undefined])[] = [
+  ["dataset", ({ dataset }) => dataset],
+  ["category", ({ category }) => category],
+  ["protocol", ({ protocol }) => protocol],
+  ["images", ({ images }) => images],
+  ["image_auroc", ({ image }) => image.auroc],
+  ["image_auroc_low", ({ intervals }) => intervals.image.auroc[0]],
+  ["image_auroc_high", ({ intervals }) => intervals.image.auroc[1]],
+  ["image_ap", ({ image }) => image.ap],
+  ["image_f1_max", ({ image }) => image.f1Max],
+  ["pixel_auroc", ({ pixel }) => pixel?.auroc],
+  ["pixel_ap", ({ pixel }) => pixel?.ap],
+  ["aupro_30", ({ pixel }) => pixel?.aupro30],
+  ["aupro_05", ({ pixel }) => pixel?.aupro05],
+  ["threshold", ({ threshold }) => threshold],
+  ["ms_per_image", ({ msPerImage }) => msPerImage.p50],
+];
+
+/** Comma-separated values, one row a category, as RFC 4180 has it. */
+export function summaryCsv(results: readonly EvaluationResult[]): string {
+  const quoted = (cell: string | number | undefined): string => {
+    const text = cell === undefined ? "" : String(cell);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const rows = results.map((result) => columns.map(([, value]) => quoted(value(result))).join(","));
+  return `${[columns.map(([title]) => title).join(","), ...rows].join("\r\n")}\r\n`;
+}
+
+/** What all objects say alike, keys within keys. */
+function commonPart(values: readonly object[]): object {
+  const [first, ...others] = values as Record<string, unknown>[];
+  const common: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(first ?? {})) {
+    const rest = others.map((other) => other[key]);
+    if (isObject(value) && rest.every(isObject)) {
+      const inner = commonPart([value, ...rest]);
+      if (Object.keys(inner).length > 0) common[key] = inner;
+    } else if (rest.every((other) => JSON.stringify(other) === JSON.stringify(value))) {
+      common[key] = value;
+    }
+  }
+  return common;
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

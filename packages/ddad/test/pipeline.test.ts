@@ -1,0 +1,95 @@
+/** `ddad run` and `ddad adapt` from end to end, on generated pictures and a network with random weights. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { evaluate, readSafetensors, writeSafetensors } from "@ddad/nn";
+import { expect } from "chai";
+import { writeProcedural } from "../src/datasets/procedural/write.ts";
+import { createExtractor } from "../src/features.ts";
+import type { EvaluationResult } from "../src/report/results.ts";
+import { ddad, smallSettings } from "./commandLine.ts";
+
+describe("ddad run", function () {
+  this.timeout(300_000);
+  let folder: string;
+  let root: string;
+  let settings: string[];
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "ddad-run-"));
+    root = join(folder, "data");
+    for (const category of ["tile", "weave"] as const) {
+      writeProcedural(root, { category, size: 32, train: 8, testGood: 2, testPerDefect: 1 });
+    }
+    using extractor = createExtractor("resnet18");
+    await evaluate(...extractor.namedState().values());
+    const weights = join(folder, "resnet18.safetensors");
+    writeFileSync(weights, writeSafetensors(await extractor.stateDict()));
+    settings = [
+      ...smallSettings,
+      ...[
+        "features.network=resnet18",
+        `features.weights=${weights}`,
+        "adaptation.steps=3",
+        "adaptation.batchSize=4",
+        "adaptation.checkEvery=1",
+      ].flatMap((setting) => ["--set", setting]),
+    ];
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("goes from pictures to a table of all categories, one model file each, and goes on where it stopped", async () => {
+    const out = join(folder, "runs");
+    const tile = join(out, "tile");
+    const begun = await ddad(
+      ...["train", "--data", root, "--set", "data.category=tile", ...settings, "--out", tile],
+      ...["--stop-after", "2"],
+    );
+    expect(begun.code, begun.errors).to.equal(0);
+    const { code, output, errors } = await ddad("run", "--data", root, ...settings, "--out", out, "--json");
+    expect(code, errors).to.equal(0);
+    const { results } = JSON.parse(output) as { results: EvaluationResult[] };
+    expect(results.map(({ category }) => category)).to.deep.equal(["tile", "weave"]);
+    expect(results[0]!.protocolBlock.normaliser).to.equal("constants calibrated on held-out good pictures");
+    expect(errors).to.match(/adapting resnet18 to \d+ pictures/);
+    expect(readFileSync(join(out, "summary.csv"), "utf8").split("\r\n")).to.have.lengthOf(4);
+    expect(readFileSync(join(out, "summary.md"), "utf8")).to.match(/\| mean +\|/);
+    expect(JSON.parse(readFileSync(join(out, "summary.json"), "utf8"))).to.deep.equal({ results });
+
+    const model = readSafetensors(readFileSync(join(out, "weave", "model.safetensors")));
+    expect(model.has("extractor.layer3.0.conv1.weight")).to.equal(true);
+    expect(JSON.parse(model.metadata["calibration"]!).scales).to.have.keys("pixel", "feature");
+
+    const again = await ddad("run", "--data", root, ...settings, "--out", out, "--json");
+    expect(again.errors.match(/done already/g)).to.have.lengthOf(2);
+    expect(JSON.parse(again.output)).to.deep.equal({ results });
+    const other = await ddad("run", "--data", root, ...settings, "--set", "training.seed=1", "--out", out);
+    expect(other.code).to.equal(2);
+    expect(other.errors).to.match(/tile holds a run with other settings/);
+  });
+
+  it("predicts with the one model file alone", async () => {
+    const weights = settings.find((setting) => setting.startsWith("features.weights="))!.split("=")[1]!;
+    rmSync(weights);
+    const predicted = await ddad(
+      ...["predict", join(root, "weave", "test", "good"), "--json"],
+      ...["--checkpoint", join(folder, "runs", "weave"), "--out", join(folder, "predictions")],
+    );
+    expect(predicted.code, predicted.errors).to.equal(0);
+    expect((JSON.parse(predicted.output) as { images: object[] }).images).to.have.lengthOf(2);
+    const adapted = await ddad("adapt", "--checkpoint", join(folder, "runs", "weave"));
+    expect(adapted.code).to.equal(2);
+    expect(adapted.errors).to.match(/features\.weights is .*resnet18\.safetensors, which does not exist/);
+  });
+
+  it("trains only some categories, and pixels alone have nothing to adapt", async () => {
+    const out = join(folder, "plain");
+    const one = ["--categories", "weave", "--out", out, "--json"];
+    const { code, output, errors } = await ddad("run", "--data", root, ...smallSettings, ...one);
+    expect(code, errors).to.equal(0);
+    expect((JSON.parse(output) as { results: object[] }).results).to.have.lengthOf(1);
+    expect(errors).to.not.match(/adapting/);
+    expect(existsSync(join(out, "summary.md"))).to.equal(true);
+    const adapted = await ddad("adapt", "--checkpoint", out);
+    expect(adapted.errors).to.match(/There is no network to adapt: features\.network is none/);
+  });
+});
