@@ -1,0 +1,175 @@
+/**
+ * A detector without training: patches that resemble none of the good pictures' are defective.
+ * Roth, Pemula, Zepeda, Schölkopf, Brox and Gehler, "Towards total recall in industrial anomaly detection" (PatchCore),
+ * CVPR 2022.
+ */
+import {
+  CheckpointError,
+  compile,
+  type FeatureName,
+  gather,
+  resizeBilinear,
+  type StateDict,
+  type StateEntry,
+  type Tensor,
+  tensor,
+} from "@ddad/nn";
+import { gatherPixels, type ImageSet } from "../datasets/imageSet.ts";
+import type { Inspection, Pictures } from "../detection.ts";
+import { type AnomalyMapOptions, anomalyMap } from "../distance.ts";
+import { distanceLayers, type Extractor } from "../features.ts";
+import { type CollectOptions, collectBank } from "./collect.ts";
+import { MemoryBank } from "./memoryBank.ts";
+import { patchFeatures } from "./patches.ts";
+import { imageScore } from "./score.ts";
+
+/** What a bank holds and how pictures are scored by it: plain data, to be stored with the bank. */
+export type PatchCoreSettings = {
+  /** Stages that patches are taken from, the finest first. */
+  readonly layers: readonly FeatureName[];
+  /** Neighbours in the bank that weigh the score of a picture; 1 leaves it the largest distance of a patch. */
+  readonly neighbours: number;
+};
+
+export const patchCoreDefaults: PatchCoreSettings = { layers: distanceLayers, neighbours: 9 };
+
+export type FitOptions = Partial<PatchCoreSettings> & CollectOptions;
+
+/** What was found in one picture; there is no reconstruction. */
+export type PatchInspection = Omit<Inspection, "reconstruction">;
+
+/** A memory bank of patches of good pictures, and the network that sees patches. */
+export class PatchCore {
+  readonly settings: PatchCoreSettings;
+  readonly bank: MemoryBank;
+  readonly #patches: PatchesOf;
+
+  /**
+   * @param extractor in evaluation mode; not disposed of with the bank.
+   * @param bank made with patches of this extractor and these settings.
+   */
+  constructor(
+    extractor: Extractor,
+    bank: MemoryBank,
+    { layers, neighbours }: PatchCoreSettings = patchCoreDefaults,
+  ) {
+    if (!(Number.isInteger(neighbours) && neighbours >= 1)) {
+      throw new RangeError(`PatchCore: neighbours must be a whole number from 1 on, but is ${neighbours}.`);
+    }
+    this.settings = { layers, neighbours };
+    this.bank = bank;
+    this.#patches = patchesBy(extractor, layers);
+  }
+
+  /**
+   * Fills a bank with patches of good pictures.
+   *
+   * @param images at least one.
+   * @throws DataError when there is no memory for what the patches are chosen by.
+   */
+  static async fit(extractor: Extractor, images: ImageSet, options: FitOptions = {}): Promise<PatchCore> {
+    const { layers = patchCoreDefaults.layers, neighbours = patchCoreDefaults.neighbours } = options;
+    const patches = patchesBy(extractor, layers);
+    const { values, dimension } = await collectBank((k) => patches(images, k), images.count, options);
+    return new PatchCore(extractor, new MemoryBank(values, dimension), { layers, neighbours });
+  }
+
+  /**
+   * The detector whose `stateDict` this is.
+   *
+   * @throws CheckpointError when it holds no bank.
+   */
+  static fromState(
+    extractor: Extractor,
+    state: ReadonlyMap<string, StateEntry>,
+    settings: PatchCoreSettings = patchCoreDefaults,
+  ): PatchCore {
+    const bank = state.get("bank");
+    if (bank?.shape.length !== 2 || !(bank.data instanceof Float32Array)) {
+      throw new CheckpointError('PatchCore: a bank of patches must be "bank", floats of two axes.');
+    }
+    return new PatchCore(extractor, new MemoryBank(bank.data, bank.shape[1]!), settings);
+  }
+
+  /** The bank, `[patches, C]` under the name `bank`. */
+  stateDict(): StateDict {
+    const { values, size, dimension } = this.bank;
+    return new Map([["bank", { shape: [size, dimension], dtype: "f32", data: values }]]);
+  }
+
+  /**
+   * Inspects pictures, one at a time, so that what is said of a picture is the same, bit for bit, whatever it is inspected
+   * with. The map holds the distances of the patches to the bank, enlarged to the picture and blurred; the score is
+   * `imageScore`'s, from the distances before.
+   *
+   * @param pictures of the size of those that filled the bank, as their patches are compared.
+   * @param map the blur, by default 4 pixels of 256 as in the paper, and the crop; the score sees the whole picture.
+   */
+  async *inspect(
+    { images, ids }: Pictures,
+    { blurSigma = images.size / 64, crop = 0 }: Partial<AnomalyMapOptions> = {},
+  ): AsyncGenerator<PatchInspection> {
+    for (const [index, id] of ids.entries()) {
+      using patches = await this.#patches(images, index);
+      const vectors = this.#vectorsOf(patches);
+      using nearest = this.bank.nearest(vectors);
+      const distances = (await nearest.data()) as Float32Array;
+      const grid = [1, ...patches.shape.slice(1, 3), 1];
+      const enlarged = resizeBilinear(nearest.reshape(grid), [images.size, images.size]);
+      using blurred = anomalyMap([{ distance: enlarged }], { blurSigma, crop });
+      const map = (await blurred.data()) as Float32Array;
+      const score = await imageScore(
+        this.bank,
+        distances,
+        (place) => rowOf(vectors, place),
+        this.settings.neighbours,
+      );
+      yield { id, score, map, mapSize: Math.sqrt(map.length) };
+    }
+  }
+
+  /** Scores of pictures, rising: of held-out good ones they are what `falseAlarmThreshold` takes. */
+  async scores(pictures: Pictures): Promise<number[]> {
+    const scores: number[] = [];
+    for await (const { score } of this.inspect(pictures)) scores.push(score);
+    return scores.sort((a, b) => a - b);
+  }
+
+  /** Frees the bank. */
+  dispose(): void {
+    this.bank.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** `[1, h, w, C]` → `[h · w, C]`. */
+  #vectorsOf(patches: Tensor): Tensor {
+    const { dimension } = this.bank;
+    if (patches.shape[3] !== dimension) {
+      throw new RangeError(
+        `PatchCore: the bank holds patches of ${dimension} numbers, but this network gives ${patches.shape[3]}; ` +
+          "use the network and the layers that filled the bank.",
+      );
+    }
+    return patches.reshape([-1, dimension]);
+  }
+}
+
+/** Computes the patches `[1, h, w, C]` of a picture of a set; recorded once. */
+type PatchesOf = (images: ImageSet, index: number) => Promise<Tensor>;
+
+function patchesBy(extractor: Extractor, layers: readonly FeatureName[]): PatchesOf {
+  const patches = compile((image: Tensor) => patchFeatures(extractor, image, layers));
+  return async (images, index) => {
+    using image = tensor(gatherPixels(images, [index]), [1, images.size, images.size, 3]);
+    return await patches(image);
+  };
+}
+
+async function rowOf(vectors: Tensor, index: number): Promise<Float32Array> {
+  using place = tensor([index], [1], { dtype: "u32" });
+  using row = gather(vectors, place);
+  return (await row.data()) as Float32Array;
+}
