@@ -60,12 +60,16 @@ export function calibrationOf(
 /** Settings of a configuration that differ from those of the calibration, as `sampling.guidance 4 (calibrated: 2)`. */
 export function calibrationDifferences(calibration: Calibration, config: Config): string[] {
   return (["features", "sampling", "detection"] as const).flatMap((section) => {
-    const now: Record<string, unknown> = config[section];
-    return Object.entries(calibration[section])
-      .filter(([key, then]) => now[key] !== then)
-      .map(([key, then]) => `${section}.${key} ${String(now[key])} (calibrated: ${String(then)})`);
+    const [now, then] = [config[section], calibration[section]] as Record<string, unknown>[];
+    // What the calibration does not depend on is not in it; what it was made without, such as `sampling.calls`, may be set now.
+    const keys = Object.keys(calibrationSchema.shape[section].shape);
+    return keys
+      .filter((key) => now![key] !== then![key])
+      .map((key) => `${section}.${key} ${show(now![key])} (calibrated: ${show(then![key])})`);
   });
 }
+
+const show = (value: unknown): string => (value === undefined ? "not set" : String(value));
 
 /**
  * The score from which on a pixel is called defective, such that a share `rate` of the pixels of good pictures is: between

@@ -19,6 +19,8 @@ export type ReconstructionOptions = {
   readonly start: number;
   /** Time steps between two calls of the network. */
   readonly stride: number;
+  /** How many calls there are, evenly spaced from `start` on, instead of what the stride gives. */
+  readonly calls?: number | undefined;
   /** w, the pull towards the target. */
   readonly guidance: number;
   /** Fresh noise in every step: 0 none (DDIM), 1 as much as DDPM. */

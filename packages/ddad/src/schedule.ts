@@ -56,27 +56,41 @@ export function linearSchedule({ steps, from, to }: LinearScheduleOptions): Nois
 /** One step of the sampler: the network is called at `t` and the state moves to `previous` (−1: the clean image). */
 export type SamplingStep = { t: number; previous: number };
 
-export type SamplingOptions = { start: number; stride: number };
+export type SamplingOptions = {
+  /** Time step to which the picture is noised. */
+  start: number;
+  /** Time steps between two calls of the network. */
+  stride: number;
+  /** How many calls there are, instead of what the stride gives. */
+  calls?: number | undefined;
+};
 
 /**
- * The time steps of one reconstruction: the multiples of `stride` below `start`, falling; the last goes to −1.
+ * The time steps of one reconstruction, falling; the last goes to −1.
  *
- * `{ start: 250, stride: 25 }` gives 225 → 200 → … → 25 → 0 → −1: the image is noised to 250, but the first call
- * of the network is told 225, as in the published code.
+ * By `stride`, as published, its multiples below `start`: `{ start: 250, stride: 25 }` gives 225 → 200 → … → 25 → 0 → −1; the
+ * picture is noised to 250, but the first call of the network is told 225.
  *
- * @throws RangeError unless both are whole numbers of at least 1.
+ * By `calls`, that many evenly spaced ones from `start` on, so that the network is told the noise it sees, which matters the
+ * more the fewer they are: 5 give 250 → 200 → 150 → 100 → 50 → −1.
+ *
+ * @throws RangeError unless all are whole numbers of at least 1, and `calls` at most `start`.
  */
-export function samplingSteps({ start, stride }: SamplingOptions): SamplingStep[] {
-  for (const [name, value] of Object.entries({ start, stride })) {
+export function samplingSteps({ start, stride, calls }: SamplingOptions): SamplingStep[] {
+  for (const [name, value] of Object.entries({ start, stride, calls: calls ?? 1 })) {
     if (!Number.isInteger(value) || value < 1) {
       throw new RangeError(`samplingSteps: ${name} must be a whole number of at least 1, but is ${value}.`);
     }
   }
-  const count = Math.ceil(start / stride);
-  return Array.from({ length: count }, (_, i) => {
-    const t = (count - 1 - i) * stride;
-    return { t, previous: t === 0 ? -1 : t - stride };
-  });
+  if (calls !== undefined && calls > start) {
+    throw new RangeError(`samplingSteps: calls must be at most start (${start}), but is ${calls}.`);
+  }
+  const count = calls ?? Math.ceil(start / stride);
+  const time = (index: number): number => {
+    if (index === count) return -1;
+    return calls === undefined ? (count - 1 - index) * stride : Math.round((start * (count - index)) / count);
+  };
+  return Array.from({ length: count }, (_, index) => ({ t: time(index), previous: time(index + 1) }));
 }
 
 export type DdimCoefficients = {

@@ -133,6 +133,10 @@ describe("detection", () => {
       detection: { blurSigma: 0, falseAlarmRate: 0.2 },
     });
     expect(calibrationDifferences(calibration, other)).to.deep.equal(["sampling.guidance 3 (calibrated: 2)"]);
+    const fewer = smallConfig({ sampling: { calls: 2 }, detection: { blurSigma: 0 } });
+    expect(calibrationDifferences(calibration, fewer)).to.deep.equal([
+      "sampling.calls 2 (calibrated: not set)",
+    ]);
   });
 
   it("evaluates against labels and masks", async () => {

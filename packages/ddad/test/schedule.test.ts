@@ -57,6 +57,24 @@ describe("samplingSteps", () => {
     expect(steps.map((step) => step.t)).to.deep.equal([240, 210, 180, 150, 120, 90, 60, 30, 0]);
   });
 
+  it("is told the noise it sees where the number of calls is given", () => {
+    expect(samplingSteps({ start: 250, stride: 25, calls: 5 })).to.deep.equal([
+      { t: 250, previous: 200 },
+      { t: 200, previous: 150 },
+      { t: 150, previous: 100 },
+      { t: 100, previous: 50 },
+      { t: 50, previous: -1 },
+    ]);
+    expect(samplingSteps({ start: 250, stride: 25, calls: 3 }).map(({ t }) => t)).to.deep.equal([
+      250, 167, 83,
+    ]);
+    expect(samplingSteps({ start: 250, stride: 25, calls: 1 })).to.deep.equal([{ t: 250, previous: -1 }]);
+    expect(() => samplingSteps({ start: 4, stride: 1, calls: 5 })).to.throw(
+      RangeError,
+      "samplingSteps: calls must be at most start (4), but is 5.",
+    );
+  });
+
   it("can be a single step", () => {
     expect(samplingSteps({ start: 250, stride: 250 })).to.deep.equal([{ t: 0, previous: -1 }]);
   });
