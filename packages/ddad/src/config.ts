@@ -1,9 +1,10 @@
 /**
  * The settings of a run: one schema says which there are, what they mean and what they may be. What is not given
- * comes from the protocol, so a resolved configuration is complete and can be stored with its result.
+ * comes from presets and the protocol, so a resolved configuration is complete and can be stored with its result.
  */
 import * as z from "zod";
-import { defaultsFor } from "./config/presets.ts";
+import { defaultsFor } from "./config/defaults.ts";
+import { withPresets } from "./config/presets.ts";
 import { describeIssues } from "./config/problems.ts";
 import { brokenRules } from "./config/rules.ts";
 import { isRecord, mergeConfig } from "./config/settings.ts";
@@ -18,6 +19,11 @@ export const configSchema = z.strictObject({
   protocol: z
     .enum(["strict", "paper"])
     .describe("strict repairs what misleads in the published code; paper follows it to the letter"),
+  preset: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("settings by name, such as mvtec/screw or quick, below those that are given; several with +"),
   data: z.strictObject({
     root: z.string().min(1).describe("folder of the data set"),
     category: z
@@ -83,6 +89,9 @@ export const configSchema = z.strictObject({
   sampling: z.strictObject({
     start: count(1).describe("time step to which the picture is noised"),
     stride: count(1).describe("time steps between calls of the network"),
+    calls: count(1)
+      .optional()
+      .describe("calls of the network, evenly spaced from the start on; otherwise by the stride, as published"),
     guidance: z.number().min(0).describe("w, the pull towards the inspected picture"),
     limitGuidance: z
       .boolean()
@@ -139,12 +148,12 @@ export type Config = z.infer<typeof configSchema>;
 
 export type Protocol = Config["protocol"];
 
-/** Any part of a configuration, with a data root; the protocol supplies the rest. */
+/** Any part of a configuration, with a data root; presets that it names and the protocol supply the rest. */
 export type ConfigInput = {
-  [Section in keyof Omit<Config, "data" | "protocol">]?: Partial<Config[Section]>;
-} & { protocol?: Protocol; data: Partial<Config["data"]> & { root: string } };
+  [Section in keyof Omit<Config, "data" | "protocol" | "preset">]?: Partial<Config[Section]>;
+} & { protocol?: Protocol; preset?: string | undefined; data: Partial<Config["data"]> & { root: string } };
 
-/** Fills a configuration up with the defaults of its protocol and checks it. @throws ConfigError as `parseConfig`. */
+/** Fills a configuration up with its presets and the defaults of its protocol, and checks it. @throws ConfigError as `parseConfig`. */
 export function resolveConfig(input: ConfigInput): Config {
   return parseConfig(input);
 }
@@ -156,7 +165,8 @@ export function resolveConfig(input: ConfigInput): Config {
  */
 export function parseConfig(input: unknown): Config {
   if (!isRecord(input)) throw new ConfigError(["A configuration must be a set of named settings."]);
-  const complete = mergeConfig(defaultsFor(input), input);
+  const given = withPresets(input);
+  const complete = mergeConfig(defaultsFor(given), given);
   const { success, data, error } = configSchema.safeParse(complete);
   const issues = error?.issues ?? [];
   const problems = [...describeIssues(issues, complete, configSchema), ...brokenRules(complete, issues)];

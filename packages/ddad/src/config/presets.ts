@@ -1,120 +1,103 @@
-/** What a setting is when it is not given. Depends on the protocol, the network and a few settings that are given. */
+/**
+ * Settings by name: `preset: mvtec/screw` in a file, `--preset mvtec/screw` on the command line. A preset stands between the
+ * defaults of the protocol and what is given; it never chooses the protocol.
+ */
 import type { Config, ConfigInput } from "../config.ts";
+import { type CategorySettings, categories, stepsOfEpochs } from "./categories.ts";
+import { defaultsFor, positiveOr } from "./defaults.ts";
+import { type ConfigRecord, isRecord, mergeConfig } from "./settings.ts";
 
-type Defaults = Omit<Config, "data"> & { data: Omit<Config["data"], "root"> };
+export type Preset = {
+  readonly name: string;
+  /** What it is for, one sentence without a full stop. */
+  readonly description: string;
+  /** Its settings. @param config what else is set, complete where it is right. */
+  settings(config: Config): Omit<ConfigInput, "data"> & { readonly data?: Partial<Config["data"]> };
+};
 
-type Choices = { imageSize: number; steps: number; batchSize: number };
-
-/** As the published code does it (DDAD, arXiv 2305.15956). */
-const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> => ({
-  protocol: "paper",
-  diffusion: { steps: 1000, betaFrom: 1e-4, betaTo: 0.02 },
-  training: {
-    steps,
-    batchSize,
-    learningRate: 3e-4,
-    schedule: "constant",
-    warmup: 0,
-    optimizer: "adam",
-    weightDecay: 0.05,
-    lossReduction: "sum",
-    clip: 0,
-    ema: 0,
-    maxTimestep: 999,
-    seed: 42,
-    checkpointEvery: 1000,
-    logEvery: 10,
-  },
-  sampling: { start: 250, stride: 25, guidance: 4, limitGuidance: false, eta: 1, startNoise: true, seed: 42 },
-  features: { network: "wide_resnet101_2" },
-  adaptation: {
-    steps: 0,
-    batchSize: 16,
-    learningRate: 1e-4,
-    weightDecay: 0.01,
-    distillation: 0.1,
-    guidance: 3,
-    checkEvery: 20,
-    patience: 3,
-  },
-  detection: {
-    pixelWeight: 1,
-    batchSize: 16,
-    blurSigma: 4,
-    crop: 224,
-    falseAlarmRate: 0.01,
-    pixelFalseAlarmRate: 0.001,
+/**
+ * What was published for a category, as far as the protocol has a place for it.
+ *
+ * - Under paper all of it: w, v, λ, the batches, and the epochs as steps of this many pictures.
+ * - Under strict w, v, λ and the batch of the adaptation. The denoiser visits every time step as often as published: as strict
+ *   trains only those up to `training.maxTimestep`, that is a share of the published steps. How long the extractor is adapted
+ *   is left to the rule that looks at held-out pictures, and no scores are shared among a batch.
+ */
+const categoryPreset = (category: CategorySettings): Preset => ({
+  name: `${category.dataset}/${category.category}`,
+  description: `as published for ${category.category} of ${datasetNames[category.dataset]}`,
+  settings: ({ protocol, diffusion, training }) => {
+    const { trainingPictures: pictures, epochs, adaptationEpochs, adaptationBatch } = category;
+    const steps = stepsOfEpochs({ epochs, pictures, batchSize: positiveOr(training.batchSize, 32) });
+    const visited = (training.maxTimestep + 1) / diffusion.steps;
+    const adaptation = {
+      batchSize: adaptationBatch,
+      distillation: category.distillation,
+    };
+    const shared = {
+      sampling: { guidance: category.guidance },
+      detection: { pixelWeight: category.pixelWeight },
+    };
+    if (protocol !== "paper") {
+      return { ...shared, training: { steps: Math.ceil(steps * positiveOr(visited, 1)) }, adaptation };
+    }
+    const adaptationSteps = { epochs: adaptationEpochs, pictures, batchSize: adaptationBatch };
+    return {
+      ...shared,
+      training: { steps },
+      adaptation: { ...adaptation, steps: stepsOfEpochs(adaptationSteps) },
+      detection: { ...shared.detection, batchSize: category.testBatch },
+    };
   },
 });
 
-/**
- * The repaired protocol. Only time steps the sampler can reach are trained, weights are averaged, gradients clipped;
- * reconstruction is deterministic and never overshoots; the whole frame is scored.
- *
- * The loss is a mean with decoupled weight decay: clipping a summed loss would leave the coupled decay to rule the
- * step. The blur keeps its width relative to the picture, which the published 4 pixels fix at 256.
- */
-const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
-  const { diffusion, training, adaptation, detection } = paper(choices);
-  return {
-    protocol: "strict",
-    diffusion,
-    training: {
-      ...training,
-      schedule: "cosine",
-      warmup: Math.floor(choices.steps / 20),
-      optimizer: "adamw",
-      weightDecay: 0.01,
-      lossReduction: "mean",
-      clip: 1,
-      ema: 0.999,
-      maxTimestep: 300,
-    },
-    sampling: {
-      start: 250,
-      stride: 25,
-      guidance: 2,
-      limitGuidance: true,
-      eta: 0,
-      startNoise: false,
-      seed: 42,
-    },
-    // Weights cannot come with the package.
-    features: { network: "none" },
-    adaptation: { ...adaptation, steps: 200 },
-    detection: { ...detection, blurSigma: choices.imageSize / 64, crop: 0 },
-  };
-};
+const datasetNames = { mvtec: "MVTec AD", visa: "VisA" } as const;
 
-const protocols = {
-  strict: { settings: strict, steps: 4000, heldOut: 0.1 },
-  paper: { settings: paper, steps: 14_000, heldOut: 0 },
-};
+/** Every preset. */
+export const presets: readonly Preset[] = [
+  {
+    name: "quick",
+    description: "the small network on 128 pixels for consumer GPUs: a short training, five calls a picture",
+    settings: () => ({
+      data: { imageSize: 128 },
+      model: { variant: "ddad-s" },
+      training: { steps: 3000, checkpointEvery: 500 },
+      sampling: { stride: 50 },
+    }),
+  },
+  {
+    name: "ddad-s",
+    description: "the small network of the paper: a quarter of the parameters and of the work",
+    settings: () => ({ model: { variant: "ddad-s" } }),
+  },
+  ...categories.map(categoryPreset),
+];
 
-/** The two networks of the paper, and the batch each was trained with. */
-const variants = {
-  ddad: { baseChannels: 64, heads: 4, dropout: 0, batchSize: 32 },
-  "ddad-s": { baseChannels: 32, heads: 2, dropout: 0.3, batchSize: 16 },
-};
+/** The presets of a text like `mvtec/screw+quick`, of which the later ones win; undefined for a name that is none. */
+export const presetsNamed = (
+  text: string,
+): { readonly name: string; readonly preset: Preset | undefined }[] =>
+  text.split("+").map((part) => {
+    const name = part.trim();
+    return { name, preset: presets.find((preset) => preset.name === name.toLowerCase()) };
+  });
 
-/** The defaults that go with what is given; what is given wrongly is left for the schema to report. */
-export function defaultsFor(input: object): Defaults {
-  const given = input as { [Section in keyof ConfigInput]?: Partial<ConfigInput[Section]> | undefined };
-  const protocol = own(protocols, given.protocol) ?? protocols.strict;
-  const variantName = given.model?.variant;
-  const { batchSize, ...model } = own(variants, variantName) ?? variants.ddad;
-  const imageSize = positiveOr(given.data?.imageSize, 256);
-  const steps = positiveOr(given.training?.steps, protocol.steps);
-  return {
-    ...protocol.settings({ imageSize, steps, batchSize }),
-    data: { imageSize, heldOut: protocol.heldOut, splitSeed: 42 },
-    model: { variant: "ddad", ...model, blocksPerLevel: 2 },
-  };
+/** `input` on top of the settings of the presets that it names; names that are none are left for the rules to report. */
+export function withPresets(input: ConfigRecord): ConfigRecord {
+  const text = input["preset"];
+  if (typeof text !== "string") return input;
+  const named = presetsNamed(text).flatMap(({ preset }) => preset ?? []);
+  const expand = (config: ConfigRecord): ConfigRecord =>
+    named.reduce<ConfigRecord>(
+      (settings, preset) => mergeConfig(settings, preset.settings(known(config))),
+      {},
+    );
+  // Once to learn what the presets set, such as the batch, and once more for what hangs on that.
+  return mergeConfig(expand(mergeConfig(expand(input), input)), input);
 }
 
-const own = <T extends object>(table: T, key: unknown): T[keyof T] | undefined =>
-  typeof key === "string" && Object.hasOwn(table, key) ? table[key as keyof T] : undefined;
-
-/** A wrong number must not spoil the defaults that hang on it: it is reported once, by itself. */
-const positiveOr = (value: unknown, otherwise: number): number =>
-  typeof value === "number" && value > 0 && Number.isFinite(value) ? value : otherwise;
+/** What is given, filled up; sections that are none are left out, to be reported later. */
+function known(given: ConfigRecord): Config {
+  const sections = Object.entries(given).filter(([key, value]) => key === "protocol" || isRecord(value));
+  return mergeConfig(defaultsFor(given), Object.fromEntries(sections)) as unknown as Config;
+}

@@ -91,6 +91,17 @@ function nearestKey(path: string, keys: readonly string[]): string | undefined {
   return best?.key;
 }
 
+/** The name most like one that does not exist, where any is like it. */
+export function nearestName(name: string, names: readonly string[]): string | undefined {
+  let best: { name: string; distance: number } | undefined;
+  for (const candidate of names) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance <= Math.max(name.length / 3, 1.5) && distance < (best?.distance ?? Infinity))
+      best = { name: candidate, distance };
+  }
+  return best?.name;
+}
+
 /** The last part of a path without capitals and separators: batch_size and batchSize are one. */
 const plain = (path: string): string =>
   path

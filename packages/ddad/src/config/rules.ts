@@ -1,6 +1,9 @@
 /** Rules that tie settings together. */
 import type * as z from "zod";
 import type { Config } from "../config.ts";
+import { samplingSteps } from "../schedule.ts";
+import { presets, presetsNamed } from "./presets.ts";
+import { nearestName } from "./problems.ts";
 
 type Rule = {
   /** Settings it reads; it is left alone when one of them is wrong by itself. */
@@ -13,6 +16,14 @@ type Rule = {
 export const sizesWithMultipliers = [32, 64, 128, 256, 512];
 
 const rules: Rule[] = [
+  {
+    reads: ["preset"],
+    check: ({ preset }) => {
+      const named = preset === undefined ? [] : presetsNamed(preset);
+      const unknown = named.find(({ preset: found }) => found === undefined);
+      return unknown && unknownPreset(unknown.name);
+    },
+  },
   {
     reads: ["data.imageSize", "model.channelMultipliers"],
     check: ({ data: { imageSize }, model: { channelMultipliers } }) => {
@@ -61,12 +72,21 @@ const rules: Rule[] = [
       start < steps ? undefined : `sampling.start must be below diffusion.steps (${steps}), but is ${start}.`,
   },
   {
-    reads: ["sampling.start", "sampling.stride", "training.maxTimestep"],
-    check: ({ sampling: { start, stride }, training: { maxTimestep } }) => {
-      const first = (Math.ceil(start / stride) - 1) * stride;
+    reads: ["sampling.start", "sampling.calls"],
+    check: ({ sampling: { start, calls = 1 } }) =>
+      calls <= start
+        ? undefined
+        : `sampling.calls must be at most sampling.start (${start}), but is ${calls}.`,
+  },
+  {
+    reads: ["sampling.start", "sampling.stride", "sampling.calls", "training.maxTimestep"],
+    check: ({ sampling, training: { maxTimestep } }) => {
+      if ((sampling.calls ?? 1) > sampling.start) return undefined;
+      const first = samplingSteps(sampling)[0]!.t;
+      const by = sampling.calls === undefined ? "sampling.stride" : "sampling.calls";
       return first <= maxTimestep
         ? undefined
-        : `training.maxTimestep must be at least ${first}, where sampling.start and sampling.stride first call the network, but is ${maxTimestep}.`;
+        : `training.maxTimestep must be at least ${first}, where sampling.start and ${by} first call the network, but is ${maxTimestep}.`;
     },
   },
   {
@@ -85,6 +105,18 @@ const rules: Rule[] = [
         : `detection.crop must be at most data.imageSize (${imageSize}), but is ${crop}.`,
   },
 ];
+
+function unknownPreset(name: string): string {
+  const guess = nearestName(
+    name,
+    presets.map((preset) => preset.name),
+  );
+  const cure =
+    guess === undefined
+      ? "there are quick, ddad-s and one for every category, such as mvtec/screw; ddad presets lists them."
+      : `did you mean ${guess}?`;
+  return `preset "${name}" does not exist; ${cure}`;
+}
 
 /** A sentence for every rule broken between settings that are right by themselves. */
 export function brokenRules(config: object, issues: readonly z.core.$ZodIssue[]): string[] {

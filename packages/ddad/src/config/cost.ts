@@ -1,0 +1,86 @@
+/** What a denoiser costs, known from its configuration: no device is asked. */
+import { defaultMultipliers, unetLayout } from "@ddad/nn";
+import type { Config } from "../config.ts";
+
+/** The settings that decide it. */
+export type CostSettings = {
+  readonly data: Pick<Config["data"], "imageSize">;
+  readonly model: Pick<
+    Config["model"],
+    "baseChannels" | "blocksPerLevel" | "channelMultipliers" | "attentionSizes"
+  >;
+  readonly training: Pick<Config["training"], "steps" | "batchSize">;
+  readonly sampling: Pick<Config["sampling"], "start" | "stride">;
+};
+
+export type Cost = {
+  readonly parameters: number;
+  /** One call of the network for one picture. */
+  readonly gflopPerCall: number;
+  /** A reconstruction of one picture: all calls of the sampler. */
+  readonly gflopPerPicture: number;
+  /** One optimiser step: forwards and backwards over the batch, three calls a picture. */
+  readonly gflopPerStep: number;
+  /** All optimiser steps. */
+  readonly gflopOfTraining: number;
+};
+
+/**
+ * Floating-point operations of convolutions, linear layers and attention, a multiply-add counting 2; norms, activations
+ * and the feature extractor come on top.
+ */
+export function costOf({ data, model, training, sampling }: CostSettings): Cost {
+  const { imageSize } = data;
+  const { baseChannels, blocksPerLevel, channelMultipliers, attentionSizes } = model;
+  const layout = unetLayout({
+    imageSize,
+    baseChannels,
+    blocksPerLevel,
+    ...(channelMultipliers && { channelMultipliers }),
+    ...(attentionSizes && { attentionSizes }),
+  });
+  const levels = (channelMultipliers ?? defaultMultipliers[imageSize])!.length;
+  const sizeOf = (name: string): number => imageSize / 2 ** levelOf(name, levels, blocksPerLevel);
+  let parameters = 0;
+  let multiplyAdds = 0;
+  for (const [name, shape] of layout) {
+    const weights = shape.reduce((product, extent) => product * extent, 1);
+    parameters += weights;
+    // The vectors are biases, and the scales of norms.
+    if (shape.length < 2) continue;
+    const positions = name.includes("embed") ? 1 : sizeOf(name) ** 2;
+    multiplyAdds += weights * positions;
+    if (name.endsWith("to_qkv.weight")) multiplyAdds += 2 * positions ** 2 * shape[1]!;
+  }
+  const gflopPerCall = (2 * multiplyAdds) / 1e9;
+  const gflopPerStep = 3 * training.batchSize * gflopPerCall;
+  return {
+    parameters,
+    gflopPerCall,
+    gflopPerPicture: Math.ceil(sampling.start / sampling.stride) * gflopPerCall,
+    gflopPerStep,
+    gflopOfTraining: training.steps * gflopPerStep,
+  };
+}
+
+/** How often the picture has been halved where a layer works, told by the layer's place in the published network. */
+function levelOf(name: string, levels: number, blocksPerLevel: number): number {
+  const [part, stageText, layerText] = name.split(".");
+  const stage = Number(stageText);
+  const perLevel = blocksPerLevel + 1;
+  switch (part) {
+    case "down":
+      // The input's convolution, then of every level its blocks and one that halves the size before it convolves.
+      return Math.ceil(Math.max(stage - blocksPerLevel, 0) / perLevel);
+    case "middle":
+      return levels - 1;
+    case "up": {
+      const level = levels - 1 - Math.floor(stage / perLevel);
+      // A second residual block in a stage doubles the size before it convolves.
+      const doubles = Number(layerText) > 0 && /in_layers|out_layers|embed_layers|skip/.test(name);
+      return doubles ? level - 1 : level;
+    }
+    default:
+      return 0;
+  }
+}
