@@ -66,7 +66,6 @@ export async function compareOnnx(
     }
     const expected = transpose(await ours.data(), ours.shape, order);
     differences.push({ output, shape, ...difference(got.data, expected) });
-    ours.dispose();
   }
   return differences;
 }

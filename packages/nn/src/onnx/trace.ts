@@ -73,8 +73,8 @@ function watchCalls<T>(root: Module, fn: () => T, onReturn: (call: Call, result:
   for (const [index, module] of modules.entries()) {
     module.training = false;
     const forward = forwards[index];
-    if (!forward) continue;
     const scope = scopeOf(module, names);
+    if (!forward || scope === undefined) continue;
     module.forward = (...args) => {
       const result = forward.apply(module, args);
       const tensors = args.flat().filter((arg): arg is Tensor => arg instanceof Tensor);
@@ -93,12 +93,12 @@ function watchCalls<T>(root: Module, fn: () => T, onReturn: (call: Call, result:
   }
 }
 
-/** A module's path, from the full and the relative name of a variable in it. One without variables has none of its own. */
-function scopeOf(module: Module, names: ReadonlyMap<Variable, string>): string {
+/** A module's path, from the full and the relative name of a variable in it; what has no variables belongs to its caller. */
+function scopeOf(module: Module, names: ReadonlyMap<Variable, string>): string | undefined {
   for (const [relative, variable] of module.namedState()) {
     return names.get(variable)!.slice(0, -relative.length - 1);
   }
-  return "";
+  return undefined;
 }
 
 function nodesBetween(from: readonly Tensor[], to: readonly Tensor[]): Set<Node> {

@@ -34,6 +34,8 @@ export class Translation {
   readonly #constants: ReadonlyMap<Tensor, Constant>;
   /** The value of each tensor, first in the order in which it was written, then in those it was read in. */
   readonly #values = new Map<Tensor, { order: AxisOrder; name: string }[]>();
+  /** Reshaped tensors and what they were before. A node is written only when somebody reads them. */
+  readonly #views = new Map<Tensor, Tensor>();
   readonly #taken = new Set<string>();
   /** Names of constants made of a tensor, by the order and the extents that they have in the file. */
   readonly #weights = new Map<Tensor, Map<string, string>>();
@@ -79,6 +81,11 @@ export class Translation {
     this.#values.set(tensor, [{ order, name }]);
   }
 
+  /** `tensor` has the elements of `of` under another shape. */
+  writeView(tensor: Tensor, of: Tensor): void {
+    this.#views.set(tensor, this.#views.get(of) ?? of);
+  }
+
   /** The order in which a tensor was written. */
   orderOf(tensor: Tensor): AxisOrder {
     return this.#values.get(tensor)?.[0]?.order ?? sameOrder(tensor.shape.length);
@@ -87,15 +94,39 @@ export class Translation {
   /** Name of the value of `tensor` with its axes in this order. */
   read(tensor: Tensor, order: AxisOrder = sameOrder(tensor.shape.length)): string {
     if (this.isConstant(tensor)) return this.#constant(tensor, tensor.shape, order);
-    const values = this.#values.get(tensor);
-    if (!values) throw new Error(`exportOnnx: ${tensor} is a second result that has no translation to ONNX.`);
-    const known = values.find((value) => value.order.join() === order.join());
+    const known = this.#values.get(tensor)?.find((value) => value.order.join() === order.join());
     if (known) return known.name;
-    const [written] = values as [(typeof values)[number]];
-    const perm = order.map((axis) => written.order.indexOf(axis));
-    const name = this.emit("Transpose", [written.name], { perm });
-    values.push({ order, name });
+    const name = this.#reshape(tensor, order) ?? this.#transpose(tensor, order);
+    this.#values.set(tensor, [...(this.#values.get(tensor) ?? []), { order, name }]);
     return name;
+  }
+
+  /** A view, where at most axes of extent 1 change their places: that is but another shape. */
+  #reshape(tensor: Tensor, order: AxisOrder): string | undefined {
+    const source = this.#views.get(tensor);
+    const long = order.filter((axis) => tensor.shape[axis] !== 1);
+    if (!source || long.some((axis, k) => k > 0 && axis < long[k - 1]!)) return undefined;
+    const from = this.open(source);
+    const to = order.map((axis) => this.open(tensor)[axis]!);
+    if (to.join() === from.join()) return this.read(source);
+    // 0 takes over the extent of the input's axis, so that more than one extent may stay open.
+    const shape = to.map((extent, k) =>
+      extent === -1 && from[k] === -1 && source.shape[k] === tensor.shape[order[k]!] ? 0 : extent,
+    );
+    if (shape.filter((extent) => extent === -1).length > 1) {
+      throw new Error(`exportOnnx: ${tensor} is reshaped to more than one extent that grows with the batch.`);
+    }
+    return this.emit("Reshape", [this.read(source), this.ints(shape)]);
+  }
+
+  #transpose(tensor: Tensor, order: AxisOrder): string {
+    const written = this.orderOf(tensor);
+    if (!this.#values.has(tensor) && !this.#views.has(tensor)) {
+      throw new Error(`exportOnnx: ${tensor} is a second result that has no translation to ONNX.`);
+    }
+    return this.emit("Transpose", [this.read(tensor, written)], {
+      perm: order.map((axis) => written.indexOf(axis)),
+    });
   }
 
   /** As an operand among tensors of `rank` axes in this order: axes of extent 1 are put in front, as broadcasting does. */

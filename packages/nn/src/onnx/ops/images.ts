@@ -26,20 +26,25 @@ interface PoolAttrs {
   readonly kernelSize: number;
   readonly stride: number;
   readonly padding: number;
-  readonly ceil?: boolean;
 }
 
 const pool =
-  (op: "MaxPool" | "AveragePool", fixed: PoolAttrs | undefined = undefined): Translator =>
+  (op: "MaxPool" | "AveragePool", fixed?: PoolAttrs): Translator =>
   (t, { attrs, inputs, outputs }) => {
-    const { kernelSize, stride, padding, ceil = false } = fixed ?? (attrs as PoolAttrs);
-    const y = t.emit(op, [t.read(inputs["x"]!, nchw)], {
+    const { kernelSize, stride, padding } = fixed ?? (attrs as PoolAttrs);
+    const x = inputs["x"]!;
+    const y = outputs["y"]!;
+    // A last window may reach past the padding. Runtimes disagree on when it does, so that what it needs is padded.
+    const behind = [1, 2].map((axis) =>
+      Math.max(padding, (y.shape[axis]! - 1) * stride + kernelSize - x.shape[axis]! - padding),
+    );
+    const pooled = t.emit(op, [t.read(x, nchw)], {
       kernel_shape: [kernelSize, kernelSize],
       strides: [stride, stride],
-      pads: [padding, padding, padding, padding],
-      ...(op === "MaxPool" ? { ceil_mode: Number(ceil) } : { count_include_pad: 1 }),
+      pads: [padding, padding, ...behind],
+      ...(op === "AveragePool" && { count_include_pad: 1 }),
     });
-    t.write(outputs["y"]!, y, nchw);
+    t.write(y, pooled, nchw);
   };
 
 export const maxPool = pool("MaxPool");

@@ -1,0 +1,97 @@
+/** Every operation with a translation to ONNX: the kernels' own cases, run by ONNX Runtime, against the f64 references. */
+import { type Case, type CaseInput, type Kernel, kernels, type Shape } from "@ddad/kernels-wgsl";
+import { record, type Tensor, tensor } from "@ddad/tensor";
+import { expect } from "chai";
+import { prepare } from "../../kernels-wgsl/test/harness.ts";
+import { Module } from "../src/module.ts";
+import { exportOnnx } from "../src/onnx/exportOnnx.ts";
+import { translators } from "../src/onnx/ops/index.ts";
+import { type OnnxArray, onnxRuntimeRunner } from "../src/onnx/parity.ts";
+import { fileOrder } from "../src/onnx/translation.ts";
+import { transpose } from "../src/onnx/transpose.ts";
+import { elements } from "../src/stateDict.ts";
+import { largestDifference } from "./golden.ts";
+import { ort } from "./onnxRuntime.ts";
+
+/** Largest difference, relative to the largest number expected where that is not zero. */
+const differenceOf = (got: number[], expected: Float32Array): number =>
+  expected.every((value) => value === 0)
+    ? Math.max(0, ...got.map(Math.abs))
+    : largestDifference(got, expected);
+
+class Nothing extends Module {}
+
+/** Elements of a tensor as the file wants them, and back. */
+const toFile = (values: ArrayLike<number>, shape: Shape): OnnxArray => {
+  const order = fileOrder(shape.length);
+  return {
+    shape: order.map((axis) => shape[axis]!),
+    data: transpose(Float32Array.from(values), shape, order),
+  };
+};
+
+/** `pad` can also put zeros between elements, for the gradient of `slice`. That is not translated. */
+const spreads = (attrs: { readonly before?: unknown; readonly step?: readonly number[] }): boolean =>
+  attrs.before !== undefined && (attrs.step ?? []).some((distance) => distance > 1);
+
+const sizeOf = (input: CaseInput | Shape): number => elements("shape" in input ? input.shape : input);
+
+/** Cases that have a translation, without the large ones. */
+const usable = ({ bench, benchOnly, attrs, inputs }: Case): boolean =>
+  !bench &&
+  !benchOnly &&
+  !spreads(attrs as object) &&
+  Object.values(inputs).every(
+    (input) => sizeOf(input!) <= 2 ** 16 && (!("dtype" in input!) || input.dtype !== "f16"),
+  );
+
+/** x · scale + (shift − mean · scale) is what ONNX Runtime's InstanceNormalization computes: it cancels where means are large. */
+const tolerances: Readonly<Record<string, number>> = { "groupNorm: mean far from zero": 5e-4 };
+
+const names = Object.keys(translators).filter((name) => name !== "reshape");
+
+for (const weights of ["inputs", "constants"] as const) {
+  describe(`ONNX: operations, operands behind the first as ${weights}`, () => {
+    for (const name of names) {
+      it(name, async () => {
+        const kernel = kernels.find((candidate) => candidate.name === name) as Kernel;
+        const cases = kernel.cases
+          .filter(usable)
+          .map((example, k) => ({ k, example, ...prepare(kernel, example) }));
+        expect(cases).to.not.be.empty;
+        const isInput = (input: string): boolean => weights === "inputs" || input === kernel.inputs[0];
+        const inputs: Record<string, Shape> = {};
+        const feeds: Record<string, OnnxArray> = {};
+        for (const { k, call, values } of cases) {
+          for (const [input, { shape }] of Object.entries(call.inputs).filter(([input]) => isInput(input))) {
+            inputs[`${input}_${k}`] = shape;
+            feeds[`${input}_${k}`] = toFile(values[input]!, shape);
+          }
+        }
+        const forward = (given: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
+          Object.fromEntries(
+            cases.map(({ k, call, values }) => {
+              const operands = Object.entries(call.inputs).map(([input, { shape, dtype }]) => [
+                input,
+                given[`${input}_${k}`]?.cast(dtype) ?? tensor(values[input]!, shape, { dtype }),
+              ]);
+              return [`y_${k}`, record(kernel, Object.fromEntries(operands), call.attrs)["y"]!];
+            }),
+          );
+        const file = await exportOnnx({ name, module: new Nothing(), inputs, forward });
+        const { run, release } = await onnxRuntimeRunner(ort, file);
+        const got = await run(feeds);
+        await release();
+        for (const { k, example, call, values } of cases) {
+          const { shape } = call.outputs["y"]!;
+          const expected = toFile(kernel.reference(values, call)["y"]!, shape);
+          const { shape: gotShape, data } = got[`y_${k}`]!;
+          expect(gotShape, example.name).to.deep.equal(expected.shape);
+          const difference = differenceOf([...data], expected.data);
+          const tolerance = tolerances[`${name}: ${example.name}`] ?? example.tolerance ?? 1e-5;
+          expect(difference, example.name).to.be.at.most(tolerance);
+        }
+      });
+    }
+  });
+}
