@@ -1,11 +1,12 @@
 /** `ddad export`: models become files for PyTorch. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readCheckpoint, resNetLayout, resNetSizes, unetLayout, writeSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import * as pickle from "../../nn/test/pickleFile.ts";
-import { decodeModel, encodeTrainingState } from "../src/modelFile.ts";
+import type { OnnxReport } from "../src/cli/exportOnnx.ts";
+import { decodeModel, encodeModel, encodeTrainingState } from "../src/modelFile.ts";
 import { done, fails, fill, options, saved, settings } from "./checkpoints.ts";
 
 describe("ddad export", () => {
@@ -71,6 +72,41 @@ describe("ddad export", () => {
       "--extractor",
       path("feat8"),
     );
+  });
+
+  it("writes ONNX that gives what the networks give here", async () => {
+    const { config } = decodeModel(await readCheckpoint(await imported()));
+    config.features.network = "resnet18";
+    const extractor = fill(resNetLayout(resNetSizes.resnet18));
+    for (const [name, { data }] of extractor) {
+      if (name.endsWith("running_var")) data.fill(0.7 as never);
+      if (name.endsWith("num_batches_tracked")) extractor.delete(name);
+    }
+    const model = path("onnx.safetensors");
+    writeFileSync(model, encodeModel({ config, step: 1, weights: dict, extractor }));
+    const out = path("networks", "model.onnx");
+    const result = await done<OnnxReport>("export", "--onnx", "--checkpoint", model, "--out", out);
+    expect(result.runtime).to.equal("onnxruntime-web");
+    const outputs = result.files.map(({ network, path, parity }) => [
+      network,
+      path,
+      parity!.map(({ output, shape }) => `${output} ${shape.join("×")}`),
+    ]);
+    expect(outputs).to.deep.equal([
+      ["unet", out, ["noise 1×3×32×32"]],
+      [
+        "extractor",
+        out.replace(".onnx", "-extractor.onnx"),
+        ["layer1 1×64×8×8", "layer2 1×128×4×4", "layer3 1×256×2×2"],
+      ],
+    ]);
+    for (const { path, bytes, parity } of result.files) {
+      expect(statSync(path).size).to.equal(bytes);
+      for (const { relative } of parity!) expect(relative).to.be.below(1e-5);
+    }
+    const args = ["export", "--onnx", "--checkpoint", model, "--out"];
+    await fails(2, /must end in \.onnx, which is what --onnx writes/, ...args, path("never.safetensors"));
+    await fails(2, /--module-prefix is for PyTorch/, ...args, out, "--module-prefix");
   });
 
   it("refuses what is no model of this program", async () => {

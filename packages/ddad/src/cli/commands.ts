@@ -10,6 +10,7 @@ import type { ExportOptions } from "./export.ts";
 import type { ImportOptions } from "./import.ts";
 import type { PipelineOptions } from "./pipeline.ts";
 import type { PredictOptions } from "./predict.ts";
+import type { PresetsOptions } from "./presets.ts";
 import type { TrainOptions } from "./train.ts";
 import type { FetchOptions, ListOptions } from "./weights.ts";
 
@@ -72,9 +73,10 @@ export function createProgram(): Command {
       (await import("./import.ts")).runImport(file, options),
     );
 
-  withModel(json(program.command("export").description("write a model's networks for PyTorch")))
-    .requiredOption("--out <file>", ".safetensors with PyTorch's names and layouts")
+  withModel(json(program.command("export").description("write a model's networks for other programs")))
+    .requiredOption("--out <file>", ".safetensors with PyTorch's names and layouts, or .onnx")
     .option("--module-prefix", "start every name with module., as DataParallel wants it")
+    .option("--onnx", "write ONNX, and compare it with ONNX Runtime where that is installed")
     .action(async (options: ExportOptions) => (await import("./export.ts")).runExport(options));
 
   const weights = program.command("weights").description("pretrained weights of feature extractors");
@@ -88,6 +90,10 @@ export function createProgram(): Command {
     weights.command("list").description("show the weights that there are, and which are downloaded"),
   ).action(async (options: ListOptions) => (await import("./weights.ts")).runList(options));
 
+  json(program.command("presets").description("list settings by name, and what they cost")).action(
+    async (options: PresetsOptions) => (await import("./presets.ts")).runPresets(options),
+  );
+
   // Ends with the exit code of wrong use instead of commander's own.
   for (const command of [program, ...program.commands, ...weights.commands]) command.exitOverride();
   return program;
@@ -99,7 +105,8 @@ const json = (command: Command): Command =>
 /** Options of commands that take a configuration. */
 const configured = (command: Command): Command =>
   json(command)
-    .option("--config <file>", "settings, YAML or JSON")
+    .option("--config <file>", "settings, YAML or JSON; or config.yaml of the published DDAD code")
+    .option("--preset <name>", "settings by name, such as mvtec/screw or quick (ddad presets lists them)")
     .option("--set <key=value>", "one setting, such as training.steps=500 (repeatable)", collect, [])
     .option("--data <folder>", "folder of the data set (data.root)");
 

@@ -17,6 +17,7 @@ import { printResult } from "./terminal.ts";
 export type ExportOptions = ModelOptions & {
   readonly out: string;
   readonly modulePrefix?: boolean;
+  readonly onnx?: boolean;
   readonly json?: boolean;
 };
 
@@ -26,6 +27,15 @@ export type ExportedFile = { network: "unet" | "extractor"; path: string; tensor
 export async function runExport(options: ExportOptions): Promise<void> {
   const { path, model } = await openModel(options);
   const networks = networksOf(model, path);
+  if (options.onnx) {
+    if (options.modulePrefix)
+      throw new DataError("--module-prefix is for PyTorch; leave it out with --onnx.");
+    const { describeOnnx, exportOnnxFiles } = await import("./exportOnnx.ts");
+    const report = await exportOnnxFiles(model, options.out);
+    const text = report.files.map(describeOnnx).join("\n");
+    printResult(options.json, { checkpoint: path, ...report }, text);
+    return;
+  }
   const files = exportSafetensors(model, networks, options);
   printResult(
     options.json,
