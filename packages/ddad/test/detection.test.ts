@@ -1,14 +1,15 @@
 /** Distances, maps, scores, calibration and evaluation. */
-import { evaluate, tensor, type UNet } from "@ddad/nn";
+import { evaluate, ResNet, tensor, type UNet } from "@ddad/nn";
 import { expect } from "chai";
 import { formulaWeights, largestDifference } from "../../nn/test/golden.ts";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
 import { calibrationDifferences, falseAlarmThreshold } from "../src/calibration.ts";
-import { imageAt } from "../src/datasets/imageSet.ts";
+import { gatherPixels, imageAt } from "../src/datasets/imageSet.ts";
 import { createDenoiser } from "../src/denoiser.ts";
-import { calibrate, inspect } from "../src/detection.ts";
+import { calibrate, type Detector, inspect } from "../src/detection.ts";
 import { anomalyMap, centerCrop, cropRange, pixelDistance } from "../src/distance.ts";
 import { evaluateDetection, type LabelledPicture } from "../src/evaluation.ts";
+import { type Extractor, featureDistance } from "../src/features.ts";
 import { smallConfig, smallPictures } from "./small.ts";
 
 describe("distance", () => {
@@ -121,6 +122,110 @@ describe("detection", () => {
       }
     });
   }
+
+  it("says the same, bit for bit, of 16 pictures in any company when features are compared as well", async () => {
+    const config = smallConfig({ features: { network: "resnet18" } });
+    using extractor = new ResNet({
+      block: "basic",
+      layers: [1, 1, 1],
+      baseChannels: 8,
+      until: "layer3",
+      seed: 5,
+    });
+    await evaluate(...extractor.namedState().values());
+    const detector = { config, denoiser: net, extractor: extractor.eval() };
+    const held = smallPictures(4, 8);
+    const calibration = await calibrate(detector, held);
+    expect(calibration.scales.feature).to.be.greaterThan(0);
+    const set = smallPictures(16, 9);
+    const scoresIn = async (order: readonly number[], together: number): Promise<number[]> => {
+      const scores: number[] = [];
+      for (let from = 0; from < order.length; from += together) {
+        const part = order.slice(from, from + together);
+        const data = Uint8Array.from(part.flatMap((index) => [...imageAt(set.images, index).data]));
+        const batch = {
+          images: { ...set.images, count: part.length, data },
+          ids: part.map((k) => set.ids[k]!),
+        };
+        const found = inspect({ ...detector, calibration }, batch);
+        for (let k = 0; k < part.length; k++) scores[part[k]!] = (await found.next()).value!.score;
+      }
+      return scores;
+    };
+    const inOrder = Array.from({ length: 16 }, (_, index) => index);
+    const alone = await scoresIn(inOrder, 1);
+    expect(new Set(alone).size).to.equal(16);
+    for (const together of [4, 16]) expect(await scoresIn(inOrder, together)).to.deep.equal(alone);
+    const mixed = inOrder.map((index) => (index * 7) % 16);
+    for (const together of [4, 16]) expect(await scoresIn(mixed, together)).to.deep.equal(alone);
+  });
+
+  it("refuses to compare features without a network, and a network that no setting names", async () => {
+    const first = async (detector: Detector): Promise<string> => {
+      try {
+        await inspect(detector, { images, ids }).next();
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return "nothing was thrown";
+    };
+    const config = smallConfig({ features: { network: "resnet18" } });
+    expect(await first({ config, denoiser: net })).to.match(
+      /features\.network is resnet18, but no extractor was given/,
+    );
+    const extractor = { features: () => ({}) as never };
+    expect(await first({ config: smallConfig(), denoiser: net, extractor })).to.match(
+      /an extractor was given, but features\.network is none/,
+    );
+  });
+
+  it("weighs by the batch's maxima under the paper's protocol, as published", async () => {
+    const config = smallConfig({
+      protocol: "paper",
+      features: { network: "resnet18" },
+      detection: { blurSigma: 0, crop: 0, batchSize: 2, pixelWeight: 7 },
+    });
+    // Features that are the normalised picture itself, so that both distances are known.
+    const extractor: Extractor = {
+      features: (x, names) => Object.fromEntries(names.map((n) => [n, x])) as never,
+    };
+    const maps: Float32Array[] = [];
+    for await (const { map } of inspect({ config, denoiser: net, extractor }, { images, ids }))
+      maps.push(map);
+    const maxima: { pixel: number; feature: number }[] = [];
+    const distances: { pixel: Float32Array; feature: Float32Array }[] = [];
+    for await (const { reconstruction, id } of inspect(
+      { config, denoiser: net, extractor },
+      { images, ids },
+    )) {
+      const input = tensor(gatherPixels(images, [ids.indexOf(id)]), [1, 8, 8, 3]);
+      const output = tensor(reconstruction, [1, 8, 8, 3]);
+      const pixel = (await pixelDistance(output, input).data()) as Float32Array;
+      const feature = (await featureDistance(extractor, output, input).data()) as Float32Array;
+      distances.push({ pixel, feature });
+      maxima.push({ pixel: Math.max(...pixel), feature: Math.max(...feature) });
+    }
+    for (const [k, map] of maps.entries()) {
+      const batch = maxima.slice(k - (k % 2), k - (k % 2) + 2);
+      const [f, p] = [Math.max(...batch.map((m) => m.feature)), Math.max(...batch.map((m) => m.pixel))];
+      const { pixel, feature } = distances[k]!;
+      for (const [i, value] of map.entries())
+        expect(value).to.be.closeTo(feature[i]! + ((7 * f) / p) * pixel[i]!, 1e-5 * f);
+    }
+  });
+
+  it("calls about the share of fresh good pictures defective that was asked for", async () => {
+    const config = smallConfig({ detection: { blurSigma: 0.5, falseAlarmRate: 0.1 } });
+    const [held, fresh] = [smallPictures(49, 20), smallPictures(100, 21)];
+    const calibration = await calibrate({ denoiser: net, config }, held);
+    const threshold = falseAlarmThreshold(calibration.scores, 0.1);
+    let alarms = 0;
+    for await (const { score } of inspect({ denoiser: net, config, calibration }, fresh))
+      if (score >= threshold) alarms++;
+    // The central 99 % of a binomial of 100, at a rate that the 49 pictures leave between 0.03 and 0.24.
+    console.log(`    ${alarms} of 100 fresh good pictures called defective, 10 expected`);
+    expect(alarms).to.be.within(1, 33);
+  });
 
   it("calibrates so that good pictures reach 1 in the mean before the blur", async () => {
     const config = smallConfig({ detection: { blurSigma: 0 } });
