@@ -4,6 +4,7 @@ export * from "./adaptationRun.ts";
 export * from "./calibration.ts";
 export * from "./config/categories.ts";
 export * from "./config/cost.ts";
+export * from "./config/ddadYaml.ts";
 export { type Preset, presets } from "./config/presets.ts";
 export { configKeys, mergeConfig, parseSettings } from "./config/settings.ts";
 export * from "./config.ts";

@@ -15,12 +15,11 @@ import {
   unetLayout,
   writeSafetensors,
 } from "@ddad/nn";
-import { readConfigFile } from "../config/file.ts";
-import { type ConfigRecord, isRecord, mergeConfig, parseSettings } from "../config/settings.ts";
-import { type Config, configSchema, parseConfig } from "../config.ts";
+import { type ConfigRecord, isRecord, mergeConfig } from "../config/settings.ts";
+import { type Config, parseConfig } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import { encodeModel } from "../modelFile.ts";
-import type { ConfigOptions } from "./settings.ts";
+import { askedBy, type ConfigOptions } from "./settings.ts";
 
 export type Network = {
   readonly kind: string;
@@ -69,15 +68,6 @@ export function asUNet(dict: StateDict, options: ConfigOptions, file: string): N
       });
     },
   };
-}
-
-/** What was asked for, as it stands, not completed. */
-function askedBy({ config, set, data }: ConfigOptions): ConfigRecord {
-  const settings = parseSettings(
-    [...set, ...(data === undefined ? [] : [`data.root=${data}`])],
-    configSchema,
-  );
-  return mergeConfig(config === undefined ? {} : readConfigFile(config), settings);
 }
 
 /** Weights from elsewhere were trained as the published code trains, so that is the protocol unless another is asked for. */

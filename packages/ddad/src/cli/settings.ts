@@ -1,28 +1,50 @@
-/** Where the configuration of a command comes from: a file, `--set` and `--data`, on top of a model's own. */
+/** Where the configuration of a command comes from: a file, `--preset`, `--set` and `--data`, on top of a model's own. */
 import { join } from "node:path";
-import { loadConfig, readConfigFile } from "../config/file.ts";
-import { configKeys, mergeConfig, parseSettings } from "../config/settings.ts";
+import { describeTranslation } from "../config/ddadYaml.ts";
+import { openConfigFile } from "../config/file.ts";
+import { presetSettings } from "../config/presets.ts";
+import { type ConfigRecord, configKeys, mergeConfig, parseSettings } from "../config/settings.ts";
 import { type Config, configSchema, parseConfig } from "../config.ts";
 import { openDataset } from "../datasets/folder.ts";
 import { ConfigError } from "../errors.ts";
+import { say } from "./terminal.ts";
 
 export type ConfigOptions = {
   readonly config?: string;
+  readonly preset?: string;
   readonly set: readonly string[];
   readonly data?: string;
 };
 
-const settingsOf = ({ set, data }: ConfigOptions): string[] => [
-  ...set,
-  ...(data === undefined ? [] : [`data.root=${data}`]),
-];
+/** Options whose file has been reported on: a command may ask for its configuration more than once. */
+const reported = new WeakSet<ConfigOptions>();
+
+/** What was asked for, as it stands, not completed; what became of a file of the published code is said on standard error. */
+export function askedBy(options: ConfigOptions): ConfigRecord {
+  const { config, preset, set, data } = options;
+  const settings = parseSettings(
+    [
+      ...(preset === undefined ? [] : [`preset=${preset}`]),
+      ...set,
+      ...(data === undefined ? [] : [`data.root=${data}`]),
+    ],
+    configSchema,
+  );
+  if (config === undefined) return settings;
+  const file = openConfigFile(config, settings);
+  if (file.translation && !reported.has(options)) {
+    reported.add(options);
+    for (const line of describeTranslation(config, file.translation)) say(line);
+  }
+  return mergeConfig(file.settings, settings);
+}
 
 /** The configuration that was asked for, complete. @throws ConfigError */
 export function configOf(options: ConfigOptions): Config {
   if (options.config === undefined && options.data === undefined && options.set.length === 0) {
     throw new ConfigError(["Nothing says where the pictures are: give --data <folder>, or --config <file>."]);
   }
-  return loadConfig(options.config, settingsOf(options));
+  return parseConfig(askedBy(options));
 }
 
 /**
@@ -37,9 +59,11 @@ export function configOver(
   fixed: readonly string[],
   reason: string,
 ): Config {
-  const file = options.config === undefined ? {} : readConfigFile(options.config);
-  const asked = mergeConfig(file, parseSettings(settingsOf(options), configSchema));
-  const config = parseConfig(mergeConfig(stored, asked));
+  const asked = askedBy(options);
+  const context = mergeConfig(stored, asked);
+  // What is stored is complete: a preset would change nothing below it.
+  const preset = asked["preset"] === undefined ? {} : presetSettings(context);
+  const config = parseConfig(mergeConfig(mergeConfig(context, preset), asked));
   const problems = configKeys(configSchema)
     .map(({ path }) => path)
     .filter((path) => fixed.some((part) => path === part || path.startsWith(`${part}.`)))

@@ -13,7 +13,7 @@ export type CostSettings = {
   readonly sampling: Pick<Config["sampling"], "start" | "stride">;
 };
 
-export type Cost = {
+export type DenoiserCost = {
   readonly parameters: number;
   /** One call of the network for one picture. */
   readonly gflopPerCall: number;
@@ -29,7 +29,7 @@ export type Cost = {
  * Floating-point operations of convolutions, linear layers and attention, a multiply-add counting 2; norms, activations
  * and the feature extractor come on top.
  */
-export function costOf({ data, model, training, sampling }: CostSettings): Cost {
+export function costOf({ data, model, training, sampling }: CostSettings): DenoiserCost {
   const { imageSize } = data;
   const { baseChannels, blocksPerLevel, channelMultipliers, attentionSizes } = model;
   const layout = unetLayout({

@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { extname } from "node:path";
 import { parseDocument, stringify } from "yaml";
 import { type Config, configSchema, parseConfig } from "../config.ts";
-import { ConfigError } from "../errors.ts";
+import { findDataset } from "../datasets/folder.ts";
+import { ConfigError, DataError } from "../errors.ts";
+import { isDdadYaml, type Translation, translateDdadYaml } from "./ddadYaml.ts";
 import { type ConfigRecord, isRecord, mergeConfig, parseSettings } from "./settings.ts";
 
 /**
@@ -13,17 +15,53 @@ import { type ConfigRecord, isRecord, mergeConfig, parseSettings } from "./setti
  * @throws ConfigError with every problem found, one sentence each.
  */
 export function loadConfig(path: string | undefined, settings: readonly string[] = []): Config {
-  const file = path === undefined ? {} : readConfigFile(path);
-  return parseConfig(mergeConfig(file, parseSettings(settings, configSchema)));
+  const given = parseSettings(settings, configSchema);
+  const file = path === undefined ? {} : openConfigFile(path, given).settings;
+  return parseConfig(mergeConfig(file, given));
 }
 
+/** The settings of a file as they stand there, not yet checked. @throws ConfigError as `openConfigFile`. */
+export const readConfigFile = (path: string): ConfigRecord => openConfigFile(path).settings;
+
+export type ConfigFile = {
+  /** Under this program's names, whatever the file has. */
+  readonly settings: ConfigRecord;
+  /** What became of each key, where the file is one of the published code's. */
+  readonly translation?: Translation | undefined;
+};
+
 /**
- * The settings of a file as they stand there, not yet checked. Only this function knows of formats: what comes out
- * has this program's names and sections, whatever went in.
+ * Reads a configuration file, ours or the config.yaml of the published DDAD code, which is told by its form. Only this function
+ * knows of formats.
  *
- * @throws ConfigError when the file is missing or no YAML or JSON.
+ * @param given settings that will stand above the file's: where they put the data set, its pictures are counted.
+ * @throws ConfigError when the file is missing or no YAML or JSON, or a value in it cannot be read.
  */
-export function readConfigFile(path: string): ConfigRecord {
+export function openConfigFile(path: string, given: ConfigRecord = {}): ConfigFile {
+  const content = readRecord(path);
+  if (!isDdadYaml(content)) return { settings: content };
+  const data = isRecord(given["data"]) ? given["data"] : {};
+  const translation = translateDdadYaml(content, {
+    countPictures: (root, category) =>
+      countPictures(textOf(data["root"]) ?? root, textOf(data["category"]) ?? category),
+  });
+  if (translation.problems.length > 0) throw new ConfigError(translation.problems);
+  return { settings: translation.settings, translation };
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+
+function countPictures(root: string, category: string | undefined): number | undefined {
+  try {
+    return findDataset(root, { category }).train.length;
+  } catch (error) {
+    // What is wrong with the data set is said when it is opened.
+    if (error instanceof DataError) return undefined;
+    throw error;
+  }
+}
+
+function readRecord(path: string): ConfigRecord {
   const parse = readers[extname(path).toLowerCase()];
   if (parse === undefined) throw new ConfigError([`${path} must be a .yaml, .yml or .json file.`]);
   let text: string;

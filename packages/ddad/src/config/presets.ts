@@ -29,7 +29,6 @@ const categoryPreset = (category: CategorySettings): Preset => ({
   settings: ({ protocol, diffusion, training }) => {
     const { trainingPictures: pictures, epochs, adaptationEpochs, adaptationBatch } = category;
     const steps = stepsOfEpochs({ epochs, pictures, batchSize: positiveOr(training.batchSize, 32) });
-    const visited = (training.maxTimestep + 1) / diffusion.steps;
     const adaptation = {
       batchSize: adaptationBatch,
       distillation: category.distillation,
@@ -39,7 +38,8 @@ const categoryPreset = (category: CategorySettings): Preset => ({
       detection: { pixelWeight: category.pixelWeight },
     };
     if (protocol !== "paper") {
-      return { ...shared, training: { steps: Math.ceil(steps * positiveOr(visited, 1)) }, adaptation };
+      const share = Math.ceil((steps * (training.maxTimestep + 1)) / diffusion.steps);
+      return { ...shared, training: { steps: positiveOr(share, steps) }, adaptation };
     }
     const adaptationSteps = { epochs: adaptationEpochs, pictures, batchSize: adaptationBatch };
     return {
@@ -83,21 +83,23 @@ export const presetsNamed = (
   });
 
 /** `input` on top of the settings of the presets that it names; names that are none are left for the rules to report. */
-export function withPresets(input: ConfigRecord): ConfigRecord {
+export const withPresets = (input: ConfigRecord): ConfigRecord => mergeConfig(presetSettings(input), input);
+
+/** The settings of the presets that `input` names, as they are where all else is as in `input`. */
+export function presetSettings(input: ConfigRecord): ConfigRecord {
   const text = input["preset"];
-  if (typeof text !== "string") return input;
-  const named = presetsNamed(text).flatMap(({ preset }) => preset ?? []);
+  const named = typeof text === "string" ? presetsNamed(text).flatMap(({ preset }) => preset ?? []) : [];
   const expand = (config: ConfigRecord): ConfigRecord =>
     named.reduce<ConfigRecord>(
-      (settings, preset) => mergeConfig(settings, preset.settings(known(config))),
+      (settings, preset) => mergeConfig(settings, preset.settings(complete(config))),
       {},
     );
   // Once to learn what the presets set, such as the batch, and once more for what hangs on that.
-  return mergeConfig(expand(mergeConfig(expand(input), input)), input);
+  return expand(mergeConfig(expand(input), input));
 }
 
 /** What is given, filled up; sections that are none are left out, to be reported later. */
-function known(given: ConfigRecord): Config {
+function complete(given: ConfigRecord): Config {
   const sections = Object.entries(given).filter(([key, value]) => key === "protocol" || isRecord(value));
   return mergeConfig(defaultsFor(given), Object.fromEntries(sections)) as unknown as Config;
 }

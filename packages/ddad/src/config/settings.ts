@@ -37,10 +37,13 @@ export function parseSettings(settings: readonly string[], schema: z.ZodType): C
     const path = setting.slice(0, equals).split(".");
     const text = setting.slice(equals + 1);
     const value = wantsText(schema, path) ? text : parseValue(text);
-    const nested = path.reduceRight<unknown>((inner, key) => Object.fromEntries([[key, inner]]), value);
-    return mergeConfig(config, nested as ConfigRecord);
+    return mergeConfig(config, nested(path, value));
   }, {});
 }
+
+/** The configuration in which a path leads to a value, and nothing else is. */
+export const nested = (path: readonly string[], value: unknown): ConfigRecord =>
+  path.reduceRight<unknown>((inner, key) => Object.fromEntries([[key, inner]]), value) as ConfigRecord;
 
 function parseValue(text: string): unknown {
   try {
