@@ -2,6 +2,7 @@
 import { evaluate, ShapeError, tensor } from "@ddad/tensor";
 import { elements } from "../stateDict.ts";
 import type { OnnxSource } from "./source.ts";
+import { inEvaluation } from "./trace.ts";
 import { fileOrder } from "./translation.ts";
 import { transpose } from "./transpose.ts";
 
@@ -50,10 +51,7 @@ export async function compareOnnx(
       ];
     }),
   );
-  const training = new Map(source.module.modules().map((module) => [module, module.training]));
-  source.module.eval();
-  const outputs = source.forward(own);
-  for (const [module, mode] of training) module.training = mode;
+  const outputs = inEvaluation(source.module, () => source.forward(own));
   await evaluate(...Object.values(outputs));
   const differences: OnnxDifference[] = [];
   for (const [output, ours] of Object.entries(outputs)) {

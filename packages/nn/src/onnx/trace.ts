@@ -47,7 +47,7 @@ export function trace(source: OnnxSource, batch: number, whole: readonly ModuleC
   const wholes = new Map<Node, Call>();
   const outputs = watchCalls(
     source.module,
-    () => source.forward(inputs),
+    () => inEvaluation(source.module, () => source.forward(inputs)),
     (call, result) => {
       // Inner calls return first, so what has no scope yet was recorded by this module itself.
       for (const node of nodesBetween(call.args, [result])) {
@@ -62,16 +62,25 @@ export function trace(source: OnnxSource, batch: number, whole: readonly ModuleC
   return { inputs, ...settle(inputs, outputs, stepsBehind(outputs, scopes, wholes)) };
 }
 
-/** Runs `fn` in evaluation mode and tells each call of `forward` of a module below `root` that gives a tensor. */
+/** Runs `fn` with `root` and all below it in evaluation mode, and gives each its own mode back. */
+export function inEvaluation<T>(root: Module, fn: () => T): T {
+  const modes = new Map(root.modules().map((module) => [module, module.training]));
+  root.eval();
+  try {
+    return fn();
+  } finally {
+    for (const [module, training] of modes) module.training = training;
+  }
+}
+
+/** Runs `fn` and tells each call of `forward` of a module below `root` that gives a tensor. */
 function watchCalls<T>(root: Module, fn: () => T, onReturn: (call: Call, result: Tensor) => void): T {
   type Callable = Module & { forward?: (...args: unknown[]) => unknown };
   const modules: Callable[] = root.modules();
-  const modes = modules.map(({ training }) => training);
   const names = new Map([...root.namedState()].map(([name, variable]) => [variable, name]));
   const own = modules.map((module) => Object.hasOwn(module, "forward"));
   const forwards = modules.map(({ forward }) => forward);
   for (const [index, module] of modules.entries()) {
-    module.training = false;
     const forward = forwards[index];
     const scope = scopeOf(module, names);
     if (!forward || scope === undefined) continue;
@@ -86,7 +95,6 @@ function watchCalls<T>(root: Module, fn: () => T, onReturn: (call: Call, result:
     return fn();
   } finally {
     for (const [index, module] of modules.entries()) {
-      module.training = modes[index]!;
       if (own[index]) module.forward = forwards[index]!;
       else delete module.forward; // that of its class shows again
     }
