@@ -25,6 +25,7 @@ export * from "./distance.ts";
 export * from "./errors.ts";
 export * from "./evaluation.ts";
 export * from "./features.ts";
+export * from "./heldOutLoss.ts";
 export * from "./images/browser.ts";
 export * from "./images/format.ts";
 export * from "./images/image.ts";

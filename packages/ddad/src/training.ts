@@ -23,17 +23,20 @@ import { batchIndices } from "./datasets/batches.ts";
 import { gatherPixels, type ImageSet } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
 import { createDenoiser, denoisingError, scheduleOf } from "./denoiser.ts";
+import { type HeldOutLoss, heldOutLoss, timestepBuckets, timestepIn } from "./heldOutLoss.ts";
 import type { Model, TrainingState } from "./modelFile.ts";
 import { type Draw, drawTimestep, noiseKeys } from "./noise.ts";
 
 /** Good pictures and their ids. */
 export type TrainingSet = { readonly images: ImageSet; readonly ids: readonly string[] };
 
-/** Pictures of one (micro-)batch: which, and the draw that noise and time step hang on. */
-type Pick = { readonly index: number; readonly draw: Draw };
+/** A picture of a (micro-)batch: which, at which time step, and the draw that its noise hangs on. */
+type Pick = { readonly index: number; readonly t: number; readonly draw: Draw };
 
-/** Time steps per held-out picture in the validation loss. */
-const validationDraws = 4;
+type Compiled = (...args: Tensor[]) => Promise<Tensor>;
+
+/** x, t, ᾱ and the keys of the noise, as `NoisedBatch` has them. */
+type NoisedArguments = [x: Tensor, t: Tensor, alphaBar: Tensor, keys: Tensor];
 
 /**
  * Trains one network. Everything random is a function of the seed, the step and the picture, so that a training that
@@ -50,10 +53,11 @@ export class Trainer {
   readonly #schedule: ReturnType<typeof scheduleOf>;
   /** Sums of gradients over micro-batches; empty where a batch is one micro-batch. */
   readonly #sums: readonly Variable[];
-  readonly #whole: (...args: Tensor[]) => Promise<Tensor>;
-  readonly #part: (...args: Tensor[]) => Promise<Tensor>;
+  readonly #whole: Compiled;
+  readonly #part: Compiled;
   readonly #apply: (control: Tensor) => Promise<void>;
-  readonly #loss: (...args: Tensor[]) => Promise<Tensor>;
+  /** Mean squared error of each picture, `[N]`. */
+  readonly #losses: Compiled;
 
   private constructor(config: Config, set: TrainingSet) {
     const { training } = config;
@@ -81,7 +85,9 @@ export class Trainer {
       for (const sum of this.#sums) sum.assign(sum.mul(0));
       return undefined;
     }) as (control: Tensor) => Promise<void>;
-    this.#loss = compile((x, t, alphaBar, keys) => this.#lossOf([x!, t!, alphaBar!, keys!], undefined));
+    this.#losses = compile((x, t, alphaBar, keys) =>
+      this.#errorOf([x!, t!, alphaBar!, keys!], undefined).mean([1, 2, 3]),
+    );
   }
 
   /** A training at its start, or where `state` left off. */
@@ -109,49 +115,48 @@ export class Trainer {
 
   /** One optimiser step; gives its loss, by `training.lossReduction`. */
   async takeStep(): Promise<number> {
-    const { seed, batchSize } = this.config.training;
+    const { seed, batchSize, maxTimestep } = this.config.training;
     const { ids } = this.#set;
     const { step } = this;
     const indices = batchIndices({ seed, step, batchSize, count: ids.length });
     const picks = indices.map((index, k): Pick => {
-      return { index, draw: { image: hashText(ids[index]!), step: step * batchSize + k } };
+      const draw = { image: hashText(ids[index]!), step: step * batchSize + k };
+      return { index, t: drawTimestep(seed, draw, maxTimestep + 1), draw };
     });
     this.denoiser.train();
-    if (!this.#sums.length) return this.#run(this.#whole, picks, "training", this.optimizer.control());
+    if (!this.#sums.length) return this.#stepLoss(this.#whole, picks, this.optimizer.control());
     let loss = 0;
-    for (let from = 0; from < batchSize; from += this.#microBatch) {
-      loss += await this.#run(this.#part, picks.slice(from, from + this.#microBatch), "training");
-    }
+    for (const part of this.#partsOf(picks)) loss += await this.#stepLoss(this.#part, part);
     using control = this.optimizer.control();
     await this.#apply(control);
     return loss;
   }
 
-  /** Mean squared error of the denoising of held-out good pictures at fixed time steps and noises, averaged weights. */
-  async validate(heldOut: TrainingSet): Promise<number> {
-    const { ids } = heldOut;
-    const picks = ids.flatMap((id, index) =>
-      Array.from(
-        { length: validationDraws },
-        (_, step): Pick => ({ index, draw: { image: hashText(id), step } }),
-      ),
+  /**
+   * Mean squared error of the denoising of held-out good pictures, averaged weights: every picture at one time step of every
+   * bucket, which is always the same, as is its noise.
+   */
+  async validate(heldOut: TrainingSet): Promise<HeldOutLoss> {
+    const { seed, maxTimestep } = this.config.training;
+    const buckets = timestepBuckets(maxTimestep);
+    const picks = buckets.flatMap((bucket, step) =>
+      heldOut.ids.map((id, index): Pick => {
+        const draw = { image: hashText(id), step };
+        return { index, t: timestepIn(bucket, seed, draw), draw };
+      }),
     );
     this.denoiser.eval();
     await this.average?.swap();
-    let total = 0;
-    for (let from = 0; from < picks.length; from += this.#microBatch) {
-      total += await this.#run(
-        this.#loss,
-        picks.slice(from, from + this.#microBatch),
-        "validation",
-        undefined,
-        heldOut,
-      );
+    const losses: number[] = [];
+    for (const part of this.#partsOf(picks)) {
+      losses.push(...(await this.#run(this.#losses, part, "validation", heldOut)));
     }
     await this.average?.swap();
-    const { imageSize } = this.config.data;
-    const values = this.config.training.lossReduction === "mean" ? 1 : imageSize * imageSize * 3;
-    return (total * this.config.training.batchSize) / (picks.length * values);
+    const count = heldOut.ids.length;
+    return heldOutLoss(
+      buckets,
+      buckets.map((_, index) => losses.slice(index * count, (index + 1) * count)),
+    );
   }
 
   /** Everything needed to go on. */
@@ -185,13 +190,18 @@ export class Trainer {
   }
 
   /** Sum over the pictures of (ε − ε̂)², divided by the whole batch (and by the values of a picture for "mean"). */
-  #lossOf([x, t, alphaBar, keys]: [Tensor, Tensor, Tensor, Tensor], dropoutKeys: Tensor | undefined): Tensor {
+  #lossOf(noised: NoisedArguments, dropoutKeys: Tensor | undefined): Tensor {
     const { batchSize, lossReduction } = this.config.training;
+    const error = this.#errorOf(noised, dropoutKeys);
+    const values = lossReduction === "mean" ? error.size / error.shape[0]! : 1;
+    return error.sum().mul(1 / (batchSize * values));
+  }
+
+  /** (ε − ε̂)², `[N, H, W, C]`. */
+  #errorOf([x, t, alphaBar, keys]: NoisedArguments, dropoutKeys: Tensor | undefined): Tensor {
     const noise = randomNormal(keys, x.shape);
     const random = dropoutKeys && this.denoiser.training ? new RandomStream(dropoutKeys) : undefined;
-    const error = denoisingError(this.denoiser, { x, noise, t, alphaBar }, random);
-    const values = lossReduction === "mean" ? x.size / x.shape[0]! : 1;
-    return error.sum().mul(1 / (batchSize * values));
+    return denoisingError(this.denoiser, { x, noise, t, alphaBar }, random);
   }
 
   #update(gradients: readonly Tensor[], control: Tensor): void {
@@ -200,40 +210,49 @@ export class Trainer {
     this.optimizer.step(gradients, { control, ...scale });
   }
 
+  /** Picks by as many as are computed at a time. */
+  #partsOf(picks: readonly Pick[]): Pick[][] {
+    const size = this.#microBatch;
+    return Array.from({ length: Math.ceil(picks.length / size) }, (_, part) =>
+      picks.slice(part * size, (part + 1) * size),
+    );
+  }
+
+  async #stepLoss(compiled: Compiled, picks: readonly Pick[], control?: Tensor): Promise<number> {
+    const [loss] = await this.#run(compiled, picks, "training", this.#set, control);
+    return loss!;
+  }
+
   async #run(
-    compiled: (...args: Tensor[]) => Promise<Tensor>,
+    compiled: Compiled,
     picks: readonly Pick[],
     purpose: "training" | "validation",
+    set: TrainingSet,
     control?: Tensor,
-    set: TrainingSet = this.#set,
-  ): Promise<number> {
-    const { seed, maxTimestep } = this.config.training;
+  ): Promise<ArrayLike<number> & Iterable<number>> {
+    const { seed } = this.config.training;
     const draws = picks.map(({ draw }) => draw);
+    const times = picks.map(({ t }) => t);
     const size = this.config.data.imageSize;
-    const times = draws.map((draw) => drawTimestep(seed, draw, maxTimestep + 1));
+    const indices = picks.map(({ index }) => index);
     const args = [
-      tensor(
-        gatherPixels(
-          set.images,
-          picks.map(({ index }) => index),
-        ),
-        [picks.length, size, size, 3],
-      ),
+      tensor(gatherPixels(set.images, indices), [picks.length, size, size, 3]),
       tensor(times),
       tensor(times.map((t) => this.#schedule.alphaBar(t))),
       noiseKeys(seed, purpose, draws),
       noiseKeys(seed, "dropout", draws),
       ...(control ? [control] : []),
     ];
-    using loss = await compiled(...args);
-    const value = await loss.item();
+    using result = await compiled(...args);
+    const values = await result.data();
     for (const arg of args) arg.dispose();
-    if (!Number.isFinite(value)) {
+    const wrong = values.find((value) => !Number.isFinite(value));
+    if (wrong !== undefined) {
       throw new RangeError(
-        `Training diverged: the loss of step ${this.step} is ${value}. Lower training.learningRate.`,
+        `Training diverged: the loss of step ${this.step} is ${wrong}. Lower training.learningRate.`,
       );
     }
-    return value;
+    return values;
   }
 }
 

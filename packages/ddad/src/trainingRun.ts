@@ -1,6 +1,7 @@
 /** A training from its first step, or from where it stopped, to its end: when to look, when to save, which model to keep. */
 import { LimitError, OutOfMemoryError } from "@ddad/nn";
 import type { Config } from "./config.ts";
+import type { HeldOutLoss } from "./heldOutLoss.ts";
 import type { Model, TrainingState } from "./modelFile.ts";
 import { Trainer, type TrainingSet } from "./training.ts";
 
@@ -12,6 +13,8 @@ export type TrainingProgress = {
   readonly loss: number;
   /** Of this run so far. */
   readonly imagesPerSecond: number;
+  /** At a checkpoint, where there are held-out pictures. */
+  readonly heldOutLoss?: HeldOutLoss | undefined;
 };
 
 export type TrainingOptions = {
@@ -45,6 +48,8 @@ export type TrainingResult = {
   readonly stopped: boolean;
   /** The best model so far; none before the first checkpoint. */
   readonly model: Model | undefined;
+  /** Of the last checkpoint of this run, which need not be the best. */
+  readonly heldOutLoss: HeldOutLoss | undefined;
 };
 
 /** Trains a denoiser to the end of its configuration, or until it is stopped. */
@@ -60,6 +65,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     let losses: number[] = [];
     let loss = Number.NaN;
     let model = resume?.best;
+    let heldOutLoss: HeldOutLoss | undefined;
     const stopping = (): boolean => signal?.aborted === true || trainer.step >= stopAfter;
 
     while (trainer.step < steps && !stopping()) {
@@ -77,26 +83,35 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
         continue;
       }
       const atCheckpoint = trainer.step % checkpointEvery === 0 || trainer.step === steps;
+      const validation =
+        atCheckpoint && options.heldOut.ids.length > 0 ? await trainer.validate(options.heldOut) : undefined;
+      heldOutLoss = validation ?? heldOutLoss;
       if (trainer.step % logEvery === 0 || atCheckpoint || stopping()) {
         loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;
         losses = [];
-        options.onProgress?.({ step: trainer.step, steps, loss, imagesPerSecond: rate() });
+        options.onProgress?.({
+          ...{ step: trainer.step, steps, loss, imagesPerSecond: rate() },
+          ...(validation && { heldOutLoss: validation }),
+        });
       }
-      if (atCheckpoint) model = (await betterModel(trainer, options)) ?? model;
+      if (atCheckpoint) model = (await betterModel(trainer, options, validation?.mean)) ?? model;
       if (atCheckpoint || stopping()) await options.onCheckpoint?.(await trainer.state());
     }
-    return { steps: trainer.step, loss, imagesPerSecond: rate(), stopped: trainer.step < steps, model };
+    return {
+      ...{ steps: trainer.step, loss, imagesPerSecond: rate(), stopped: trainer.step < steps },
+      ...{ model, heldOutLoss },
+    };
   } finally {
     trainer.dispose();
   }
 }
 
-/** The model of now, if it is better than all before it by the denoising loss of held-out pictures. */
+/** The model of now, if it is better than all before it by the denoising loss of held-out pictures, where that is known. */
 async function betterModel(
   trainer: Trainer,
-  { heldOut, onBest }: TrainingOptions,
+  { onBest }: TrainingOptions,
+  loss: number | undefined,
 ): Promise<Model | undefined> {
-  const loss = heldOut.ids.length > 0 ? await trainer.validate(heldOut) : undefined;
   if (loss !== undefined) {
     if (loss >= (trainer.best?.loss ?? Infinity)) return undefined;
     trainer.best = { step: trainer.step, loss };

@@ -38,10 +38,15 @@ describe("ddad", () => {
     const { code, output, errors } = await train(whole);
     expect(code, errors).to.equal(0);
     const result = JSON.parse(output) as Record<string, unknown>;
-    expect(Object.keys(result)).to.deep.equal(["steps", "loss", "imagesPerSecond", "checkpoint"]);
+    const keys = ["steps", "loss", "imagesPerSecond", "checkpoint", "heldOutLoss"];
+    expect(Object.keys(result)).to.deep.equal(keys);
+    expect(result["heldOutLoss"]).to.have.keys("mean", "buckets");
     expect(result).to.include({ steps: 4, checkpoint: join(whole, "model.safetensors") });
     expect(result["loss"]).to.be.within(0, 10);
     expect(errors).to.match(/training on 6 pictures \(2 held out\)/);
+    expect(
+      errors.match(/^step \d: held-out loss [\d.]+ \(t 0–49: [\d.]+, .* t 250–300: [\d.]+\)$/gm),
+    ).to.have.length(2);
     expect(errors).to.match(/step 4\/4 · loss [\d.]+ · [\d.]+ pictures\/s · [\d.]+ steps\/s · took/);
     expect(filesIn(whole).sort()).to.deep.equal([
       "checkpoint.safetensors",

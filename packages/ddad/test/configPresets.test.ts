@@ -94,7 +94,7 @@ describe("presets", () => {
     expect(config.training.steps).to.equal(5);
     const quick = resolveConfig({ preset: "mvtec/wood + quick", data });
     expect(quick.training.steps).to.equal(3000);
-    expect(quick.sampling).to.include({ guidance: 11, stride: 50 });
+    expect(quick.sampling).to.include({ guidance: 11, calls: 5 });
     expect(quick.data.imageSize).to.equal(128);
     expect(resolveConfig({ preset: "quick+mvtec/wood", data }).training.steps).to.equal(9030);
   });

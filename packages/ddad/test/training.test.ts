@@ -93,8 +93,35 @@ describe("Trainer", () => {
   it("learns, and its validation does not depend on when it is asked", async () => {
     using trainer = await Trainer.create(configOf({ steps: 40 }), set);
     const before = await trainer.validate(set);
-    expect(await trainer.validate(set)).to.equal(before);
+    expect(await trainer.validate(set)).to.deep.equal(before);
     await train(trainer, 40);
-    expect(await trainer.validate(set)).to.be.below(0.8 * before);
+    expect((await trainer.validate(set)).mean).to.be.below(0.8 * before.mean);
+  });
+
+  it("validates every bucket of time steps on noise that hangs on the picture alone", async () => {
+    using trainer = await Trainer.create(configOf({}), set);
+    await train(trainer, 2);
+    const { mean, buckets } = await trainer.validate(set);
+    expect(buckets.map(({ from, to }) => [from, to])).to.deep.equal([
+      ...[0, 50, 100, 150, 200].map((from) => [from, from + 49]),
+      [250, 300],
+    ]);
+    // A bucket counts as many times as it has time steps.
+    const weighed = buckets.reduce((sum, { from, to, loss }) => sum + loss * (to - from + 1), 0);
+    expect(mean).to.be.closeTo(weighed / 301, 1e-12);
+    // Halves of the set, each alone and in batches of another size, have the same losses as together.
+    using parts = await Trainer.create(configOf({ microBatch: 1 }), set, await trainer.state());
+    const half = async (from: number): Promise<number[]> => {
+      const data = set.images.data.subarray(from * size * size * 3, (from + 3) * size * size * 3);
+      const { buckets: losses } = await parts.validate({
+        images: { count: 3, size, data },
+        ids: set.ids.slice(from, from + 3),
+      });
+      return losses.map(({ loss }) => loss);
+    };
+    const [first, second] = [await half(0), await half(3)];
+    for (const [k, { loss }] of buckets.entries()) {
+      expect((first[k]! + second[k]!) / 2).to.be.closeTo(loss, 1e-6 * loss);
+    }
   });
 });

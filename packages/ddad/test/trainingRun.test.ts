@@ -3,7 +3,7 @@ import { LimitError } from "@ddad/nn";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
 import type { Model, TrainingState } from "../src/modelFile.ts";
-import { type TrainingOptions, train } from "../src/trainingRun.ts";
+import { type TrainingOptions, type TrainingProgress, train } from "../src/trainingRun.ts";
 import { smallConfig, smallPictures } from "./small.ts";
 
 const pictures = smallPictures(6, 1);
@@ -72,6 +72,21 @@ describe("train", () => {
     expect(losses).to.deep.equal([...losses].sort((a, b) => b - a));
     expect(state.best).to.deep.equal({ step: found.at(-1)!.model.step, loss: losses.at(-1)! });
     expect(result.model).to.equal(found.at(-1)!.model);
+  });
+
+  it("reports the loss of held-out pictures at checkpoints, and the last one at the end", async () => {
+    const reports: TrainingProgress[] = [];
+    const onProgress = (progress: TrainingProgress): void => void reports.push(progress);
+    const config = smallConfig({ training: { checkpointEvery: 4, logEvery: 2 } });
+    const { result, state } = await finalState({ config, onProgress });
+    expect(reports.map(({ step }) => step)).to.deep.equal([2, 4, 6]);
+    const [between, first, last] = reports.map(({ heldOutLoss }) => heldOutLoss);
+    expect(between).to.equal(undefined);
+    expect(result.heldOutLoss).to.equal(last);
+    expect(last!.buckets).to.have.length(6);
+    expect(state.best!.loss).to.equal(Math.min(first!.mean, last!.mean));
+    const without = await finalState({ config, heldOut: smallPictures(0, 3) });
+    expect(without.result.heldOutLoss).to.equal(undefined);
   });
 
   it("ships the running mean of the weights", async () => {

@@ -1,8 +1,8 @@
 /** What people see: results on standard output, everything else on standard error. */
 
-/** A line for people. */
+/** A line for people; takes the place of a progress line that is not finished. */
 export const say = (line: string): void => {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[K" : ""}${line}\n`);
 };
 
 /** A result: text for people, or with `--json` one object for programs. */

@@ -8,6 +8,7 @@ import type { Config } from "../config.ts";
 import { calibrate, type Pictures } from "../detection.ts";
 import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
+import { describeHeldOutLoss } from "../heldOutLoss.ts";
 import { encodeModel, encodeTrainingState, type Model, type TrainingState } from "../modelFile.ts";
 import { type TrainingResult, train } from "../trainingRun.ts";
 import { loadTraining } from "./data.ts";
@@ -57,7 +58,7 @@ export async function runTrain(options: TrainOptions): Promise<void> {
   const checkpoint = join(folder, result.model ? modelFile : stateFile);
   printResult(
     options.json,
-    { steps, loss, imagesPerSecond, checkpoint },
+    { steps, loss, imagesPerSecond, checkpoint, heldOutLoss: result.heldOutLoss ?? null },
     stopped
       ? `stopped after ${steps} of ${config.training.steps} steps; go on with ddad train --resume --out ${folder}`
       : `trained ${steps} steps, loss ${loss.toPrecision(4)}, ${imagesPerSecond.toPrecision(3)} pictures/s: ${checkpoint}`,
@@ -99,12 +100,13 @@ export async function trainInto(
       signal: stop.signal,
       stopAfter,
       onNotice: say,
-      onProgress: ({ step, steps, loss, imagesPerSecond }) => {
+      onProgress: ({ step, steps, loss, imagesPerSecond, heldOutLoss }) => {
         progress.update(
           step,
           steps,
           `loss ${loss.toPrecision(4)} · ${imagesPerSecond.toPrecision(3)} pictures/s`,
         );
+        if (heldOutLoss) say(`step ${step}: ${describeHeldOutLoss(heldOutLoss)}`);
       },
       onBest: (model) => writeWhole(join(folder, modelFile), encodeModel(model)),
       onCheckpoint: (state) => writeWhole(join(folder, stateFile), encodeTrainingState(state)),

@@ -1,6 +1,7 @@
 /** What a denoiser costs, known from its configuration: no device is asked. */
 import { defaultMultipliers, unetLayout } from "@ddad/nn";
 import type { Config } from "../config.ts";
+import { type SamplingOptions, samplingSteps } from "../schedule.ts";
 
 /** The settings that decide it. */
 export type CostSettings = {
@@ -10,7 +11,7 @@ export type CostSettings = {
     "baseChannels" | "blocksPerLevel" | "channelMultipliers" | "attentionSizes"
   >;
   readonly training: Pick<Config["training"], "steps" | "batchSize">;
-  readonly sampling: Pick<Config["sampling"], "start" | "stride">;
+  readonly sampling: SamplingOptions;
 };
 
 export type DenoiserCost = {
@@ -57,7 +58,7 @@ export function costOf({ data, model, training, sampling }: CostSettings): Denoi
   return {
     parameters,
     gflopPerCall,
-    gflopPerPicture: Math.ceil(sampling.start / sampling.stride) * gflopPerCall,
+    gflopPerPicture: samplingSteps(sampling).length * gflopPerCall,
     gflopPerStep,
     gflopOfTraining: training.steps * gflopPerStep,
   };

@@ -29,10 +29,7 @@ const categoryPreset = (category: CategorySettings): Preset => ({
   settings: ({ protocol, diffusion, training }) => {
     const { trainingPictures: pictures, epochs, adaptationEpochs, adaptationBatch } = category;
     const steps = stepsOfEpochs({ epochs, pictures, batchSize: positiveOr(training.batchSize, 32) });
-    const adaptation = {
-      batchSize: adaptationBatch,
-      distillation: category.distillation,
-    };
+    const adaptation = { batchSize: adaptationBatch, distillation: category.distillation };
     const shared = {
       sampling: { guidance: category.guidance },
       detection: { pixelWeight: category.pixelWeight },
@@ -53,7 +50,10 @@ const categoryPreset = (category: CategorySettings): Preset => ({
 
 const datasetNames = { mvtec: "MVTec AD", visa: "VisA" } as const;
 
-/** Every preset. */
+/**
+ * Every preset. The quick one costs 1.57 PFLOP of training and 55 GFLOP a picture (`costOf`): 26 minutes and a twentieth of a
+ * second where 1 TFLOP/s is sustained, against 76 hours for mvtec/screw under paper. It is chosen by cost, on no test set.
+ */
 export const presets: readonly Preset[] = [
   {
     name: "quick",
@@ -62,7 +62,7 @@ export const presets: readonly Preset[] = [
       data: { imageSize: 128 },
       model: { variant: "ddad-s" },
       training: { steps: 3000, checkpointEvery: 500 },
-      sampling: { stride: 50 },
+      sampling: { calls: 5 },
     }),
   },
   {
