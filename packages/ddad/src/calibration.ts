@@ -11,8 +11,10 @@ const { sampling, detection } = configSchema.shape;
 const features = configSchema.shape.features.pick({ network: true });
 
 export const calibrationSchema = z.strictObject({
-  /** What each distance is divided by: its largest value in a good picture, in the mean. */
-  scales: z.strictObject({ pixel: z.number().positive(), feature: z.number().positive().optional() }),
+  /** What each distance is divided by: its largest value in a good picture, in the mean. PatchCore divides nothing. */
+  scales: z
+    .strictObject({ pixel: z.number().positive(), feature: z.number().positive().optional() })
+    .optional(),
   /** Image scores of the held-out good pictures, rising. */
   scores: z.array(z.number()).min(2),
   /** Scores that a share of the pixels of these pictures reaches, the shares falling. */
@@ -31,12 +33,15 @@ const pixelShares = [
   ...[5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5],
 ];
 
-/** A calibration by the maps of held-out good pictures, made with these scales and settings. */
-export function calibrationOf(
-  config: Config,
-  scales: DistanceScales,
-  maps: readonly Float32Array[],
-): Calibration {
+/** What is known of held-out good pictures. */
+export type HeldOut = {
+  readonly scales?: DistanceScales | undefined;
+  readonly scores: readonly number[];
+  readonly maps: readonly Float32Array[];
+};
+
+/** A calibration by what held-out good pictures gave under a configuration. */
+export function calibrationOf(config: Config, { scales, scores, maps }: HeldOut): Calibration {
   const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...detection } = config.detection;
   const features = { network: config.features.network };
   const values = new Float32Array(maps.reduce((count, { length }) => count + length, 0));
@@ -48,8 +53,8 @@ export function calibrationOf(
   values.sort();
   const reachedBy = (share: number): number => values.at(-Math.max(Math.floor(share * values.length), 1))!;
   return {
-    scales,
-    scores: maps.map((map) => map.reduce((a, b) => Math.max(a, b), -Infinity)).sort((a, b) => a - b),
+    ...(scales && { scales }),
+    scores: [...scores].sort((a, b) => a - b),
     pixels: pixelShares.map((share) => ({ share, score: reachedBy(share) })),
     features,
     sampling: config.sampling,

@@ -24,6 +24,11 @@ export const configSchema = z.strictObject({
     .min(1)
     .optional()
     .describe("settings by name, such as mvtec/screw or quick, below those that are given; several with +"),
+  method: z
+    .enum(["ddad", "patchcore"])
+    .describe(
+      "ddad compares pictures with their reconstructions, patchcore their patches with those of good pictures",
+    ),
   data: z.strictObject({
     root: z.string().min(1).describe("folder of the data set"),
     category: z
@@ -91,7 +96,9 @@ export const configSchema = z.strictObject({
     stride: count(1).describe("time steps between calls of the network"),
     calls: count(1)
       .optional()
-      .describe("calls of the network, evenly spaced from the start on; otherwise by the stride, as published"),
+      .describe(
+        "calls of the network, evenly spaced from the start on; otherwise by the stride, as published",
+      ),
     guidance: z.number().min(0).describe("w, the pull towards the inspected picture"),
     limitGuidance: z
       .boolean()
@@ -109,6 +116,12 @@ export const configSchema = z.strictObject({
       .min(1)
       .optional()
       .describe("file of its weights; otherwise the one that ddad weights fetch stored"),
+  }),
+  patchcore: z.strictObject({
+    fraction: z.number().gt(0).max(1).describe("share of the patches of good pictures that is kept"),
+    maxPatches: count(1).describe("most patches that are kept"),
+    neighbours: count(1).describe("patches by which the score of a picture is weighed; 1 does not weigh it"),
+    seed: count(0).describe("seed of the choice among the patches"),
   }),
   adaptation: z.strictObject({
     steps: count(0).describe("most optimiser steps of the adaptation of that network; 0 leaves it as it is"),
@@ -150,8 +163,13 @@ export type Protocol = Config["protocol"];
 
 /** Any part of a configuration, with a data root; presets that it names and the protocol supply the rest. */
 export type ConfigInput = {
-  [Section in keyof Omit<Config, "data" | "protocol" | "preset">]?: Partial<Config[Section]>;
-} & { protocol?: Protocol; preset?: string | undefined; data: Partial<Config["data"]> & { root: string } };
+  [Section in keyof Omit<Config, "data" | "protocol" | "preset" | "method">]?: Partial<Config[Section]>;
+} & {
+  protocol?: Protocol;
+  preset?: string | undefined;
+  method?: Config["method"];
+  data: Partial<Config["data"]> & { root: string };
+};
 
 /** Fills a configuration up with its presets and the defaults of its protocol, and checks it. @throws ConfigError as `parseConfig`. */
 export function resolveConfig(input: ConfigInput): Config {

@@ -30,9 +30,12 @@ export type Inspection = {
   /** `[mapSize · mapSize]`; the middle of the picture where the protocol crops. */
   readonly map: Float32Array;
   readonly mapSize: number;
-  /** The picture without its defects, `[size, size, 3]` in [−1, 1]. */
-  readonly reconstruction: Float32Array;
+  /** The picture without its defects, `[size, size, 3]` in [−1, 1], where the method makes one. */
+  readonly reconstruction?: Float32Array | undefined;
 };
+
+/** As DDAD inspects. */
+export type ReconstructedInspection = Inspection & { readonly reconstruction: Float32Array };
 
 /**
  * Inspects pictures, one at a time: how a kernel divides its sums depends on the size of the batch, and with it the last
@@ -40,7 +43,10 @@ export type Inspection = {
  * exception, by design of the published code: there distances are weighed by their maxima over `detection.batchSize` pictures
  * in the order given.
  */
-export async function* inspect(detector: Detector, pictures: Pictures): AsyncGenerator<Inspection> {
+export async function* inspect(
+  detector: Detector,
+  pictures: Pictures,
+): AsyncGenerator<ReconstructedInspection> {
   const { config, calibration } = detector;
   checkDetector(detector);
   const byBatch = config.protocol === "paper" && calibration === undefined && detector.extractor;
@@ -80,7 +86,7 @@ export async function calibrate(
   const weights = distanceWeights(config, scales);
   const maps: Float32Array[] = [];
   for (const distances of measured) maps.push(await mapOf(distances, weights, config));
-  return calibrationOf(config, scales, maps);
+  return calibrationOf(config, { scales, scores: maps.map(largest), maps });
 }
 
 /** A configuration that compares features without a network to do it must not pass for one that does. */

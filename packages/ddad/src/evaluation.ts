@@ -68,15 +68,20 @@ export async function evaluateDetection(
   test: TestSet,
   options: Omit<EvaluationOptions, "calibration"> = {},
 ): Promise<Evaluation> {
-  const { config, calibration, extractor } = detector;
+  const { config, calibration } = detector;
   const ids = test.samples.map(({ id }) => id);
-  const byBatch = config.protocol === "paper" && calibration === undefined && extractor;
   return evaluateInspections(inspect(detector, { images: test.images, ids }), config, test, {
     ...options,
     calibration,
     device: currentDevice().name,
-    ...(byBatch && { normaliser: "maxima of the batch" as const }),
+    normaliser: normaliserOf(detector),
   });
+}
+
+/** What a detector divides its distances by. */
+export function normaliserOf({ config, calibration, extractor }: Detector): Normaliser {
+  if (calibration) return "constants calibrated on held-out good pictures";
+  return config.protocol === "paper" && extractor ? "maxima of the batch" : "none";
 }
 
 export type InspectionOptions = EvaluationOptions & {

@@ -136,7 +136,7 @@ describe("detection", () => {
     const detector = { config, denoiser: net, extractor: extractor.eval() };
     const held = smallPictures(4, 8);
     const calibration = await calibrate(detector, held);
-    expect(calibration.scales.feature).to.be.greaterThan(0);
+    expect(calibration.scales!.feature).to.be.greaterThan(0);
     const set = smallPictures(16, 9);
     const scoresIn = async (order: readonly number[], together: number): Promise<number[]> => {
       const scores: number[] = [];

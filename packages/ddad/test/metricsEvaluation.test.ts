@@ -159,6 +159,7 @@ describe("evaluation", () => {
     expect(seconds).to.be.above(0);
     expect(block).to.deep.equal({
       protocol: "strict",
+      method: "ddad",
       data: {
         dataset: "parts",
         category: "cog",

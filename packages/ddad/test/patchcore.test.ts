@@ -5,8 +5,9 @@ import { largestDifference } from "../../nn/test/golden.ts";
 import { falseAlarmThreshold } from "../src/calibration.ts";
 import { type ImageSet, imageAt } from "../src/datasets/imageSet.ts";
 import { uniform } from "../src/datasets/random.ts";
+import type { Inspection } from "../src/detection.ts";
 import type { Extractor } from "../src/features.ts";
-import { type FitOptions, PatchCore, type PatchInspection } from "../src/patchcore/patchcore.ts";
+import { type FitOptions, PatchCore } from "../src/patchcore/patchcore.ts";
 import { patchFeatures } from "../src/patchcore/patches.ts";
 
 type Grid = {
@@ -124,8 +125,8 @@ describe("PatchCore", () => {
   const idsOf = ({ count }: ImageSet) => Array.from({ length: count }, (_, i) => `${i}.png`);
   const fit = (options: FitOptions = {}) => PatchCore.fit(extractor, stripes(12, 1), options);
 
-  async function inspectAll(patchCore: PatchCore, images: ImageSet): Promise<PatchInspection[]> {
-    const found: PatchInspection[] = [];
+  async function inspectAll(patchCore: PatchCore, images: ImageSet): Promise<Inspection[]> {
+    const found: Inspection[] = [];
     for await (const inspection of patchCore.inspect({ images, ids: idsOf(images) })) found.push(inspection);
     return found;
   }

@@ -2,10 +2,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { evaluate, readSafetensors, writeSafetensors } from "@ddad/nn";
+import { evaluate, readSafetensors, resnet18, writeSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import { writeProcedural } from "../src/datasets/procedural/write.ts";
-import { createExtractor } from "../src/features.ts";
 import type { EvaluationResult } from "../src/report/results.ts";
 import { ddad, smallSettings } from "./commandLine.ts";
 
@@ -20,7 +19,7 @@ describe("ddad run", function () {
     for (const category of ["tile", "weave"] as const) {
       writeProcedural(root, { category, size: 32, train: 8, testGood: 2, testPerDefect: 1 });
     }
-    using extractor = createExtractor("resnet18");
+    using extractor = resnet18({ until: "layer3", seed: 4 });
     await evaluate(...extractor.namedState().values());
     const weights = join(folder, "resnet18.safetensors");
     writeFileSync(weights, writeSafetensors(await extractor.stateDict()));
@@ -65,6 +64,35 @@ describe("ddad run", function () {
     const other = await ddad("run", "--data", root, ...settings, "--set", "training.seed=1", "--out", out);
     expect(other.code).to.equal(2);
     expect(other.errors).to.match(/tile holds a run with other settings/);
+  });
+
+  it("fills a bank of patches instead where the method is patchcore", async () => {
+    const out = join(folder, "patchcore");
+    const method = ["--set", "method=patchcore", "--set", "patchcore.fraction=0.5", "--categories", "tile"];
+    const { code, output, errors } = await ddad(
+      ...["run", "--data", root, ...settings, ...method, "--out", out, "--json"],
+    );
+    expect(code, errors).to.equal(0);
+    const { results } = JSON.parse(output) as { results: EvaluationResult[] };
+    expect(results[0]!.protocolBlock).to.include({ method: "patchcore", normaliser: "none" });
+    expect(results[0]!.image.auroc).to.be.within(0, 1);
+    const model = readSafetensors(readFileSync(join(out, "model.safetensors")));
+    expect(model.get("bank")!.shape[0]).to.be.greaterThan(1);
+    const calibration = JSON.parse(model.metadata["calibration"]!) as object;
+    expect(calibration).to.not.have.property("scales");
+    const predicted = await ddad(
+      ...["predict", join(root, "tile", "test", "good"), "--json"],
+      ...["--checkpoint", out, "--out", join(folder, "predictions-patchcore")],
+    );
+    expect(predicted.code, predicted.errors).to.equal(0);
+    const pixels = await ddad(
+      ...["train", "--data", root, "--set", "data.category=tile", ...smallSettings],
+      ...["--set", "method=patchcore", "--out", join(folder, "none")],
+    );
+    expect(pixels.code).to.equal(2);
+    expect(pixels.errors).to.match(/method patchcore compares features: name a network/);
+    const adapted = await ddad("adapt", "--checkpoint", out);
+    expect(adapted.errors).to.match(/PatchCore adapts no network/);
   });
 
   it("predicts with the one model file alone", async () => {

@@ -93,6 +93,9 @@ export async function adaptInto(
 }
 
 function checkAdaptation(config: Config): void {
+  if (config.method === "patchcore") {
+    throw new DataError("PatchCore adapts no network: its bank holds what the network sees as it is.");
+  }
   if (config.features.network === "none") {
     throw new DataError(
       "There is no network to adapt: features.network is none. Name one, such as --set features.network=wide_resnet101_2.",

@@ -1,12 +1,12 @@
 /** `ddad evaluate`. */
 import { dirname, join } from "node:path";
-import { setupDevice } from "@ddad/nn";
+import { currentDevice, setupDevice } from "@ddad/nn";
 import { type Calibration, calibrationDifferences } from "../calibration.ts";
 import type { Config } from "../config.ts";
 import { imageAt } from "../datasets/imageSet.ts";
-import { calibrate, type Inspection } from "../detection.ts";
+import type { Inspection } from "../detection.ts";
 import { DataError } from "../errors.ts";
-import { cropMask, type Evaluation, evaluateDetection, type TestSet } from "../evaluation.ts";
+import { cropMask, type Evaluation, evaluateInspections, type TestSet } from "../evaluation.ts";
 import { writeWhole } from "../files.ts";
 import { fromPixels } from "../images/image.ts";
 import type { Model } from "../modelFile.ts";
@@ -47,7 +47,12 @@ export async function evaluateModel(
   const calibration = await usableCalibration(detector, model, name);
   const progress = new Progress("inspecting", "pictures");
   const gallery = out === undefined ? undefined : new Gallery(out, test, mapRange(calibration, config));
-  const evaluation = await evaluateDetection({ ...detector, calibration }, test, {
+  const ids = test.samples.map(({ id }) => id);
+  const inspections = detector.inspect({ images: test.images, ids }, calibration);
+  const evaluation = await evaluateInspections(inspections, config, test, {
+    calibration,
+    device: currentDevice().name,
+    normaliser: detector.normaliser(calibration),
     progress: (done, count) => progress.update(done, count),
     observe: (inspection, index) => gallery?.draw(inspection, index),
   });
@@ -78,7 +83,9 @@ class Gallery {
     const { size } = images;
     const picture: InspectedPicture = {
       input: shownBy(mapSize, imageAt(images, index)),
-      reconstruction: shownBy(mapSize, fromPixels(reconstruction, size, size)),
+      ...(reconstruction && {
+        reconstruction: shownBy(mapSize, fromPixels(reconstruction, size, size)),
+      }),
       map,
       ...(masks && { mask: mapSize === size ? masks[index]! : cropMask(masks[index]!, size, mapSize) }),
       ...this.#scale,
@@ -113,7 +120,7 @@ async function usableCalibration(
     );
   }
   say(`calibrating on ${heldOut.ids.length} held-out pictures: ${differences.join(", ")}`);
-  return calibrate(detector, heldOut);
+  return detector.calibrate(heldOut);
 }
 
 /** The results for people. */

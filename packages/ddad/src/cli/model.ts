@@ -43,7 +43,7 @@ export async function openModel(options: ModelOptions, given?: ConfigOptions): P
   const path = modelPath(options, given);
   const model = decodeModel(await readCheckpoint(path), path);
   const fixed = [
-    ...["protocol", "model", "diffusion", "data.imageSize", "data.heldOut", "data.splitSeed"],
+    ...["protocol", "method", "model", "diffusion", "data.imageSize", "data.heldOut", "data.splitSeed"],
     ...(model.extractor ? ["features.network"] : []),
   ];
   const config = given ? configOver(model.config, given, fixed, `${path} was made with it`) : model.config;

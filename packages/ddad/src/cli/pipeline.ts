@@ -12,6 +12,7 @@ import { type EvaluationResult, formatResults } from "../report/results.ts";
 import { summaryCsv, summaryMarkdown } from "../report/summary.ts";
 import { adaptationStateFile, adaptInto } from "./adapt.ts";
 import { evaluateModel } from "./evaluate.ts";
+import { fitInto } from "./fit.ts";
 import { modelFile, openRun, stateFile } from "./model.ts";
 import { type ConfigOptions, configOf } from "./settings.ts";
 import { printResult, say } from "./terminal.ts";
@@ -76,13 +77,18 @@ async function runOne(folder: string, config: Config): Promise<EvaluationResult>
   }
   const stages = readStages(folder);
   const path = join(folder, modelFile);
-  if (!stages.trained) {
+  if (!stages.trained && config.method === "patchcore") {
+    await fitInto(folder, config);
+    writeStages(folder, { trained: true });
+  } else if (!stages.trained) {
     const resume = existsSync(join(folder, stateFile)) ? await openRun(folder) : undefined;
     const { interrupted } = await trainInto(folder, config, { resume });
     if (interrupted) throw new Interrupted();
     writeStages(folder, { trained: true });
   }
-  if (!stages.adapted && config.features.network !== "none" && config.adaptation.steps > 0) {
+  const adapts =
+    config.method === "ddad" && config.features.network !== "none" && config.adaptation.steps > 0;
+  if (adapts && !stages.adapted) {
     const model = decodeModel(await readCheckpoint(path), path);
     const { interrupted } = await adaptInto(
       path,

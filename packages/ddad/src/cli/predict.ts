@@ -6,7 +6,6 @@ import { falseAlarmThreshold } from "../calibration.ts";
 import { imageAt } from "../datasets/imageSet.ts";
 import { findImages } from "../datasets/listing.ts";
 import { loadImages } from "../datasets/load.ts";
-import { inspect } from "../detection.ts";
 import { writeWhole } from "../files.ts";
 import { writeImage } from "../images/png.ts";
 import { type DefectRegion, defectRegions } from "../report/defectRegions.ts";
@@ -60,7 +59,7 @@ export async function runPredict(path: string, options: PredictOptions): Promise
   const predictions: Prediction[] = [];
   const progress = new Progress("inspecting", "pictures");
   const ids = files.map(({ id }) => id);
-  for await (const { score, map, mapSize } of inspect({ ...detector, calibration }, { images, ids })) {
+  for await (const { score, map, mapSize } of detector.inspect({ images, ids }, calibration)) {
     const index = predictions.length;
     const file = files[index]!;
     const name = join(options.out, file.id.replace(/\.png$/i, ""));

@@ -8,6 +8,7 @@ type Choices = { imageSize: number; steps: number; batchSize: number };
 /** As the published code does it (DDAD, arXiv 2305.15956). */
 const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> => ({
   protocol: "paper",
+  method: "ddad",
   diffusion: { steps: 1000, betaFrom: 1e-4, betaTo: 0.02 },
   training: {
     steps,
@@ -27,6 +28,7 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
   },
   sampling: { start: 250, stride: 25, guidance: 4, limitGuidance: false, eta: 1, startNoise: true, seed: 42 },
   features: { network: "wide_resnet101_2" },
+  patchcore: { fraction: 0.1, maxPatches: 10_000, neighbours: 9, seed: 0 },
   adaptation: {
     steps: 0,
     batchSize: 16,
@@ -55,9 +57,10 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
  * step. The blur keeps its width relative to the picture, which the published 4 pixels fix at 256.
  */
 const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
-  const { diffusion, training, adaptation, detection } = paper(choices);
+  const { method, diffusion, training, adaptation, patchcore, detection } = paper(choices);
   return {
     protocol: "strict",
+    method,
     diffusion,
     training: {
       ...training,
@@ -82,6 +85,7 @@ const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
     // Weights cannot come with the package.
     features: { network: "none" },
     adaptation: { ...adaptation, steps: 200 },
+    patchcore,
     detection: { ...detection, blurSigma: choices.imageSize / 64, crop: 0 },
   };
 };

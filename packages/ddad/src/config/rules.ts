@@ -17,6 +17,20 @@ export const sizesWithMultipliers = [32, 64, 128, 256, 512];
 
 const rules: Rule[] = [
   {
+    reads: ["method", "features.network"],
+    check: ({ method, features: { network } }) =>
+      method === "patchcore" && network === "none"
+        ? "method patchcore compares features: name a network by features.network, such as resnet50."
+        : undefined,
+  },
+  {
+    reads: ["method", "protocol"],
+    check: ({ method, protocol }) =>
+      method === "patchcore" && protocol === "paper"
+        ? "method patchcore has no paper protocol, which is that of DDAD; leave protocol at strict."
+        : undefined,
+  },
+  {
     reads: ["preset"],
     check: ({ preset }) => {
       const named = preset === undefined ? [] : presetsNamed(preset);
@@ -25,8 +39,9 @@ const rules: Rule[] = [
     },
   },
   {
-    reads: ["data.imageSize", "model.channelMultipliers"],
-    check: ({ data: { imageSize }, model: { channelMultipliers } }) => {
+    reads: ["method", "data.imageSize", "model.channelMultipliers"],
+    check: ({ method, data: { imageSize }, model: { channelMultipliers } }) => {
+      if (method === "patchcore") return undefined;
       if (channelMultipliers === undefined) {
         return sizesWithMultipliers.includes(imageSize)
           ? undefined

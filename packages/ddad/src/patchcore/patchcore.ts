@@ -35,9 +35,6 @@ export const patchCoreDefaults: PatchCoreSettings = { layers: distanceLayers, ne
 
 export type FitOptions = Partial<PatchCoreSettings> & CollectOptions;
 
-/** What was found in one picture; there is no reconstruction. */
-export type PatchInspection = Omit<Inspection, "reconstruction">;
-
 /** A memory bank of patches of good pictures, and the network that sees patches. */
 export class PatchCore {
   readonly settings: PatchCoreSettings;
@@ -108,7 +105,7 @@ export class PatchCore {
   async *inspect(
     { images, ids }: Pictures,
     { blurSigma = images.size / 64, crop = 0 }: Partial<AnomalyMapOptions> = {},
-  ): AsyncGenerator<PatchInspection> {
+  ): AsyncGenerator<Inspection> {
     for (const [index, id] of ids.entries()) {
       using patches = await this.#patches(images, index);
       const vectors = this.#vectorsOf(patches);

@@ -6,8 +6,8 @@ import type { PanelTile } from "./panel.ts";
 
 export type InspectedPicture = {
   input: Image;
-  /** What the network takes the picture for without its defects. */
-  reconstruction: Image;
+  /** What the network takes the picture for without its defects, where it makes such a picture. */
+  reconstruction?: Image | undefined;
   /** Anomaly map `[H · W]` of the input's size. */
   map: ArrayLike<number>;
   /** Ground truth `[H · W]`, where it is known. */
@@ -38,7 +38,7 @@ export function detectionRow(picture: InspectedPicture, captions: RowCaptions = 
   );
   const tiles: [keyof RowCaptions, Image][] = [
     ["input", input],
-    ["reconstruction", reconstruction],
+    ...(reconstruction ? [["reconstruction", reconstruction] as [keyof RowCaptions, Image]] : []),
     ["map", outlineMask(overlay, found, [255, 255, 255])],
   ];
   if (mask !== undefined) tiles.push(["mask", maskImage(mask, width, height)]);

@@ -46,6 +46,7 @@ export type ProtocolFacts = {
 /** How the numbers of a result were made. */
 export type ProtocolBlock = {
   protocol: Protocol;
+  method: Config["method"];
   data: {
     dataset: string;
     category: string;
@@ -80,10 +81,11 @@ export type ProtocolBlock = {
 
 /** The protocol block of a result. */
 export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlock {
-  const { protocol, data, training, sampling, detection } = config;
+  const { protocol, method, data, training, sampling, detection } = config;
   const { dataset, category, images, good, sha256, split, masks, heldOutScores, bootstrap, device } = facts;
   return {
     protocol,
+    method,
     data: {
       ...{ dataset, category, images, good, sha256, heldOut: data.heldOut },
       ...(split !== undefined && { split }),
