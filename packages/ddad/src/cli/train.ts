@@ -5,7 +5,7 @@ import { setupDevice } from "@ddad/nn";
 import type { Calibration } from "../calibration.ts";
 import { formatConfig } from "../config/file.ts";
 import type { Config } from "../config.ts";
-import { calibrate, type Pictures } from "../detection.ts";
+import type { Pictures } from "../detection.ts";
 import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { describeHeldOutLoss } from "../heldOutLoss.ts";
@@ -13,6 +13,7 @@ import { encodeModel, encodeTrainingState, type Model, type TrainingState } from
 import { type TrainingResult, train } from "../trainingRun.ts";
 import { loadTraining } from "./data.ts";
 import { checkWeights, openDetector, withExtractor } from "./detector.ts";
+import { runFit } from "./fit.ts";
 import { modelFile, openRun, stateFile } from "./model.ts";
 import { type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
 import { formatDuration, Progress, printResult, say } from "./terminal.ts";
@@ -35,6 +36,7 @@ const fixedInRun = [
 ];
 
 export async function runTrain(options: TrainOptions): Promise<void> {
+  if (configOf(options).method === "patchcore") return runFit(options);
   const folder = options.out ?? runFolder(configOf(options));
   const resume = options.resume ? await openRun(folder) : undefined;
   const config = resume
@@ -140,7 +142,7 @@ export async function completeInto(
 async function calibrated(model: Model, heldOut: Pictures): Promise<Calibration> {
   const started = performance.now();
   using detector = await openDetector(model);
-  const calibration = await calibrate(detector, heldOut);
+  const calibration = await detector.calibrate(heldOut);
   const seconds = (performance.now() - started) / 1000;
   say(`calibrated on ${heldOut.ids.length} held-out pictures in ${formatDuration(seconds)}`);
   return calibration;
