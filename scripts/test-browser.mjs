@@ -69,7 +69,7 @@ async function bundle(example) {
       rolldownOptions: { input: pages.map((page) => join(folder, `${page}.html`)) },
     },
   });
-  const nodeOnly = /node_modules[/\\](webgpu|pngjs|commander)[/\\]|__vite-browser-external/;
+  const nodeOnly = /node_modules[/\\](webgpu|pngjs|commander|sharp|csv-parse)[/\\]|__vite-browser-external/;
   const strays = chunks.flatMap((chunk) => chunk.moduleIds ?? []).filter((module) => nodeOnly.test(module));
   if (strays.length) throw new Error(`modules made for Node alone are in the bundle: ${strays.join(", ")}`);
 }

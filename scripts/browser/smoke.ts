@@ -1,4 +1,5 @@
 /** The engine in a browser: one check for each of its parts, on numbers worked out by hand or on the host. */
+import { calibrate, createDenoiser, decodeBlob, inspect, resolveConfig } from "@ddad/ddad";
 import {
   AdamW,
   arange,
@@ -122,6 +123,36 @@ await check("a small UNet learns the noise of a picture", async () => {
   optimizer.dispose();
   const freed = before - memory().buffers;
   assert(freed >= held, `${freed} buffers freed of the ${held} that network and optimiser held`);
+});
+
+await check("a picture is decoded by the platform", async () => {
+  const canvas = new OffscreenCanvas(2, 1);
+  const context = canvas.getContext("2d");
+  assert(context !== null, "the canvas has no 2d context");
+  context.fillStyle = "#0a141e";
+  context.fillRect(0, 0, 2, 1);
+  const { width, height, data } = await decodeBlob(await canvas.convertToBlob());
+  assert(`${width} ${height} ${data}` === "2 1 10,20,30,10,20,30", `got ${width} × ${height}: ${data}`);
+});
+
+await check("a picture is reconstructed, compared and scored", async () => {
+  const config = resolveConfig({
+    data: { root: "parts", imageSize: 8 },
+    model: { baseChannels: 32, heads: 1, channelMultipliers: [1], blocksPerLevel: 1 },
+    sampling: { start: 100, stride: 50 },
+    detection: { blurSigma: 0.5 },
+  });
+  using denoiser = createDenoiser(config);
+  const images = { count: 3, size: 8, data: Uint8Array.from({ length: 3 * 192 }, (_, i) => (i * 37) % 256) };
+  const pictures = { images, ids: ["a", "b", "c"] };
+  const detector = { config, denoiser: denoiser.eval() };
+  const calibration = await calibrate(detector, pictures);
+  const scores: number[] = [];
+  for await (const { score, map } of inspect({ ...detector, calibration }, pictures)) {
+    assert(map.length === 64 && Math.max(...map) === score, "the score is not the largest value of the map");
+    scores.push(score);
+  }
+  assertClose([...scores].sort(), calibration.scores, 0);
 });
 
 (await setupDevice()).destroy();
