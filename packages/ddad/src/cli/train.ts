@@ -15,7 +15,7 @@ import { loadTraining } from "./data.ts";
 import { checkWeights, openDetector, withExtractor } from "./detector.ts";
 import { runFit } from "./fit.ts";
 import { modelFile, openRun, stateFile } from "./model.ts";
-import { type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
+import { askedBy, type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
 import { formatDuration, Progress, printResult, say } from "./terminal.ts";
 
 export type TrainOptions = ConfigOptions & {
@@ -36,7 +36,8 @@ const fixedInRun = [
 ];
 
 export async function runTrain(options: TrainOptions): Promise<void> {
-  if (configOf(options).method === "patchcore") return runFit(options);
+  // Not of a complete configuration: a run is resumed without one.
+  if (askedBy(options)["method"] === "patchcore") return runFit(options);
   const folder = options.out ?? runFolder(configOf(options));
   const resume = options.resume ? await openRun(folder) : undefined;
   const config = resume
