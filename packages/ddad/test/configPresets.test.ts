@@ -1,5 +1,6 @@
 /** Presets: the published numbers, how they meet a protocol and what is given, and what a network costs. */
 import { expect } from "chai";
+import { configOver } from "../src/cli/settings.ts";
 import { type CategorySettings, categories, findCategory, stepsOfEpochs } from "../src/config/categories.ts";
 import { costOf } from "../src/config/cost.ts";
 import { presets } from "../src/config/presets.ts";
@@ -102,6 +103,23 @@ describe("presets", () => {
   it("leave a resolved configuration as it is", () => {
     const config = paper("visa/pcb1", { sampling: { guidance: 1 } });
     expect(parseConfig(JSON.parse(JSON.stringify(config)))).to.deep.equal(config);
+  });
+
+  it("stand above what a trained model has stored, and below what is asked for beside them", () => {
+    const stored = resolveConfig({ data: { root: "parts", imageSize: 128 }, model: { variant: "ddad-s" } });
+    const over = (set: string[], fixed: string[] = []) =>
+      configOver(stored, { preset: "mvtec/wood", set }, fixed, "it is so");
+    expect(over([]).sampling.guidance).to.equal(11);
+    // Counted in the model's own batches of 16.
+    expect(over([]).training).to.include({ batchSize: 16, steps: 9030 });
+    expect(over(["sampling.guidance=1"]).sampling.guidance).to.equal(1);
+    expect(() =>
+      configOver(stored, { preset: "ddad-s+quick", set: ["data.imageSize=64"] }, ["data"], "it is so"),
+    ).to.throw(ConfigError, /^data\.imageSize is 128 and cannot become 64: it is so\.$/);
+    expect(() => configOver(stored, { preset: "nope", set: [] }, [], "")).to.throw(
+      ConfigError,
+      /"nope" does not exist/,
+    );
   });
 
   it("are refused by a name that is none, in one sentence", () => {
