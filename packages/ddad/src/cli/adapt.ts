@@ -8,12 +8,12 @@ import type { Config } from "../config.ts";
 import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { encodeModel, type Model } from "../modelFile.ts";
+import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
 import { checkWeights, loadExtractor } from "./detector.ts";
 import { loadDenoiser, type ModelOptions, openModel } from "./model.ts";
 import type { ConfigOptions } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
-import { completeInto } from "./train.ts";
 
 export type AdaptOptions = ConfigOptions &
   ModelOptions & { readonly resume?: boolean; readonly json?: boolean };

@@ -3,11 +3,11 @@ import { dirname } from "node:path";
 import { setupDevice } from "@ddad/nn";
 import { falseAlarmThreshold } from "../calibration.ts";
 import { DataError } from "../errors.ts";
+import { completeInto } from "./complete.ts";
 import { loadHeldOut } from "./data.ts";
 import { type ModelOptions, openModel } from "./model.ts";
 import type { ConfigOptions } from "./settings.ts";
 import { printResult } from "./terminal.ts";
-import { completeInto } from "./train.ts";
 
 export type CalibrateOptions = ConfigOptions & ModelOptions & { readonly json?: boolean };
 

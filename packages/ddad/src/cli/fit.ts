@@ -7,14 +7,20 @@ import type { Config } from "../config.ts";
 import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { PatchCore } from "../patchcore/patchcore.ts";
+import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
 import { checkWeights, loadExtractor } from "./detector.ts";
 import { modelFile } from "./model.ts";
-import { configOf, runFolder } from "./settings.ts";
+import { type ConfigOptions, configOf, runFolder } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
-import { completeInto, type TrainOptions } from "./train.ts";
 
-export async function runFit(options: TrainOptions): Promise<void> {
+export type FitOptions = ConfigOptions & {
+  readonly out?: string;
+  readonly overwrite?: boolean;
+  readonly json?: boolean;
+};
+
+export async function runFit(options: FitOptions): Promise<void> {
   const config = configOf(options);
   const folder = options.out ?? runFolder(config);
   const path = join(folder, modelFile);

@@ -2,21 +2,20 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setupDevice } from "@ddad/nn";
-import type { Calibration } from "../calibration.ts";
 import { formatConfig } from "../config/file.ts";
 import type { Config } from "../config.ts";
-import type { Pictures } from "../detection.ts";
 import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { describeHeldOutLoss } from "../heldOutLoss.ts";
 import { encodeModel, encodeTrainingState, type Model, type TrainingState } from "../modelFile.ts";
 import { type TrainingResult, train } from "../trainingRun.ts";
+import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
-import { checkWeights, openDetector, withExtractor } from "./detector.ts";
+import { checkWeights } from "./detector.ts";
 import { runFit } from "./fit.ts";
 import { modelFile, openRun, stateFile } from "./model.ts";
 import { askedBy, type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
-import { formatDuration, Progress, printResult, say } from "./terminal.ts";
+import { Progress, printResult, say } from "./terminal.ts";
 
 export type TrainOptions = ConfigOptions & {
   readonly out?: string;
@@ -120,31 +119,4 @@ export async function trainInto(
   } finally {
     process.off("SIGINT", onSignal);
   }
-}
-
-/**
- * Puts into a model what inspecting needs beside its network, and writes it: the extractor's weights, where it has one, and
- * under the strict protocol the calibration on held-out pictures, where there are any.
- */
-export async function completeInto(
-  path: string,
-  given: Model,
-  heldOut: Pictures,
-): Promise<Calibration | undefined> {
-  const model = await withExtractor(given);
-  const calibration =
-    model.config.protocol === "strict" && heldOut.ids.length >= 2
-      ? await calibrated(model, heldOut)
-      : undefined;
-  writeWhole(path, encodeModel({ ...model, calibration }));
-  return calibration;
-}
-
-async function calibrated(model: Model, heldOut: Pictures): Promise<Calibration> {
-  const started = performance.now();
-  using detector = await openDetector(model);
-  const calibration = await detector.calibrate(heldOut);
-  const seconds = (performance.now() - started) / 1000;
-  say(`calibrated on ${heldOut.ids.length} held-out pictures in ${formatDuration(seconds)}`);
-  return calibration;
 }
