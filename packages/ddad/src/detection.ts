@@ -32,6 +32,8 @@ export type Inspection = {
   readonly mapSize: number;
   /** The picture without its defects, `[size, size, 3]` in [−1, 1], where the method makes one. */
   readonly reconstruction?: Float32Array | undefined;
+  /** What it took, where the time since the inspection before does not say it: the pictures of a batch come all at once. */
+  readonly milliseconds?: number | undefined;
 };
 
 /** As DDAD inspects. */
@@ -53,8 +55,12 @@ export async function* inspect(
   const together = byBatch ? config.detection.batchSize : 1;
   for (let from = 0; from < pictures.ids.length; from += together) {
     const ids = pictures.ids.slice(from, from + together);
-    const measured: Measured[] = [];
-    for (const k of ids.keys()) measured.push(await measure(detector, pictures, from + k));
+    const measured: (Measured & { readonly milliseconds: number })[] = [];
+    for (const k of ids.keys()) {
+      const started = performance.now();
+      const found = await measure(detector, pictures, from + k);
+      measured.push({ ...found, milliseconds: performance.now() - started });
+    }
     const weights = byBatch
       ? batchWeights(
           measured.map(({ distances }) => maximaOf(distances)),
@@ -62,9 +68,11 @@ export async function* inspect(
         )
       : distanceWeights(config, calibration?.scales);
     for (const [k, id] of ids.entries()) {
-      const { reconstruction, distances } = measured[k]!;
+      const started = performance.now();
+      const { reconstruction, distances, milliseconds: before } = measured[k]!;
       const map = await mapOf(distances, weights, config);
-      yield { id, score: largest(map), map, mapSize: Math.sqrt(map.length), reconstruction };
+      const milliseconds = before + performance.now() - started;
+      yield { id, score: largest(map), map, mapSize: Math.sqrt(map.length), reconstruction, milliseconds };
     }
   }
 }

@@ -214,6 +214,24 @@ describe("detection", () => {
     }
   });
 
+  it("says what each picture of a batch took, not how fast the finished ones are handed over", async () => {
+    const config = smallConfig({
+      protocol: "paper",
+      features: { network: "resnet18" },
+      detection: { crop: 0, batchSize: 5 },
+    });
+    const extractor: Extractor = {
+      features: (x, names) => Object.fromEntries(names.map((n) => [n, x])) as never,
+    };
+    const found = inspect({ config, denoiser: net, extractor }, { images, ids });
+    await found.next();
+    const started = performance.now();
+    const second = (await found.next()).value!;
+    const handedOver = performance.now() - started;
+    expect(second.milliseconds).to.be.above(handedOver);
+    await found.return(undefined);
+  });
+
   it("calls about the share of fresh good pictures defective that was asked for", async () => {
     const config = smallConfig({ detection: { blurSigma: 0.5, falseAlarmRate: 0.1 } });
     const [held, fresh] = [smallPictures(49, 20), smallPictures(100, 21)];

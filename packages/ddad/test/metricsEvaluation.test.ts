@@ -192,6 +192,13 @@ describe("evaluation", () => {
     expect(JSON.parse(JSON.stringify(result))).to.deep.equal(result);
   });
 
+  it("takes the time of an inspection from the inspection, where it says it", async () => {
+    const config = smallConfig({ protocol: "paper", detection: { crop: 6 } });
+    const timed = inspections(6).map((inspection, i) => ({ ...inspection, milliseconds: 10 * (i + 1) }));
+    const { result } = await evaluateInspections(timed, config, set);
+    expect(result.msPerImage).to.deep.equal({ p50: 40, p95: 70 });
+  });
+
   it("crops masks like maps: what lies outside the picture is good", () => {
     const mask = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
     expect([...cropMask(mask, 4, 2)]).to.deep.equal([6, 7, 10, 11]);
