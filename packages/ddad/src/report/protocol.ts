@@ -47,6 +47,8 @@ export type ProtocolFacts = {
 export type ProtocolBlock = {
   protocol: Protocol;
   method: Config["method"];
+  /** Where settings come from, besides what was given. */
+  preset?: string;
   data: {
     dataset: string;
     category: string;
@@ -81,11 +83,12 @@ export type ProtocolBlock = {
 
 /** The protocol block of a result. */
 export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlock {
-  const { protocol, method, data, training, sampling, detection } = config;
+  const { protocol, method, preset, data, training, sampling, detection } = config;
   const { dataset, category, images, good, sha256, split, masks, heldOutScores, bootstrap, device } = facts;
   return {
     protocol,
     method,
+    ...(preset !== undefined && { preset }),
     data: {
       ...{ dataset, category, images, good, sha256, heldOut: data.heldOut },
       ...(split !== undefined && { split }),
