@@ -9,6 +9,7 @@ import { DataError } from "./errors.ts";
 
 const { sampling, detection } = configSchema.shape;
 const features = configSchema.shape.features.pick({ network: true });
+const patchcore = configSchema.shape.patchcore.pick({ neighbours: true });
 
 export const calibrationSchema = z.strictObject({
   /** What each distance is divided by: its largest value in a good picture, in the mean. PatchCore divides nothing. */
@@ -23,6 +24,8 @@ export const calibrationSchema = z.strictObject({
   features,
   sampling,
   detection: detection.omit({ falseAlarmRate: true, pixelFalseAlarmRate: true }),
+  /** Of PatchCore alone. */
+  patchcore: patchcore.optional(),
 });
 
 export type Calibration = z.infer<typeof calibrationSchema>;
@@ -40,8 +43,26 @@ export type HeldOut = {
   readonly maps: readonly Float32Array[];
 };
 
-/** A calibration by what held-out good pictures gave under a configuration. */
+/**
+ * A calibration by what held-out good pictures gave under a configuration.
+ *
+ * @throws DataError when there are fewer than two.
+ * @throws RangeError when a score is not a finite number, or a scale is nothing to divide by.
+ */
 export function calibrationOf(config: Config, { scales, scores, maps }: HeldOut): Calibration {
+  checkCount(scores);
+  const wrong = scores.find((score) => !Number.isFinite(score));
+  if (wrong !== undefined) {
+    throw new RangeError(
+      `calibration: a held-out good picture scores ${wrong}; the weights hold numbers that are none, or too large ones.`,
+    );
+  }
+  for (const [name, scale] of Object.entries(scales ?? {})) {
+    if (scale === undefined || (scale > 0 && Number.isFinite(scale))) continue;
+    throw new RangeError(
+      `calibration: the largest ${name} distances of held-out good pictures are ${scale} in the mean, which nothing can be divided by.`,
+    );
+  }
   const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...detection } = config.detection;
   const features = { network: config.features.network };
   const values = new Float32Array(maps.reduce((count, { length }) => count + length, 0));
@@ -59,18 +80,25 @@ export function calibrationOf(config: Config, { scales, scores, maps }: HeldOut)
     features,
     sampling: config.sampling,
     detection,
+    ...(config.method === "patchcore" && { patchcore: { neighbours: config.patchcore.neighbours } }),
   };
 }
 
 /** Settings of a configuration that differ from those of the calibration, as `sampling.guidance 4 (calibrated: 2)`. */
 export function calibrationDifferences(calibration: Calibration, config: Config): string[] {
-  return (["features", "sampling", "detection"] as const).flatMap((section) => {
-    const [now, then] = [config[section], calibration[section]] as Record<string, unknown>[];
-    // What the calibration does not depend on is not in it; what it was made without, such as `sampling.calls`, may be set now.
-    const keys = Object.keys(calibrationSchema.shape[section].shape);
-    return keys
-      .filter((key) => now![key] !== then![key])
-      .map((key) => `${section}.${key} ${show(now![key])} (calibrated: ${show(then![key])})`);
+  // What a calibration does not depend on is not in it; what it was made without, such as `sampling.calls`, may be set now.
+  const sections = [
+    ["features", features],
+    ["sampling", sampling],
+    ["detection", calibrationSchema.shape.detection],
+    ...(config.method === "patchcore" ? [["patchcore", patchcore] as const] : []),
+  ] as const;
+  return sections.flatMap(([section, { shape }]) => {
+    const now = config[section] as Record<string, unknown>;
+    const then = calibration[section] as Record<string, unknown> | undefined;
+    return Object.keys(shape)
+      .filter((key) => now[key] !== then?.[key])
+      .map((key) => `${section}.${key} ${show(now[key])} (calibrated: ${show(then?.[key])})`);
   });
 }
 
@@ -93,24 +121,30 @@ export function pixelThreshold({ pixels }: Calibration, rate: number): number {
  * The score from which on a picture is called defective, such that a share `rate` of good ones is.
  *
  * With enough scores (n + 1 ≥ 1/rate) it is one of them: the smallest that at most that share of exchangeable good
- * pictures exceeds. With fewer it lies beyond all of them, where no data is: then the upper prediction bound of a
- * log-normal distribution.
+ * pictures exceeds. With fewer it lies beyond all of them, where no data is: then it is the upper prediction bound of a
+ * log-normal distribution (of a normal one where a score is not positive), or the largest score, if that is higher.
  *
  * @throws DataError when there are fewer than two scores.
  */
 export function falseAlarmThreshold(scores: readonly number[], rate: number): number {
+  checkCount(scores);
   const n = scores.length;
-  if (n < 2) {
-    throw new DataError(
-      `A threshold needs the scores of at least two held-out good pictures, but there ${n === 1 ? "is one" : "is none"}; raise data.heldOut or add pictures.`,
-    );
-  }
   const rank = Math.ceil((n + 1) * (1 - rate));
   if (rank <= n) return [...scores].sort((a, b) => a - b)[rank - 1]!;
-  const logs = scores.map((score) => Math.log(Math.max(score, Number.MIN_VALUE)));
-  const mean = logs.reduce((sum, log) => sum + log, 0) / n;
-  const variance = logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / (n - 1);
-  return Math.exp(mean + studentQuantile(1 - rate, n - 1) * Math.sqrt(variance * (1 + 1 / n)));
+  // A bank of patches gives 0 for a picture that it knows by heart, which has no logarithm.
+  const positive = scores.every((score) => score > 0);
+  const values = positive ? scores.map(Math.log) : scores;
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
+  const bound = mean + studentQuantile(1 - rate, n - 1) * Math.sqrt(variance * (1 + 1 / n));
+  return Math.max(positive ? Math.exp(bound) : bound, ...scores);
+}
+
+function checkCount({ length }: readonly number[]): void {
+  if (length >= 2) return;
+  throw new DataError(
+    `A threshold needs the scores of at least two held-out good pictures, but there ${length === 1 ? "is one" : "is none"}; raise data.heldOut or add pictures.`,
+  );
 }
 
 /** The quantile above the median of Student's distribution (Abramowitz and Stegun 26.2.23 and 26.7.5). */

@@ -45,6 +45,10 @@ export async function openModel(options: ModelOptions, given?: ConfigOptions): P
   const fixed = [
     ...["protocol", "method", "model", "diffusion", "data.imageSize", "data.heldOut", "data.splitSeed"],
     ...(model.extractor ? ["features.network"] : []),
+    // Its bank is filled; by how many neighbours it scores may change.
+    ...(model.config.method === "patchcore"
+      ? ["patchcore.fraction", "patchcore.maxPatches", "patchcore.seed"]
+      : []),
   ];
   const config = given ? configOver(model.config, given, fixed, `${path} was made with it`) : model.config;
   return { path, model, config };
