@@ -1,6 +1,6 @@
 /** From pictures to anomaly maps and scores. */
-import { compile, type Tensor, tensor } from "@ddad/nn";
-import { type Calibration, calibrationOf } from "./calibration.ts";
+import { compile, evaluate, Module, type Tensor, tensor } from "@ddad/nn";
+import { type Calibration, calibrationDifferences, calibrationOf } from "./calibration.ts";
 import type { Config } from "./config.ts";
 import { gatherPixels, type ImageSet } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
@@ -97,15 +97,25 @@ export async function calibrate(
   return calibrationOf(config, { scales, scores: maps.map(largest), maps });
 }
 
-/** A configuration that compares features without a network to do it must not pass for one that does. */
-function checkDetector({ config, extractor }: Detector): void {
+/**
+ * A configuration that compares features without a network to do it must not pass for one that does, nor a calibration for one
+ * of settings that it was not made with.
+ */
+function checkDetector({ config, extractor, calibration }: Detector): void {
   const { network } = config.features;
-  if ((network === "none") === (extractor === undefined)) return;
-  throw new RangeError(
-    extractor
-      ? "inspect: an extractor was given, but features.network is none; name the network there."
-      : `inspect: features.network is ${network}, but no extractor was given; give one, or set features.network to none.`,
-  );
+  if ((network === "none") !== (extractor === undefined)) {
+    throw new RangeError(
+      extractor
+        ? "inspect: an extractor was given, but features.network is none; name the network there."
+        : `inspect: features.network is ${network}, but no extractor was given; give one, or set features.network to none.`,
+    );
+  }
+  const differences = calibration ? calibrationDifferences(calibration, config) : [];
+  if (differences.length > 0) {
+    throw new RangeError(
+      `inspect: the calibration was made with other settings (${differences.join(", ")}); calibrate with these.`,
+    );
+  }
 }
 
 /** Distances of one picture, `[size · size]`. */
@@ -125,6 +135,8 @@ async function measure(
     images: [hashText(ids[index]!)],
   });
   using pixel = pixelDistance(reconstruction, input);
+  // Weights loaded a moment ago must be in the buffers that the compiled distance reads.
+  if (extractor instanceof Module) await evaluate(...extractor.namedState().values());
   using feature = await compiledDistance(extractor)?.(reconstruction, input);
   return {
     reconstruction: (await reconstruction.data()) as Float32Array,

@@ -38,12 +38,31 @@ describe("calibrationOf", () => {
   });
 });
 
-describe("a threshold from few scores", () => {
-  it("is never below the largest of them", () => {
+describe("falseAlarmThreshold", () => {
+  const scores = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
+  it("is the score that the given share of good pictures exceeds", () => {
+    expect(falseAlarmThreshold(scores, 0.1)).to.equal(0.9);
+    expect(falseAlarmThreshold([...scores].reverse(), 0.01)).to.equal(0.99);
+  });
+  it("lies beyond all scores where they are too few for the share, and farther the fewer they are", () => {
+    const few = [1, 1.1, 1.2, 0.9, 1];
+    const threshold = falseAlarmThreshold(few, 0.01);
+    expect(threshold).to.be.within(1.4, 2.5);
+    expect(falseAlarmThreshold(few.slice(0, 3), 0.01)).to.be.above(threshold);
+    // Log-normal scores of deviation 0.1: Student's 1 % quantile with 4 degrees of freedom is 3.747.
+    const logs = [-0.1, -0.1, 0, 0.1, 0.1].map((log) => Math.exp(log));
+    expect(Math.log(falseAlarmThreshold(logs, 0.01))).to.be.closeTo(3.747 * 0.1 * Math.sqrt(1.2), 4e-3);
+  });
+  it("refuses a single score", () => {
+    expect(() => falseAlarmThreshold([1], 0.1)).to.throw(
+      /at least two held-out good pictures, but there is one/,
+    );
+  });
+  it("is never below the largest of few scores", () => {
     const outlier = [...Array.from({ length: 19 }, (_, i) => 1 + i / 1000), 10];
     expect(falseAlarmThreshold(outlier, 0.01)).to.equal(10);
   });
-  it("stays among numbers of their size where one is 0", () => {
+  it("stays among numbers of the scores' size where one of few is 0", () => {
     const scores = [0, 0.9, 1, 1.1, 1.2];
     expect(falseAlarmThreshold(scores, 0.01)).to.be.within(1.2, 5);
   });

@@ -49,27 +49,10 @@ describe("distance", () => {
   });
 });
 
-describe("falseAlarmThreshold", () => {
-  const scores = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
-  it("is the score that the given share of good pictures exceeds", () => {
-    expect(falseAlarmThreshold(scores, 0.1)).to.equal(0.9);
-    expect(falseAlarmThreshold([...scores].reverse(), 0.01)).to.equal(0.99);
-  });
-  it("lies beyond all scores where they are too few for the share, and farther the fewer they are", () => {
-    const few = [1, 1.1, 1.2, 0.9, 1];
-    const threshold = falseAlarmThreshold(few, 0.01);
-    expect(threshold).to.be.within(1.4, 2.5);
-    expect(falseAlarmThreshold(few.slice(0, 3), 0.01)).to.be.above(threshold);
-    // Log-normal scores of deviation 0.1: Student's 1 % quantile with 4 degrees of freedom is 3.747.
-    const logs = [-0.1, -0.1, 0, 0.1, 0.1].map((log) => Math.exp(log));
-    expect(Math.log(falseAlarmThreshold(logs, 0.01))).to.be.closeTo(3.747 * 0.1 * Math.sqrt(1.2), 4e-3);
-  });
-  it("refuses a single score", () => {
-    expect(() => falseAlarmThreshold([1], 0.1)).to.throw(
-      /at least two held-out good pictures, but there is one/,
-    );
-  });
-});
+/** Features that are the normalised picture itself, so that both distances are known. */
+const extractor: Extractor = {
+  features: (x, names) => Object.fromEntries(names.map((n) => [n, x])) as never,
+};
 
 describe("detection", () => {
   const { images, ids } = smallPictures(5, 3);
@@ -160,6 +143,32 @@ describe("detection", () => {
     for (const together of [4, 16]) expect(await scoresIn(mixed, together)).to.deep.equal(alone);
   });
 
+  it("compares by the weights of the extractor that are loaded at the time", async () => {
+    const config = smallConfig({ features: { network: "resnet18" } });
+    const make = (seed: number): ResNet =>
+      new ResNet({ block: "basic", layers: [1, 1, 1], baseChannels: 8, until: "layer3", seed }).eval();
+    const scoreBy = async (extractor: ResNet): Promise<number> => {
+      const found = inspect({ config, denoiser: net, extractor }, { images, ids });
+      return (await found.next()).value!.score;
+    };
+    using changing = make(5);
+    using other = make(6);
+    const otherScore = await scoreBy(other);
+    changing.loadStateDict(await make(7).stateDict());
+    expect(await scoreBy(changing)).to.not.equal(otherScore);
+    changing.loadStateDict(await other.stateDict());
+    expect(await scoreBy(changing)).to.equal(otherScore);
+  });
+
+  it("refuses a calibration that was made with other settings", async () => {
+    const config = smallConfig();
+    const calibration = await calibrate({ denoiser: net, config }, { images, ids });
+    const changed = smallConfig({ sampling: { guidance: 3 } });
+    const found = inspect({ denoiser: net, config: changed, calibration }, { images, ids });
+    const refused = await found.next().catch((error: unknown) => error);
+    expect(String(refused)).to.match(/made with other settings \(sampling\.guidance 3 \(calibrated: 2\)\)/);
+  });
+
   it("refuses to compare features without a network, and a network that no setting names", async () => {
     const first = async (detector: Detector): Promise<string> => {
       try {
@@ -185,10 +194,6 @@ describe("detection", () => {
       features: { network: "resnet18" },
       detection: { blurSigma: 0, crop: 0, batchSize: 2, pixelWeight: 7 },
     });
-    // Features that are the normalised picture itself, so that both distances are known.
-    const extractor: Extractor = {
-      features: (x, names) => Object.fromEntries(names.map((n) => [n, x])) as never,
-    };
     const maps: Float32Array[] = [];
     for await (const { map } of inspect({ config, denoiser: net, extractor }, { images, ids }))
       maps.push(map);
@@ -220,9 +225,6 @@ describe("detection", () => {
       features: { network: "resnet18" },
       detection: { crop: 0, batchSize: 5 },
     });
-    const extractor: Extractor = {
-      features: (x, names) => Object.fromEntries(names.map((n) => [n, x])) as never,
-    };
     const found = inspect({ config, denoiser: net, extractor }, { images, ids });
     await found.next();
     const started = performance.now();
