@@ -50,9 +50,9 @@ describe("distance", () => {
 });
 
 /** Features that are the normalised picture itself, so that both distances are known. */
-const extractor: Extractor = {
+const identity = (): Extractor => ({
   features: (x, names) => Object.fromEntries(names.map((n) => [n, x])) as never,
-};
+});
 
 describe("detection", () => {
   const { images, ids } = smallPictures(5, 3);
@@ -77,10 +77,7 @@ describe("detection", () => {
     for (let from = 0; from < order.length; from += batchSize) {
       const part = order.slice(from, from + batchSize);
       const data = Uint8Array.from(part.flatMap((index) => [...imageAt(images, index).data]));
-      const batch = {
-        images: { ...images, count: part.length, data },
-        ids: part.map((index) => ids[index]!),
-      };
+      const batch = { images: { ...images, count: part.length, data }, ids: part.map((k) => ids[k]!) };
       for await (const { id, score, map } of inspect({ denoiser: net, config, calibration }, batch)) {
         found.set(id, { score, map });
       }
@@ -194,6 +191,7 @@ describe("detection", () => {
       features: { network: "resnet18" },
       detection: { blurSigma: 0, crop: 0, batchSize: 2, pixelWeight: 7 },
     });
+    const extractor = identity();
     const maps: Float32Array[] = [];
     for await (const { map } of inspect({ config, denoiser: net, extractor }, { images, ids }))
       maps.push(map);
@@ -225,7 +223,7 @@ describe("detection", () => {
       features: { network: "resnet18" },
       detection: { crop: 0, batchSize: 5 },
     });
-    const found = inspect({ config, denoiser: net, extractor }, { images, ids });
+    const found = inspect({ config, denoiser: net, extractor: identity() }, { images, ids });
     await found.next();
     const started = performance.now();
     const second = (await found.next()).value!;
