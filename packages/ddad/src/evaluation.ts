@@ -5,6 +5,7 @@ import { falseAlarmThreshold } from "./calibration.ts";
 import type { Config } from "./config.ts";
 import type { ImageSet } from "./datasets/imageSet.ts";
 import { type Detector, type Inspection, inspect } from "./detection.ts";
+import { DataError } from "./errors.ts";
 import {
   type BootstrapOptions,
   bootstrapDefaults,
@@ -53,7 +54,10 @@ export type Evaluation = {
 };
 
 export type EvaluationOptions = {
+  /** What the threshold comes from; only the paper's protocol does without, and picks it on the test set. */
   readonly calibration?: Calibration | undefined;
+  /** Optimiser steps behind the extractor, where it was adapted; for the protocol block. */
+  readonly adaptedSteps?: number | undefined;
   /** Of the intervals. */
   readonly bootstrap?: BootstrapOptions;
   /** Told after every picture. */
@@ -96,15 +100,20 @@ export type InspectionOptions = EvaluationOptions & {
  * `PixelMetrics`.
  *
  * @param inspections of the test pictures, in their order.
- * @throws DataError when no mask has a defective pixel.
+ * @throws DataError when no mask has a defective pixel, or the strict protocol lacks its calibration.
  * @throws RangeError when inspections and pictures do not match, a score is not a number, or a class is missing.
  */
 export async function evaluateInspections(
   inspections: AsyncIterable<Inspection> | Iterable<Inspection>,
   config: Config,
   test: TestSet,
-  { calibration, progress, observe, bootstrap, device, normaliser }: InspectionOptions = {},
+  { calibration, adaptedSteps, progress, observe, bootstrap, device, normaliser }: InspectionOptions = {},
 ): Promise<Evaluation> {
+  if (config.protocol === "strict" && calibration === undefined) {
+    throw new DataError(
+      "The strict protocol takes its threshold from held-out good pictures, never from the test set: give a calibration, or evaluate by the protocol paper.",
+    );
+  }
   const { samples, images, masks, coverage } = test;
   const begun = performance.now();
   const pixels =
@@ -173,6 +182,7 @@ export async function evaluateInspections(
       masks: pixels?.rule,
       normaliser: normaliser ?? (calibration ? "constants calibrated on held-out good pictures" : "none"),
       heldOutScores: calibration?.scores.length,
+      adaptedSteps,
       bootstrap: drawing,
       device,
       seconds: (performance.now() - begun) / 1000,

@@ -24,6 +24,8 @@ export type Model = {
   readonly weights: StateDict;
   /** Weights of the network `features.network` where it is stored with the model; in the file under `extractor.`. */
   readonly extractor?: StateDict | undefined;
+  /** Optimiser steps of the adaptation behind these weights, where there was one; 0 where none bettered them. */
+  readonly adaptedSteps?: number | undefined;
   readonly calibration?: Calibration | undefined;
 };
 
@@ -43,13 +45,15 @@ export type TrainingState = {
 const extractorPrefix = "extractor.";
 
 /** The bytes of a model's file. */
-export function encodeModel({ config, step, weights, extractor, calibration }: Model): Uint8Array {
+export function encodeModel(model: Model): Uint8Array {
+  const { config, step, weights, extractor, adaptedSteps, calibration } = model;
   const arrays = new Map<string, StateEntry>([
     ...weights,
     ...withPrefix(extractor ?? new Map(), extractorPrefix),
   ]);
   return writeSafetensors(arrays, {
     ...describe("model", config, step),
+    ...(adaptedSteps !== undefined && { adaptedSteps: String(adaptedSteps) }),
     ...(calibration && { calibration: JSON.stringify(calibration) }),
   });
 }
@@ -97,11 +101,13 @@ export function decodeModel(checkpoint: Checkpoint, name = "The checkpoint"): Mo
   }
   const calibration = readJson(checkpoint, "calibration", name);
   const extractor = underPrefix(checkpoint, extractorPrefix);
+  const { adaptedSteps } = checkpoint.metadata;
   return {
     config,
     step,
     weights: new Map([...checkpoint].filter(([key]) => !key.startsWith(extractorPrefix))),
     extractor: extractor.size > 0 ? extractor : undefined,
+    adaptedSteps: adaptedSteps === undefined ? undefined : Number(adaptedSteps),
     calibration: calibration === undefined ? undefined : valid(calibrationSchema, calibration, name),
   };
 }

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { Calibration } from "../src/calibration.ts";
+import { type Calibration, calibrationOf } from "../src/calibration.ts";
 import type { Config } from "../src/config.ts";
 import type { Inspection } from "../src/detection.ts";
 import { DataError } from "../src/errors.ts";
@@ -152,6 +152,7 @@ describe("evaluation", () => {
       {
         calibration,
         device: "an adapter",
+        adaptedSteps: 7,
         bootstrap: { resamples: 40, seed: 3 },
       },
     );
@@ -177,6 +178,7 @@ describe("evaluation", () => {
       },
       resolution: { input: 8, scored: 8 },
       sampling: config.sampling,
+      features: { network: "none", adaptedSteps: 7 },
       detection: config.detection,
       normaliser: "constants calibrated on held-out good pictures",
       masks: "nearest, any non-zero",
@@ -190,6 +192,27 @@ describe("evaluation", () => {
       device: "an adapter",
     });
     expect(JSON.parse(JSON.stringify(result))).to.deep.equal(result);
+  });
+
+  it("says of PatchCore what it was made with, and of no training", async () => {
+    const config = smallConfig({ method: "patchcore", features: { network: "resnet18" } });
+    const calibration = calibrationOf(config, { scores: [0.5, 0.9, 1.1], maps });
+    const { result } = await evaluateInspections(inspections(), config, set, { calibration });
+    const { protocolBlock } = result;
+    expect(protocolBlock).to.deep.include({
+      method: "patchcore",
+      patchcore: config.patchcore,
+      features: { network: "resnet18", adaptedSteps: 0 },
+    });
+    expect(protocolBlock).to.not.have.any.keys("sampling", "checkpoint");
+  });
+
+  it("never picks the threshold on the test set by the strict protocol", async () => {
+    const refused = await evaluateInspections(inspections(), smallConfig(), set).catch(
+      (error: unknown) => error,
+    );
+    expect(refused).to.be.instanceOf(DataError);
+    expect(String(refused)).to.match(/from held-out good pictures, never from the test set/);
   });
 
   it("takes the time of an inspection from the inspection, where it says it", async () => {

@@ -2,6 +2,8 @@
  * Evaluates made-up maps in a process of its own and prints, as JSON, how much memory and time that took.
  * Arguments: images, side in pixels.
  */
+
+import { calibrationOf } from "../src/calibration.ts";
 import { resolveConfig } from "../src/config.ts";
 import type { Inspection } from "../src/detection.ts";
 import { evaluateInspections, type LabelledPicture } from "../src/evaluation.ts";
@@ -48,8 +50,9 @@ const images = { count, size: side, data: new Uint8Array(count) };
 const rss = (): number => process.resourceUsage().maxRSS * 1024;
 const before = rss();
 const started = performance.now();
-const { result } = await evaluateInspections(inspections(), config, {
-  ...{ dataset: "made up", category: "", samples, images, masks },
-});
+const test = { dataset: "made up", category: "", samples, images, masks };
+const calibration = calibrationOf(config, { scores: [1, 2], maps: [Float32Array.of(1)] });
+const options = protocol === "strict" ? { calibration } : {};
+const { result } = await evaluateInspections(inspections(), config, test, options);
 const milliseconds = performance.now() - started - generating;
 console.log(JSON.stringify({ before, peak: rss(), milliseconds, pixel: result.pixel }));

@@ -50,6 +50,8 @@ describe("ddad run", function () {
     expect(results.map(({ category }) => category)).to.deep.equal(["tile", "weave"]);
     expect(results[0]!.protocolBlock.normaliser).to.equal("constants calibrated on held-out good pictures");
     expect(errors).to.match(/adapting resnet18 to \d+ pictures/);
+    const { network, adaptedSteps } = results[0]!.protocolBlock.features;
+    expect(network).to.equal("resnet18");
     expect(readFileSync(join(out, "summary.csv"), "utf8").split("\r\n")).to.have.lengthOf(4);
     expect(readFileSync(join(out, "summary.md"), "utf8")).to.match(/\| mean +\|/);
     expect(JSON.parse(readFileSync(join(out, "summary.json"), "utf8"))).to.deep.equal({ results });
@@ -57,6 +59,8 @@ describe("ddad run", function () {
     const model = readSafetensors(readFileSync(join(out, "weave", "model.safetensors")));
     expect(model.has("extractor.layer3.0.conv1.weight")).to.equal(true);
     expect(JSON.parse(model.metadata["calibration"]!).scales).to.have.keys("pixel", "feature");
+    const adapted = readSafetensors(readFileSync(join(tile, "model.safetensors")));
+    expect(adapted.metadata["adaptedSteps"]).to.equal(String(adaptedSteps));
 
     const again = await ddad("run", "--data", root, ...settings, "--out", out, "--json");
     expect(again.errors.match(/done already/g)).to.have.lengthOf(2);

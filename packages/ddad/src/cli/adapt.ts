@@ -77,15 +77,17 @@ export async function adaptInto(
         const held = heldOutLoss === undefined ? "" : ` · held out ${heldOutLoss.toPrecision(4)}`;
         progress.update(step, steps, `loss ${loss.toPrecision(4)}${held}`);
       },
-      onBest: (found) => {
+      onBest: (found, adaptedSteps) => {
         best = found;
-        writeWhole(path, encodeModel({ ...model, extractor: best, calibration: undefined }));
+        writeWhole(path, encodeModel({ ...model, extractor: best, adaptedSteps, calibration: undefined }));
       },
       onCheckpoint: (reached: AdaptationRunState) => writeWhole(statePath, encodeAdaptationState(reached)),
     });
     progress.stop();
     const interrupted = stop.signal.aborted;
-    if (!interrupted) await completeInto(path, { ...model, extractor: best }, heldOut);
+    if (!interrupted) {
+      await completeInto(path, { ...model, extractor: best, adaptedSteps: result.kept }, heldOut);
+    }
     return { result, interrupted };
   } finally {
     process.off("SIGINT", onSignal);

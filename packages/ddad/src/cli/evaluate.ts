@@ -51,6 +51,7 @@ export async function evaluateModel(
   const inspections = detector.inspect({ images: test.images, ids }, calibration);
   const evaluation = await evaluateInspections(inspections, config, test, {
     calibration,
+    adaptedSteps: model.adaptedSteps,
     device: currentDevice().name,
     normaliser: detector.normaliser(calibration),
     progress: (done, count) => progress.update(done, count),

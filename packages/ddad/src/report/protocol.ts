@@ -36,6 +36,8 @@ export type ProtocolFacts = {
   readonly normaliser: Normaliser;
   /** Held-out good pictures that the threshold comes from; without them it was picked on the test set. */
   readonly heldOutScores?: number | undefined;
+  /** Optimiser steps behind the adapted extractor, where it was adapted. */
+  readonly adaptedSteps?: number | undefined;
   readonly bootstrap: Required<BootstrapOptions>;
   /** The adapter, where one was used. */
   readonly device?: string | undefined;
@@ -62,7 +64,12 @@ export type ProtocolBlock = {
   seeds: { training: number; sampling: number; split: number; bootstrap: number };
   /** Side in pixels of what the network sees, and of the map that is scored: smaller where it is cropped. */
   resolution: { input: number; scored: number };
-  sampling: Config["sampling"];
+  /** Of DDAD. */
+  sampling?: Config["sampling"];
+  /** Of PatchCore. */
+  patchcore?: Config["patchcore"];
+  /** The network that compares features, and how many steps it was adapted: 0 where its weights are those it began with. */
+  features: { network: Config["features"]["network"]; adaptedSteps: number };
   detection: Config["detection"];
   normaliser: Normaliser;
   masks?: MaskRule;
@@ -75,16 +82,17 @@ export type ProtocolBlock = {
   threshold:
     | { source: "held-out good pictures"; pictures: number; falseAlarmRate: number }
     | { source: "test set, largest tpr - fpr" };
-  /** How the weights were chosen among those of the training. */
-  checkpoint: "lowest denoising loss on held-out good pictures" | "last";
+  /** How the weights were chosen among those of the training; PatchCore trains none. */
+  checkpoint?: "lowest denoising loss on held-out good pictures" | "last";
   device?: string;
   seconds: number;
 };
 
 /** The protocol block of a result. */
 export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlock {
-  const { protocol, method, preset, data, training, sampling, detection } = config;
+  const { protocol, method, preset, data, training, sampling, patchcore, detection } = config;
   const { dataset, category, images, good, sha256, split, masks, heldOutScores, bootstrap, device } = facts;
+  const reconstructs = method === "ddad";
   return {
     protocol,
     method,
@@ -100,7 +108,8 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
       bootstrap: bootstrap.seed,
     },
     resolution: { input: data.imageSize, scored: facts.scored },
-    sampling,
+    ...(reconstructs ? { sampling } : { patchcore }),
+    features: { network: config.features.network, adaptedSteps: facts.adaptedSteps ?? 0 },
     detection,
     normaliser: facts.normaliser,
     ...(masks && { masks }),
@@ -124,7 +133,9 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
             pictures: heldOutScores,
             falseAlarmRate: detection.falseAlarmRate,
           },
-    checkpoint: data.heldOut > 0 ? "lowest denoising loss on held-out good pictures" : "last",
+    ...(reconstructs && {
+      checkpoint: data.heldOut > 0 ? "lowest denoising loss on held-out good pictures" : "last",
+    }),
     ...(device !== undefined && { device }),
     seconds: facts.seconds,
   };
