@@ -80,6 +80,17 @@ describe("ddad", () => {
     }
   });
 
+  it("goes on with other settings of the detection, which the model then has and is calibrated for", async () => {
+    const out = join(folder, "halves");
+    const guidance = ["--set", "sampling.guidance=3"];
+    const { code, output, errors } = await ddad("train", "--resume", "--out", out, ...guidance);
+    expect(code, errors).to.equal(0);
+    expect(output).to.match(/^nothing was left to train/);
+    const { metadata } = readSafetensors(readFileSync(join(out, "model.safetensors")));
+    expect(JSON.parse(metadata["config"]!).sampling.guidance).to.equal(3);
+    expect(JSON.parse(metadata["calibration"]!).sampling.guidance).to.equal(3);
+  });
+
   it("finishes the step, saves and exits with 130 on Ctrl-C", async () => {
     const out = join(folder, "interrupted");
     const settings = [...smallSettings, "--set", "training.steps=100000", "--set", "training.logEvery=1"];

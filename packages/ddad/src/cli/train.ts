@@ -56,16 +56,26 @@ export async function runTrain(options: TrainOptions): Promise<void> {
     say(`the run in ${folder} is complete: it has all its ${config.training.steps} steps`);
   }
   const { result, interrupted } = await trainInto(folder, config, { ...options, resume });
-  const { steps, loss, imagesPerSecond, stopped } = result;
+  const { steps, loss, imagesPerSecond } = result;
   const checkpoint = join(folder, result.model ? modelFile : stateFile);
   printResult(
     options.json,
     { steps, loss, imagesPerSecond, checkpoint, heldOutLoss: result.heldOutLoss ?? null },
-    stopped
-      ? `stopped after ${steps} of ${config.training.steps} steps; go on with ddad train --resume --out ${folder}`
-      : `trained ${steps} steps, loss ${loss.toPrecision(4)}, ${imagesPerSecond.toPrecision(3)} pictures/s: ${checkpoint}`,
+    describeTraining(result, config, folder, checkpoint),
   );
   if (interrupted) process.exitCode = 130;
+}
+
+function describeTraining(
+  { steps, loss, imagesPerSecond, stopped }: TrainingResult,
+  { training }: Config,
+  folder: string,
+  checkpoint: string,
+): string {
+  if (stopped)
+    return `stopped after ${steps} of ${training.steps} steps; go on with ddad train --resume --out ${folder}`;
+  if (Number.isNaN(loss)) return `nothing was left to train, all ${steps} steps are done: ${checkpoint}`;
+  return `trained ${steps} steps, loss ${loss.toPrecision(4)}, ${imagesPerSecond.toPrecision(3)} pictures/s: ${checkpoint}`;
 }
 
 export type TrainIntoOptions = {
@@ -114,9 +124,18 @@ export async function trainInto(
       onCheckpoint: (state) => writeWhole(join(folder, stateFile), encodeTrainingState(state)),
     });
     if (result.stopped) progress.stop();
-    else if (result.model) await completeInto(join(folder, modelFile), result.model, pictures.heldOut);
+    else if (result.model) {
+      await completeInto(join(folder, modelFile), withSettings(result.model, config), pictures.heldOut);
+    }
     return { result, interrupted: stop.signal.aborted };
   } finally {
     process.off("SIGINT", onSignal);
   }
+}
+
+/** The best model may be of before a resume: what comes after the training goes by the settings of now. */
+function withSettings(model: Model, config: Config): Model {
+  const { extractor, adaptedSteps, ...own } = model;
+  const same = model.config.features.network === config.features.network;
+  return { ...own, config, ...(same && { extractor, adaptedSteps }) };
 }
