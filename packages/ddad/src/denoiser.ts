@@ -1,5 +1,5 @@
 /** The network that predicts noise, and the loss that it learns from. */
-import { addNoise, type RandomStream, type Tensor, UNet } from "@ddad/nn";
+import { addNoise, type RandomStream, type Tensor, UNet, type UNetOptions } from "@ddad/nn";
 import type { Config } from "./config.ts";
 import { linearSchedule, type NoiseSchedule } from "./schedule.ts";
 
@@ -13,21 +13,24 @@ export type Denoiser = {
   forward(x: Tensor, t: Tensor, options?: { readonly random?: RandomStream | undefined }): Tensor;
 };
 
-/** The network of a configuration, with initial weights from its training seed. */
-export function createDenoiser({ data, model, training }: Pick<Config, "data" | "model" | "training">): UNet {
+/** What the network of a configuration is built with. */
+export function unetOptions({ data, model }: Pick<Config, "data" | "model">): UNetOptions {
   const { baseChannels, heads, dropout, channelMultipliers, blocksPerLevel, attentionSizes } = model;
-  return new UNet({
+  return {
     imageSize: data.imageSize,
     inChannels: 3,
     baseChannels,
     heads,
     dropout,
     blocksPerLevel,
-    seed: training.seed,
     ...(channelMultipliers && { channelMultipliers }),
     ...(attentionSizes && { attentionSizes }),
-  });
+  };
 }
+
+/** The network of a configuration, with initial weights from its training seed. */
+export const createDenoiser = (config: Pick<Config, "data" | "model" | "training">): UNet =>
+  new UNet({ ...unetOptions(config), seed: config.training.seed });
 
 /** The noise schedule of a configuration. */
 export const scheduleOf = ({ diffusion }: Pick<Config, "diffusion">): NoiseSchedule =>

@@ -7,10 +7,10 @@ import {
   withPrefix,
   writeSafetensors,
 } from "@ddad/nn";
+import { unetOptions } from "../denoiser.ts";
 import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import type { Model } from "../modelFile.ts";
-import { unetOptions } from "./importNetwork.ts";
 import { type ModelOptions, openModel } from "./model.ts";
 import { printResult } from "./terminal.ts";
 

@@ -11,12 +11,12 @@ import {
   type StateDict,
   type StateLayout,
   torchvisionNames,
-  type UNetOptions,
   unetLayout,
   writeSafetensors,
 } from "@ddad/nn";
 import { type ConfigRecord, isRecord, mergeConfig } from "../config/settings.ts";
 import { type Config, parseConfig } from "../config.ts";
+import { unetOptions } from "../denoiser.ts";
 import { ConfigError } from "../errors.ts";
 import { encodeModel } from "../modelFile.ts";
 import { askedBy, type ConfigOptions } from "./settings.ts";
@@ -106,20 +106,6 @@ function configFor(found: RecognisedUNet, asked: ConfigRecord): { config: Config
     ...(given("model", "dropout") === undefined ? [`model.dropout=${dropout}`] : []),
   ];
   return { config, assumed };
-}
-
-/** The network's options in a configuration. */
-export function unetOptions({ data, model }: Pick<Config, "data" | "model">): UNetOptions {
-  const { baseChannels, heads, blocksPerLevel, channelMultipliers, attentionSizes } = model;
-  return {
-    imageSize: data.imageSize,
-    inChannels: 3,
-    baseChannels,
-    heads,
-    blocksPerLevel,
-    ...(channelMultipliers && { channelMultipliers }),
-    ...(attentionSizes && { attentionSizes }),
-  };
 }
 
 /**
