@@ -231,7 +231,7 @@ describe("ddad", () => {
     expect(result.protocolBlock.masks).to.equal("bilinear, above 0; PRO's regions 1");
     expect(existsSync(join(pictures, "overview.png"))).to.equal(true);
     const predicted = await ddad("predict", join(root, "test"), "--checkpoint", out, "--out", out, "--json");
-    expect(predicted.errors).to.match(/the model is not calibrated, so nothing is decided/);
+    expect(predicted.errors).to.match(/so nothing is decided; the paper's protocol has no threshold but/);
     expect(JSON.parse(predicted.output)).to.include({ threshold: null });
   });
 

@@ -89,6 +89,9 @@ describe("ddad run", function () {
       ...["--checkpoint", out, "--out", join(folder, "predictions-patchcore")],
     );
     expect(predicted.code, predicted.errors).to.equal(0);
+    const exported = await ddad("export", "--checkpoint", out, "--out", join(folder, "bank.safetensors"));
+    expect(exported.code).to.equal(2);
+    expect(exported.errors).to.match(/is PatchCore's, a bank of patches without a network of its own/);
     const pixels = await ddad(
       ...["train", "--data", root, "--set", "data.category=tile", ...smallSettings],
       ...["--set", "method=patchcore", "--out", join(folder, "none")],

@@ -26,6 +26,11 @@ export type ExportedFile = { network: "unet" | "extractor"; path: string; tensor
 
 export async function runExport(options: ExportOptions): Promise<void> {
   const { path, model } = await openModel(options);
+  if (model.config.method === "patchcore") {
+    throw new DataError(
+      `${path} is PatchCore's, a bank of patches without a network of its own; its file is safetensors as it is.`,
+    );
+  }
   const networks = networksOf(model, path);
   if (options.onnx) {
     if (options.modulePrefix)

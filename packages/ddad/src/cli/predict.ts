@@ -53,8 +53,13 @@ export async function runPredict(path: string, options: PredictOptions): Promise
   const threshold = calibration
     ? falseAlarmThreshold(calibration.scores, config.detection.falseAlarmRate)
     : undefined;
-  if (threshold === undefined)
-    say("the model is not calibrated, so nothing is decided; ddad calibrate does it");
+  if (threshold === undefined) {
+    const cure =
+      config.protocol === "paper"
+        ? "the paper's protocol has no threshold but that of a test set"
+        : "ddad calibrate does it";
+    say(`the model is not calibrated, so nothing is decided; ${cure}`);
+  }
   const { range, pixelThreshold = Infinity } = mapRange(calibration, config);
   const predictions: Prediction[] = [];
   const progress = new Progress("inspecting", "pictures");
