@@ -7,15 +7,16 @@ const headerSchema = z.strictObject({
   step: z.int().min(0),
   best: z.strictObject({ step: z.int(), loss: z.number() }).optional(),
   looksSinceBest: z.int().min(0),
+  settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });
 
 export function encodeAdaptationState(state: AdaptationRunState): Uint8Array {
-  const { step, best, looksSinceBest, extractor, optimizer } = state;
+  const { step, best, looksSinceBest, settings, extractor, optimizer } = state;
   const arrays = new Map([...withPrefix(extractor, "extractor."), ...withPrefix(optimizer, "optimizer.")]);
   return writeSafetensors(arrays, {
     format: "ddad",
     kind: "adaptation",
-    state: JSON.stringify({ step, best, looksSinceBest }),
+    state: JSON.stringify({ step, best, looksSinceBest, settings }),
   });
 }
 

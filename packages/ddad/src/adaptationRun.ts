@@ -7,6 +7,7 @@ import { gatherPixels } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
 import { type Denoiser, scheduleOf } from "./denoiser.ts";
 import type { Pictures } from "./detection.ts";
+import { ConfigError } from "./errors.ts";
 import { reconstruct } from "./reconstruction.ts";
 
 /** Held-out pictures that are looked at: more would take longer than the steps between two looks. */
@@ -14,10 +15,33 @@ const mostHeldOut = 32;
 
 /** What an adaptation needs to go on as if it had never stopped. */
 export type AdaptationRunState = AdaptationState & {
+  /** What it has been made with so far, and must be to its end. */
+  readonly settings: AdaptationSettings;
   /** Of the strict protocol: the best look at held-out pictures, and the looks since. */
   readonly best?: { readonly step: number; readonly loss: number } | undefined;
   readonly looksSinceBest: number;
 };
+
+/** Settings by their paths, `adaptation.learningRate` and the like. */
+export type AdaptationSettings = { readonly [path: string]: string | number | boolean };
+
+/** All settings that change what an adaptation comes to; how long it may take and how often it looks are free. */
+export function adaptationSettings(config: Config): AdaptationSettings {
+  const { protocol, features, training, sampling } = config;
+  const { batchSize, learningRate, weightDecay, distillation, guidance } = config.adaptation;
+  const sections = {
+    adaptation: { batchSize, learningRate, weightDecay, distillation, guidance },
+    sampling,
+    features: { network: features.network },
+    training: { seed: training.seed },
+  };
+  const settings = Object.entries(sections).flatMap(([section, values]) =>
+    Object.entries(values)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [`${section}.${key}`, value as string | number | boolean]),
+  );
+  return Object.fromEntries([["protocol", protocol], ...settings]);
+}
 
 export type AdaptationProgress = {
   readonly step: number;
@@ -61,17 +85,21 @@ export type AdaptationResult = {
  * The strict protocol looks at held-out good pictures every `adaptation.checkEvery` steps: their adaptation loss, as they and
  * their reconstructions will be compared in detection. The network with the lowest one is kept, the one at the start included,
  * and `adaptation.patience` looks without a lower one end it. The paper's protocol takes all steps and keeps the last network.
+ *
+ * @throws ConfigError where it is to go on with other settings than it began with.
  */
 export async function adapt(options: AdaptationOptions): Promise<AdaptationResult> {
   const { config, extractor, heldOut, resume, signal, onProgress } = options;
   const { steps, checkEvery, patience } = config.adaptation;
+  const settings = adaptationSettings(config);
+  if (resume) checkSettings(resume.settings, settings);
   const looks = config.protocol === "strict" && heldOut.ids.length > 0;
   using adapter = await Adapter.create(extractor, config.adaptation, resume);
   const pairs = looks ? await heldOutPairs(options) : [];
   let best = resume?.best;
   let looksSinceBest = resume?.looksSinceBest ?? 0;
   const checkpoint = async (): Promise<void> =>
-    options.onCheckpoint?.({ ...(await adapter.state()), best, looksSinceBest });
+    options.onCheckpoint?.({ ...(await adapter.state()), settings, best, looksSinceBest });
 
   try {
     if (looks && best === undefined) best = { step: 0, loss: await meanLoss(adapter, pairs) };
@@ -104,6 +132,19 @@ export async function adapt(options: AdaptationOptions): Promise<AdaptationResul
     disposeAll(pairs);
     extractor.eval();
   }
+}
+
+function checkSettings(then: AdaptationSettings, now: AdaptationSettings): void {
+  const changed = [...new Set([...Object.keys(then), ...Object.keys(now)])].filter(
+    (path) => then[path] !== now[path],
+  );
+  if (changed.length === 0) return;
+  throw new ConfigError(
+    changed.map(
+      (path) =>
+        `${path} was ${then[path] ?? "not set"} when the adaptation began and is ${now[path] ?? "not set"} now: go on with what it was, or begin again.`,
+    ),
+  );
 }
 
 /** One half of a batch, noised and guided to the other half. */

@@ -13,6 +13,7 @@ import { decodeAdaptationState, encodeAdaptationState } from "../src/adaptationF
 import { type AdaptationOptions, type AdaptationRunState, adapt } from "../src/adaptationRun.ts";
 import { resolveConfig } from "../src/config.ts";
 import { createDenoiser } from "../src/denoiser.ts";
+import { ConfigError } from "../src/errors.ts";
 import { smallConfig, smallPictures } from "./small.ts";
 
 const adaptation = { steps: 4, batchSize: 4, checkEvery: 1, learningRate: 1e-3 };
@@ -107,6 +108,13 @@ describe("adapt", function () {
     expect(second.result).to.deep.equal(whole.result);
     expect(await second.net.stateDict()).to.deep.equal(await whole.net.stateDict());
     expect(second.states.at(-1)!.best).to.deep.equal(whole.states.at(-1)!.best);
+
+    const longer = await run(configWith({ patience: 5, steps: 5 }), { resume });
+    expect(longer.result.steps).to.equal(5);
+    const other = configWith({ patience: 9, guidance: 1 });
+    const refused = await run(other, { resume }).catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(ConfigError);
+    expect(String(refused)).to.match(/adaptation\.guidance was 3 when the adaptation began and is 1 now/);
   });
 
   it("refuses a file that is no state of an adaptation", () => {

@@ -11,15 +11,12 @@ import { encodeModel, type Model } from "../modelFile.ts";
 import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
 import { checkWeights, loadExtractor } from "./detector.ts";
-import { loadDenoiser, type ModelOptions, openModel } from "./model.ts";
+import { adaptationStateFile, loadDenoiser, type ModelOptions, openModel } from "./model.ts";
 import type { ConfigOptions } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
 
 export type AdaptOptions = ConfigOptions &
   ModelOptions & { readonly resume?: boolean; readonly json?: boolean };
-
-/** File in the folder of a run. */
-export const adaptationStateFile = "adaptation.safetensors";
 
 export async function runAdapt(options: AdaptOptions): Promise<void> {
   const { path, model, config } = await openModel(options, options);

@@ -11,6 +11,7 @@ import { type ConfigOptions, configOf, configOver, runFolder } from "./settings.
 /** Files in the folder of a run. */
 export const modelFile = "model.safetensors";
 export const stateFile = "checkpoint.safetensors";
+export const adaptationStateFile = "adaptation.safetensors";
 
 export type ModelOptions = { readonly checkpoint?: string };
 
