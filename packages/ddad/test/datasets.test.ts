@@ -150,6 +150,14 @@ describe("openDataset, plain folders", () => {
     ]);
     expect(() => open("parts", { test: join(root, "none") })).to.throw(DataError, "none does not exist.");
   });
+
+  it("does not test with training pictures, whatever they are called there", () => {
+    files("parts/train/good/1.png", "parts/train/good/2.png");
+    expect(() => open("parts", { test: join(root, "parts/train") })).to.throw(
+      DataError,
+      "2 test pictures of the data set parts are training pictures, too (test/good/1.png, test/good/2.png)",
+    );
+  });
 });
 
 describe("findImages", () => {

@@ -106,7 +106,7 @@ function formatsOf(folder: string): DatasetFormat[] {
  *
  * @param root folder of the data set, or a manifest.
  * @throws DataError when a folder is missing or empty, no layout or more than one fits, a file that is listed is missing,
- *   or a mask.
+ *   or a mask, or a picture is for training and for testing.
  */
 export function openDataset(root: string, options: DatasetOptions = {}): Dataset {
   const dataset = findDataset(root, options);
@@ -118,6 +118,13 @@ export function openDataset(root: string, options: DatasetOptions = {}): Dataset
   if (lost.length > 0) {
     throw new DataError(
       `The data set ${dataset.name} lists ${lost.length} files that do not exist: ${listed(lost)}.`,
+    );
+  }
+  const trained = new Set(train.map(({ path }) => resolve(path)));
+  const both = test.filter(({ path }) => trained.has(resolve(path))).map(({ id }) => id);
+  if (both.length > 0) {
+    throw new DataError(
+      `${both.length} test pictures of the data set ${dataset.name} are training pictures, too (${listed(both)}); test with others.`,
     );
   }
   const unmasked = test.filter(({ label, maskPath }) => label === 1 && maskPath === undefined);
