@@ -1,7 +1,8 @@
 /** The commands and their options. What they do is loaded when one of them runs, so that help is there at once. */
 import { readFileSync } from "node:fs";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { AdaptOptions } from "./adapt.ts";
+import type { BenchOptions } from "./bench.ts";
 import type { CalibrateOptions } from "./calibrate.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { DoctorOptions } from "./doctor.ts";
@@ -11,6 +12,7 @@ import type { ImportOptions } from "./import.ts";
 import type { PipelineOptions } from "./pipeline.ts";
 import type { PredictOptions } from "./predict.ts";
 import type { PresetsOptions } from "./presets.ts";
+import type { ReportOptions } from "./report.ts";
 import type { TrainOptions } from "./train.ts";
 import type { FetchOptions, ListOptions } from "./weights.ts";
 
@@ -54,6 +56,21 @@ export function createProgram(): Command {
   withModel(configured(program.command("calibrate")))
     .description("fix scores and threshold of a model anew, such as after a change of sampling settings")
     .action(async (options: CalibrateOptions) => (await import("./calibrate.ts")).runCalibrate(options));
+
+  json(program.command("report").description("show the results that lie in folders as one table or page"))
+    .argument("<folders...>", "folders of runs or evaluations, whatever lies deeper included")
+    .addOption(new Option("--markdown", "print Markdown").conflicts(["json", "csv"]))
+    .addOption(new Option("--csv", "print comma-separated values").conflicts("json"))
+    .option("--html <file>", "also write a page with curves, wrongly decided pictures and protocols")
+    .option("--pictures <count>", "most pictures in that page", wholeNumber, 24)
+    .action(async (folders: string[], options: ReportOptions) =>
+      (await import("./report.ts")).runReport(folders, options),
+    );
+
+  configured(program.command("bench").description("measure what a model costs on this machine"))
+    .option("--checkpoint <path>", "file of a model, or folder of a run")
+    .option("--repetitions <count>", "how often to measure after a warm-up", wholeNumber, 5)
+    .action(async (options: BenchOptions) => (await import("./bench.ts")).runBench(options));
 
   configured(program.command("doctor"))
     .description("show the GPU and whether it computes correctly; with --data, also what a data set holds")

@@ -1,13 +1,16 @@
 /** Results of several categories as one table, for people, spreadsheets and programs. */
 import { type EvaluationResult, formatResults } from "./results.ts";
 
-/** Table and protocol in Markdown. */
-export function summaryMarkdown(results: readonly EvaluationResult[]): string {
+/** Table and protocol in Markdown. @param differences where to read what the protocols of the rows do not share. */
+export function summaryMarkdown(
+  results: readonly EvaluationResult[],
+  differences = "in summary.json",
+): string {
   const shared = commonPart(results.map(({ protocolBlock }) => protocolBlock));
   return [
     formatResults(results, "markdown"),
     "",
-    "Percent. How all of this was made (what differs between the rows is in summary.json):",
+    `Percent. How all of this was made (what differs between the rows is ${differences}):`,
     "",
     "```json",
     JSON.stringify(shared, undefined, 2),

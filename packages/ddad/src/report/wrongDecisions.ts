@@ -1,0 +1,35 @@
+/** The pictures that a threshold decides wrongly. */
+import type { ScoredPicture } from "../evaluation.ts";
+
+export type Mistake = "false alarm" | "missed";
+
+/** The worst first: good pictures by falling scores, defective ones by rising scores. */
+export type WrongDecisions = Readonly<Record<Mistake, readonly ScoredPicture[]>>;
+
+export function wrongDecisions(scores: readonly ScoredPicture[], threshold: number): WrongDecisions {
+  const decided = (label: 0 | 1, above: boolean): ScoredPicture[] =>
+    scores.filter((picture) => picture.label === label && picture.score >= threshold === above);
+  return {
+    "false alarm": decided(0, true).sort((a, b) => b.score - a.score),
+    missed: decided(1, false).sort((a, b) => a.score - b.score),
+  };
+}
+
+/**
+ * How many to take from the front of each list, at most `limit` in all: one of each in turn, so that no list is crowded out
+ * by a longer one.
+ */
+export function fairShares(lengths: readonly number[], limit: number): number[] {
+  const shares = lengths.map(() => 0);
+  let left = limit;
+  let before: number;
+  do {
+    before = left;
+    for (const [i, length] of lengths.entries()) {
+      if (left === 0 || shares[i]! >= length) continue;
+      shares[i]! += 1;
+      left--;
+    }
+  } while (left > 0 && left < before);
+  return shares;
+}

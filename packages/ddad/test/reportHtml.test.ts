@@ -1,0 +1,205 @@
+/** The page of `ddad report`: what is chosen for it, and its markup. */
+import { expect } from "chai";
+import type { ScoredPicture } from "../src/evaluation.ts";
+import { flatten, protocolDifferences } from "../src/report/differences.ts";
+import { html } from "../src/report/html/html.ts";
+import { htmlReport, type ReportedRun } from "../src/report/html/page.ts";
+import { groupResults, meanOf, nameResults } from "../src/report/resultGroups.ts";
+import { readResult, readScores } from "../src/report/storedEvaluation.ts";
+import { fairShares, wrongDecisions } from "../src/report/wrongDecisions.ts";
+import { checkMarkup, type MadeUpEvaluation, madeUpEvaluation, madeUpScores } from "./evaluations.ts";
+import { smallConfig } from "./small.ts";
+
+describe("markup", () => {
+  it("is escaped unless it is markup", () => {
+    const name = `<script>"&'</script>`;
+    expect(html`<p title="${name}">${name}${html`<b>${1}</b>`}${[undefined, false, "x"]}</p>`.text).to.equal(
+      '<p title="&lt;script&gt;&quot;&amp;&#39;&lt;/script&gt;">&lt;script&gt;&quot;&amp;&#39;&lt;/script&gt;<b>1</b>x</p>',
+    );
+  });
+
+  it("holds no character that XML forbids", () => {
+    expect(html`${"a\u0000b\ud800c\u001bd\ufffee\tf🙂"}`.text).to.equal("a\ufffdb\ufffdc\ufffdd\ufffde\tf🙂");
+  });
+});
+
+describe("wrong decisions", () => {
+  it("are the good pictures above a threshold and the defective ones below it, the worst first", () => {
+    const wrong = wrongDecisions(madeUpScores, 0.2);
+    expect(wrong["false alarm"].map(({ id }) => id)).to.deep.equal([
+      "test/good/3.png",
+      "test/good/2.png",
+      "test/good/1.png",
+    ]);
+    expect(wrong.missed.map(({ id }) => id)).to.deep.equal(["test/stain/0.jpg"]);
+    expect(wrongDecisions(madeUpScores, 0.75).missed.map(({ score }) => score)).to.deep.equal([0.15, 0.7]);
+    expect(wrongDecisions(madeUpScores, 0.15).missed).to.deep.equal([]);
+  });
+
+  it("share the places in the page", () => {
+    expect(fairShares([1, 5, 0, 9], 7)).to.deep.equal([1, 3, 0, 3]);
+    expect(fairShares([1, 2], 24)).to.deep.equal([1, 2]);
+    expect(fairShares([], 24)).to.deep.equal([]);
+  });
+});
+
+const run = async (name: string, options: MadeUpEvaluation = {}): Promise<ReportedRun> => {
+  const { result, falseAlarms, scores } = await madeUpEvaluation(options);
+  const decisions = wrongDecisions(scores, result.threshold);
+  return {
+    ...{ name, folder: `runs/${name}`, result, scores: { falseAlarms, scores } },
+    wrong: { decisions, shown: { "false alarm": 24, missed: 24 } },
+    imageOf: (id) => `data:image/png;base64,${Buffer.from(id).toString("base64")}`,
+  };
+};
+
+describe("differences between protocols", () => {
+  it("say what each means, the gravest first, and who has which value", async () => {
+    const config = smallConfig({ sampling: { guidance: 5 }, detection: { falseAlarmRate: 0.05 } });
+    const changed = madeUpScores.map((picture, i) => (i === 0 ? { ...picture, id: "other.png" } : picture));
+    const runs = [await run("a"), await run("b", { config }), await run("c", { scores: changed })];
+    const differences = protocolDifferences(runs);
+    expect(differences.map(({ setting }) => setting)).to.deep.equal([
+      "data.sha256",
+      "detection.falseAlarmRate",
+      "sampling.guidance",
+    ]);
+    expect(differences[0]!.effect).to.match(/no metric can be compared/);
+    expect(differences[0]!.values.map(({ names }) => names)).to.deep.equal([["a", "b"], ["c"]]);
+    expect(differences[2]!.values).to.deep.equal([
+      { value: "2", names: ["a", "c"] },
+      { value: "5", names: ["b"] },
+    ]);
+  });
+
+  it("expect each category to have pictures of its own", async () => {
+    expect(
+      protocolDifferences([
+        await run("a"),
+        await run("b", { category: "weave", scores: madeUpScores.slice(1) }),
+      ]),
+    ).to.deep.equal([]);
+  });
+
+  it("are none where a method has no such setting", async () => {
+    const config = smallConfig({ method: "patchcore", features: { network: "resnet18" } });
+    const differences = protocolDifferences([await run("a"), await run("b", { config })]);
+    expect(differences.map(({ setting }) => setting)).to.deep.equal(["method", "features.network"]);
+  });
+
+  it("have one path for every value", () => {
+    expect([...flatten({ a: 1, b: { c: [1, 2], d: { e: "x" } }, f: undefined })]).to.deep.equal([
+      ["a", "1"],
+      ["b.c", "[1,2]"],
+      ["b.d.e", "x"],
+    ]);
+  });
+});
+
+describe("stored evaluations", () => {
+  it("are read as they were written, and what is none is refused with its reason", async () => {
+    const { result, falseAlarms, scores } = await madeUpEvaluation();
+    const stored = JSON.parse(JSON.stringify(result)) as object;
+    expect(readResult(JSON.stringify(result))).to.deep.equal({ value: stored });
+    expect(readResult("{")).to.deep.equal({ problem: "it is no JSON" });
+    expect(readResult("[]")).to.have.property("problem").that.matches(/^it: /);
+    expect(readResult(JSON.stringify({ ...stored, image: { auroc: "<b>" } })))
+      .to.have.property("problem")
+      .that.matches(/^image\.auroc: /);
+    const text = JSON.stringify({ falseAlarms, scores });
+    expect(readScores(text, result)).to.deep.equal({ value: { falseAlarms, scores } });
+    expect(readScores(JSON.stringify({ falseAlarms, scores: scores.slice(1) }), result)).to.deep.equal({
+      problem: "it has 6 pictures, 3 of them good, but the result has 7 and 4",
+    });
+  });
+
+  it("are named by their category, and by their folder where that is not enough", async () => {
+    const { result } = await madeUpEvaluation();
+    const weave = { ...result, category: "weave" };
+    const named = nameResults([
+      { folder: "a", result },
+      { folder: "b", result },
+      { folder: "c", result: weave },
+    ]);
+    expect(named.map(({ name }) => name)).to.deep.equal(["tile (a)", "tile (b)", "weave"]);
+    const folders = ["runs/ddad/tile/evaluation", "runs/knn/tile/evaluation", "runs/knn/a/tile/evaluation"];
+    const nested = nameResults(folders.map((folder) => ({ folder, result })));
+    expect(nested.map(({ name }) => name)).to.deep.equal(["tile (ddad)", "tile (knn)", "tile (knn/a)"]);
+    const within = nameResults(["runs", "runs/again"].map((folder) => ({ folder, result })));
+    expect(within.map(({ name }) => name)).to.deep.equal(["tile (.)", "tile (again)"]);
+  });
+
+  it("have a mean within their method and protocol alone, and only of what all have", async () => {
+    const { result } = await madeUpEvaluation();
+    const paper = { ...result, protocol: "paper" as const };
+    const groups = groupResults([
+      { name: "a", result },
+      { name: "b", result: paper },
+      { name: "c", result },
+    ]);
+    expect(groups.map(({ title, members }) => [title, members.map(({ name }) => name)])).to.deep.equal([
+      ["ddad, strict protocol", ["a", "c"]],
+      ["ddad, paper protocol", ["b"]],
+    ]);
+    expect(meanOf([0.5, 1])).to.equal(0.75);
+    expect(meanOf([0.5, undefined])).to.equal(undefined);
+    expect(meanOf([])).to.equal(undefined);
+  });
+});
+
+describe("the page", () => {
+  it("holds tables, curves, pictures and protocol of every run, and nothing from elsewhere", async () => {
+    const runs = [await run("tile"), await run("weave", { category: "weave" })];
+    const page = htmlReport(runs);
+    checkMarkup(page);
+    expect(page.match(/<svg /g)).to.have.length(6);
+    for (const { result, scores } of runs) {
+      const [low, high] = result.intervals.image.auroc.map((value) => (100 * value).toFixed(1));
+      expect(page).to.contain(
+        `<td>${(100 * result.image.auroc).toFixed(1)}<small>${low} … ${high}</small></td>`,
+      );
+      expect(page).to.contain(`area ${(100 * result.image.auroc).toFixed(1)} %`);
+      const wrong = wrongDecisions(scores!.scores, result.threshold);
+      for (const { id } of [...wrong["false alarm"], ...wrong.missed]) {
+        expect(page).to.contain(
+          `src="data:image/png;base64,${Buffer.from(id).toString("base64")}" alt="${id}"`,
+        );
+      }
+      expect(page).to.contain(`<dt>data.sha256</dt><dd><bdi>${result.protocolBlock.data.sha256}</bdi>`);
+    }
+    expect(page).to.match(/<bdi>scratch<\/bdi><\/td><td>2<\/td>/);
+    expect(page).to.contain('<tr class="mean">');
+    expect(page).to.contain("Nothing but the category");
+    expect(page).to.not.match(/<script|<link|(?:src|href)="(?!data:image\/png;base64,|#)|url\(|@import/);
+    expect(page).to.contain("prefers-color-scheme:dark").and.contain("@media print");
+  });
+
+  it("shows names of files as they are, whatever they hold", async () => {
+    const name = `"><img src=x onerror=alert(1)>&<script>'.png`;
+    const scores: ScoredPicture[] = madeUpScores.map((picture) => ({
+      ...picture,
+      kind: `${picture.kind}<b>`,
+    }));
+    scores[3] = { ...scores[3]!, id: name };
+    const hostile = await run(`</title><script>${name}`, { scores });
+    const page = htmlReport([{ ...hostile, folder: `runs/${name}`, imageOf: () => undefined }]);
+    checkMarkup(page);
+    expect(page).to.not.match(/<script|<img|<b>/);
+    expect(page).to.contain("&quot;&gt;&lt;img src=x onerror=alert(1)&gt;&amp;&lt;script&gt;&#39;.png");
+    expect(page).to.contain("There is no picture of it.");
+  });
+
+  it("says what it leaves out", async () => {
+    const { scores: _, wrong, ...rest } = await run("tile");
+    const bare = htmlReport([{ ...rest }]);
+    checkMarkup(bare);
+    expect(bare).to.contain("There is no scores.json").and.not.contain("<svg");
+    const full = await run("tile");
+    const part = htmlReport([{ ...full, wrong: { ...wrong!, shown: { "false alarm": 0, missed: 0 } } }]);
+    expect(part).to.contain("(0 of 1, the worst first)").and.not.contain("<img");
+    const right = htmlReport([
+      { ...full, wrong: { ...wrong!, decisions: { "false alarm": [], missed: [] } } },
+    ]);
+    expect(right).to.contain("Every test picture is decided rightly.");
+  });
+});
