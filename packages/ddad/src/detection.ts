@@ -25,7 +25,7 @@ export type Pictures = { readonly images: ImageSet; readonly ids: readonly strin
 /** What was found in one picture. */
 export type Inspection = {
   readonly id: string;
-  /** Largest value of the map. */
+  /** Largest value of the map; PatchCore's own rule there. */
   readonly score: number;
   /** `[mapSize · mapSize]`; the middle of the picture where the protocol crops. */
   readonly map: Float32Array;
