@@ -1,5 +1,4 @@
 /** `ddad export --onnx`: the networks of a model as ONNX files, compared with what they do here. */
-import { statSync } from "node:fs";
 import {
   compareOnnx,
   exportOnnx,
@@ -98,19 +97,28 @@ async function writeOne(
   metadata: Readonly<Record<string, string>>,
 ): Promise<OnnxFile> {
   const bytes = await exportOnnx(source, { metadata });
-  writeWhole(path, bytes);
-  const file = { network, path, bytes: statSync(path).size };
-  if (!runtime) return file;
-  const session = await onnxRuntimeRunner(runtime, bytes);
-  const parity = await compareOnnx(source, testInputs(source), session.run);
-  await session.release();
-  const wrong = parity.find(({ relative }) => !(relative <= mostDifference));
+  const parity = runtime && (await compared(source, bytes, runtime));
+  const wrong = parity?.find(({ relative }) => !(relative <= mostDifference));
   if (wrong) {
     throw new Error(
-      `${path} is not what the network is: ${wrong.output} differs by ${wrong.relative.toExponential(1)} of its largest value.`,
+      `${path} was not written, as it would not be what the network is: ${wrong.output} differs by ${wrong.relative.toExponential(1)} of its largest value.`,
     );
   }
-  return { ...file, parity };
+  writeWhole(path, bytes);
+  return { network, path, bytes: bytes.length, ...(parity && { parity }) };
+}
+
+async function compared(
+  source: OnnxSource,
+  bytes: Uint8Array,
+  runtime: OnnxRuntime,
+): Promise<OnnxDifference[]> {
+  const session = await onnxRuntimeRunner(runtime, bytes);
+  try {
+    return await compareOnnx(source, testInputs(source), session.run);
+  } finally {
+    await session.release();
+  }
 }
 
 /** One picture of normal numbers, and the time step in the middle. */
