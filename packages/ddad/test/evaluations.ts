@@ -42,6 +42,9 @@ export function madeUpEvaluation(options: MadeUpEvaluation = {}): Promise<Evalua
       ...{ dataset: "parts", category, samples: scores },
       images: { count: scores.length, size, data: new Uint8Array(scores.length * size * size * 3) },
       masks: scores.map(({ label }) => Uint8Array.from(corner(label))),
+      ...(config.protocol === "paper" && {
+        coverage: scores.map(({ label }) => Uint8Array.from(corner(label * 255))),
+      }),
     },
     { calibration, bootstrap: { resamples: 20 }, device: "no device" },
   );

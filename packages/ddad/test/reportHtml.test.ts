@@ -174,6 +174,18 @@ describe("the page", () => {
     expect(page).to.contain("prefers-color-scheme:dark").and.contain("@media print");
   });
 
+  it("shows the exact value beside a published version, as the interval is that of the exact one", async () => {
+    const config = smallConfig({ protocol: "paper", detection: { crop: 0 } });
+    const page = htmlReport([await run("tile", { config }), await run("weave", { category: "weave" })]);
+    checkMarkup(page);
+    expect(page).to.match(/<td>[\d.]+<small>exact [\d.]+: [\d.]+ … [\d.]+<\/small><\/td>/);
+    expect(page.match(/<caption>[^<]*/g)).to.deep.equal([
+      "<caption>ddad, paper protocol",
+      "<caption>ddad, strict protocol",
+    ]);
+    expect(page).to.contain("pixel metrics cannot be compared").and.not.contain('<tr class="mean">');
+  });
+
   it("shows names of files as they are, whatever they hold", async () => {
     const name = `"><img src=x onerror=alert(1)>&<script>'.png`;
     const scores: ScoredPicture[] = madeUpScores.map((picture) => ({

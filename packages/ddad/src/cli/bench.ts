@@ -69,7 +69,7 @@ function describe(
   const { imageSize } = config.data;
   const row = (what: string, { ms, repetitions }: Timing, details: string): string[] => [
     what,
-    ms.toPrecision(4),
+    String(Number(ms.toPrecision(4))),
     String(repetitions),
     details,
   ];
@@ -85,7 +85,7 @@ function describe(
           ),
         ]
       : []),
-    ...(reconstruction ? [row("one reconstruction", reconstruction, `${reconstruction.calls} calls`)] : []),
+    ...(reconstruction ? [row("one reconstruction", reconstruction, `calls: ${reconstruction.calls}`)] : []),
     row("one inspection", inspection, compared),
     ...(step
       ? [

@@ -1,6 +1,7 @@
 /** What the parts of a model cost, in time and in memory of the device. Weights and pictures are made up: they cost the same. */
 import {
   compile,
+  currentDevice,
   evaluate,
   foldBatchNorm,
   LimitError,
@@ -73,14 +74,14 @@ export async function benchReconstruction(config: Config, repetitions: number): 
   using t = tensor([config.sampling.start]);
   const forward = compile((x: Tensor, time: Tensor) => denoiser.forward(x, time));
   const call = await timed(repetitions, async () => {
-    using epsilon = await forward(input, t);
-    await epsilon.data();
+    using _ = await forward(input, t);
+    await deviceDone();
     peak.sample();
   });
   const options = { ...config.sampling, schedule: scheduleOf(config), images: [0] };
   const reconstruction = await timed(repetitions, async () => {
-    using result = await reconstruct(denoiser, input, input, { ...options, observe: () => peak.sample() });
-    await result.data();
+    using _ = await reconstruct(denoiser, input, input, { ...options, observe: () => peak.sample() });
+    await deviceDone();
   });
   using extractor = await madeUpExtractor(config);
   const inspection = await timed(repetitions, async () => {
@@ -175,6 +176,13 @@ async function timed(repetitions: number, work: () => Promise<void>): Promise<Ti
     milliseconds.push(performance.now() - started);
   } while (milliseconds.length < repetitions && performance.now() - begun < patience * 1000);
   return { ms: median(milliseconds)!, repetitions: milliseconds.length };
+}
+
+/** Waits until the device is done with all it was given, without reading anything back. */
+async function deviceDone(): Promise<void> {
+  const device = currentDevice();
+  await device.gpu.queue.onSubmittedWorkDone();
+  device.throwFailure();
 }
 
 /** The most that was ever in use. */
