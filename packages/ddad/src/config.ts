@@ -18,7 +18,7 @@ const share = () => z.number().min(0).lt(1);
 export const configSchema = z.strictObject({
   protocol: z
     .enum(["strict", "paper"])
-    .describe("strict repairs what misleads in the published code; paper follows it to the letter"),
+    .describe("strict repairs what misleads in the published code, paper does as it does"),
   preset: z
     .string()
     .min(1)
@@ -151,7 +151,7 @@ export const configSchema = z.strictObject({
     pixelFalseAlarmRate: z
       .number()
       .gt(0)
-      .lt(1)
+      .lte(0.5)
       .describe("share of the pixels of good pictures that may be marked as defective"),
   }),
 });

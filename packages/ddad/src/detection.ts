@@ -165,14 +165,15 @@ async function mapOf(
   { detection }: Config,
 ): Promise<Float32Array> {
   const size = Math.sqrt(pixel.length);
+  const shape = [1, size, size, 1];
+  using pixelTensor = tensor(pixel, shape);
+  using featureTensor = feature && tensor(feature, shape);
   const distances = [
-    { distance: tensor(pixel, [1, size, size, 1]), weight: weights.pixel ?? 1 },
-    ...(feature ? [{ distance: tensor(feature, [1, size, size, 1]), weight: weights.feature ?? 1 }] : []),
+    { distance: pixelTensor, weight: weights.pixel ?? 1 },
+    ...(featureTensor ? [{ distance: featureTensor, weight: weights.feature ?? 1 }] : []),
   ];
   using map = anomalyMap(distances, detection);
-  const values = (await map.data()) as Float32Array;
-  for (const { distance } of distances) distance.dispose();
-  return values;
+  return (await map.data()) as Float32Array;
 }
 
 const largest = (values: Float32Array): number => values.reduce((a, b) => Math.max(a, b), -Infinity);

@@ -106,13 +106,16 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   }
 }
 
-/** The model of now, if it is better than all before it by the denoising loss of held-out pictures, where that is known. */
+/**
+ * The model of now, if it is better than all before it by the denoising loss of held-out pictures, where that is known. The
+ * paper's protocol keeps the last one.
+ */
 async function betterModel(
   trainer: Trainer,
   { onBest }: TrainingOptions,
   loss: number | undefined,
 ): Promise<Model | undefined> {
-  if (loss !== undefined) {
+  if (loss !== undefined && trainer.config.protocol === "strict") {
     if (loss >= (trainer.best?.loss ?? Infinity)) return undefined;
     trainer.best = { step: trainer.step, loss };
   }

@@ -80,16 +80,22 @@ describe("ddad run", function () {
     const { results } = JSON.parse(output) as { results: EvaluationResult[] };
     expect(results[0]!.protocolBlock).to.include({ method: "patchcore", normaliser: "none" });
     expect(results[0]!.image.auroc).to.be.within(0, 1);
-    const model = readSafetensors(readFileSync(join(out, "model.safetensors")));
+    const model = readSafetensors(readFileSync(join(out, "tile", "model.safetensors")));
     expect(model.get("bank")!.shape[0]).to.be.greaterThan(1);
     const calibration = JSON.parse(model.metadata["calibration"]!) as object;
     expect(calibration).to.not.have.property("scales");
     const predicted = await ddad(
       ...["predict", join(root, "tile", "test", "good"), "--json"],
-      ...["--checkpoint", out, "--out", join(folder, "predictions-patchcore")],
+      ...["--checkpoint", join(out, "tile"), "--out", join(folder, "predictions-patchcore")],
     );
     expect(predicted.code, predicted.errors).to.equal(0);
-    const exported = await ddad("export", "--checkpoint", out, "--out", join(folder, "bank.safetensors"));
+    const exported = await ddad(
+      "export",
+      "--checkpoint",
+      join(out, "tile"),
+      "--out",
+      join(folder, "bank.safetensors"),
+    );
     expect(exported.code).to.equal(2);
     expect(exported.errors).to.match(/is PatchCore's, a bank of patches without a network of its own/);
     const pixels = await ddad(
@@ -98,7 +104,7 @@ describe("ddad run", function () {
     );
     expect(pixels.code).to.equal(2);
     expect(pixels.errors).to.match(/method patchcore compares features: name a network/);
-    const adapted = await ddad("adapt", "--checkpoint", out);
+    const adapted = await ddad("adapt", "--checkpoint", join(out, "tile"));
     expect(adapted.errors).to.match(/PatchCore adapts no network/);
   });
 
@@ -124,7 +130,29 @@ describe("ddad run", function () {
     expect((JSON.parse(output) as { results: object[] }).results).to.have.lengthOf(1);
     expect(errors).to.not.match(/adapting/);
     expect(existsSync(join(out, "summary.md"))).to.equal(true);
-    const adapted = await ddad("adapt", "--checkpoint", out);
+    const next = await ddad(
+      ...["run", "--data", root, ...smallSettings, "--categories", "tile", "--out", out, "--json"],
+    );
+    expect(next.code, next.errors).to.equal(0);
+    const summary = JSON.parse(readFileSync(join(out, "summary.json"), "utf8")) as { results: object[] };
+    expect(summary.results, "of both commands").to.have.lengthOf(2);
+    const broken = await ddad(
+      ...["run", "--data", root, ...smallSettings, "--categories", "weave,felt", "--out", out, "--json"],
+    );
+    expect(broken.code).to.equal(2);
+    expect(broken.errors)
+      .to.match(/1 of 2 categories failed/)
+      .and.to.match(/felt: .*has no category "felt"/);
+    expect(broken.errors).to.match(/done already/);
+    const more = await ddad(
+      ...["train", "--data", root, ...smallSettings, "--set", "data.category=tile", "--resume"],
+      ...["--set", "training.steps=5", "--out", join(out, "tile")],
+    );
+    expect(more.code, more.errors).to.equal(0);
+    expect(existsSync(join(out, "tile", "evaluation", "results.json")), "of the model before").to.equal(
+      false,
+    );
+    const adapted = await ddad("adapt", "--checkpoint", join(out, "weave"));
     expect(adapted.errors).to.match(/There is no network to adapt: features\.network is none/);
   });
 });

@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import { readCheckpoint, type StateDict, setupDevice } from "@ddad/nn";
 import { decodeAdaptationState, encodeAdaptationState } from "../adaptationFile.ts";
 import { type AdaptationResult, type AdaptationRunState, adapt } from "../adaptationRun.ts";
-import type { Config } from "../config.ts";
 import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { encodeModel, type Model } from "../modelFile.ts";
@@ -45,7 +44,7 @@ export async function adaptInto(
   resume = false,
 ): Promise<{ result: AdaptationResult; interrupted: boolean }> {
   const { config } = model;
-  checkAdaptation(config);
+  checkAdaptation(model);
   const folder = dirname(path);
   const statePath = join(folder, adaptationStateFile);
   const state = resume ? await openState(statePath) : undefined;
@@ -54,7 +53,7 @@ export async function adaptInto(
   say(`adapting ${config.features.network} to ${train.ids.length} pictures, ${device.name}`);
   using denoiser = loadDenoiser(model);
   // What it is held to are the weights before any adaptation, never those of an earlier one.
-  using extractor = (await loadExtractor(config))!;
+  using extractor = (await loadExtractor(config, unadapted(model)))!;
   // The network at the start is kept until one is better.
   let best: StateDict = state?.best?.step && model.extractor ? model.extractor : await extractor.stateDict();
   const stop = new AbortController();
@@ -91,7 +90,12 @@ export async function adaptInto(
   }
 }
 
-function checkAdaptation(config: Config): void {
+/** The extractor that a model holds, where it was never adapted. */
+const unadapted = ({ extractor, adaptedSteps }: Model): StateDict | undefined =>
+  adaptedSteps === undefined ? extractor : undefined;
+
+function checkAdaptation(model: Model): void {
+  const { config } = model;
   if (config.method === "patchcore") {
     throw new DataError("PatchCore adapts no network: its bank holds what the network sees as it is.");
   }
@@ -102,7 +106,7 @@ function checkAdaptation(config: Config): void {
   }
   if (config.adaptation.steps === 0)
     throw new DataError("There is nothing to do: adaptation.steps is 0. Set it to adapt.");
-  checkWeights(config);
+  if (unadapted(model) === undefined) checkWeights(config);
 }
 
 async function openState(path: string): Promise<AdaptationRunState> {

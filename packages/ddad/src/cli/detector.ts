@@ -1,82 +1,21 @@
-/** The networks of a model, ready to inspect pictures. */
+/** The networks of a model, ready to inspect pictures: where weights lie that a model does not hold. */
 import { existsSync } from "node:fs";
-import { evaluate, foldBatchNorm, type ResNet, readCheckpoint, type StateDict } from "@ddad/nn";
-import { type Calibration, calibrationOf } from "../calibration.ts";
+import { evaluate, type ResNet, readCheckpoint, type StateDict } from "@ddad/nn";
 import type { Config } from "../config.ts";
-import { calibrate, type Inspection, inspect, type Pictures } from "../detection.ts";
 import { DataError } from "../errors.ts";
-import { normaliserOf } from "../evaluation.ts";
 import { createExtractor } from "../features.ts";
+import { detectorOf, type ModelDetector } from "../modelDetector.ts";
 import type { Model } from "../modelFile.ts";
-import { PatchCore, patchCoreDefaults } from "../patchcore/patchcore.ts";
-import type { Normaliser } from "../report/protocol.ts";
-import { loadDenoiser } from "./model.ts";
 import { cachedWeights } from "./weights.ts";
 
-/** A model that inspects, and owns its networks. */
-export type OpenDetector = Disposable & {
-  readonly config: Config;
-  inspect(pictures: Pictures, calibration?: Calibration): AsyncGenerator<Inspection>;
-  calibrate(pictures: Pictures): Promise<Calibration>;
-  /** What its distances are divided by, with a calibration or without one. */
-  normaliser(calibration?: Calibration): Normaliser;
-};
-
 /**
- * The detector of a model. Needs a device.
+ * The detector of a model; what it does not hold is looked for. Needs a device.
  *
  * @param config of the detection; that of the model without it.
  */
-export async function openDetector(model: Model, config: Config = model.config): Promise<OpenDetector> {
-  const loaded = await loadExtractor(config, model.extractor);
-  const extractor = loaded && (await foldBatchNorm(loaded));
-  loaded?.dispose();
-  return config.method === "patchcore"
-    ? openPatchCore(model, config, extractor!)
-    : openReconstructor(model, config, extractor);
-}
-
-async function openReconstructor(
-  model: Model,
-  config: Config,
-  extractor: ResNet | undefined,
-): Promise<OpenDetector> {
-  const denoiser = loadDenoiser(model);
-  await evaluate(...denoiser.namedState().values());
-  const detector = { config, denoiser, extractor };
-  return {
-    config,
-    inspect: (pictures, calibration) => inspect({ ...detector, calibration }, pictures),
-    calibrate: (pictures) => calibrate(detector, pictures),
-    normaliser: (calibration) => normaliserOf({ ...detector, calibration }),
-    [Symbol.dispose]() {
-      denoiser.dispose();
-      extractor?.dispose();
-    },
-  };
-}
-
-function openPatchCore({ weights }: Model, config: Config, extractor: ResNet): OpenDetector {
-  const { neighbours } = config.patchcore;
-  const patchCore = PatchCore.fromState(extractor, weights, { ...patchCoreDefaults, neighbours });
-  const inspectAll = (pictures: Pictures) => patchCore.inspect(pictures, config.detection);
-  return {
-    config,
-    inspect: inspectAll,
-    async calibrate(pictures) {
-      const found: Inspection[] = [];
-      for await (const inspection of inspectAll(pictures)) found.push(inspection);
-      return calibrationOf(config, {
-        scores: found.map(({ score }) => score),
-        maps: found.map(({ map }) => map),
-      });
-    },
-    normaliser: () => "none",
-    [Symbol.dispose]() {
-      patchCore.dispose();
-      extractor.dispose();
-    },
-  };
+export async function openDetector(model: Model, config: Config = model.config): Promise<ModelDetector> {
+  using extractor = model.extractor ? undefined : await loadExtractor(config);
+  return await detectorOf(model, { config, extractor });
 }
 
 /**

@@ -9,12 +9,13 @@ import { DataError } from "../errors.ts";
 import { cropMask, type Evaluation, evaluateInspections, type TestSet } from "../evaluation.ts";
 import { writeWhole } from "../files.ts";
 import { fromPixels } from "../images/image.ts";
+import type { ModelDetector } from "../modelDetector.ts";
 import type { Model } from "../modelFile.ts";
 import { detectionRow, type InspectedPicture, rowCaptions } from "../report/detectionRow.ts";
 import type { PanelTile } from "../report/panel.ts";
 import { formatResults, formatTable } from "../report/results.ts";
 import { loadHeldOut, loadTest } from "./data.ts";
-import { type OpenDetector, openDetector } from "./detector.ts";
+import { openDetector } from "./detector.ts";
 import { type ModelOptions, openModel } from "./model.ts";
 import { mapRange, shownBy, writePicture } from "./pictures.ts";
 import type { ConfigOptions } from "./settings.ts";
@@ -106,7 +107,7 @@ class Gallery {
 
 /** The model's calibration, or a new one where settings of the detection were changed; the paper has none. */
 async function usableCalibration(
-  detector: OpenDetector,
+  detector: ModelDetector,
   { calibration }: Model,
   name: string,
 ): Promise<Calibration | undefined> {

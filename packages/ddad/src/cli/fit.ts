@@ -10,7 +10,7 @@ import { PatchCore } from "../patchcore/patchcore.ts";
 import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
 import { checkWeights, loadExtractor } from "./detector.ts";
-import { modelFile } from "./model.ts";
+import { forgetModel, modelFile } from "./model.ts";
 import { type ConfigOptions, configOf, runFolder } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
 
@@ -44,6 +44,7 @@ export async function fitInto(
 ): Promise<{ readonly patches: number; readonly seconds: number }> {
   checkWeights(config);
   const { train, heldOut } = await loadTraining(config, folder);
+  forgetModel(folder);
   const device = await setupDevice();
   const started = performance.now();
   say(`patches of ${train.ids.length} pictures (${heldOut.ids.length} held out), ${device.name}`);

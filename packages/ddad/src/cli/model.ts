@@ -1,5 +1,5 @@
 /** Opening models and runs. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readCheckpoint, type UNet } from "@ddad/nn";
 import type { Config } from "../config.ts";
@@ -12,6 +12,16 @@ import { type ConfigOptions, configOf, configOver, runFolder } from "./settings.
 export const modelFile = "model.safetensors";
 export const stateFile = "checkpoint.safetensors";
 export const adaptationStateFile = "adaptation.safetensors";
+
+export const stagesFile = "stages.json";
+export const resultsFile = (folder: string): string => join(folder, "evaluation", "results.json");
+
+/** Removes what in a run hangs on its model: the adaptation to it, and what was measured with it. */
+export function forgetModel(folder: string): void {
+  for (const path of [join(folder, adaptationStateFile), join(folder, stagesFile), resultsFile(folder)]) {
+    rmSync(path, { force: true });
+  }
+}
 
 export type ModelOptions = { readonly checkpoint?: string };
 

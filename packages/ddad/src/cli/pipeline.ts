@@ -2,10 +2,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { readCheckpoint } from "@ddad/nn";
+import { publishedDatasets } from "../config/categories.ts";
 import { formatConfig } from "../config/file.ts";
-import { type Config, parseConfig } from "../config.ts";
+import type { Config } from "../config.ts";
 import { findCategories } from "../datasets/folder.ts";
-import { DataError } from "../errors.ts";
+import { listFolders } from "../datasets/listing.ts";
+import { ConfigError, DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { decodeModel } from "../modelFile.ts";
 import { type EvaluationResult, formatResults } from "../report/results.ts";
@@ -13,7 +15,7 @@ import { summaryCsv, summaryMarkdown } from "../report/summary.ts";
 import { adaptInto } from "./adapt.ts";
 import { evaluateModel } from "./evaluate.ts";
 import { fitInto } from "./fit.ts";
-import { adaptationStateFile, modelFile, openRun, stateFile } from "./model.ts";
+import { adaptationStateFile, modelFile, openRun, resultsFile, stagesFile, stateFile } from "./model.ts";
 import { type ConfigOptions, configOf } from "./settings.ts";
 import { printResult, say } from "./terminal.ts";
 import { trainInto } from "./train.ts";
@@ -31,27 +33,59 @@ type Stages = { trained?: true; adapted?: true };
 class Interrupted extends Error {}
 
 export async function runPipeline(options: PipelineOptions): Promise<void> {
-  const base = configOf(options);
+  const base = configOf(withPresetOf(options, undefined));
   const folder = options.out ?? join("runs", basename(resolve(base.data.root)));
   const categories = categoriesOf(base, options.categories);
   const results: EvaluationResult[] = [];
-  try {
-    for (const category of categories) {
-      if (category !== undefined) say(`\n${category} (${results.length + 1} of ${categories.length})`);
-      const config =
-        category === undefined ? base : parseConfig({ ...base, data: { ...base.data, category } });
-      const own = categories.length > 1 && category !== undefined ? join(folder, category) : folder;
-      results.push(await runOne(own, config));
-      writeSummary(folder, results);
+  const failures: { category: string | undefined; error: Error }[] = [];
+  for (const [index, category] of categories.entries()) {
+    if (category !== undefined) say(`\n${category} (${index + 1} of ${categories.length})`);
+    try {
+      const config = category === undefined ? base : configOf(withPresetOf(options, category));
+      results.push(await runOne(category === undefined ? folder : join(folder, category), config));
+    } catch (error) {
+      if (error instanceof Interrupted) {
+        say("stopped; the same command goes on");
+        process.exitCode = 130;
+        break;
+      }
+      // What is wrong with one category must not keep a night's run from the others.
+      if (categories.length === 1 || !(error instanceof Error)) throw error;
+      failures.push({ category, error });
+      say(`error: ${category}: ${error.message}`);
     }
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    say("stopped; the same command goes on");
-    process.exitCode = 130;
+    writeSummary(folder);
+  }
+  if (failures.length > 0) {
+    const wrongUse = failures.every(
+      ({ error }) => error instanceof DataError || error instanceof ConfigError,
+    );
+    throw new (wrongUse ? DataError : Error)(
+      [
+        `${failures.length} of ${categories.length} categories failed; what there is of the others is in ${folder}.`,
+        ...failures.map(({ category, error }) => `${category}: ${error.message}`),
+      ].join("\n"),
+    );
   }
   if (results.length === 0) return;
   const text = `${formatResults(results)}\n\nsummary.json, summary.csv and summary.md are in ${folder}`;
   printResult(options.json, { results }, text);
+}
+
+/** The options for one category: `--preset mvtec` stands for what was published for each, such as mvtec/screw. */
+function withPresetOf(options: PipelineOptions, category: string | undefined): PipelineOptions {
+  const { preset, set } = options;
+  const names = (preset?.split("+") ?? []).map((name) => name.trim());
+  const own = names.flatMap((name) => {
+    if (!publishedDatasets.includes(name)) return [name];
+    return category === undefined ? [] : [`${name}/${category}`];
+  });
+  const { preset: _, ...others } = options;
+  return {
+    ...others,
+    ...(own.length > 0 && { preset: own.join("+") }),
+    set: category === undefined ? set : [...set, `data.category=${category}`],
+  };
 }
 
 /** The categories asked for, all that there are, or undefined for a root that is a data set itself. */
@@ -70,7 +104,7 @@ function categoriesOf({ data }: Config, asked: string | undefined): (string | un
 /** One category, from where it stopped. */
 async function runOne(folder: string, config: Config): Promise<EvaluationResult> {
   checkSettings(folder, config);
-  const results = join(folder, "evaluation", "results.json");
+  const results = resultsFile(folder);
   if (existsSync(results)) {
     say(`done already: ${results}`);
     return JSON.parse(readFileSync(results, "utf8")) as EvaluationResult;
@@ -111,8 +145,6 @@ function checkSettings(folder: string, config: Config): void {
   );
 }
 
-const stagesFile = "stages.json";
-
 const readStages = (folder: string): Stages =>
   existsSync(join(folder, stagesFile))
     ? (JSON.parse(readFileSync(join(folder, stagesFile), "utf8")) as Stages)
@@ -121,7 +153,11 @@ const readStages = (folder: string): Stages =>
 const writeStages = (folder: string, stages: Stages): void =>
   writeWhole(join(folder, stagesFile), JSON.stringify(stages));
 
-function writeSummary(folder: string, results: readonly EvaluationResult[]): void {
+/** Sums up all that was evaluated in a folder, by this command or an earlier one. */
+function writeSummary(folder: string): void {
+  const categories = existsSync(folder) ? listFolders(folder) : [];
+  const files = [folder, ...categories.map((name) => join(folder, name))].map(resultsFile).filter(existsSync);
+  const results = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as EvaluationResult);
   writeWhole(join(folder, "summary.json"), `${JSON.stringify({ results }, undefined, 2)}\n`);
   writeWhole(join(folder, "summary.csv"), summaryCsv(results));
   writeWhole(join(folder, "summary.md"), summaryMarkdown(results));

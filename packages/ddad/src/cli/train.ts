@@ -1,5 +1,5 @@
 /** `ddad train`. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setupDevice } from "@ddad/nn";
 import { formatConfig } from "../config/file.ts";
@@ -13,7 +13,7 @@ import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
 import { checkWeights } from "./detector.ts";
 import { runFit } from "./fit.ts";
-import { adaptationStateFile, modelFile, openRun, stateFile } from "./model.ts";
+import { forgetModel, modelFile, openRun, stateFile } from "./model.ts";
 import { askedBy, type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
 
@@ -96,9 +96,7 @@ export async function trainInto(
     `training on ${pictures.train.ids.length} pictures (${pictures.heldOut.ids.length} held out), ${device.name}`,
   );
   writeWhole(join(folder, "config.yaml"), formatConfig(config));
-  // What was adapted to a denoiser as it was before must not be gone on with.
-  if (!resume || resume.state.step < config.training.steps)
-    rmSync(join(folder, adaptationStateFile), { force: true });
+  if (!resume || resume.state.step < config.training.steps) forgetModel(folder);
   const stop = new AbortController();
   const onSignal = (): void => {
     if (stop.signal.aborted) process.exit(130);

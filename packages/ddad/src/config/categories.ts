@@ -97,6 +97,9 @@ const tables = {
 /** Data sets with published settings. */
 export type PublishedDataset = keyof typeof tables;
 
+/** Data sets with settings for their categories. */
+export const publishedDatasets: readonly string[] = Object.keys(tables);
+
 /** Every category with published settings, in the order of the README. */
 export const categories: readonly CategorySettings[] = Object.entries<DatasetTable>(tables).flatMap(
   ([dataset, { rows, exceptions, ...shared }]) =>

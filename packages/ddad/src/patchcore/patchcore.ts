@@ -6,8 +6,10 @@
 import {
   CheckpointError,
   compile,
+  evaluate,
   type FeatureName,
   gather,
+  Module,
   resizeBilinear,
   type StateDict,
   type StateEntry,
@@ -160,6 +162,8 @@ type PatchesOf = (images: ImageSet, index: number) => Promise<Tensor>;
 function patchesBy(extractor: Extractor, layers: readonly FeatureName[]): PatchesOf {
   const patches = compile((image: Tensor) => patchFeatures(extractor, image, layers));
   return async (images, index) => {
+    // Weights loaded a moment ago must be in the buffers that the compiled function reads.
+    if (extractor instanceof Module) await evaluate(...extractor.namedState().values());
     using image = tensor(gatherPixels(images, [index]), [1, images.size, images.size, 3]);
     return await patches(image);
   };

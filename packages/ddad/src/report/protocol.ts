@@ -134,7 +134,10 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
             falseAlarmRate: detection.falseAlarmRate,
           },
     ...(reconstructs && {
-      checkpoint: data.heldOut > 0 ? "lowest denoising loss on held-out good pictures" : "last",
+      checkpoint:
+        protocol === "strict" && data.heldOut > 0
+          ? "lowest denoising loss on held-out good pictures"
+          : "last",
     }),
     ...(device !== undefined && { device }),
     seconds: facts.seconds,

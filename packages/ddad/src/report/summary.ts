@@ -22,6 +22,7 @@ export function summaryMarkdown(
 const columns: readonly (readonly [string, (result: EvaluationResult) => string | number | undefined])[] = [
   ["dataset", ({ dataset }) => dataset],
   ["category", ({ category }) => category],
+  ["method", ({ protocolBlock }) => protocolBlock.method],
   ["protocol", ({ protocol }) => protocol],
   ["images", ({ images }) => images],
   ["image_auroc", ({ image }) => image.auroc],

@@ -1,0 +1,113 @@
+/** From a model, as a file holds it, to what inspects pictures. */
+import { CheckpointError, evaluate, foldBatchNorm, type ResNet } from "@ddad/nn";
+import { type Calibration, calibrationOf } from "./calibration.ts";
+import type { Config } from "./config.ts";
+import { createDenoiser } from "./denoiser.ts";
+import { calibrate, type Inspection, inspect, type Pictures } from "./detection.ts";
+import { normaliserOf } from "./evaluation.ts";
+import { createExtractor } from "./features.ts";
+import type { Model } from "./modelFile.ts";
+import { PatchCore, patchCoreDefaults } from "./patchcore/patchcore.ts";
+import type { Normaliser } from "./report/protocol.ts";
+
+/** A model that inspects by its own method, and owns its networks. */
+export type ModelDetector = Disposable & {
+  readonly config: Config;
+  /** @param calibration one made with this configuration; without it distances stand as they are */
+  inspect(pictures: Pictures, calibration?: Calibration): AsyncGenerator<Inspection>;
+  /** Calibrates on good pictures that were not trained on. */
+  calibrate(pictures: Pictures): Promise<Calibration>;
+  /** What distances are divided by, with a calibration or without one. */
+  normaliser(calibration?: Calibration): Normaliser;
+};
+
+export type ModelDetectorOptions = {
+  /** Of the detection; that of the model without it. */
+  readonly config?: Config;
+  /** The network that compares features, where the model does not hold it; it is copied. */
+  readonly extractor?: ResNet | undefined;
+};
+
+/**
+ * Makes the networks of a model and loads their weights. Needs a device.
+ *
+ * ```ts
+ * const model = decodeModel(await readCheckpoint("model.safetensors"));
+ * using detector = await detectorOf(model);
+ * for await (const { id, score } of detector.inspect(pictures, model.calibration)) console.log(id, score);
+ * ```
+ *
+ * @throws CheckpointError where features are to be compared and neither the model nor `extractor` gives the network.
+ */
+export async function detectorOf(
+  model: Model,
+  { config = model.config, extractor: given }: ModelDetectorOptions = {},
+): Promise<ModelDetector> {
+  const extractor = await foldedExtractor(model, config, given);
+  return config.method === "patchcore"
+    ? patchDetector(model, config, extractor!)
+    : reconstructionDetector(model, config, extractor);
+}
+
+async function foldedExtractor(
+  model: Model,
+  { features: { network } }: Config,
+  given: ResNet | undefined,
+): Promise<ResNet | undefined> {
+  if (network === "none") return undefined;
+  if (given) return foldBatchNorm(given);
+  if (!model.extractor) {
+    throw new CheckpointError(
+      `The model compares features of ${network}, but holds no weights of it; give that network as extractor.`,
+    );
+  }
+  using loaded = createExtractor(network);
+  loaded.loadPretrained(model.extractor);
+  await evaluate(...loaded.namedState().values());
+  // Awaited here: `using` disposes of what is loaded when the function returns.
+  return await foldBatchNorm(loaded.eval());
+}
+
+async function reconstructionDetector(
+  { config: { data, model, training }, weights }: Model,
+  config: Config,
+  extractor: ResNet | undefined,
+): Promise<ModelDetector> {
+  const denoiser = createDenoiser({ data, model, training });
+  denoiser.loadStateDict(weights);
+  await evaluate(...denoiser.namedState().values());
+  const detector = { config, denoiser: denoiser.eval(), extractor };
+  return {
+    config,
+    inspect: (pictures, calibration) => inspect({ ...detector, calibration }, pictures),
+    calibrate: (pictures) => calibrate(detector, pictures),
+    normaliser: (calibration) => normaliserOf({ ...detector, calibration }),
+    [Symbol.dispose]() {
+      denoiser.dispose();
+      extractor?.dispose();
+    },
+  };
+}
+
+function patchDetector({ weights }: Model, config: Config, extractor: ResNet): ModelDetector {
+  const { neighbours } = config.patchcore;
+  const patchCore = PatchCore.fromState(extractor, weights, { ...patchCoreDefaults, neighbours });
+  const inspectAll = (pictures: Pictures) => patchCore.inspect(pictures, config.detection);
+  return {
+    config,
+    inspect: inspectAll,
+    async calibrate(pictures) {
+      const found: Inspection[] = [];
+      for await (const inspection of inspectAll(pictures)) found.push(inspection);
+      return calibrationOf(config, {
+        scores: found.map(({ score }) => score),
+        maps: found.map(({ map }) => map),
+      });
+    },
+    normaliser: () => "none",
+    [Symbol.dispose]() {
+      patchCore.dispose();
+      extractor.dispose();
+    },
+  };
+}
