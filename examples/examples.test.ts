@@ -2,10 +2,10 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { generateProcedural, toMask } from "@ddad/ddad";
-import type { Kernel } from "@ddad/kernels-wgsl";
+import { type Kernel, prepareCase } from "@ddad/kernels-wgsl";
 import { grad, ShapeError, sum, tensor } from "@ddad/nn";
 import { expect } from "chai";
-import { compare, prepare, runVariant } from "../packages/kernels-wgsl/test/harness.ts";
+import { compare, runVariant } from "../packages/kernels-wgsl/test/harness.ts";
 import { testDevice } from "../packages/tensor/test/device.hooks.ts";
 import { captureWithValues, centralDifference } from "../packages/tensor/test/interpret.ts";
 import { compileAStep } from "./compileAStep.ts";
@@ -110,7 +110,7 @@ describe("the kernel of writeAKernel", () => {
     it(example.name, async () => {
       const { gpu, capabilities } = testDevice();
       const plain = kernel as unknown as Kernel;
-      const { call, values } = prepare(plain, example);
+      const { call, values } = prepareCase(plain, example);
       const got = await runVariant(gpu, capabilities, plain, plain.variants[0]!, call, values);
       compare("logSumExp", got["y"]!, plain.reference(values, call)["y"]!, "f32", 1e-5);
     });
@@ -118,7 +118,7 @@ describe("the kernel of writeAKernel", () => {
 
   it("refuses what its shape rule excludes", () => {
     for (const { inputs, attrs, message } of kernel.refusals) {
-      expect(() => prepare(kernel as unknown as Kernel, { inputs, attrs })).to.throw(ShapeError, message);
+      expect(() => prepareCase(kernel as unknown as Kernel, { inputs, attrs })).to.throw(ShapeError, message);
     }
   });
 

@@ -29,7 +29,7 @@ inside() {
   unshare --mount --pid --fork --mount-proc="$root/proc" chroot "$@"
 }
 as_root() {
-  inside "$root" /usr/bin/env -i HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash -c "cd /root/ddad && $1"
+  inside "$root" /usr/bin/env -i HOME=/srv PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash -c "cd /srv/ddad && $1"
 }
 as_user() {
   inside --userspec=1000:1000 "$root" /usr/bin/env -i HOME=/home/user PATH=/usr/local/bin:/usr/bin:/bin bash -c "cd /home/user/ddad && $1"
@@ -58,7 +58,7 @@ ln -s ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
 chroot "$root" useradd --create-home --uid 1000 user
 registry=$(npm config get registry 2> /dev/null)
 authority=$(npm config get cafile 2> /dev/null)
-for home in "$root/root" "$root/home/user"; do
+for home in "$root/srv" "$root/home/user"; do
   { cat ~/.npmrc 2> /dev/null || true; echo; echo "registry=$registry"; } > "$home/.npmrc"
   if [ -f "$authority" ]; then
     cp "$authority" "$root/usr/local/share/npm-authorities.crt"

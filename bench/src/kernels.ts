@@ -1,9 +1,8 @@
 /** Microbenchmarks: every kernel's benchmark cases, every variant that runs on the adapter. */
-import { type Call, type Case, type Kernel, kernels } from "@ddad/kernels-wgsl";
+import { type Call, type Case, type CaseValues, type Kernel, kernels, prepareCase } from "@ddad/kernels-wgsl";
 import { type Device, LimitError } from "@ddad/tensor";
 import type { Ceilings } from "./ceilings.ts";
 import { checkOutputs, type Outputs } from "./check.ts";
-import { type Inputs, prepareCase } from "./inputs.ts";
 import { type Effort, measureSteps, runSteps } from "./measure.ts";
 import { type CaseResult, caseResult } from "./results.ts";
 import { type AnyVariant, VariantRun } from "./variantRun.ts";
@@ -43,7 +42,7 @@ const nameOf = (kernel: Kernel, variant: AnyVariant, example: Case): string =>
 
 async function* benchmarkCase(kernel: Kernel, example: Case, run: Run): AsyncGenerator<CaseResult> {
   const { device, ceilings, effort } = run;
-  const { call, inputs } = prepareCase(kernel, example);
+  const { call, values: inputs } = prepareCase(kernel, example);
   const admitted = kernel.variants.filter(({ when }) => !when || when(device.capabilities, call));
   const expected = await expectation(kernel, example, call, inputs, admitted, device);
   const cost = kernel.cost(call);
@@ -81,7 +80,7 @@ async function expectation(
   kernel: Kernel,
   example: Case,
   call: Call,
-  inputs: Inputs,
+  inputs: CaseValues,
   admitted: readonly AnyVariant[],
   device: Device,
 ): Promise<Expectation> {

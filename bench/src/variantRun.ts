@@ -3,6 +3,7 @@ import {
   assembleShader,
   bytesOf,
   type Call,
+  type CaseValues,
   type Kernel,
   pack,
   packParams,
@@ -13,7 +14,6 @@ import {
   type Variant,
 } from "@ddad/kernels-wgsl";
 import type { Device } from "@ddad/tensor";
-import type { Inputs } from "./inputs.ts";
 import type { Step } from "./measure.ts";
 
 export type AnyVariant = Variant<string, string, unknown, string>;
@@ -48,7 +48,7 @@ export class VariantRun {
     kernel: Kernel,
     variant: AnyVariant,
     call: Call,
-    inputs: Inputs,
+    inputs: CaseValues,
   ): Promise<VariantRun> {
     const { capabilities, pipelines, gpu } = device;
     const buffers = createBuffers(device, kernel, variant, call, inputs);
@@ -99,7 +99,7 @@ function createBuffers(
   kernel: Kernel,
   variant: AnyVariant,
   call: Call,
-  inputs: Inputs,
+  inputs: CaseValues,
 ): Map<string, GPUBuffer> {
   const updates = Object.entries(kernel.updates ?? {});
   const overwritten = new Map(updates.map(([output, input]) => [output, input!]));

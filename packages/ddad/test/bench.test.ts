@@ -10,6 +10,10 @@ import { ddad, smallSettings } from "./commandLine.ts";
 
 type Printed = InspectionCost & { training: TrainingCost | null; [key: string]: unknown };
 
+/** Eight pictures to train on, below a folder. */
+const goodTiles = (folder: string): string =>
+  writeProcedural(folder, { category: "tile", size: 32, train: 8, testGood: 0, testPerDefect: 0 });
+
 describe("ddad bench", () => {
   const small = [...smallSettings, "--repetitions", "2", "--json"];
 
@@ -42,13 +46,7 @@ describe("ddad bench", () => {
   it("measures a trained model, and what is changed about it", async () => {
     const folder = mkdtempSync(join(tmpdir(), "ddad-bench-"));
     try {
-      const root = writeProcedural(folder, {
-        category: "tile",
-        size: 32,
-        train: 8,
-        testGood: 0,
-        testPerDefect: 0,
-      });
+      const root = goodTiles(folder);
       const out = join(folder, "run");
       const trained = await ddad("train", "--data", root, ...smallSettings, "--out", out);
       expect(trained.code, trained.errors).to.equal(0);
@@ -81,13 +79,7 @@ describe("ddad bench", () => {
   it("measures PatchCore by its bank, and has no training to measure", async () => {
     const folder = mkdtempSync(join(tmpdir(), "ddad-bench-"));
     try {
-      const root = writeProcedural(folder, {
-        category: "tile",
-        size: 32,
-        train: 8,
-        testGood: 0,
-        testPerDefect: 0,
-      });
+      const root = goodTiles(folder);
       using extractor = resnet18({ until: "layer3", seed: 4 });
       await evaluate(...extractor.namedState().values());
       const weights = join(folder, "resnet18.safetensors");

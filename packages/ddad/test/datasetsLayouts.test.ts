@@ -2,15 +2,13 @@ import { mkdirSync } from "node:fs";
 import { expect } from "chai";
 import { encode as encodeBmp } from "fast-bmp";
 import sharp from "sharp";
-import { findCategories, openDataset } from "../src/datasets/folder.ts";
-import { loadImages, loadMasks } from "../src/datasets/load.ts";
-import type { Dataset, Sample } from "../src/datasets/sample.ts";
+import { findCategories } from "../src/datasets/folder.ts";
 import { isTestPicture } from "../src/datasets/split.ts";
-import { DataError } from "../src/errors.ts";
-import { maskImage } from "../src/images/mask.ts";
-import { Tree } from "./datasetsTree.ts";
+import { datasetTree, decodes, cornerMask as mask } from "./datasetsTree.ts";
 
-let tree: Tree;
+const tree = datasetTree();
+const { open, rows, refusesToOpen: refuses } = tree;
+
 let jpeg: Buffer;
 let bmp: Uint8Array;
 before(async () => {
@@ -20,38 +18,6 @@ before(async () => {
     .toBuffer();
   bmp = encodeBmp({ width: 4, height: 4, bitsPerPixel: 24, components: 3, channels: 3, data });
 });
-beforeEach(() => {
-  tree = new Tree();
-});
-afterEach(() => tree.remove());
-
-const mask = maskImage(Uint8Array.of(0, 0, 0, 1), 2, 2);
-
-const open = (name: string, options = {}): Dataset => openDataset(tree.path(name), options);
-
-const rows = (samples: readonly Sample[]): unknown[][] =>
-  samples.map(({ id, kind, maskPath }) => [
-    id,
-    kind,
-    ...(maskPath ? [maskPath.slice(tree.root.length + 1)] : []),
-  ]);
-
-/** Expects that opening fails with this sentence, in which ROOT stands for the temporary folder. */
-const refuses = (name: string, sentence: string, options = {}): void => {
-  expect(() => open(name, options))
-    .to.throw(DataError)
-    .with.property("message")
-    .that.includes(sentence.replaceAll("ROOT", tree.root));
-};
-
-/** Every picture and every mask of a data set can be decoded. */
-async function decodes({ train, test }: Dataset): Promise<void> {
-  expect((await loadImages([...train, ...test], 4)).count).to.equal(train.length + test.length);
-  const defective = test.filter(({ label }) => label === 1);
-  expect((await loadMasks(defective, 2)).map((values) => [...values])).to.deep.equal(
-    defective.map(() => [0, 0, 0, 1]),
-  );
-}
 
 describe("MVTec AD, in any format", () => {
   it("finds masks by folder and name, whatever their endings are", async () => {
@@ -159,7 +125,7 @@ describe("VisA", () => {
     expect(open("VisA/candle").test).to.have.length(4);
     refuses("VisA", "holds several data sets (candle, pcb1); choose one with data.category.");
     refuses("VisA/candle", "data.test cannot be set for ROOT/VisA/candle: the layout visa", {
-      test: tree.root,
+      test: tree.path(),
     });
   });
 

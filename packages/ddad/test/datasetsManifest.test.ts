@@ -1,45 +1,9 @@
 import { expect } from "chai";
-import { openDataset } from "../src/datasets/folder.ts";
-import { loadImages, loadMasks } from "../src/datasets/load.ts";
-import type { Dataset, Sample } from "../src/datasets/sample.ts";
 import { isTestPicture } from "../src/datasets/split.ts";
-import { DataError } from "../src/errors.ts";
-import { maskImage } from "../src/images/mask.ts";
-import { Tree } from "./datasetsTree.ts";
+import { datasetTree, decodes, cornerMask as mask } from "./datasetsTree.ts";
 
-let tree: Tree;
-beforeEach(() => {
-  tree = new Tree();
-});
-afterEach(() => tree.remove());
-
-const mask = maskImage(Uint8Array.of(0, 0, 0, 1), 2, 2);
-
-const open = (name: string, options = {}): Dataset => openDataset(tree.path(name), options);
-
-const rows = (samples: readonly Sample[]): unknown[][] =>
-  samples.map(({ id, kind, maskPath }) => [
-    id,
-    kind,
-    ...(maskPath ? [maskPath.slice(tree.root.length + 1)] : []),
-  ]);
-
-/** Expects that opening fails with this sentence, in which ROOT stands for the temporary folder. */
-const refuses = (name: string, sentence: string, options = {}): void => {
-  expect(() => open(name, options))
-    .to.throw(DataError)
-    .with.property("message")
-    .that.includes(sentence.replaceAll("ROOT", tree.root));
-};
-
-/** Every picture and every mask of a data set can be decoded. */
-async function decodes({ train, test }: Dataset): Promise<void> {
-  expect((await loadImages([...train, ...test], 4)).count).to.equal(train.length + test.length);
-  const defective = test.filter(({ label }) => label === 1);
-  expect((await loadMasks(defective, 2)).map((values) => [...values])).to.deep.equal(
-    defective.map(() => [0, 0, 0, 1]),
-  );
-}
+const tree = datasetTree();
+const { open, rows, refusesToOpen: refuses } = tree;
 
 describe("manifests", () => {
   const files = (): void =>

@@ -3,8 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
+import { openDataset } from "../src/datasets/folder.ts";
+import { loadImages, loadMasks } from "../src/datasets/load.ts";
+import type { Dataset, Sample } from "../src/datasets/sample.ts";
 import { DataError } from "../src/errors.ts";
 import { createImage, type Image } from "../src/images/image.ts";
+import { maskImage } from "../src/images/mask.ts";
 import { encodePng } from "../src/images/png.ts";
 
 /** A file by its path: a small gray picture, unless it says what is in it. */
@@ -30,6 +34,48 @@ export class Tree {
   remove(): void {
     rmSync(this.root, { recursive: true });
   }
+}
+
+/** A tree that every test of a file begins anew, and what its tests say of the data sets in it. */
+export function datasetTree() {
+  let tree: Tree;
+  beforeEach(() => {
+    tree = new Tree();
+  });
+  afterEach(() => tree.remove());
+  const path = (...parts: string[]): string => tree.path(...parts);
+  const open = (name: string, options = {}): Dataset => openDataset(path(name), options);
+  return {
+    path,
+    open,
+    write: (...entries: readonly Entry[]): void => tree.write(...entries),
+    /** Id, kind and, where there is one, the mask of each sample. */
+    rows: (samples: readonly Sample[]): unknown[][] =>
+      samples.map(({ id, kind, maskPath }) => [
+        id,
+        kind,
+        ...(maskPath ? [maskPath.slice(tree.root.length + 1)] : []),
+      ]),
+    /** Expects that opening fails with this sentence, in which ROOT stands for the temporary folder. */
+    refusesToOpen: (name: string, sentence: string, options = {}): void => {
+      expect(() => open(name, options))
+        .to.throw(DataError)
+        .with.property("message")
+        .that.includes(sentence.replaceAll("ROOT", tree.root));
+    },
+  };
+}
+
+/** Of 2 × 2 pixels the last is defective. */
+export const cornerMask = maskImage(Uint8Array.of(0, 0, 0, 1), 2, 2);
+
+/** Every picture and every mask (a `cornerMask`) of a data set can be decoded. */
+export async function decodes({ train, test }: Dataset): Promise<void> {
+  expect((await loadImages([...train, ...test], 4)).count).to.equal(train.length + test.length);
+  const defective = test.filter(({ label }) => label === 1);
+  expect((await loadMasks(defective, 2)).map((values) => [...values])).to.deep.equal(
+    defective.map(() => [0, 0, 0, 1]),
+  );
 }
 
 /** Expects a DataError with this in its sentence. */

@@ -1,7 +1,6 @@
 /** The guided step as a blend is the published one. */
-import { guidedStep, guidedStepCoefficients, spec } from "@ddad/kernels-wgsl";
+import { guidedStep, guidedStepCoefficients, spec, uniformGenerator } from "@ddad/kernels-wgsl";
 import { expect } from "chai";
-import { uniformGenerator } from "./harness.ts";
 
 /** One step as the paper's algorithm and its published code write it, in f64. */
 function publishedStep(

@@ -4,65 +4,16 @@ import {
   bytesOf,
   type Call,
   type Capabilities,
-  type Case,
-  type CaseInput,
+  type CaseValues,
   type Kernel,
   pack,
   packParams,
   type ReferenceValues,
-  type Shape,
   sizeOf,
-  spec,
   type TensorSpec,
   unpack,
   type Variant,
 } from "@ddad/kernels-wgsl";
-
-export type Inputs = Record<string, ReferenceValues>;
-
-/** Mulberry32: small, seeded, good enough to fill test inputs. */
-export function uniformGenerator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let x = Math.imul(state ^ (state >>> 15), 1 | state);
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const normal = (uniform: () => number): number =>
-  Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-
-const normalise = (input: CaseInput | Shape): CaseInput =>
-  Array.isArray(input) ? { shape: input as Shape } : (input as CaseInput);
-
-/** The call of a case and its inputs, rounded to what the dtype stores so that reference and device see the same. */
-export function prepare(
-  kernel: Kernel,
-  example: Pick<Case, "inputs" | "attrs">,
-  seed = 1,
-): { call: Call; values: Inputs } {
-  const uniform = uniformGenerator(seed);
-  const inputs: Record<string, TensorSpec> = {};
-  const values: Inputs = {};
-  for (const name of kernel.inputs) {
-    const given = example.inputs[name];
-    if (given === undefined) continue;
-    const { shape, dtype = "f32", fill } = normalise(given);
-    inputs[name] = spec(shape, dtype);
-    const random = {
-      f32: () => normal(uniform),
-      f16: () => normal(uniform),
-      i32: () => Math.floor(10 * uniform()),
-      u32: () => Math.floor(10 * uniform()),
-      bool: () => (uniform() < 0.5 ? 0 : 1),
-    }[dtype];
-    const raw = Array.from({ length: sizeOf(shape) }, (_, index) => (fill ? fill(index, uniform) : random()));
-    values[name] = Float64Array.from(unpack(pack(raw, dtype).buffer as ArrayBuffer, dtype, raw.length));
-  }
-  return { call: { inputs, attrs: example.attrs, ...kernel.infer(inputs, example.attrs) }, values };
-}
 
 const GUARD = 64;
 /** A NaN with a mark of its own, as 32 bits. */
@@ -75,7 +26,7 @@ export async function runVariant(
   kernel: Kernel,
   variant: Variant<string, string, unknown, string>,
   call: Call,
-  values: Inputs,
+  values: CaseValues,
 ): Promise<Record<string, ReferenceValues>> {
   const buffers = new Map<string, GPUBuffer>();
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;

@@ -4,14 +4,14 @@ import type { Kernel } from "@ddad/kernels-wgsl";
 import * as library from "@ddad/kernels-wgsl";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
-import { compare, prepare, runVariant } from "./harness.ts";
+import { compare, runVariant } from "./harness.ts";
 
 for (const kernel of library.kernels as readonly Kernel[]) {
   describe(`kernel ${kernel.name}`, () => {
     for (const example of kernel.cases.filter(({ benchOnly }) => !benchOnly)) {
       it(`${example.name}`, async function () {
         const { gpu, capabilities } = testDevice();
-        const { call, values } = prepare(kernel, example);
+        const { call, values } = library.prepareCase(kernel, example);
         if (!capabilities.f16 && Object.values(call.inputs).some((input) => input?.dtype === "f16")) {
           console.log("    skipped: this adapter has no shader-f16");
           this.skip();
@@ -31,7 +31,7 @@ for (const kernel of library.kernels as readonly Kernel[]) {
 
     for (const { inputs, attrs, message } of kernel.refusals) {
       it(`refuses ${message.source}`, () => {
-        expect(() => prepare(kernel, { inputs, attrs })).to.throw(library.ShapeError, message);
+        expect(() => library.prepareCase(kernel, { inputs, attrs })).to.throw(library.ShapeError, message);
       });
     }
 

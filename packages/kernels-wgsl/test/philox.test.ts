@@ -1,6 +1,7 @@
 /** Philox against the known answers of Random123, and what the random kernels promise. */
 import {
   type Call,
+  type CaseValues,
   defineKernel,
   type Kernel,
   philox4x32,
@@ -11,7 +12,7 @@ import {
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
 import { philoxCode } from "../src/random/philox.ts";
-import { type Inputs, runVariant } from "./harness.ts";
+import { runVariant } from "./harness.ts";
 
 /** Random123's kat_vectors for philox4x32, 10 rounds: counter, key, words. */
 const knownAnswers = [
@@ -57,7 +58,7 @@ async function draw(kernel: Kernel, keys: number[][], row: number): Promise<Floa
   const inputs = { key: spec([keys.length, 4], "u32") };
   const attrs = { shape: [keys.length, row] };
   const call: Call = { inputs, attrs, ...kernel.infer(inputs, attrs) };
-  const values: Inputs = { key: Float64Array.from(keys.flat()) };
+  const values: CaseValues = { key: Float64Array.from(keys.flat()) };
   const { y } = await runVariant(gpu, capabilities, kernel, kernel.variants[0]!, call, values);
   return keys.map((_, n) => y!.slice(n * row, (n + 1) * row));
 }

@@ -1,8 +1,7 @@
 /** Every operation with a translation to ONNX: the kernels' own cases, run by ONNX Runtime, against the f64 references. */
-import { type Case, type CaseInput, type Kernel, kernels, type Shape } from "@ddad/kernels-wgsl";
+import { type Case, type CaseInput, type Kernel, kernels, prepareCase, type Shape } from "@ddad/kernels-wgsl";
 import { record, type Tensor, tensor } from "@ddad/tensor";
 import { expect } from "chai";
-import { prepare } from "../../kernels-wgsl/test/harness.ts";
 import { Module } from "../src/module.ts";
 import { exportOnnx } from "../src/onnx/exportOnnx.ts";
 import { translators } from "../src/onnx/ops/index.ts";
@@ -57,7 +56,7 @@ for (const weights of ["inputs", "constants"] as const) {
         const kernel = kernels.find((candidate) => candidate.name === name) as Kernel;
         const cases = kernel.cases
           .filter(usable)
-          .map((example, k) => ({ k, example, ...prepare(kernel, example) }));
+          .map((example, k) => ({ k, example, ...prepareCase(kernel, example) }));
         expect(cases).to.not.be.empty;
         const isInput = (input: string): boolean => weights === "inputs" || input === kernel.inputs[0];
         const inputs: Record<string, Shape> = {};

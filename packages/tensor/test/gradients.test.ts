@@ -2,9 +2,9 @@
  * Every op: its value on the device against the interpreted program, and every gradient against central differences of
  * the f64 interpretation.
  */
+import { uniformGenerator } from "@ddad/kernels-wgsl";
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
-import { uniformGenerator } from "../../kernels-wgsl/test/harness.ts";
 import { gradientCases } from "./gradientCases.ts";
 import { captureWithValues, centralDifference } from "./interpret.ts";
 

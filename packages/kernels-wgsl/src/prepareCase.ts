@@ -1,27 +1,25 @@
-/** From a kernel's case to a call and the numbers that go in. */
-import {
-  type Call,
-  type Case,
-  type CaseInput,
-  type DType,
-  type Kernel,
-  pack,
-  type ReferenceValues,
-  type Shape,
-  sizeOf,
-  spec,
-  type TensorSpec,
-  unpack,
-} from "@ddad/kernels-wgsl";
+/** From a kernel's case to a call and the numbers that go in, for tests and benchmarks alike. */
+import type { Call, Case, CaseInput, Kernel, ReferenceValues } from "./kernel.ts";
+import { pack, unpack } from "./pack.ts";
+import { type DType, type Shape, sizeOf, spec, type TensorSpec } from "./spec.ts";
 
-/** Elements of each input, by name. */
-export type Inputs = Readonly<Record<string, ReferenceValues>>;
+/** Elements of tensors by their names. */
+export type CaseValues = Record<string, ReferenceValues>;
 
-/** The call of a case and seeded values of its inputs, rounded to what their types store. */
-export function prepareCase(kernel: Kernel, example: Case): { call: Call; inputs: Inputs } {
-  const uniform = uniformGenerator(1);
-  const specs: Record<string, TensorSpec> = {};
-  const inputs: Record<string, ReferenceValues> = {};
+/**
+ * The call of a case and seeded values of its inputs, rounded to what their types store, so that reference and device see
+ * the same.
+ *
+ * @throws ShapeError where the kernel's shape rule refuses the case
+ */
+export function prepareCase(
+  kernel: Kernel,
+  example: Pick<Case, "inputs" | "attrs">,
+  seed = 1,
+): { call: Call; values: CaseValues } {
+  const uniform = uniformGenerator(seed);
+  const inputs: Record<string, TensorSpec> = {};
+  const values: CaseValues = {};
   for (const name of kernel.inputs) {
     const given = example.inputs[name];
     if (given === undefined) continue;
@@ -30,10 +28,10 @@ export function prepareCase(kernel: Kernel, example: Case): { call: Call; inputs
     const raw = Float64Array.from({ length: sizeOf(shape) }, (_, index) =>
       fill ? fill(index, uniform) : draw(),
     );
-    specs[name] = spec(shape, dtype);
-    inputs[name] = Float64Array.from(unpack(pack(raw, dtype).buffer as ArrayBuffer, dtype, raw.length));
+    inputs[name] = spec(shape, dtype);
+    values[name] = Float64Array.from(unpack(pack(raw, dtype).buffer as ArrayBuffer, dtype, raw.length));
   }
-  return { call: { inputs: specs, attrs: example.attrs, ...kernel.infer(specs, example.attrs) }, inputs };
+  return { call: { inputs, attrs: example.attrs, ...kernel.infer(inputs, example.attrs) }, values };
 }
 
 const plain = (shape: Shape): CaseInput => ({ shape });
@@ -46,7 +44,7 @@ function drawing(dtype: DType, uniform: () => number): () => number {
 }
 
 /** Uniform numbers in [0, 1) from a seed, by a Weyl sequence and a mixing of its bits (Mulberry32). */
-function uniformGenerator(seed: number): () => number {
+export function uniformGenerator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
