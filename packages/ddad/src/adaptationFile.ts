@@ -2,6 +2,7 @@
 import { type Checkpoint, CheckpointError, underPrefix, withPrefix, writeSafetensors } from "@ddad/nn";
 import * as z from "zod";
 import type { AdaptationRunState } from "./adaptationRun.ts";
+import { readHeaderText } from "./header.ts";
 
 const headerSchema = z.strictObject({
   step: z.int().min(0),
@@ -22,17 +23,16 @@ export function encodeAdaptationState(state: AdaptationRunState): Uint8Array {
 
 /** @throws CheckpointError when the file is no state of an adaptation. */
 export function decodeAdaptationState(checkpoint: Checkpoint, name = "The checkpoint"): AdaptationRunState {
-  const { kind, state } = checkpoint.metadata;
-  const parsed =
-    kind === "adaptation" && state !== undefined ? headerSchema.safeParse(JSON.parse(state)) : undefined;
-  if (!parsed?.success) {
+  const { format, kind } = checkpoint.metadata;
+  if (format !== "ddad" || kind !== "adaptation") {
     throw new CheckpointError(
       `${name} is no state of an adaptation that ddad adapt --resume can go on from.`,
     );
   }
+  const state = readHeaderText(checkpoint, "state", headerSchema, name);
   return {
-    ...parsed.data,
-    best: parsed.data.best,
+    ...state,
+    best: state.best,
     extractor: underPrefix(checkpoint, "extractor."),
     optimizer: underPrefix(checkpoint, "optimizer."),
   };

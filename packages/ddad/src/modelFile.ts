@@ -11,10 +11,11 @@ import {
   withPrefix,
   writeSafetensors,
 } from "@ddad/nn";
-import type * as z from "zod";
+import * as z from "zod";
 import { type Calibration, calibrationSchema } from "./calibration.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { ConfigError } from "./errors.ts";
+import { readHeaderText } from "./header.ts";
 
 /** Weights to inspect pictures with. Arrays are stored under their bare names, as PyTorch would load them. */
 export type Model = {
@@ -43,6 +44,9 @@ export type TrainingState = {
 };
 
 const extractorPrefix = "extractor.";
+
+const stepSchema = z.int().min(0);
+const bestSchema = z.strictObject({ step: stepSchema, loss: z.number() });
 
 /** The bytes of a model's file. */
 export function encodeModel(model: Model): Uint8Array {
@@ -99,16 +103,14 @@ export function decodeModel(checkpoint: Checkpoint, name = "The checkpoint"): Mo
     const { average, weights } = decodeTrainingState(checkpoint, name);
     return { config, step, weights: average ?? weights };
   }
-  const calibration = readJson(checkpoint, "calibration", name);
   const extractor = underPrefix(checkpoint, extractorPrefix);
-  const { adaptedSteps } = checkpoint.metadata;
   return {
     config,
     step,
     weights: new Map([...checkpoint].filter(([key]) => !key.startsWith(extractorPrefix))),
     extractor: extractor.size > 0 ? extractor : undefined,
-    adaptedSteps: adaptedSteps === undefined ? undefined : Number(adaptedSteps),
-    calibration: calibration === undefined ? undefined : valid(calibrationSchema, calibration, name),
+    adaptedSteps: readHeaderText(checkpoint, "adaptedSteps", stepSchema.optional(), name),
+    calibration: readHeaderText(checkpoint, "calibration", calibrationSchema.optional(), name),
   };
 }
 
@@ -127,46 +129,29 @@ export function decodeTrainingState(checkpoint: Checkpoint, name = "The checkpoi
     weights: underPrefix(checkpoint, "model."),
     average: average.size > 0 ? average : undefined,
     optimizer: underPrefix(checkpoint, "optimizer."),
-    best: readJson(checkpoint, "best", name) as TrainingState["best"],
+    best: readHeaderText(checkpoint, "best", bestSchema.optional(), name),
   };
 }
 
 function readHeader(
-  { metadata }: Checkpoint,
+  checkpoint: Checkpoint,
   name: string,
 ): { kind: string | undefined; config: Config; step: number } {
-  const { format, kind, config, step } = metadata;
+  const { format, kind, config } = checkpoint.metadata;
   if (format !== "ddad" || config === undefined) {
     throw new CheckpointError(
       `${name} was not written by ddad train: its header has no configuration, so it is not known which network it is.`,
     );
   }
+  const settings = readHeaderText(checkpoint, "config", z.looseObject({}), name);
+  const step = readHeaderText(checkpoint, "step", stepSchema, name);
   try {
-    return { kind, config: parseConfig(JSON.parse(config)), step: Number(step) };
+    return { kind, config: parseConfig(settings), step };
   } catch (error) {
-    if (!(error instanceof ConfigError || error instanceof SyntaxError)) throw error;
+    if (!(error instanceof ConfigError)) throw error;
     throw new CheckpointError(
       `${name} has a configuration that this version does not understand: ${error.message}`,
       { cause: error },
     );
   }
-}
-
-function readJson({ metadata }: Checkpoint, key: string, name: string): unknown {
-  const text = metadata[key];
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw new CheckpointError(`${name}: "${key}" in its header is no JSON.`, { cause: error });
-  }
-}
-
-function valid<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
-  const { success, data, error } = schema.safeParse(value);
-  if (success) return data;
-  const [issue] = error.issues;
-  throw new CheckpointError(
-    `${name} has a calibration that this version does not understand (${issue?.path.join(".")}: ${issue?.message}).`,
-  );
 }
