@@ -10,6 +10,7 @@ import { encodeModel, type Model } from "../modelFile.ts";
 import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
 import { checkWeights, loadExtractor } from "./detector.ts";
+import { stopOnInterrupt } from "./interrupt.ts";
 import { adaptationStateFile, loadDenoiser, type ModelOptions, openModel } from "./model.ts";
 import type { ConfigOptions } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
@@ -56,38 +57,28 @@ export async function adaptInto(
   using extractor = (await loadExtractor(config, unadapted(model)))!;
   // The network at the start is kept until one is better.
   let best: StateDict = state?.best?.step && model.extractor ? model.extractor : await extractor.stateDict();
-  const stop = new AbortController();
-  const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(130);
-    say("\nstopping after this step and saving; press Ctrl-C again to stop at once");
-    stop.abort();
-  };
-  process.on("SIGINT", onSignal);
+  using interrupt = stopOnInterrupt();
   const progress = new Progress("step", "steps", state?.step);
-  try {
-    const result = await adapt({
-      ...{ config, denoiser, extractor, train, heldOut },
-      resume: state,
-      signal: stop.signal,
-      onProgress: ({ step, steps, loss, heldOutLoss }) => {
-        const held = heldOutLoss === undefined ? "" : ` · held out ${heldOutLoss.toPrecision(4)}`;
-        progress.update(step, steps, `loss ${loss.toPrecision(4)}${held}`);
-      },
-      onBest: (found, adaptedSteps) => {
-        best = found;
-        writeWhole(path, encodeModel({ ...model, extractor: best, adaptedSteps, calibration: undefined }));
-      },
-      onCheckpoint: (reached: AdaptationRunState) => writeWhole(statePath, encodeAdaptationState(reached)),
-    });
-    progress.stop();
-    const interrupted = stop.signal.aborted;
-    if (!interrupted) {
-      await completeInto(path, { ...model, extractor: best, adaptedSteps: result.kept }, heldOut);
-    }
-    return { result, interrupted };
-  } finally {
-    process.off("SIGINT", onSignal);
+  const result = await adapt({
+    ...{ config, denoiser, extractor, train, heldOut },
+    resume: state,
+    signal: interrupt.signal,
+    onProgress: ({ step, steps, loss, heldOutLoss }) => {
+      const held = heldOutLoss === undefined ? "" : ` · held out ${heldOutLoss.toPrecision(4)}`;
+      progress.update(step, steps, `loss ${loss.toPrecision(4)}${held}`);
+    },
+    onBest: (found, adaptedSteps) => {
+      best = found;
+      writeWhole(path, encodeModel({ ...model, extractor: best, adaptedSteps, calibration: undefined }));
+    },
+    onCheckpoint: (reached: AdaptationRunState) => writeWhole(statePath, encodeAdaptationState(reached)),
+  });
+  progress.stop();
+  const interrupted = interrupt.signal.aborted;
+  if (!interrupted) {
+    await completeInto(path, { ...model, extractor: best, adaptedSteps: result.kept }, heldOut);
   }
+  return { result, interrupted };
 }
 
 /** The extractor that a model holds, where it was never adapted. */

@@ -13,6 +13,7 @@ import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
 import { checkWeights } from "./detector.ts";
 import { runFit } from "./fit.ts";
+import { stopOnInterrupt } from "./interrupt.ts";
 import { forgetModel, modelFile, openRun, stateFile } from "./model.ts";
 import { askedBy, type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
@@ -97,41 +98,31 @@ export async function trainInto(
   );
   writeWhole(join(folder, "config.yaml"), formatConfig(config));
   if (!resume || resume.state.step < config.training.steps) forgetModel(folder);
-  const stop = new AbortController();
-  const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(130);
-    say("\nstopping after this step and saving; press Ctrl-C again to stop at once");
-    stop.abort();
-  };
-  process.on("SIGINT", onSignal);
+  using interrupt = stopOnInterrupt();
   const progress = new Progress("step", "steps", resume?.state.step);
-  try {
-    const result = await train({
-      config,
-      ...pictures,
-      resume,
-      signal: stop.signal,
-      stopAfter,
-      onNotice: say,
-      onProgress: ({ step, steps, loss, imagesPerSecond, heldOutLoss }) => {
-        progress.update(
-          step,
-          steps,
-          `loss ${loss.toPrecision(4)} · ${imagesPerSecond.toPrecision(3)} pictures/s`,
-        );
-        if (heldOutLoss) say(`step ${step}: ${describeHeldOutLoss(heldOutLoss)}`);
-      },
-      onBest: (model) => writeWhole(join(folder, modelFile), encodeModel(model)),
-      onCheckpoint: (state) => writeWhole(join(folder, stateFile), encodeTrainingState(state)),
-    });
-    if (result.stopped) progress.stop();
-    else if (result.model) {
-      await completeInto(join(folder, modelFile), withSettings(result.model, config), pictures.heldOut);
-    }
-    return { result, interrupted: stop.signal.aborted };
-  } finally {
-    process.off("SIGINT", onSignal);
+  const result = await train({
+    config,
+    ...pictures,
+    resume,
+    signal: interrupt.signal,
+    stopAfter,
+    onNotice: say,
+    onProgress: ({ step, steps, loss, imagesPerSecond, heldOutLoss }) => {
+      progress.update(
+        step,
+        steps,
+        `loss ${loss.toPrecision(4)} · ${imagesPerSecond.toPrecision(3)} pictures/s`,
+      );
+      if (heldOutLoss) say(`step ${step}: ${describeHeldOutLoss(heldOutLoss)}`);
+    },
+    onBest: (model) => writeWhole(join(folder, modelFile), encodeModel(model)),
+    onCheckpoint: (state) => writeWhole(join(folder, stateFile), encodeTrainingState(state)),
+  });
+  if (result.stopped) progress.stop();
+  else if (result.model) {
+    await completeInto(join(folder, modelFile), withSettings(result.model, config), pictures.heldOut);
   }
+  return { result, interrupted: interrupt.signal.aborted };
 }
 
 /** The best model may be of before a resume: what comes after the training goes by the settings of now. */
