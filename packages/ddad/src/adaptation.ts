@@ -19,6 +19,7 @@ import { type Extractor, featuresOf } from "./features.ts";
 /** Stages that are adapted. */
 export const adaptedLayers = ["layer1", "layer2", "layer3"] as const satisfies readonly FeatureName[];
 
+/** What one step of an adaptation learns from. */
 export type AdaptationPair = {
   /** Reconstructions `[N, H, W, 3]` in [−1, 1]. */
   readonly reconstruction: Tensor;
@@ -26,6 +27,7 @@ export type AdaptationPair = {
   readonly target: Tensor;
 };
 
+/** Options of `adaptationLoss`. */
 export type AdaptationLossOptions = {
   /** λ, the weight of what holds the extractor to its copy; 0.1 without it. */
   readonly distillation?: number;
@@ -75,6 +77,7 @@ export type AdaptationState = {
   readonly optimizer: StateDict;
 };
 
+/** How an `Adapter` learns; `distillation` is λ. */
 export type AdapterOptions = {
   readonly learningRate: number;
   readonly weightDecay: number;

@@ -43,6 +43,7 @@ export function adaptationSettings(config: Config): AdaptationSettings {
   return Object.fromEntries([["protocol", protocol], ...settings]);
 }
 
+/** Where an adaptation is, told after every step. */
 export type AdaptationProgress = {
   readonly step: number;
   readonly steps: number;
@@ -52,6 +53,7 @@ export type AdaptationProgress = {
   readonly heldOutLoss?: number | undefined;
 };
 
+/** What an adaptation works with, and whom it tells. */
 export type AdaptationOptions = {
   readonly config: Config;
   /** In evaluation mode. */
@@ -71,6 +73,7 @@ export type AdaptationOptions = {
   readonly onBest?: (extractor: StateDict, step: number) => void | Promise<void>;
 };
 
+/** How an adaptation ended. */
 export type AdaptationResult = {
   /** Steps done. */
   readonly steps: number;

@@ -15,6 +15,7 @@ import { extractorNetworks } from "./features.ts";
 const count = (least: number) => z.int().min(least);
 const share = () => z.number().min(0).lt(1);
 
+/** Every setting with its bounds and a description, as zod's schema of a complete configuration. */
 export const configSchema = z.strictObject({
   protocol: z
     .enum(["strict", "paper"])
@@ -159,6 +160,7 @@ export const configSchema = z.strictObject({
 /** A complete configuration. */
 export type Config = z.infer<typeof configSchema>;
 
+/** Which of the two ways of doing things; see `configSchema`. */
 export type Protocol = Config["protocol"];
 
 /** Any part of a configuration, with a data root; presets that it names and the protocol supply the rest. */

@@ -40,6 +40,7 @@ export function batchWeights(maxima: readonly DistanceScales[], pixelWeight: num
   return { pixel: pixel === 0 ? 0 : (pixelWeight * feature) / pixel, feature: 1 };
 }
 
+/** What is done to a map once the distances are added up. */
 export type AnomalyMapOptions = {
   /** Deviation of the blur in pixels; 0 does not blur. */
   readonly blurSigma: number;

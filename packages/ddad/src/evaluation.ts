@@ -30,6 +30,7 @@ export type LabelledPicture = {
   readonly kind: string;
 };
 
+/** Pictures of which the truth is known, and that truth. */
 export type TestSet = {
   readonly dataset: string;
   readonly category: string;
@@ -43,8 +44,10 @@ export type TestSet = {
   readonly split?: string;
 };
 
+/** A test picture with its image score. */
 export type ScoredPicture = LabelledPicture & { readonly score: number };
 
+/** What an evaluation found: the result that is stored, and the scores behind it. */
 export type Evaluation = {
   readonly result: EvaluationResult;
   readonly kinds: readonly KindResult[];
@@ -53,6 +56,7 @@ export type Evaluation = {
   readonly scores: readonly ScoredPicture[];
 };
 
+/** What an evaluation needs beside the pictures, and whom it tells. */
 export type EvaluationOptions = {
   /** What the threshold comes from; only the paper's protocol does without, and picks it on the test set. */
   readonly calibration?: Calibration | undefined;
@@ -88,6 +92,7 @@ export function normaliserOf({ config, calibration, extractor }: Detector): Norm
   return config.protocol === "paper" && extractor ? "maxima of the batch" : "none";
 }
 
+/** The same for inspections that were made elsewhere. */
 export type InspectionOptions = EvaluationOptions & {
   /** The adapter that inspects, to be named in the result. */
   readonly device?: string;

@@ -25,6 +25,7 @@ const networks = {
 /** Networks that can compare features, by torchvision's names. */
 export type ExtractorNetwork = keyof typeof networks;
 
+/** Names of the networks that can compare features. */
 export const extractorNetworks = Object.keys(networks) as [ExtractorNetwork, ...ExtractorNetwork[]];
 
 /** A network built as far as its features are used; its weights are yet to be loaded. */

@@ -5,6 +5,7 @@ import { type Draw, noisePurposes } from "./noise.ts";
 /** Time steps that are averaged together, both ends included. */
 export type TimestepBucket = { readonly from: number; readonly to: number };
 
+/** The denoising loss of held-out pictures. */
 export type HeldOutLoss = {
   /** Mean squared error per value over all time steps that are trained, each counting the same. */
   readonly mean: number;

@@ -21,6 +21,7 @@ export type ModelDetector = Disposable & {
   normaliser(calibration?: Calibration): Normaliser;
 };
 
+/** What `detectorOf` takes otherwise than from the model. */
 export type ModelDetectorOptions = {
   /** Of the detection; that of the model without it. */
   readonly config?: Config;

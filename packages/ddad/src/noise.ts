@@ -8,6 +8,7 @@ import { uniform } from "./datasets/random.ts";
 /** What noise is for. Numbers stay as they are: changing one changes every result made with it. */
 export const noisePurposes = { training: 1, timestep: 2, dropout: 3, validation: 4, sampling: 5 } as const;
 
+/** Names of the purposes. */
 export type NoisePurpose = keyof typeof noisePurposes;
 
 /** One draw for a picture. */

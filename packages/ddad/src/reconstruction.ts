@@ -13,6 +13,7 @@ import type { Denoiser } from "./denoiser.ts";
 import { noiseKeys } from "./noise.ts";
 import { type NoiseSchedule, type SamplingStep, samplingSteps } from "./schedule.ts";
 
+/** How pictures are reconstructed: the sampler, its guidance and its noise. */
 export type ReconstructionOptions = {
   readonly schedule: NoiseSchedule;
   /** Time step to which the input is noised. */

@@ -4,6 +4,7 @@
  */
 const f32 = Math.fround;
 
+/** How much noise there is at every time step. */
 export type NoiseSchedule = {
   /** Number of time steps T; valid steps are 0 … T − 1. */
   readonly steps: number;
@@ -13,6 +14,7 @@ export type NoiseSchedule = {
   alphaBar(t: number): number;
 };
 
+/** T and the first and the last β. */
 export type LinearScheduleOptions = { steps: number; from: number; to: number };
 
 /**
@@ -56,6 +58,7 @@ export function linearSchedule({ steps, from, to }: LinearScheduleOptions): Nois
 /** One step of the sampler: the network is called at `t` and the state moves to `previous` (−1: the clean image). */
 export type SamplingStep = { t: number; previous: number };
 
+/** Which time steps a reconstruction goes through. */
 export type SamplingOptions = {
   /** Time step to which the picture is noised. */
   start: number;
@@ -93,6 +96,7 @@ export function samplingSteps({ start, stride, calls }: SamplingOptions): Sampli
   return Array.from({ length: count }, (_, index) => ({ t: time(index), previous: time(index + 1) }));
 }
 
+/** The numbers of one DDIM step. */
 export type DdimCoefficients = {
   /** ᾱ_t. */
   alphaBar: number;

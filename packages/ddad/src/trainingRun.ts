@@ -5,6 +5,7 @@ import type { HeldOutLoss } from "./heldOutLoss.ts";
 import type { Model, TrainingState } from "./modelFile.ts";
 import { Trainer, type TrainingSet } from "./training.ts";
 
+/** Where a training is, told now and then. */
 export type TrainingProgress = {
   /** Steps done, of `steps`. */
   readonly step: number;
@@ -17,6 +18,7 @@ export type TrainingProgress = {
   readonly heldOutLoss?: HeldOutLoss | undefined;
 };
 
+/** What a training works with, and whom it tells. */
 export type TrainingOptions = {
   readonly config: Config;
   readonly train: TrainingSet;
@@ -37,6 +39,7 @@ export type TrainingOptions = {
   readonly onBest?: (model: Model, heldOutLoss: number | undefined) => void | Promise<void>;
 };
 
+/** How a training ended, or how far it came. */
 export type TrainingResult = {
   /** Steps done, those before a resume included. */
   readonly steps: number;

@@ -71,6 +71,7 @@ export type ReferenceValues = Float64Array;
 /** How a test fills an input: from its flat index and a generator of uniform numbers in [0, 1). */
 export type Fill = (index: number, uniform: () => number) => number;
 
+/** What a case gives for one input: its shape, and where it matters its type and its values. */
 export interface CaseInput {
   readonly shape: Shape;
   readonly dtype?: DType;
@@ -97,6 +98,7 @@ export interface Refusal<I extends string = string, A = unknown> {
   readonly message: RegExp;
 }
 
+/** What one call costs, whatever variant runs. */
 export interface Cost {
   /** Floating-point operations; a multiply-add counts 2. */
   readonly flops: number;
@@ -104,6 +106,7 @@ export interface Cost {
   readonly bytes: number;
 }
 
+/** One kernel with inputs `I`, outputs `O`, attributes `A` and uniform params `P`. Made by {@link defineKernel}. */
 export interface Kernel<
   I extends string = string,
   O extends string = string,

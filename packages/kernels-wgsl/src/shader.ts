@@ -7,6 +7,7 @@ export interface Binding {
   readonly access: "read" | "read_write";
 }
 
+/** A complete WGSL module and what must be bound to it. */
 export interface Shader {
   readonly code: string;
   readonly bindings: readonly Binding[];

@@ -3,6 +3,7 @@
 /** Element types of a tensor. `bool` is stored as `u32` 0 or 1, because WGSL has no bool in storage. */
 export type DType = "f32" | "f16" | "i32" | "u32" | "bool";
 
+/** Extents of a tensor's axes, the outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
 
 /** What is known of a tensor before it exists: dense, row-major. */
@@ -11,11 +12,13 @@ export interface TensorSpec {
   readonly dtype: DType;
 }
 
+/** A spec from its two parts. */
 export const spec = (shape: Shape, dtype: DType = "f32"): TensorSpec => ({ shape, dtype });
 
 /** Number of elements of a shape; 1 for a scalar `[]`. */
 export const sizeOf = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1);
 
+/** Bytes of one stored element: 2 for f16, else 4. */
 export const bytesPerElement = (dtype: DType): number => (dtype === "f16" ? 2 : 4);
 
 /** Bytes of a tensor's elements, without padding. */
@@ -27,9 +30,11 @@ export const storageType = (dtype: DType): string => (dtype === "bool" ? "u32" :
 /** `[2, 3, 4]`, as shapes are written in messages. */
 export const show = (shape: Shape): string => `[${shape.join(", ")}]`;
 
+/** Whether two shapes have the same axes with the same extents. */
 export const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 
+/** ⌈a / b⌉. */
 export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 
 /** Row-major strides in elements. */

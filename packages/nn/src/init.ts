@@ -32,8 +32,10 @@ export const kaimingNormal =
 export const xavierUniform: Initializer = (count, fan, random) =>
   random.uniform(count, Math.sqrt(6 / (fan.in + fan.out)));
 
+/** Zeros, whatever the fan. */
 export const allZeros: Initializer = (count) => new Float32Array(count);
 
+/** Ones, whatever the fan. */
 export const allOnes: Initializer = (count) => new Float32Array(count).fill(1);
 
 let current = new HostRandom(0);

@@ -4,6 +4,7 @@ import { cosineDistance, type Tensor } from "@ddad/tensor";
 /** How the elements' losses become one. */
 export type Reduction = "mean" | "sum";
 
+/** Options of the losses. */
 export interface LossOptions {
   /** Default "mean". */
   readonly reduction?: Reduction;
@@ -23,6 +24,7 @@ export const mseLoss = (prediction: Tensor, target: Tensor, options: LossOptions
 export const l1Loss = (prediction: Tensor, target: Tensor, options: LossOptions = {}): Tensor =>
   reduce(prediction.sub(target).abs(), options);
 
+/** Options of `cosineLoss`. */
 export interface CosineLossOptions extends LossOptions {
   /** Lower bound of the product of the norms. Default that of `cosineDistance`. */
   readonly epsilon?: number;

@@ -17,6 +17,7 @@ export class Parameter extends Variable {
   }
 }
 
+/** Options of `parameter`. */
 export interface ParameterOptions {
   readonly init: Initializer;
   /** Needed by initialisers that depend on it. Default { in: 1, out: 1 }. */

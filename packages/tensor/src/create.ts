@@ -5,6 +5,7 @@ import { reshape } from "./ops/reshape.ts";
 import { broadcastTo } from "./ops/sum.ts";
 import { Storage, Tensor, Variable } from "./tensor.ts";
 
+/** Options of what makes tensors. */
 export interface CreateOptions {
   /** Default f32. */
   readonly dtype?: DType;
@@ -12,6 +13,8 @@ export interface CreateOptions {
 
 /** Numbers, row-major (or nested arrays, whose nesting then is the shape). */
 export type Values = ArrayLike<number | boolean> | Nested | number;
+
+/** Arrays in arrays, each level as long as its neighbours. */
 export interface Nested extends ReadonlyArray<Nested | number | boolean> {}
 
 /**
@@ -51,10 +54,13 @@ function flatten(values: Values): { flat: ArrayLike<number | boolean>; nesting: 
   return { flat: rows.flatMap(({ flat }) => Array.from(flat)), nesting: [rows.length, ...first!.nesting] };
 }
 
+/** A tensor of one value everywhere. */
 export const full = (shape: Shape, value: number, options: CreateOptions = {}): Tensor =>
   tensor(new Float64Array(sizeOf(shape)).fill(value), shape, options);
 
+/** A tensor of zeros. */
 export const zeros = (shape: Shape, options: CreateOptions = {}): Tensor => full(shape, 0, options);
+/** A tensor of ones. */
 export const ones = (shape: Shape, options: CreateOptions = {}): Tensor => full(shape, 1, options);
 
 /** 0, 1, … count − 1. */

@@ -1,6 +1,7 @@
 /** Counters of device memory. */
 import { currentDevice } from "./device/device.ts";
 
+/** Device memory by what holds it. */
 export interface Memory {
   /** Buffers of evaluated tensors and of intermediates. */
   readonly buffers: number;

@@ -18,6 +18,7 @@ export interface ProfileRow {
   readonly gbps: number;
 }
 
+/** What `profile` measured. As a string it is a table. */
 export interface Profile<T> {
   readonly result: T;
   readonly microseconds: number;

@@ -120,6 +120,7 @@ export function findCategory(dataset: string, category: string): CategorySetting
   return categories.find((settings) => settings.dataset === name && settings.category === category);
 }
 
+/** A training told in epochs. */
 export type Epochs = {
   readonly epochs: number;
   /** Pictures trained on. */

@@ -17,6 +17,7 @@ export type TranslatedKey = {
   readonly remark?: string | undefined;
 };
 
+/** A config.yaml of the published code in this program's terms. */
 export type Translation = {
   /** The first version is of 2023, before DDAD-S and the distillation loss. */
   readonly version: 1 | 2;
@@ -27,6 +28,7 @@ export type Translation = {
   readonly problems: readonly string[];
 };
 
+/** Options of `translateDdadYaml`. */
 export type TranslationOptions = {
   /** How many training pictures a data set has; undefined where that cannot be found out. */
   readonly countPictures?: (root: string, category: string | undefined) => number | undefined;

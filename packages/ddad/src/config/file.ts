@@ -23,6 +23,7 @@ export function loadConfig(path: string | undefined, settings: readonly string[]
 /** The settings of a file as they stand there, not yet checked. @throws ConfigError as `openConfigFile`. */
 export const readConfigFile = (path: string): ConfigRecord => openConfigFile(path).settings;
 
+/** What a configuration file holds. */
 export type ConfigFile = {
   /** Under this program's names, whatever the file has. */
   readonly settings: ConfigRecord;

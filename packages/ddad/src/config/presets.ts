@@ -7,6 +7,7 @@ import { type CategorySettings, categories, stepsOfEpochs } from "./categories.t
 import { defaultsFor, positiveOr } from "./defaults.ts";
 import { type ConfigRecord, isRecord, mergeConfig } from "./settings.ts";
 
+/** Settings that go by a name. */
 export type Preset = {
   readonly name: string;
   /** What it is for, one sentence without a full stop. */

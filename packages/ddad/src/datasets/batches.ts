@@ -1,6 +1,7 @@
 /** Which images make up the batch of a training step. */
 import { uniform } from "./random.ts";
 
+/** Which step a batch is for. */
 export type BatchOptions = {
   seed: number;
   /** Training step, from 0. */

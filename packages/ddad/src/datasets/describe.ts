@@ -9,6 +9,7 @@ import { type LoadProgress, readMask } from "./load.ts";
 import type { DatasetFormat, Sample } from "./sample.ts";
 import { splitHeldOut } from "./split.ts";
 
+/** What was found in a data set. */
 export type DatasetDescription = {
   readonly name: string;
   readonly format: DatasetFormat;
@@ -26,6 +27,7 @@ export type DatasetDescription = {
   readonly problems: readonly string[];
 };
 
+/** How a data set is read, and what it must suffice for. */
 export type DescribeOptions = DatasetOptions & {
   /** Share of the good pictures that is held out; without it none is. */
   readonly heldOut?: number;

@@ -3,6 +3,7 @@ import { DataError } from "../errors.ts";
 import { bytesToPixels, type Image, toRgb } from "../images/image.ts";
 import { resizeBilinear } from "../images/resize.ts";
 
+/** RGB pictures of one size in one array. */
 export type ImageSet = {
   readonly count: number;
   /** Side of the square images. */

@@ -20,6 +20,7 @@ export type Sample = ImageFile & {
 /** How the pictures of a data set lie on disk. */
 export const datasetFormats = ["mvtec", "btad", "visa", "mtd", "manifest", "folder"] as const;
 
+/** One of the layouts that are read. */
 export type DatasetFormat = (typeof datasetFormats)[number];
 
 /** What a layout gives. */
@@ -34,6 +35,7 @@ export type Samples = {
   strayMasks: string[];
 };
 
+/** A data set as its layout gives it, with its name. */
 export type Dataset = Samples & {
   /** Name to print: the last part of the folder's path. */
   name: string;

@@ -29,8 +29,10 @@ export type SplitRecord = {
   test: string[];
 };
 
+/** Good pictures to train on, and those held out. */
 export type Split = { train: Sample[]; heldOut: Sample[] };
 
+/** How `splitHeldOut` divides. */
 export type SplitOptions = {
   /** Share to hold out, in [0, 1); 0 holds none out. */
   fraction: number;

@@ -19,6 +19,7 @@ const schema = z.strictObject({
   test: ids,
 });
 
+/** Writes the division into the folder of a run; a file is there whole or not at all. */
 export function writeSplit(folder: string, record: SplitRecord): void {
   writeWhole(join(folder, splitFile), `${JSON.stringify(record, undefined, 2)}\n`);
 }

@@ -1,5 +1,6 @@
 /** Which picture formats there are, told by what a file begins with, not by its name. */
 
+/** Picture formats that are read. */
 export type ImageFormat = "PNG" | "JPEG" | "BMP" | "TIFF" | "WebP";
 
 /** Endings of picture files, in lower case. */

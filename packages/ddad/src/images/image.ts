@@ -9,6 +9,7 @@ export type Image = {
   readonly data: Uint8Array;
 };
 
+/** Three bytes, 0 … 255; of gray pictures the first counts. */
 export type Color = readonly [red: number, green: number, blue: number];
 
 /** A picture of one colour; black without one. */

@@ -8,6 +8,7 @@
  */
 import { findRegions } from "./regions.ts";
 
+/** How far the PRO curve is followed. */
 export type AuproOptions = {
   /** False-positive rate up to which the area is taken, in (0, 1]; the area is divided by it. */
   limit: number;

@@ -8,6 +8,7 @@
 import { uniform } from "../datasets/random.ts";
 import { auroc, averagePrecision, f1Max, type Labels, type Scores } from "./curves.ts";
 
+/** How often, how wide and from which seed. */
 export type BootstrapOptions = {
   /** Resamples; 1000 without it. */
   resamples?: number;
@@ -17,6 +18,7 @@ export type BootstrapOptions = {
   seed?: number;
 };
 
+/** The options where none are given. */
 export const bootstrapDefaults: Required<BootstrapOptions> = { resamples: 1000, level: 0.95, seed: 0 };
 
 /** Lower and upper end. */
@@ -65,6 +67,7 @@ export function percentileInterval(
   return [quantile((1 - level) / 2), quantile((1 + level) / 2)];
 }
 
+/** Intervals of the image metrics. */
 export type ImageIntervals = { auroc: Interval; ap: Interval; f1Max: Interval };
 
 /**

@@ -8,6 +8,7 @@
 /** Labels of any kind that are truthy for defective: 0 and 1, booleans, the bytes of a mask. */
 export type Labels = ArrayLike<number | boolean>;
 
+/** Scores in the order of the labels; higher is more defective. */
 export type Scores = ArrayLike<number>;
 
 /** Called for every distinct score, falling, with the counts of defective and good ones at least as high. */
@@ -95,6 +96,7 @@ export function averagePrecision(labels: Labels, scores: Scores): number {
   return sum / positives;
 }
 
+/** The best F1 and where it is reached. */
 export type F1Max = {
   f1: number;
   /** The score from which on everything is called defective; the lowest where several are equally good. */
@@ -120,6 +122,7 @@ export function f1Max(labels: Labels, scores: Scores): F1Max {
   return { f1, threshold, precision: hits / (hits + alarms), recall: hits / positives };
 }
 
+/** A point of the ROC curve: what a threshold finds, and what it costs. Both rates are in [0, 1]. */
 export type RocPoint = { threshold: number; falsePositiveRate: number; truePositiveRate: number };
 
 /**

@@ -28,6 +28,7 @@ export type SortedPixels = {
 /** How often every image counts, in the order they were added. */
 export type ImageCounts = ArrayLike<number>;
 
+/** The areas under the pixel curves, in [0, 1]. */
 export type PixelAreas = {
   auroc: number;
   /** One for every limit. */

@@ -27,8 +27,10 @@ export function youdenThreshold(labels: Labels, scores: Scores): number {
   return best === 0 ? points[1]!.threshold + 1 : points[best]!.threshold;
 }
 
+/** A point of the published PRO curve; overlap is the mean over the regions, in [0, 1] as is the rate. */
 export type ProPoint = { threshold: number; overlap: number; falsePositiveRate: number };
 
+/** PRO as the published code computes it. */
 export type PublishedPro = {
   /** Area under the curve below a false-positive rate of 0.3, divided by the largest such rate there is. */
   pro: number;

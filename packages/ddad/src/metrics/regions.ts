@@ -1,5 +1,6 @@
 /** Connected defects of a mask. */
 
+/** The connected defects of a mask, numbered. */
 export type Regions = {
   count: number;
   /** For every pixel the number of its region, from 1; 0 outside. */

@@ -11,6 +11,7 @@ export type DefectRegion = {
   readonly score: number;
 };
 
+/** How the pixels of a map lie in the picture as it was given, and which of them are marked. */
 export type DefectRegionsOptions = {
   /** Side of the map. */
   readonly mapSize: number;

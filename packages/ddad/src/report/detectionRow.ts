@@ -4,6 +4,7 @@ import { maskImage } from "../images/mask.ts";
 import { outlineMask, overlayHeat, type ScoreRange } from "./overlay.ts";
 import type { PanelTile } from "./panel.ts";
 
+/** What a row shows of one picture. */
 export type InspectedPicture = {
   input: Image;
   /** What the network takes the picture for without its defects, where it makes such a picture. */
@@ -18,6 +19,7 @@ export type InspectedPicture = {
   pixelThreshold?: number;
 };
 
+/** Captions above the tiles of a row; none where absent. */
 export type RowCaptions = { input?: string; reconstruction?: string; map?: string; mask?: string };
 
 /** Captions for the first row of a panel. */

@@ -3,8 +3,10 @@ import { type Color, createImage, type Image, toRgb } from "../images/image.ts";
 import { resizeNearest } from "../images/resize.ts";
 import { drawText, fontHeight } from "./font.ts";
 
+/** A picture of a panel and the line above it. */
 export type PanelTile = { image: Image; caption?: string };
 
+/** How a panel is laid out and coloured. */
 export type PanelOptions = {
   /** Side in pixels of every tile; 192 without it. */
   tileSize?: number;

@@ -16,6 +16,7 @@ export type MaskRule =
 /** What the distances are divided by before they are added up. */
 export type Normaliser = "constants calibrated on held-out good pictures" | "maxima of the batch" | "none";
 
+/** Which version of a metric a number is. */
 export type MetricVersion = "exact" | "200 linear thresholds, as published";
 
 /** What the configuration does not know. */

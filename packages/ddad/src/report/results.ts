@@ -29,6 +29,7 @@ export type EvaluationResult = {
 /** `protocolBlock.metrics` says which version of each this is. */
 export type PixelScores = { auroc: number; ap: number; aupro30: number; aupro05: number };
 
+/** Exact values beside published versions, in [0, 1]. */
 export type ExactPixels = { aupro30: number };
 
 /** Bootstrap intervals, `[low, high]`, all of exact metrics. */

@@ -3,6 +3,7 @@ import { check } from "../errors.ts";
 import type { Case } from "../kernel.ts";
 import { type Shape, sameShape, show, type TensorSpec } from "../spec.ts";
 
+/** Attributes of `attention` and its gradient. */
 export interface AttentionAttrs {
   /** Multiplies the logits q·k; 1/√D in most networks. */
   readonly scale: number;

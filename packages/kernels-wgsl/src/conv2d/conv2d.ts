@@ -93,6 +93,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 { return row; }`,
   };
 }
 
+/** Inputs x [N, H, W, Cin], weight [KH, KW, Cin, Cout], bias [Cout] or none; output y [N, OH, OW, Cout]. */
 export const conv2d = defineKernel({
   name: op,
   inputs: ["x", "weight", "bias"],

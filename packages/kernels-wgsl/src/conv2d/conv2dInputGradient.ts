@@ -20,6 +20,7 @@ import {
   sizesOf,
 } from "./geometry.ts";
 
+/** Attributes of `conv2dInputGradient`: those of the convolution, and the size that it was given. */
 export interface Conv2dInputGradientAttrs extends Conv2dAttrs {
   /** Height and width of the image: several give the same output where the stride is above 1. */
   readonly inputSize: readonly [height: number, width: number];
@@ -122,6 +123,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 {${
   };
 }
 
+/** Inputs gradient of y [N, OH, OW, Cout] and weight [KH, KW, Cin, Cout]; output xGradient [N, H, W, Cin]. */
 export const conv2dInputGradient = defineKernel({
   name: op,
   inputs: ["gradient", "weight"],

@@ -19,6 +19,7 @@ import {
   sizesOf,
 } from "./geometry.ts";
 
+/** Attributes of `conv2dWeightGradient`: those of the convolution, and the size of its window. */
 export interface Conv2dWeightGradientAttrs extends Conv2dAttrs {
   readonly kernelSize: readonly [height: number, width: number];
 }
@@ -99,6 +100,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 {${
   };
 }
 
+/** Inputs x [N, H, W, Cin] and gradient of y [N, OH, OW, Cout]; output weightGradient [KH, KW, Cin, Cout]. */
 export const conv2dWeightGradient = defineKernel({
   name: op,
   inputs: ["x", "gradient"],

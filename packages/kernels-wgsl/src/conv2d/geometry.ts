@@ -5,6 +5,7 @@ import { type Shape, show, type TensorSpec } from "../spec.ts";
 /** Zero rows and columns added around the image: top, left, bottom, right. */
 export type Padding = readonly [top: number, left: number, bottom: number, right: number];
 
+/** Attributes of `conv2d`: pixels between windows, and the zeros around the image. */
 export interface Conv2dAttrs {
   readonly stride: number;
   readonly padding: Padding;

@@ -4,6 +4,7 @@ import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sameShape, show, sizeOf } from "../spec.ts";
 
+/** Inputs x and noise [N, …], alphaBar [N], all f32; output y [N, …]. */
 export const addNoise = defineKernel({
   name: "addNoise",
   inputs: ["x", "noise", "alphaBar"],

@@ -22,6 +22,7 @@ import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sameShape, show, sizeOf } from "../spec.ts";
 
+/** The numbers of one guided step, from which {@link guidedStepCoefficients} makes a row. */
 export interface GuidedStepSettings {
   /** ᾱ of `x_t`, below 1. */
   readonly alphaBar: number;
@@ -57,6 +58,10 @@ const someSteps = (index: number): number =>
 
 const image = (shape: readonly number[]) => ({ x: shape, epsilon: shape, guide: shape });
 
+/**
+ * Inputs x, epsilon, guide, and noise or none [N, …], coefficients [N, 6] or [1, 6], all f32; outputs xPrevious and x0 [N,
+ * …].
+ */
 export const guidedStep = defineKernel({
   name: "guidedStep",
   /**

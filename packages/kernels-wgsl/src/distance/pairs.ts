@@ -4,6 +4,7 @@ import { grid, type Pass, perThread } from "../kernel.ts";
 import { perWorkgroup, workgroupFold } from "../reduce/workgroup.ts";
 import { ceilDiv, sameShape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
 
+/** Attributes of `cosineDistance` and its gradient. */
 export interface CosineDistanceAttrs {
   /** Smallest denominator: similarity is a·b / max(|a| |b|, ε), so that an all-zero row has similarity 0. */
   readonly epsilon: number;

@@ -13,6 +13,7 @@ import {
 } from "./expression.ts";
 import { elementwisePrelude, elementwiseTable } from "./table.ts";
 
+/** Attributes of `elementwise`: what is computed for every element. */
 export interface ElementwiseAttrs {
   readonly expression: Expression;
 }
@@ -130,6 +131,7 @@ const uniforms: Readonly<Record<string, ParamType>> = {
   ...Object.fromEntries(constants.map((name) => [name, "f32" as const])),
 };
 
+/** Inputs in0, in1, …, as many as the expression reads, broadcast together (NumPy's rules); output y of the common shape. */
 export const elementwise = defineKernel({
   name: "elementwise",
   inputs: inputNames,

@@ -6,6 +6,7 @@ import { type ElementwiseName, elementwiseTable } from "./table.ts";
 /** `in0` an input, `c0` a constant, `s0` an earlier step. Also the name of the variable in the shader. */
 export type Ref = `in${number}` | `c${number}` | `s${number}`;
 
+/** One operation of the table on what its arguments name. */
 export interface Step {
   readonly op: ElementwiseName;
   readonly args: readonly Ref[];
@@ -20,6 +21,7 @@ export interface Expression {
 
 /** Storage buffers in one pass are limited to 8 everywhere: seven inputs and the output. */
 export const maxExpressionInputs = 7;
+/** Constants of one expression: places in the uniform struct. */
 export const maxExpressionConstants = 12;
 
 /** `s0 = mul(in0, c0); …`, for people and for keys of caches (constants left out: they are data). */

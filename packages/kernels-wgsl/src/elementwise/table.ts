@@ -14,6 +14,7 @@ export type Typing =
   | "select" // bool, T, T → T
   | "cast"; // anything → named by the operation
 
+/** Names of the operations, those of types included. */
 export type ElementwiseName =
   | "neg"
   | "abs"
@@ -65,6 +66,7 @@ export type Algebra<T> = { readonly [name in ElementwiseName]: (...operands: Ope
 /** Derivative of the result towards one operand times `g`, the gradient of the result `y`. */
 export type Derivative = <T>(e: Algebra<T>, g: T, y: T, ...operands: Operand<T>[]) => T;
 
+/** One operation: how it is written in WGSL, what it means, and its derivatives. */
 export interface ElementwiseRow {
   readonly arity: 1 | 2 | 3;
   readonly typing: Typing;
@@ -126,6 +128,7 @@ export function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-z * z) / (Math.sqrt(Math.PI) * (z + fraction)));
 }
 
+/** All elementwise operations by name. */
 export const elementwiseTable: Readonly<Record<ElementwiseName, ElementwiseRow>> = {
   neg: unary(
     "number",

@@ -9,6 +9,7 @@ import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec, type TensorSpec } from
 import { elementsFor, loadQuad, type Product } from "./product.ts";
 import { productVariants } from "./variants.ts";
 
+/** Attributes of `matmul`: which operand has its last two axes swapped. */
 export interface MatmulAttrs {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
@@ -88,6 +89,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 { return slice.a / params.k + row; }
   };
 }
 
+/** Inputs a, b, and bias [N] or none; output y […, M, N]. Shapes as above, by what is transposed. */
 export const matmul = defineKernel({
   name: "matmul",
   inputs: ["a", "b", "bias"],

@@ -4,6 +4,7 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, type Shape, show, sizeOf, spec, stridesOf } from "../spec.ts";
 import { type Axis, coordinatesOf, flatIndex, walkParams, walkPass } from "./walk.ts";
 
+/** Attributes of `broadcast`. */
 export interface BroadcastAttrs {
   /** The shape of `y`. */
   readonly shape: Shape;
@@ -19,6 +20,7 @@ function axesOf(from: Shape, to: Shape): Axis[] {
   }));
 }
 
+/** Input x of any type; output y of the shape asked for, in the same type. */
 export const broadcast = defineKernel({
   name: "broadcast",
   inputs: ["x"],

@@ -4,6 +4,7 @@ import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, type Shape, show, sizeOf, spec, storageType } from "../spec.ts";
 
+/** Attributes of `concat`: the axis along which the tensors are joined, from 0 on. */
 export interface ConcatAttrs {
   readonly axis: number;
 }
@@ -11,6 +12,7 @@ export interface ConcatAttrs {
 /** Both operands as rows `[outer, length]`; a row of `y` is a row of `a` and then one of `b`. */
 const rowOf = (shape: Shape, axis: number): number => sizeOf(shape.slice(axis));
 
+/** Inputs a and b of one type, alike but for that axis; output y, whose extent there is the sum of theirs. */
 export const concat = defineKernel({
   name: "concat",
   inputs: ["a", "b"],

@@ -3,6 +3,7 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, sizeOf } from "../spec.ts";
 import { walkParams, walkPass } from "./walk.ts";
 
+/** Input x of any shape and type; output y, the same. */
 export const copy = defineKernel({
   name: "copy",
   inputs: ["x"],

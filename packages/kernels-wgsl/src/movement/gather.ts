@@ -8,6 +8,7 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, sizeOf, spec, storageType } from "../spec.ts";
 import { checkIndex } from "./rows.ts";
 
+/** Inputs x [R, …] and index [K] (i32 or u32); output y [K, …] of x's type. */
 export const gather = defineKernel({
   name: "gather",
   inputs: ["x", "index"],

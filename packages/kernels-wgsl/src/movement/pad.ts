@@ -8,6 +8,7 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, type Shape, show, sizeOf, spec, storageType, stridesOf } from "../spec.ts";
 import { coordinatesOf, flatIndex } from "./walk.ts";
 
+/** Attributes of `pad`, one number an axis but for `value`. */
 export interface PadAttrs {
   /** Elements added in front of each axis. */
   readonly before: readonly number[];
@@ -74,6 +75,7 @@ function coordinates(axes: readonly PaddedAxis[]): string {
   return lines.join("\n");
 }
 
+/** Input x of any type; output y, of extent before + (extent − 1) · step + 1 + after on every axis. */
 export const pad = defineKernel({
   name: "pad",
   inputs: ["x"],

@@ -4,6 +4,7 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, type Shape, show, sizeOf, spec, stridesOf } from "../spec.ts";
 import { type Axis, coordinatesOf, flatIndex, walkParams, walkPass } from "./walk.ts";
 
+/** Attributes of `permute`. */
 export interface PermuteAttrs {
   /** A permutation of 0 … rank − 1; `[0, 3, 1, 2]` turns channels-last images into channels-first. */
   readonly order: readonly number[];
@@ -14,6 +15,7 @@ const axesOf = (shape: Shape, order: readonly number[]): Axis[] => {
   return order.map((axis) => ({ extent: shape[axis]!, stride: strides[axis]! }));
 };
 
+/** Input x of any type; output y with the extents of x in the new order. */
 export const permute = defineKernel({
   name: "permute",
   inputs: ["x"],

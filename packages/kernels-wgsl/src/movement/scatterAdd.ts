@@ -8,11 +8,13 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, show, sizeOf, spec, storageType } from "../spec.ts";
 import { checkIndex } from "./rows.ts";
 
+/** Attributes of `scatterAdd`. */
 export interface ScatterAddAttrs {
   /** Rows of the result. */
   readonly rows: number;
 }
 
+/** Inputs gradient [K, …] of any type but bool and index [K] (i32 or u32); output xGradient [rows, …]. */
 export const scatterAdd = defineKernel({
   name: "scatterAdd",
   inputs: ["gradient", "index"],

@@ -4,6 +4,7 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, show, sizeOf, spec, stridesOf } from "../spec.ts";
 import { coordinatesOf, flatIndex, walkParams, walkPass } from "./walk.ts";
 
+/** Attributes of `slice`, one number an axis. */
 export interface SliceAttrs {
   /** First element of each axis. */
   readonly start: readonly number[];
@@ -13,6 +14,7 @@ export interface SliceAttrs {
   readonly step?: readonly number[];
 }
 
+/** Input x of any type; output y of shape `size`. */
 export const slice = defineKernel({
   name: "slice",
   inputs: ["x"],

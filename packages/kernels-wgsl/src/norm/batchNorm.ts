@@ -6,6 +6,7 @@ import { forEachMember } from "./groupNorm.ts";
 import { applyPass, statisticsPasses, statisticsScratch, variance } from "./passes.ts";
 import { type NormLayout, normParams, normVariants } from "./slabs.ts";
 
+/** Attributes of `batchNorm` and its gradient. */
 export interface BatchNormAttrs {
   /** Added to the variance. */
   readonly epsilon: number;

@@ -5,6 +5,7 @@ import { bytesOf, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import { type Activation, applyPass, rstd, statisticsPasses, statisticsScratch } from "./passes.ts";
 import { type NormLayout, normParams, normVariants } from "./slabs.ts";
 
+/** Attributes of `groupNorm` and its gradient. */
 export interface GroupNormAttrs {
   /** Number of groups; divides the channels. */
   readonly groups: number;

@@ -13,11 +13,13 @@ import { type Call, type Capabilities, defineKernel, type Pass } from "../kernel
 import { bytesOf, sizeOf } from "../spec.ts";
 import { checkState, statePass } from "./control.ts";
 
+/** Attributes of `adamStep` and `adamAverageStep`. */
 export interface AdamAttrs {
   /** Whether weight decay shrinks the parameter (AdamW) instead of adding to the gradient (Adam with L2). */
   readonly decoupled: boolean;
 }
 
+/** The numbers of one step, from which {@link adamControl} makes `control`. */
 export interface AdamSettings extends AdamAttrs {
   readonly learningRate: number;
   readonly beta1: number;
@@ -128,6 +130,10 @@ const caseInputs = (shape: readonly number[], step: number, decoupled: boolean) 
   control: control(step, decoupled),
 });
 
+/**
+ * Inputs parameter, gradient, firstMoment m and secondMoment v of one shape, control [8], all f32; outputs the next
+ * parameter, m and v.
+ */
 export const adamStep = defineKernel({
   name: "adamStep",
   inputs: ["parameter", "gradient", "firstMoment", "secondMoment", "control"],
@@ -181,6 +187,7 @@ export const adamStep = defineKernel({
   ],
 });
 
+/** `adamStep` with one more input, average, of the same shape, and its next value as one more output. */
 export const adamAverageStep = defineKernel({
   name: "adamAverageStep",
   inputs: ["parameter", "gradient", "firstMoment", "secondMoment", "average", "control"],

@@ -9,6 +9,7 @@ import { checkState, statePass } from "./control.ts";
 
 const control = { shape: [4], fill: (index: number) => [0.1, 0.9, 0.01, 0.5][index]! };
 
+/** Inputs parameter, gradient and velocity of one shape, control [4], all f32; outputs the next parameter and velocity. */
 export const sgdStep = defineKernel({
   name: "sgdStep",
   inputs: ["parameter", "gradient", "velocity", "control"],

@@ -9,6 +9,7 @@ const workgroupSize = 64;
 const groupsOf = ({ adapterClass }: Capabilities, size: number): number =>
   Math.min(adapterClass === "software" ? 16 : 256, ceilDiv(size, 4 * workgroupSize));
 
+/** Input x of any shape, f32; output y [1]. */
 export const sumOfSquares = defineKernel({
   name: "sumOfSquares",
   inputs: ["x"],

@@ -7,6 +7,7 @@ import { defineKernel, grid, perThread } from "../kernel.ts";
 import { bytesOf, ceilDiv, spec } from "../spec.ts";
 import { anyWord, checkKey, wordsCode, wordsOf } from "./philox.ts";
 
+/** Attributes of `randomInteger`: the range, its upper end excluded. */
 export interface RandomIntegerAttrs {
   /** The smallest number. */
   readonly low: number;
@@ -16,6 +17,7 @@ export interface RandomIntegerAttrs {
 
 const workgroupSize = 64;
 
+/** Input key [N, 4] (u32: seed, seed, stream, step); output y [N] (i32). */
 export const randomInteger = defineKernel({
   name: "randomInteger",
   inputs: ["key"],

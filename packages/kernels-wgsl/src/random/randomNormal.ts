@@ -43,6 +43,7 @@ fn draw(words: vec4<u32>) -> vec4<f32> {
 }
 `;
 
+/** Input key [N, 4] (u32: seed, seed, stream, step); output y [N, …] (f32). */
 export const randomNormal = defineKernel({
   name: "randomNormal",
   inputs: ["key"],

@@ -14,6 +14,7 @@ const code = /* wgsl */ `
 fn draw(words: vec4<u32>) -> vec4<f32> { return vec4<f32>(words >> vec4<u32>(8)) * f32(${2 ** -24}); }
 `;
 
+/** Input key [N, 4] (u32: seed, seed, stream, step); output y [N, …] (f32). */
 export const randomUniform = defineKernel({
   name: "randomUniform",
   inputs: ["key"],

@@ -5,6 +5,7 @@ import type { Capabilities, Pass } from "../kernel.ts";
 import { ceilDiv, type Shape, show, sizeOf, type TensorSpec } from "../spec.ts";
 import { checkKey, type Purpose, type Words4, wordsCode, wordsOf } from "./philox.ts";
 
+/** Attributes of `randomUniform` and `randomNormal`. */
 export interface RandomRowsAttrs {
   /** The shape of `y`; its first extent is the number of keys. */
   readonly shape: Shape;

@@ -6,6 +6,7 @@ import { rowLanes, rowPerThread } from "./rows.ts";
 import { rowsOf } from "./softmax.ts";
 import { perWorkgroup } from "./workgroup.ts";
 
+/** Attributes of `cumulativeSum`. */
 export interface CumulativeSumAttrs {
   /** Sum from the end of the row towards its start. */
   readonly reverse: boolean;

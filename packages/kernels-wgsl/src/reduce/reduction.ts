@@ -4,6 +4,7 @@ import { type Case, defineKernel, grid, perThread, type Refusal } from "../kerne
 import { bytesOf, ceilDiv, show, sizeOf, spec, stridesOf } from "../spec.ts";
 import { blocksOf, loopsOf, offset } from "./loops.ts";
 
+/** Attributes of `sum`, `max` and `min`. */
 export interface ReduceAttrs {
   /** The axes to reduce; they become extents of 1. */
   readonly axes: readonly number[];

@@ -8,8 +8,10 @@ import { bytesOf, sizeOf, spec } from "../spec.ts";
 import { imageOf } from "./images.ts";
 import { checkWindows, forEachWindowPixel, pooledShape, type Windows, windowPass } from "./windows.ts";
 
+/** Attributes of `averagePool`: its windows. */
 export type AveragePoolAttrs = Windows;
 
+/** Input x [N, H, W, C]; output y [N, OH, OW, C], OH = ⌊(H + 2·padding − kernelSize) / stride⌋ + 1 and OW likewise. */
 export const averagePool = defineKernel({
   name: "averagePool",
   inputs: ["x"],

@@ -9,6 +9,7 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, show, sizeOf, spec } from "../spec.ts";
 import { forEachElement, imageOf } from "./images.ts";
 
+/** Input x [N, H, W, C], H and W even; output y [N, H/2, W/2, C]. */
 export const averagePool2 = defineKernel({
   name: "averagePool2",
   inputs: ["x"],

@@ -7,11 +7,13 @@ import { bytesOf, sameShape, show, sizeOf, spec } from "../spec.ts";
 import { imageOf, splitIndex } from "./images.ts";
 import { checkWindows, forEachWindowPixel, pooledShape, type Windows } from "./windows.ts";
 
+/** Attributes of `averagePoolGradient`: the windows, and the size that was pooled. */
 export interface AveragePoolGradientAttrs extends Windows {
   /** Height and width of the image that was pooled. */
   readonly inputSize: readonly [height: number, width: number];
 }
 
+/** Input gradient of y [N, OH, OW, C]; output xGradient [N, H, W, C]. */
 export const averagePoolGradient = defineKernel({
   name: "averagePoolGradient",
   inputs: ["gradient"],

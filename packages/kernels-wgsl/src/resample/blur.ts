@@ -4,6 +4,7 @@ import { check } from "../errors.ts";
 import { grid, type Pass, perThread } from "../kernel.ts";
 import { ceilDiv, type Shape, show, type TensorSpec } from "../spec.ts";
 
+/** Attributes of `gaussianBlur` and its gradient. */
 export interface GaussianBlurAttrs {
   /** Standard deviation in pixels. */
   readonly sigma: number;

@@ -17,6 +17,7 @@ import { forEachElement } from "./images.ts";
 
 export { type GaussianBlurAttrs, gaussianTaps } from "./blur.ts";
 
+/** Input x [N, H, W, C]; output y, the same shape. */
 export const gaussianBlur = defineKernel({
   name: "gaussianBlur",
   inputs: ["x"],

@@ -12,6 +12,7 @@ import {
 } from "./blur.ts";
 import { forEachElement } from "./images.ts";
 
+/** Input gradient of y [N, H, W, C]; output xGradient, the same shape. */
 export const gaussianBlurGradient = defineKernel({
   name: "gaussianBlurGradient",
   inputs: ["gradient"],

@@ -5,11 +5,13 @@ import { bytesOf, sizeOf, spec } from "../spec.ts";
 import { imageOf } from "./images.ts";
 import { argmaxOfWindows, checkWindows, pooledShape, type Windows, windowPass } from "./windows.ts";
 
+/** Attributes of `maxPool` and its gradient. */
 export interface MaxPoolAttrs extends Windows {
   /** Whether a last window may reach past the padding: the output's size is rounded up instead of down. */
   readonly ceil: boolean;
 }
 
+/** Input x [N, H, W, C]; output y [N, OH, OW, C], sizes as those of `averagePool`, rounded up with `ceil`. */
 export const maxPool = defineKernel({
   name: "maxPool",
   inputs: ["x"],

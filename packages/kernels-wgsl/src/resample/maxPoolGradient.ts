@@ -8,6 +8,7 @@ import { imageOf, splitIndex } from "./images.ts";
 import type { MaxPoolAttrs } from "./maxPool.ts";
 import { argmaxOfWindows, checkWindows, pooledShape } from "./windows.ts";
 
+/** Inputs x [N, H, W, C] as it was pooled and gradient of y [N, OH, OW, C]; output xGradient [N, H, W, C]. */
 export const maxPoolGradient = defineKernel({
   name: "maxPoolGradient",
   inputs: ["x", "gradient"],

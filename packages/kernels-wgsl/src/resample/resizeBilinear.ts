@@ -6,6 +6,7 @@ import { bytesOf, sizeOf, spec } from "../spec.ts";
 import { checkSize, forEachCorner, samplingCode, samplingConstant, samplingOf } from "./bilinear.ts";
 import { imageOf, splitIndex } from "./images.ts";
 
+/** Attributes of `resizeBilinear`. */
 export interface ResizeBilinearAttrs {
   /** Height and width of `y`. */
   readonly size: readonly [height: number, width: number];
@@ -13,6 +14,7 @@ export interface ResizeBilinearAttrs {
   readonly alignCorners: boolean;
 }
 
+/** Input x [N, H, W, C]; output y [N, size[0], size[1], C]. */
 export const resizeBilinear = defineKernel({
   name: "resizeBilinear",
   inputs: ["x"],

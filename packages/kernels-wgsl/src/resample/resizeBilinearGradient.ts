@@ -8,11 +8,13 @@ import { checkSize, forEachCorner, samplingCode, samplingConstant, samplingOf } 
 import { imageOf, splitIndex } from "./images.ts";
 import type { ResizeBilinearAttrs } from "./resizeBilinear.ts";
 
+/** Attributes of `resizeBilinearGradient`: those of the resizing, and the size that it was given. */
 export interface ResizeBilinearGradientAttrs extends ResizeBilinearAttrs {
   /** Height and width of the image that was resized. */
   readonly inputSize: readonly [height: number, width: number];
 }
 
+/** Input gradient of y [N, size[0], size[1], C]; output xGradient [N, H, W, C]. */
 export const resizeBilinearGradient = defineKernel({
   name: "resizeBilinearGradient",
   inputs: ["gradient"],

@@ -8,6 +8,7 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, sizeOf, spec } from "../spec.ts";
 import { forEachElement, imageOf } from "./images.ts";
 
+/** Input x [N, H, W, C]; output y [N, 2H, 2W, C]. */
 export const upsampleNearest2 = defineKernel({
   name: "upsampleNearest2",
   inputs: ["x"],

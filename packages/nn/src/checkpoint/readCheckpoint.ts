@@ -4,6 +4,7 @@ import { Checkpoint } from "./checkpoint.ts";
 import { isPyTorch, readPyTorch } from "./pytorch/readPyTorch.ts";
 import { readSafetensors, underPrefix } from "./safetensors.ts";
 
+/** Options of `readCheckpoint`. */
 export interface ReadOptions {
   /**
    * Dotted path of the dict of weights to take, where a file holds several, such as `ema`. Default: all of a safetensors file,

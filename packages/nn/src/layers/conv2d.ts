@@ -4,6 +4,7 @@ import { fanInUniform, type Initializer } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
 
+/** Options of `Conv2d`. */
 export interface Conv2dLayerOptions {
   /** Default 1. */
   readonly stride?: number;

@@ -3,6 +3,7 @@ import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
 
+/** Options of `GroupNorm`. */
 export interface GroupNormLayerOptions {
   /** Default 1e-5. */
   readonly epsilon?: number;

@@ -5,6 +5,7 @@ import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
 import type { Layout } from "../stateDict.ts";
 
+/** Options of `Linear`. */
 export interface LinearLayerOptions {
   /** Default true. */
   readonly bias?: boolean;

@@ -18,6 +18,7 @@ import {
 import { resolve, type Trace, trace } from "./trace.ts";
 import { type Constant, fileOrder, onnxType, Translation } from "./translation.ts";
 
+/** Options of every export. */
 export interface OnnxExportOptions {
   /** Kept in the file as text, for example a configuration. */
   readonly metadata?: Readonly<Record<string, string>>;

@@ -12,6 +12,7 @@ export interface OnnxArray {
   readonly data: Float32Array;
 }
 
+/** The inputs or the outputs of a file, by name. */
 export type OnnxArrays = Readonly<Record<string, OnnxArray>>;
 
 /** Runs a file once. */

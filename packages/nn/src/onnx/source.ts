@@ -28,6 +28,7 @@ export interface OnnxSource {
   forward(inputs: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>>;
 }
 
+/** Options of `unetOnnx` and `exportUNetOnnx`. */
 export interface UNetOnnxOptions {
   /** Height and width of the images. */
   readonly imageSize: number;
@@ -44,6 +45,7 @@ export function unetOnnx(unet: UNet, { imageSize }: UNetOnnxOptions): OnnxSource
   };
 }
 
+/** Options of `resNetOnnx` and `exportResNetOnnx`. */
 export interface ResNetOnnxOptions {
   /** Height and width of the images. */
   readonly imageSize: number;

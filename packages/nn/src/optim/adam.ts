@@ -4,6 +4,7 @@ import type { EMA } from "./ema.ts";
 import { Optimizer, type ParameterSource } from "./optimizer.ts";
 import type { Schedule } from "./schedules.ts";
 
+/** Options of `Adam` and `AdamW`. */
 export interface AdamOptions {
   /** Learning rate, or that of each step. Default 1e-3. */
   readonly rate?: number | Schedule;

@@ -5,6 +5,7 @@ import { assignState, readState, type Slot } from "../state.ts";
 import type { StateDict, StateEntry } from "../stateDict.ts";
 import { constantRate, type Schedule } from "./schedules.ts";
 
+/** Options of `EMA`. */
 export interface EMAOptions {
   /** Weight of the old average, or that of each step; default 0.999. See `averageWarmup` for short trainings. */
   readonly decay?: number | Schedule;

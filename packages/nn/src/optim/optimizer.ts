@@ -6,6 +6,7 @@ import { assignState, readState, type Slot } from "../state.ts";
 import type { StateDict, StateEntry } from "../stateDict.ts";
 import { constantRate, type Schedule } from "./schedules.ts";
 
+/** Options of `Optimizer.step`. */
 export interface StepOptions {
   /** One element that multiplies every gradient, such as the `scale` of `clipGradientNorm`. */
   readonly gradientScale?: Tensor;

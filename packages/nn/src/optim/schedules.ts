@@ -9,6 +9,7 @@ export const constantRate =
   () =>
     rate;
 
+/** Numbers of `warmupCosine`. */
 export interface WarmupCosine {
   /** The highest rate, reached at the end of the warm-up. */
   readonly peak: number;

@@ -2,6 +2,7 @@ import { sgdStep, type Tensor } from "@ddad/tensor";
 import { Optimizer, type ParameterSource } from "./optimizer.ts";
 import type { Schedule } from "./schedules.ts";
 
+/** Options of `SGD`. */
 export interface SGDOptions {
   /** Learning rate, or that of each step. */
   readonly rate: number | Schedule;

@@ -6,6 +6,7 @@ import { broadcastTo } from "../ops/sum.ts";
 import { nodesBehind } from "../program/program.ts";
 import { type Node, resolve, type Tensor } from "../tensor.ts";
 
+/** Options of `grad`. */
 export interface GradOptions {
   /** Gradient of the result, where it is no scalar. Shape of `loss`. */
   readonly outputGradient?: Tensor;

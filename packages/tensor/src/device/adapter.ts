@@ -4,6 +4,7 @@ import type { Capabilities } from "@ddad/kernels-wgsl";
 import { loadDawn } from "#dawn";
 import { NoAdapterError } from "../errors.ts";
 
+/** Which adapter is wanted; without options the fastest that WebGPU gives. */
 export interface AdapterOptions {
   /** Part of an adapter's name, vendor or architecture (any case). Default: `DDAD_ADAPTER` of the environment. */
   readonly adapter?: string;

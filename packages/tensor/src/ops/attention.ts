@@ -3,6 +3,7 @@ import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { once } from "./once.ts";
 
+/** Options of `attention`. */
 export interface AttentionOptions {
   /** Multiplies the logits. Default 1/√D. */
   readonly scale?: number;

@@ -3,6 +3,7 @@ import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { once } from "./once.ts";
 
+/** Scale, shift and ε of `batchNorm`. */
 export interface BatchNormOptions {
   /** [C] each. */
   readonly weight: Tensor;

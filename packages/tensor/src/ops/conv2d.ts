@@ -3,6 +3,7 @@ import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { sum } from "./sum.ts";
 
+/** Options of `conv2d`. */
 export interface Conv2dOptions {
   /** [Cout]. */
   readonly bias?: Tensor | undefined;

@@ -3,6 +3,7 @@ import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { once } from "./once.ts";
 
+/** Options of `cosineDistance`. */
 export interface CosineDistanceOptions {
   /** Lower bound of the product of the two lengths. Default 1e-8. */
   readonly epsilon?: number;

@@ -2,6 +2,7 @@ import { cumulativeSum as kernel } from "@ddad/kernels-wgsl";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 
+/** Options of `cumulativeSum`. */
 export interface CumulativeSumOptions {
   /** Sum from the end towards the start. Default false. */
   readonly reverse?: boolean;

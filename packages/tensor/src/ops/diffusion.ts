@@ -21,6 +21,7 @@ export function addNoise(x: Tensor, noise: Tensor, alphaBar: Tensor): Tensor {
   ).y;
 }
 
+/** What `guidedStep` reads, all f32. */
 export interface GuidedStepInputs {
   /** x_t [N, …]. */
   readonly x: Tensor;

@@ -64,45 +64,75 @@ const binary =
   (a: Operand, b: Operand): Tensor =>
     apply(op, [a, b]);
 
+/** −x. */
 export const neg = unary("neg");
+/** |x|. Its gradient at 0 is 0. */
 export const abs = unary("abs");
 /** −1, 0 or 1. Its gradient is zero. */
 export const sign = unary("sign");
+/** The next integer at or below x. Its gradient is zero. */
 export const floor = unary("floor");
 /** To the nearest integer, ties to even. */
 export const round = unary("round");
+/** eˣ. */
 export const exp = unary("exp");
+/** Natural logarithm. */
 export const log = unary("log");
+/** √x. */
 export const sqrt = unary("sqrt");
+/** 1/√x. */
 export const rsqrt = unary("rsqrt");
+/** x². */
 export const square = unary("square");
+/** 1/x. */
 export const reciprocal = unary("reciprocal");
+/** Sine of x in radians. */
 export const sin = unary("sin");
+/** Cosine of x in radians. */
 export const cos = unary("cos");
+/** Hyperbolic tangent. */
 export const tanh = unary("tanh");
+/** 1 / (1 + e⁻ˣ). */
 export const sigmoid = unary("sigmoid");
 /** x · sigmoid(x). */
 export const silu = unary("silu");
+/** max(x, 0). Its gradient at 0 is 0. */
 export const relu = unary("relu");
+/** The error function, 2/√π ∫₀ˣ exp(−t²) dt. */
 export const erf = unary("erf");
 /** x · Φ(x) with the exact normal distribution function, as PyTorch's default. */
 export const gelu = unary("gelu");
+/** a + b. Operands of this and all operations are broadcast together (NumPy's rules) and have one type. */
 export const add = binary("add");
+/** a − b. */
 export const sub = binary("sub");
+/** a · b. */
 export const mul = binary("mul");
+/** a / b. */
 export const div = binary("div");
 /** a to the power b. A negative base needs an integer exponent. */
 export const pow = binary("pow");
+/** The larger of a and b; where they are equal a takes the gradient. */
 export const maximum = binary("maximum");
+/** The smaller of a and b; where they are equal a takes the gradient. */
 export const minimum = binary("minimum");
+/** a = b, as bool. */
 export const equal = binary("equal");
+/** a ≠ b, as bool. */
 export const notEqual = binary("notEqual");
+/** a < b, as bool. */
 export const less = binary("less");
+/** a ≤ b, as bool. */
 export const lessEqual = binary("lessEqual");
+/** a > b, as bool. */
 export const greater = binary("greater");
+/** a ≥ b, as bool. */
 export const greaterEqual = binary("greaterEqual");
+/** Whether both hold, bool operands. */
 export const logicalAnd = binary("logicalAnd");
+/** Whether one of them or both hold, bool operands. */
 export const logicalOr = binary("logicalOr");
+/** Whether it does not hold, a bool operand. */
 export const logicalNot = unary("logicalNot");
 
 /** `a` where the condition (bool) holds, else `b`. */

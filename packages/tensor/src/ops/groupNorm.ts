@@ -3,6 +3,7 @@ import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { once } from "./once.ts";
 
+/** Groups, scale, shift and what follows in `groupNorm`. */
 export interface GroupNormOptions {
   readonly groups: number;
   /** [C] each. */

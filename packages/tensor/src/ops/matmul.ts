@@ -4,6 +4,7 @@ import type { Tensor } from "../tensor.ts";
 import { reshape } from "./reshape.ts";
 import { broadcastTo, sum } from "./sum.ts";
 
+/** Options of `matmul`. */
 export interface MatmulOptions {
   /** Read `a` as [..., K, M]. */
   readonly transposeA?: boolean;

@@ -11,6 +11,7 @@ import { mul } from "./elementwise.ts";
 
 export { type AdamSettings, adamControl } from "@ddad/kernels-wgsl";
 
+/** What a step of Adam reads: four tensors of one shape and the numbers of the step, all f32. */
 export interface AdamInputs {
   readonly parameter: Tensor;
   readonly gradient: Tensor;
@@ -32,6 +33,7 @@ export const adamAverageStep = (
   attrs: { readonly decoupled: boolean },
 ): AdamOutputs & Record<"averageNext", Tensor> => record(adamAverageKernel, { ...inputs }, attrs);
 
+/** What `sgdStep` reads: three tensors of one shape and the numbers of the step, all f32. */
 export interface SgdInputs {
   readonly parameter: Tensor;
   readonly gradient: Tensor;

@@ -8,6 +8,7 @@ import {
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 
+/** Windows of `averagePool`, in pixels. */
 export interface PoolOptions {
   readonly kernelSize: number;
   /** Default: `kernelSize`. */
@@ -28,6 +29,7 @@ export function averagePool(
   }).y;
 }
 
+/** Windows of `maxPool`, in pixels. */
 export interface MaxPoolOptions extends PoolOptions {
   /** Round the output's size up, so that a last window may reach past the image. Default false. */
   readonly ceil?: boolean;

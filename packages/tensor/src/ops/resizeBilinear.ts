@@ -2,6 +2,7 @@ import { resizeBilinear as kernel, resizeBilinearGradient } from "@ddad/kernels-
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 
+/** Options of `resizeBilinear`. */
 export interface ResizeBilinearOptions {
   /** Whether the corner pixels' centres coincide; else the images' edges do. Default false, as PyTorch's. */
   readonly alignCorners?: boolean;

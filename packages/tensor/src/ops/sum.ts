@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
 import { reshape } from "./reshape.ts";
 
+/** Options of `sum`, `mean`, `max` and `min`. */
 export interface ReduceOptions {
   /** Keep reduced axes with extent 1. Default false. */
   readonly keepDims?: boolean;

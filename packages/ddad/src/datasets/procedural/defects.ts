@@ -85,6 +85,8 @@ const stain: MakeDefect = (scene, random) => {
 
 export const defects = { scratch, spot, missing, stain } as const;
 
+/** Kinds of defect that can be drawn. */
 export type DefectKind = keyof typeof defects;
 
+/** The kinds of defect, in the order in which they are drawn. */
 export const defectKinds = Object.keys(defects) as DefectKind[];

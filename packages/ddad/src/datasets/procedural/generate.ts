@@ -5,6 +5,7 @@ import { type Defect, type DefectKind, defectKinds, defects } from "./defects.ts
 import { createRandom, mixColor } from "./noise.ts";
 import { type ProceduralCategory, proceduralCategories, type Scene, scenes } from "./scenes.ts";
 
+/** What to draw: of what, how large and how many. */
 export type ProceduralOptions = {
   category: ProceduralCategory;
   /** Side of the square pictures, 32 … 256; 64 without it. */
@@ -19,6 +20,7 @@ export type ProceduralOptions = {
   seed?: number;
 };
 
+/** One drawn picture and what is known of it. */
 export type ProceduralSample = {
   split: "train" | "test";
   kind: "good" | DefectKind;

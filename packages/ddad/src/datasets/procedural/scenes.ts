@@ -204,6 +204,8 @@ function gear(seed: number): Scene {
 
 export const scenes = { weave, wood, tile, gear } as const;
 
+/** Things that can be drawn. */
 export type ProceduralCategory = keyof typeof scenes;
 
+/** The things that can be drawn: three textures and an object. */
 export const proceduralCategories = Object.keys(scenes) as ProceduralCategory[];

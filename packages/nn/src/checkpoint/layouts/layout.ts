@@ -16,6 +16,7 @@ export interface LayoutMatch {
   readonly reshaped: string[];
 }
 
+/** Compares a state dict with a layout by names and shapes; nothing is loaded. */
 export function matchLayout(dict: ReadonlyMap<string, StateEntry>, layout: StateLayout): LayoutMatch {
   const common = [...layout.keys()].filter((name) => dict.has(name));
   const fits = (name: string): boolean => dict.get(name)!.shape.join() === layout.get(name)!.join();

@@ -10,6 +10,7 @@ export interface Choice {
   readonly leftOut: LeftOut[];
 }
 
+/** A part of a file that was not taken. */
 export interface LeftOut {
   readonly path: string;
   /** 0 for numbers, texts and what else holds no tensor. */

@@ -13,6 +13,7 @@ export type FeatureName = "layer1" | "layer2" | "layer3" | "layer4";
  */
 export type ResNetStyle = "torch" | "caffe" | "preactivation";
 
+/** What a ResNet is built from. */
 export interface ResNetOptions {
   /** `basic`: two 3×3 convolutions; `bottleneck` (default): 1×1, 3×3, 1×1 to four times the channels. */
   readonly block?: "basic" | "bottleneck";

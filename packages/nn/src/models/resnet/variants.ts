@@ -14,6 +14,7 @@ export const resNetSizes = {
   resnet50v2: { block: "bottleneck", layers: [3, 4, 6, 3], style: "preactivation" },
 } as const satisfies Record<string, ResNetOptions>;
 
+/** Names of the networks that have one. */
 export type ResNetName = keyof typeof resNetSizes;
 
 /** What a named network leaves open; `resnet50v2` fixes the style, too. */
@@ -24,13 +25,19 @@ const variant =
   (options?: O): ResNet =>
     new ResNet({ ...options, ...resNetSizes[name] });
 
+/** 18 layers of basic blocks; this and the next four are of He et al., "Deep residual learning" (CVPR 2016). */
 export const resnet18 = variant<ResNetVariantOptions>("resnet18");
+/** 34 layers of basic blocks. */
 export const resnet34 = variant<ResNetVariantOptions>("resnet34");
+/** 50 layers of bottlenecks. */
 export const resnet50 = variant<ResNetVariantOptions>("resnet50");
+/** 101 layers of bottlenecks. */
 export const resnet101 = variant<ResNetVariantOptions>("resnet101");
+/** 152 layers of bottlenecks. */
 export const resnet152 = variant<ResNetVariantOptions>("resnet152");
 /** Zagoruyko and Komodakis, "Wide residual networks" (BMVC 2016). */
 export const wideResnet50_2 = variant<ResNetVariantOptions>("wideResnet50_2");
+/** The same with 101 layers. */
 export const wideResnet101_2 = variant<ResNetVariantOptions>("wideResnet101_2");
 /** The pre-activation form of `resnet50`. */
 export const resnet50v2 = variant<Omit<ResNetVariantOptions, "style">>("resnet50v2");

@@ -5,6 +5,7 @@ import { GroupNorm } from "../../layers/groupNorm.ts";
 import { Linear } from "../../layers/linear.ts";
 import { Module } from "../../module.ts";
 
+/** Sizes of an `AttentionBlock`. */
 export interface AttentionBlockOptions {
   readonly channels: number;
   /** Must divide `channels`. */

@@ -1,5 +1,6 @@
 /** What a UNet is built from, and what the published configurations leave to the size of the images. */
 
+/** What a UNet is built from. */
 export interface UNetOptions {
   /** Height and width of the images; decides the defaults below and where attention sits. */
   readonly imageSize: number;

@@ -8,6 +8,7 @@ import { Linear } from "../../layers/linear.ts";
 import { Downsample, Upsample } from "../../layers/resample.ts";
 import { Module } from "../../module.ts";
 
+/** Sizes of a `ResidualBlock`. */
 export interface ResidualBlockOptions {
   readonly inputs: number;
   readonly outputs: number;
