@@ -9,15 +9,17 @@ import { dirname } from "node:path";
 export function writeWhole(path: string, contents: Uint8Array | string): void {
   mkdirSync(dirname(path), { recursive: true });
   const partial = `${path}.partial`;
-  const file = openSync(partial, "w");
   try {
-    writeFileSync(file, contents);
-    fsyncSync(file);
+    const file = openSync(partial, "w");
+    try {
+      writeFileSync(file, contents);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(partial, path);
   } catch (error) {
     rmSync(partial, { force: true });
     throw error;
-  } finally {
-    closeSync(file);
   }
-  renameSync(partial, path);
 }

@@ -1,6 +1,4 @@
 /** Pictures of inspections on disk. */
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import { type Calibration, falseAlarmThreshold, pixelThreshold } from "../calibration.ts";
 import type { Config } from "../config.ts";
 import { cropRange } from "../distance.ts";
@@ -44,7 +42,5 @@ export function shownBy(mapSize: number, image: Image): Image {
 }
 
 /** Writes rows of tiles as a PNG, with its folder. A path that ends otherwise, as that of a JPEG does, gets `.png` added. */
-export function writePicture(path: string, rows: readonly (readonly PanelTile[])[]): void {
-  mkdirSync(dirname(path), { recursive: true });
+export const writePicture = (path: string, rows: readonly (readonly PanelTile[])[]): void =>
   writePanel(/\.png$/i.test(path) ? path : `${path}.png`, rows);
-}

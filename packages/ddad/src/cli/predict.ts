@@ -1,6 +1,5 @@
 /** `ddad predict`. */
-import { mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setupDevice } from "@ddad/nn";
 import { falseAlarmThreshold } from "../calibration.ts";
 import { imageAt } from "../datasets/imageSet.ts";
@@ -71,7 +70,6 @@ export async function runPredict(path: string, options: PredictOptions): Promise
     const overlay = `${name}-overlay.png`;
     const heat = overlayHeat(shownBy(mapSize, imageAt(images, index)), map, range);
     const found = Uint8Array.from(map, (value) => Number(value >= pixelThreshold));
-    mkdirSync(dirname(overlay), { recursive: true });
     writeImage(overlay, outlineMask(heat, found, [255, 255, 255]));
     writeWhole(`${name}-map.npy`, encodeNpy(map, [mapSize, mapSize]));
     const regions = defectRegions(map, { mapSize, size, ...sizes[index]!, threshold: pixelThreshold });

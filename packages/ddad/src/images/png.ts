@@ -1,8 +1,8 @@
 /** PNG files in Node. */
-import { renameSync, writeFileSync } from "node:fs";
 import { inflateSync } from "node:zlib";
 import { PNG } from "pngjs";
 import { DataError } from "../errors.ts";
+import { writeWhole } from "../files.ts";
 import type { Image } from "./image.ts";
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -88,8 +88,5 @@ export function encodePng({ width, height, channels, data }: Image): Uint8Array 
   return PNG.sync.write(png, { inputColorType: colorType, colorType, bitDepth: 8, inputHasAlpha: false });
 }
 
-/** Writes a PNG file, whole or not at all. Its folder must exist. */
-export function writeImage(path: string, image: Image): void {
-  writeFileSync(`${path}.partial`, encodePng(image));
-  renameSync(`${path}.partial`, path);
-}
+/** Writes a PNG file, whole or not at all, and its folder. */
+export const writeImage = (path: string, image: Image): void => writeWhole(path, encodePng(image));

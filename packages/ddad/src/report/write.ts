@@ -2,7 +2,7 @@
 import { writeImage } from "../images/png.ts";
 import { composePanel, type PanelOptions, type PanelTile } from "./panel.ts";
 
-/** Composes rows of tiles and writes them as one PNG, whole or not at all. Its folder must exist. */
+/** Composes rows of tiles and writes them as one PNG, whole or not at all, with its folder. */
 export function writePanel(
   path: string,
   rows: readonly (readonly (PanelTile | undefined)[])[],

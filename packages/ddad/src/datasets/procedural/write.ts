@@ -1,5 +1,5 @@
 /** Writes a generated data set as PNG files in the layout of MVTec AD. */
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import { writeImage } from "../../images/png.ts";
@@ -21,13 +21,8 @@ export function writeProcedural(folder: string, options: ProceduralOptions): str
   }
   for (const { split, kind, index, image, mask } of generateProcedural(options)) {
     const name = String(index).padStart(3, "0");
-    const images = join(root, split, kind);
-    mkdirSync(images, { recursive: true });
-    writeImage(join(images, `${name}.png`), image);
-    if (mask === undefined) continue;
-    const masks = join(root, "ground_truth", kind);
-    mkdirSync(masks, { recursive: true });
-    writeImage(join(masks, `${name}_mask.png`), mask);
+    writeImage(join(root, split, kind, `${name}.png`), image);
+    if (mask) writeImage(join(root, "ground_truth", kind, `${name}_mask.png`), mask);
   }
   return root;
 }
