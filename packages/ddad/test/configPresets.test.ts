@@ -5,6 +5,7 @@ import { type CategorySettings, categories, findCategory, stepsOfEpochs } from "
 import { costOf } from "../src/config/cost.ts";
 import { presets } from "../src/config/presets.ts";
 import { type ConfigInput, parseConfig, resolveConfig } from "../src/config.ts";
+import { createDenoiser } from "../src/denoiser.ts";
 import { ConfigError } from "../src/errors.ts";
 
 const data = { root: "parts" };
@@ -169,6 +170,20 @@ describe("costOf", () => {
     const attention = 64 * 4 * 32 * 32 + 2 * 64 * 64 * 32;
     const time = 32 * 128 + 128 * 128 + 5 * 128 * 32;
     expect(gflopPerCall).to.be.closeTo((2 * (64 * perPosition + attention + time)) / 1e9, 1e-9);
+  });
+
+  it("counts the very network that is built, whatever its settings", () => {
+    const config = resolveConfig({
+      data: { root: "parts", imageSize: 16 },
+      model: {
+        ...{ baseChannels: 32, heads: 2, dropout: 0.5, blocksPerLevel: 3 },
+        ...{ channelMultipliers: [1, 2, 2], attentionSizes: [4] },
+      },
+      detection: { blurSigma: 1 },
+    });
+    using denoiser = createDenoiser(config);
+    const built = [...denoiser.namedState().values()].reduce((sum, { size }) => sum + size, 0);
+    expect(costOf(config).parameters).to.equal(built);
   });
 
   it("of the quick preset is a small part of the paper's", () => {

@@ -1,18 +1,8 @@
 /** What a denoiser costs, known from its configuration: no device is asked. */
 import { defaultMultipliers, unetLayout } from "@ddad/nn";
 import type { Config } from "../config.ts";
-import { type SamplingOptions, samplingSteps } from "../schedule.ts";
-
-/** The settings that decide it. */
-export type CostSettings = {
-  readonly data: Pick<Config["data"], "imageSize">;
-  readonly model: Pick<
-    Config["model"],
-    "baseChannels" | "blocksPerLevel" | "channelMultipliers" | "attentionSizes"
-  >;
-  readonly training: Pick<Config["training"], "steps" | "batchSize">;
-  readonly sampling: SamplingOptions;
-};
+import { unetOptions } from "../denoiser.ts";
+import { samplingSteps } from "../schedule.ts";
 
 export type DenoiserCost = {
   readonly parameters: number;
@@ -30,16 +20,11 @@ export type DenoiserCost = {
  * Floating-point operations of convolutions, linear layers and attention, a multiply-add counting 2; norms, activations
  * and the feature extractor come on top.
  */
-export function costOf({ data, model, training, sampling }: CostSettings): DenoiserCost {
-  const { imageSize } = data;
-  const { baseChannels, blocksPerLevel, channelMultipliers, attentionSizes } = model;
-  const layout = unetLayout({
-    imageSize,
-    baseChannels,
-    blocksPerLevel,
-    ...(channelMultipliers && { channelMultipliers }),
-    ...(attentionSizes && { attentionSizes }),
-  });
+export function costOf(config: Pick<Config, "data" | "model" | "training" | "sampling">): DenoiserCost {
+  const { training, sampling } = config;
+  const { imageSize } = config.data;
+  const { blocksPerLevel, channelMultipliers } = config.model;
+  const layout = unetLayout(unetOptions(config));
   const levels = (channelMultipliers ?? defaultMultipliers[imageSize])!.length;
   const sizeOf = (name: string): number => imageSize / 2 ** levelOf(name, levels, blocksPerLevel);
   let parameters = 0;
