@@ -5,8 +5,15 @@ export * from "./calibration.ts";
 export * from "./config/categories.ts";
 export * from "./config/cost.ts";
 export * from "./config/ddadYaml.ts";
+export type { KeyStatus } from "./config/ddadYamlKeys.ts";
 export { type Preset, presets } from "./config/presets.ts";
-export { configKeys, mergeConfig, parseSettings } from "./config/settings.ts";
+export {
+  type ConfigKey,
+  type ConfigRecord,
+  configKeys,
+  mergeConfig,
+  parseSettings,
+} from "./config/settings.ts";
 export * from "./config.ts";
 export * from "./datasets/batches.ts";
 export * from "./datasets/imageSet.ts";
@@ -17,6 +24,7 @@ export {
   type ProceduralSample,
 } from "./datasets/procedural/generate.ts";
 export { type ProceduralCategory, proceduralCategories } from "./datasets/procedural/scenes.ts";
+export { hashText } from "./datasets/random.ts";
 export * from "./datasets/sample.ts";
 export * from "./datasets/split.ts";
 export * from "./denoiser.ts";
@@ -53,13 +61,18 @@ export * from "./reconstruction.ts";
 export * from "./report/colorMap.ts";
 export * from "./report/defectRegions.ts";
 export * from "./report/detectionRow.ts";
+export { type Difference, type NamedResult, protocolDifferences } from "./report/differences.ts";
 export * from "./report/font.ts";
+export { htmlReport, type ReportedRun } from "./report/html/page.ts";
 export * from "./report/npy.ts";
 export * from "./report/overlay.ts";
 export * from "./report/panel.ts";
 export * from "./report/protocol.ts";
+export { type FoundResult, groupResults, nameResults } from "./report/resultGroups.ts";
 export * from "./report/results.ts";
+export * from "./report/storedEvaluation.ts";
 export * from "./report/summary.ts";
+export * from "./report/wrongDecisions.ts";
 export * from "./schedule.ts";
 export * from "./training.ts";
 export * from "./trainingRun.ts";

@@ -1,6 +1,7 @@
 /** The page of `ddad report`: what is chosen for it, and its markup. */
 import { expect } from "chai";
 import type { ScoredPicture } from "../src/evaluation.ts";
+import * as library from "../src/index.ts";
 import { flatten, protocolDifferences } from "../src/report/differences.ts";
 import { html } from "../src/report/html/html.ts";
 import { htmlReport, type ReportedRun } from "../src/report/html/page.ts";
@@ -199,6 +200,20 @@ describe("the page", () => {
     expect(page).to.not.match(/<script|<img|<b>/);
     expect(page).to.contain("&quot;&gt;&lt;img src=x onerror=alert(1)&gt;&amp;&lt;script&gt;&#39;.png");
     expect(page).to.contain("There is no picture of it.");
+  });
+
+  it("is made by the library of an evaluation at hand, without files", async () => {
+    const evaluation = await madeUpEvaluation();
+    const { result, scores } = evaluation;
+    const wrong = {
+      decisions: library.wrongDecisions(scores, result.threshold),
+      shown: { "false alarm": 24, missed: 24 },
+    };
+    const [named] = library.nameResults([{ folder: "runs/tile", result }]);
+    const page = library.htmlReport([{ ...named!, scores: evaluation, wrong }]);
+    checkMarkup(page);
+    expect(page.match(/<svg /g)).to.have.length(3);
+    expect(page.match(/There is no picture of it/g)).to.have.length(3);
   });
 
   it("says what it leaves out", async () => {

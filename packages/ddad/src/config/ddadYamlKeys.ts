@@ -1,6 +1,7 @@
 /** The keys of the published code's config.yaml, and what each becomes here. Spellings are theirs. */
 import { findCategory, stepsOfEpochs } from "./categories.ts";
 
+/** What can become of a key of the published config.yaml. */
 export type KeyStatus =
   /** Became settings of this program. */
   | "mapped"

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { ConfigError } from "../errors.ts";
 
+/** Settings by name, nested, not yet checked. */
 export type ConfigRecord = { [key: string]: unknown };
 
 export const isRecord = (value: unknown): value is ConfigRecord =>
@@ -66,6 +67,7 @@ export function fieldAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodT
   return field instanceof z.ZodOptional ? (field.unwrap() as z.ZodType) : field;
 }
 
+/** A setting: its dotted path and what it means. */
 export type ConfigKey = { path: string; description: string };
 
 /** Every setting of a schema by its dotted path, in order. */

@@ -1,11 +1,13 @@
 /** The pictures that a threshold decides wrongly. */
 import type { ScoredPicture } from "../evaluation.ts";
 
+/** A good picture called defective, or a defective one called good. */
 export type Mistake = "false alarm" | "missed";
 
 /** The worst first: good pictures by falling scores, defective ones by rising scores. */
 export type WrongDecisions = Readonly<Record<Mistake, readonly ScoredPicture[]>>;
 
+/** The pictures on the wrong side of the threshold; a score that reaches it is called defective. */
 export function wrongDecisions(scores: readonly ScoredPicture[], threshold: number): WrongDecisions {
   const decided = (label: 0 | 1, above: boolean): ScoredPicture[] =>
     scores.filter((picture) => picture.label === label && picture.score >= threshold === above);

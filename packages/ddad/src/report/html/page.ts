@@ -8,18 +8,29 @@ import { precisionRecallChart, rocChart, scoreHistogram } from "./scoreCharts.ts
 import { style } from "./style.ts";
 import { differenceTable, kindTable, percent, protocolList, resultTable } from "./tables.ts";
 
-/** An evaluation. */
+/** An evaluation as the page shows it. */
 export type ReportedRun = NamedResult & {
+  /** Where it lies; only printed. */
   readonly folder: string;
   /** Absent where they were not kept: then there are no curves and no pictures. */
   readonly scores?: StoredScores | undefined;
   /** Wrong decisions, and how many of each sort to show. */
   readonly wrong?: { readonly decisions: WrongDecisions; readonly shown: Readonly<Record<Mistake, number>> };
-  /** The picture of an inspection as a data URL; undefined where there is none. */
-  readonly imageOf: (id: string) => string | undefined;
+  /** The picture of an inspection as a data URL; undefined where there is none, as there is none without it. */
+  readonly imageOf?: (id: string) => string | undefined;
 };
 
-/** The page, UTF-8. */
+/**
+ * The page, to be written as UTF-8: tables by method and protocol, what differs between the runs, and of each its curves, its
+ * kinds of defects, its wrong decisions and its protocol.
+ *
+ * ```ts
+ * const evaluation = await evaluateDetection(detector, test);
+ * const { result, scores } = evaluation;
+ * const wrong = { decisions: wrongDecisions(scores, result.threshold), shown: { "false alarm": 12, missed: 12 } };
+ * const page = htmlReport([{ name: "screw", folder: "runs/screw", result, scores: evaluation, wrong }]);
+ * ```
+ */
 export function htmlReport(runs: readonly ReportedRun[]): string {
   const rows = runs.map((run, index) => ({
     ...run,
@@ -106,7 +117,7 @@ function gallery({ wrong, imageOf, result }: ReportedRun): Html | undefined {
   const mistakes = (Object.keys(headings) as Mistake[]).filter((mistake) => decisions[mistake].length > 0);
   if (mistakes.length === 0) return html`<p>Every test picture is decided rightly.</p>`;
   const figure = ({ id, kind, score }: WrongDecisions[Mistake][number]): Html => {
-    const image = imageOf(id);
+    const image = imageOf?.(id);
     const picture =
       image === undefined
         ? html`<p class="faint">There is no picture of it.</p>`
