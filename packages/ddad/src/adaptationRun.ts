@@ -3,10 +3,9 @@ import { type ResNet, type StateDict, type Tensor, tensor } from "@ddad/nn";
 import { type AdaptationPair, type AdaptationState, Adapter } from "./adaptation.ts";
 import type { Config } from "./config.ts";
 import { batchIndices } from "./datasets/batches.ts";
-import { gatherPixels } from "./datasets/imageSet.ts";
+import { gatherPixels, type Pictures } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
 import { type Denoiser, scheduleOf } from "./denoiser.ts";
-import type { Pictures } from "./detection.ts";
 import { ConfigError } from "./errors.ts";
 import { reconstruct } from "./reconstruction.ts";
 

@@ -2,7 +2,7 @@
 import { compile, evaluate, Module, type Tensor, tensor } from "@ddad/nn";
 import { type Calibration, calibrationDifferences, calibrationOf } from "./calibration.ts";
 import type { Config } from "./config.ts";
-import { gatherPixels, type ImageSet } from "./datasets/imageSet.ts";
+import { gatherPixels, type Pictures } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
 import { type Denoiser, scheduleOf } from "./denoiser.ts";
 import { anomalyMap, batchWeights, type DistanceScales, distanceWeights, pixelDistance } from "./distance.ts";
@@ -18,9 +18,6 @@ export type Detector = {
   /** Divides the distances by what is usual in good pictures; without one they stand as they are. */
   readonly calibration?: Calibration | undefined;
 };
-
-/** Pictures by their ids, on which their noise depends where the protocol draws any. */
-export type Pictures = { readonly images: ImageSet; readonly ids: readonly string[] };
 
 /** What was found in one picture. */
 export type Inspection = {

@@ -2,8 +2,9 @@
 import { CheckpointError, evaluate, foldBatchNorm, type ResNet } from "@ddad/nn";
 import { type Calibration, calibrationOf } from "./calibration.ts";
 import type { Config } from "./config.ts";
+import type { Pictures } from "./datasets/imageSet.ts";
 import { createDenoiser } from "./denoiser.ts";
-import { calibrate, type Inspection, inspect, type Pictures } from "./detection.ts";
+import { calibrate, type Inspection, inspect } from "./detection.ts";
 import { normaliserOf } from "./evaluation.ts";
 import { createExtractor } from "./features.ts";
 import type { Model } from "./modelFile.ts";

@@ -20,15 +20,12 @@ import {
 } from "@ddad/nn";
 import type { Config } from "./config.ts";
 import { batchIndices } from "./datasets/batches.ts";
-import { gatherPixels, type ImageSet } from "./datasets/imageSet.ts";
+import { gatherPixels, type Pictures } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
 import { createDenoiser, denoisingError, scheduleOf } from "./denoiser.ts";
 import { type HeldOutLoss, heldOutLoss, timestepBuckets, timestepIn } from "./heldOutLoss.ts";
 import type { Model, TrainingState } from "./modelFile.ts";
 import { type Draw, drawTimestep, noiseKeys } from "./noise.ts";
-
-/** Good pictures and their ids. */
-export type TrainingSet = { readonly images: ImageSet; readonly ids: readonly string[] };
 
 /** A picture of a (micro-)batch: which, at which time step, and the draw that its noise hangs on. */
 type Pick = { readonly index: number; readonly t: number; readonly draw: Draw };
@@ -49,7 +46,7 @@ export class Trainer {
   readonly average: EMA | undefined;
   /** Best validation so far. */
   best: TrainingState["best"];
-  readonly #set: TrainingSet;
+  readonly #set: Pictures;
   readonly #schedule: ReturnType<typeof scheduleOf>;
   /** Sums of gradients over micro-batches; empty where a batch is one micro-batch. */
   readonly #sums: readonly Variable[];
@@ -59,7 +56,7 @@ export class Trainer {
   /** Mean squared error of each picture, `[N]`. */
   readonly #losses: Compiled;
 
-  private constructor(config: Config, set: TrainingSet) {
+  private constructor(config: Config, set: Pictures) {
     const { training } = config;
     this.config = config;
     this.#set = set;
@@ -91,7 +88,7 @@ export class Trainer {
   }
 
   /** A training at its start, or where `state` left off. */
-  static async create(config: Config, set: TrainingSet, state?: TrainingState): Promise<Trainer> {
+  static async create(config: Config, set: Pictures, state?: TrainingState): Promise<Trainer> {
     const trainer = new Trainer(config, set);
     if (state) {
       trainer.denoiser.loadStateDict(state.weights);
@@ -136,7 +133,7 @@ export class Trainer {
    * Mean squared error of the denoising of held-out good pictures, averaged weights: every picture at one time step of every
    * bucket, which is always the same, as is its noise.
    */
-  async validate(heldOut: TrainingSet): Promise<HeldOutLoss> {
+  async validate(heldOut: Pictures): Promise<HeldOutLoss> {
     const { seed, maxTimestep } = this.config.training;
     const buckets = timestepBuckets(maxTimestep);
     const picks = buckets.flatMap((bucket, step) =>
@@ -227,7 +224,7 @@ export class Trainer {
     compiled: Compiled,
     picks: readonly Pick[],
     purpose: "training" | "validation",
-    set: TrainingSet,
+    set: Pictures,
     control?: Tensor,
   ): Promise<ArrayLike<number> & Iterable<number>> {
     const { seed } = this.config.training;

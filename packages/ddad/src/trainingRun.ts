@@ -1,9 +1,10 @@
 /** A training from its first step, or from where it stopped, to its end: when to look, when to save, which model to keep. */
 import { LimitError, OutOfMemoryError } from "@ddad/nn";
 import type { Config } from "./config.ts";
+import type { Pictures } from "./datasets/imageSet.ts";
 import type { HeldOutLoss } from "./heldOutLoss.ts";
 import type { Model, TrainingState } from "./modelFile.ts";
-import { Trainer, type TrainingSet } from "./training.ts";
+import { Trainer } from "./training.ts";
 
 /** Where a training is, told now and then. */
 export type TrainingProgress = {
@@ -21,9 +22,9 @@ export type TrainingProgress = {
 /** What a training works with, and whom it tells. */
 export type TrainingOptions = {
   readonly config: Config;
-  readonly train: TrainingSet;
+  readonly train: Pictures;
   /** Held-out good pictures, by whose denoising loss the model is chosen; without any it is the last one. */
-  readonly heldOut: TrainingSet;
+  readonly heldOut: Pictures;
   /** Where to go on, and the best model until then. */
   readonly resume?: { readonly state: TrainingState; readonly best?: Model | undefined } | undefined;
   /** Stops after the step at hand. */

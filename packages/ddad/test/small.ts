@@ -1,8 +1,7 @@
 /** A network and pictures small enough to train in a test. */
 import { type Config, type ConfigInput, resolveConfig } from "../src/config.ts";
-import type { ImageSet } from "../src/datasets/imageSet.ts";
+import type { ImageSet, Pictures } from "../src/datasets/imageSet.ts";
 import { uniform } from "../src/datasets/random.ts";
-import type { TrainingSet } from "../src/training.ts";
 
 /** A configuration with 8 × 8 pictures, one level and three steps of the sampler. */
 export function smallConfig(overrides: Partial<Omit<ConfigInput, "data" | "model">> = {}): Config {
@@ -17,7 +16,7 @@ export function smallConfig(overrides: Partial<Omit<ConfigInput, "data" | "model
 }
 
 /** Pictures of one smooth colour ramp each, with a little grain. */
-export function smallPictures(count: number, seed: number): TrainingSet {
+export function smallPictures(count: number, seed: number): Pictures {
   const size = 8;
   const data = Uint8Array.from({ length: count * size * size * 3 }, (_, i) => {
     const picture = Math.floor(i / (size * size * 3));

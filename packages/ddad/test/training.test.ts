@@ -1,9 +1,9 @@
 /** Training: exact resume, accumulation that equals the whole batch, a loss that falls. */
 import { readSafetensors, type StateDict } from "@ddad/nn";
 import { expect } from "chai";
-import { generateProcedural, resolveConfig, stackImages } from "../src/index.ts";
+import { generateProcedural, type Pictures, resolveConfig, stackImages } from "../src/index.ts";
 import { decodeTrainingState, encodeTrainingState } from "../src/modelFile.ts";
-import { Trainer, type TrainingSet } from "../src/training.ts";
+import { Trainer } from "../src/training.ts";
 
 const size = 16;
 const pictures = generateProcedural({
@@ -14,7 +14,7 @@ const pictures = generateProcedural({
   testPerDefect: 0,
   seed: 1,
 });
-const set: TrainingSet = {
+const set: Pictures = {
   images: stackImages(
     [...pictures].filter(({ split }) => split === "train").map(({ image }) => image),
     6,

@@ -14,9 +14,9 @@ import {
 import { median } from "d3-array";
 import { costOf } from "../config/cost.ts";
 import type { Config } from "../config.ts";
-import { gatherPixels, imageSetBytes } from "../datasets/imageSet.ts";
+import { gatherPixels, imageSetBytes, type Pictures } from "../datasets/imageSet.ts";
 import { createDenoiser, scheduleOf } from "../denoiser.ts";
-import { type Inspection, inspect, type Pictures } from "../detection.ts";
+import { type Inspection, inspect } from "../detection.ts";
 import { createExtractor } from "../features.ts";
 import type { Model } from "../modelFile.ts";
 import { reconstruct } from "../reconstruction.ts";

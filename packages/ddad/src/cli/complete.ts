@@ -1,6 +1,6 @@
 /** The last step of every training: a model file that needs nothing beside it. */
 import type { Calibration } from "../calibration.ts";
-import type { Pictures } from "../detection.ts";
+import type { Pictures } from "../datasets/imageSet.ts";
 import { writeWhole } from "../files.ts";
 import { encodeModel, type Model } from "../modelFile.ts";
 import { openDetector, withExtractor } from "./detector.ts";

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { basename, resolve } from "node:path";
 import type { Config } from "../config.ts";
 import { openDataset } from "../datasets/folder.ts";
+import type { Pictures } from "../datasets/imageSet.ts";
 import { listed } from "../datasets/listing.ts";
 import { loadImages, loadMasks } from "../datasets/load.ts";
 import type { Dataset, Sample } from "../datasets/sample.ts";
@@ -15,7 +16,6 @@ import {
   splitHeldOut,
 } from "../datasets/split.ts";
 import { readSplit, writeSplit } from "../datasets/splitFile.ts";
-import type { Pictures } from "../detection.ts";
 import { DataError } from "../errors.ts";
 import type { TestSet } from "../evaluation.ts";
 import { publishedMask } from "../metrics/publishedMask.ts";

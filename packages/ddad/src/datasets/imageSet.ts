@@ -12,6 +12,9 @@ export type ImageSet = {
   readonly data: Uint8Array;
 };
 
+/** Pictures by their ids, on which the noise of each depends, in training and, where the protocol draws any, in detection. */
+export type Pictures = { readonly images: ImageSet; readonly ids: readonly string[] };
+
 /** Bytes that a set takes. */
 export const imageSetBytes = (count: number, size: number): number => count * size * size * 3;
 

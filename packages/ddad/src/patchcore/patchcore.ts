@@ -16,8 +16,8 @@ import {
   type Tensor,
   tensor,
 } from "@ddad/nn";
-import { gatherPixels, type ImageSet } from "../datasets/imageSet.ts";
-import type { Inspection, Pictures } from "../detection.ts";
+import { gatherPixels, type ImageSet, type Pictures } from "../datasets/imageSet.ts";
+import type { Inspection } from "../detection.ts";
 import { type AnomalyMapOptions, anomalyMap } from "../distance.ts";
 import { distanceLayers, type Extractor } from "../features.ts";
 import { type CollectOptions, collectBank } from "./collect.ts";
