@@ -66,6 +66,14 @@ export function datasetTree() {
   };
 }
 
+/** A picture in colour whose neighbouring values all differ. */
+export const patternedImage = (width: number, height: number): Image => ({
+  width,
+  height,
+  channels: 3,
+  data: Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 37 + (i >> 3) * 11) % 256),
+});
+
 /** Of 2 × 2 pixels the last is defective. */
 export const cornerMask = maskImage(Uint8Array.of(0, 0, 0, 1), 2, 2);
 
