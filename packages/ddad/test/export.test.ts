@@ -64,6 +64,14 @@ describe("ddad export", () => {
     expect([...(await readCheckpoint(path("pair.safetensors")))]).to.deep.equal([...dict]);
     const beside = await readCheckpoint(path("pair-extractor.safetensors"));
     expect([...beside.keys()]).to.deep.equal([...extractor.keys()]);
+    const both = ["import", path("in.pth"), "--out", path("no.safetensors"), ...settings];
+    for (const [setting, refused] of [
+      ["features.network=resnet50", /features\.network is resnet50, but --extractor gives resnet18/],
+      ["features.weights=feat9", /features\.weights is feat9, but --extractor gives resnet18 and its/],
+    ] as const) {
+      await fails(2, refused, ...both, "--extractor", path("feat8"), "--set", setting);
+    }
+    await done(...both, "--extractor", path("feat8"), "--set", "features.network=resnet18");
     await fails(2, /feat8 holds no unet/, "import", path("feat8"), "--out", model, "--kind", "unet");
     await fails(
       2,

@@ -70,6 +70,34 @@ describe("ddad run", function () {
     expect(other.errors).to.match(/tile holds a run with other settings/);
   });
 
+  it("uses other weights of the extractor where a model is completed with them, and refuses them elsewhere", async () => {
+    using extractor = resnet18({ until: "layer3", seed: 5 });
+    await evaluate(...extractor.namedState().values());
+    const state = await extractor.stateDict();
+    const others = join(folder, "others.safetensors");
+    writeFileSync(others, writeSafetensors(state));
+    const given = ["--set", `features.weights=${others}`];
+    const tile = join(folder, "runs", "tile");
+    for (const command of ["evaluate", "calibrate"]) {
+      const { code, errors } = await ddad(command, "--checkpoint", tile, ...given);
+      expect(code).to.equal(2);
+      expect(errors).to.match(
+        /features\.weights is .*others\.safetensors, but .* holds the weights of its resnet18 and reads no others: leave it out, or train/,
+      );
+    }
+    const completed = await ddad("train", "--resume", "--out", tile, ...given);
+    expect(completed.code, completed.errors).to.equal(0);
+    const model = readSafetensors(readFileSync(join(tile, "model.safetensors")));
+    const name = "layer3.0.conv1.weight";
+    expect(model.get(`extractor.${name}`)!.data).to.deep.equal(state.get(name)!.data);
+    expect(model.metadata).to.not.have.property("adaptedSteps");
+    // Not adapted, it begins with the weights that the model holds.
+    const first = settings.find((setting) => setting.startsWith("features.weights="))!;
+    const adapted = await ddad("adapt", "--checkpoint", tile, "--set", first);
+    expect(adapted.code).to.equal(2);
+    expect(adapted.errors).to.match(/holds the weights of its resnet18 and reads no others/);
+  });
+
   it("fills a bank of patches instead where the method is patchcore", async () => {
     const out = join(folder, "patchcore");
     const method = ["--set", "method=patchcore", "--set", "patchcore.fraction=0.5", "--categories", "tile"];
@@ -120,6 +148,9 @@ describe("ddad run", function () {
     const adapted = await ddad("adapt", "--checkpoint", join(folder, "runs", "weave"));
     expect(adapted.code).to.equal(2);
     expect(adapted.errors).to.match(/features\.weights is .*resnet18\.safetensors, which does not exist/);
+    const given = ["--set", `features.weights=${join(folder, "others.safetensors")}`];
+    const again = await ddad("adapt", "--checkpoint", join(folder, "runs", "weave"), ...given);
+    expect(again.code, again.errors).to.equal(0);
   });
 
   it("trains only some categories, and pixels alone have nothing to adapt", async () => {

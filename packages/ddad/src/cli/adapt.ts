@@ -19,7 +19,7 @@ export type AdaptOptions = ConfigOptions &
   ModelOptions & { readonly resume?: boolean; readonly json?: boolean };
 
 export async function runAdapt(options: AdaptOptions): Promise<void> {
-  const { path, model, config } = await openModel(options, options);
+  const { path, model, config } = await openModel(options, options, unadapted);
   const { result, interrupted } = await adaptInto(path, { ...model, config }, options.resume);
   const { steps, kept, stopped } = result;
   printResult(

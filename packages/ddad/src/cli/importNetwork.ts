@@ -50,7 +50,8 @@ export function asUNet(dict: StateDict, options: ConfigOptions, file: string): N
   if (found.inChannels !== 3) {
     throw new CheckpointError(`${file} holds a UNet of ${found.inChannels} channels; pictures here have 3.`);
   }
-  const { config, assumed } = configFor(found, askedBy(options));
+  const asked = askedBy(options);
+  const { config, assumed } = configFor(found, asked);
   const layout = fitting(file, () => unetLayout(unetOptions(config)));
   return {
     kind: "unet",
@@ -60,6 +61,7 @@ export function asUNet(dict: StateDict, options: ConfigOptions, file: string): N
     encode: (weights, extractor) => {
       if (!extractor) return encodeModel({ config, step: 0, weights });
       const features = { network: extractor.network };
+      checkFeatures(asked["features"], extractor.network);
       return encodeModel({
         config: parseConfig({ ...config, features }),
         step: 0,
@@ -68,6 +70,17 @@ export function asUNet(dict: StateDict, options: ConfigOptions, file: string): N
       });
     },
   };
+}
+
+/** What is asked for of the features must be what the extractor beside the UNet is. */
+function checkFeatures(asked: unknown, network: string): void {
+  const other = Object.entries(isRecord(asked) ? asked : {}).find(
+    ([key, value]) => key !== "network" || value !== network,
+  );
+  if (other === undefined) return;
+  throw new ConfigError([
+    `features.${other[0]} is ${String(other[1])}, but --extractor gives ${network} and its weights: leave one of the two out.`,
+  ]);
 }
 
 /** Weights from elsewhere were trained as the published code trains, so that is the protocol unless another is asked for. */

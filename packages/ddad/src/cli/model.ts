@@ -1,10 +1,10 @@
 /** Opening models and runs. */
 import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { readCheckpoint, type UNet } from "@ddad/nn";
+import { readCheckpoint, type StateDict, type UNet } from "@ddad/nn";
 import type { Config } from "../config.ts";
 import { createDenoiser } from "../denoiser.ts";
-import { DataError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
 import { decodeModel, decodeTrainingState, type Model, type TrainingState } from "../modelFile.ts";
 import { type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
 
@@ -49,8 +49,14 @@ export type OpenModel = { readonly path: string; readonly model: Model; readonly
 /**
  * Reads a model and, where a command takes a configuration, what it changes. The network and what it was trained on
  * stay as they are; the settings of the training no longer matter.
+ *
+ * @param own the weights of an extractor that the command takes from the model; only without any does it read others.
  */
-export async function openModel(options: ModelOptions, given?: ConfigOptions): Promise<OpenModel> {
+export async function openModel(
+  options: ModelOptions,
+  given?: ConfigOptions,
+  own = ({ extractor }: Model): StateDict | undefined => extractor,
+): Promise<OpenModel> {
   const path = modelPath(options, given);
   const model = decodeModel(await readCheckpoint(path), path);
   const fixed = [
@@ -62,6 +68,13 @@ export async function openModel(options: ModelOptions, given?: ConfigOptions): P
       : []),
   ];
   const config = given ? configOver(model.config, given, fixed, `${path} was made with it`) : model.config;
+  const { network, weights } = config.features;
+  if (own(model) && weights !== model.config.features.weights) {
+    throw new ConfigError([
+      `features.weights is ${weights}, but ${path} holds the weights of its ${network} and reads no others: ` +
+        "leave it out, or train or import a model with those.",
+    ]);
+  }
   return { path, model, config };
 }
 

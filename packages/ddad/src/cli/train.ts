@@ -128,6 +128,7 @@ export async function trainInto(
 /** The best model may be of before a resume: what comes after the training goes by the settings of now. */
 function withSettings(model: Model, config: Config): Model {
   const { extractor, adaptedSteps, ...own } = model;
-  const same = model.config.features.network === config.features.network;
+  const { network, weights } = model.config.features;
+  const same = network === config.features.network && weights === config.features.weights;
   return { ...own, config, ...(same && { extractor, adaptedSteps }) };
 }
