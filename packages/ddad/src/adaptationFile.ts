@@ -11,6 +11,7 @@ const headerSchema = z.strictObject({
   settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });
 
+/** The file of an adaptation that is to go on later. */
 export function encodeAdaptationState(state: AdaptationRunState): Uint8Array {
   const { step, best, looksSinceBest, settings, extractor, optimizer } = state;
   const arrays = new Map([...withPrefix(extractor, "extractor."), ...withPrefix(optimizer, "optimizer.")]);

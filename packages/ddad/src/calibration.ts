@@ -11,6 +11,7 @@ const { sampling, detection } = configSchema.shape;
 const features = configSchema.shape.features.pick({ network: true });
 const patchcore = configSchema.shape.patchcore.pick({ neighbours: true });
 
+/** What a calibration must be, as zod's schema; it checks those that come from files. */
 export const calibrationSchema = z.strictObject({
   /** What each distance is divided by: its largest value in a good picture, in the mean. PatchCore divides nothing. */
   scales: z
@@ -28,6 +29,7 @@ export const calibrationSchema = z.strictObject({
   patchcore: patchcore.optional(),
 });
 
+/** What good pictures score, and the settings that this holds for. */
 export type Calibration = z.infer<typeof calibrationSchema>;
 
 /** Shares of good pixels whose scores are kept. */

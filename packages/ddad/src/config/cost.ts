@@ -4,6 +4,7 @@ import type { Config } from "../config.ts";
 import { unetOptions } from "../denoiser.ts";
 import { samplingSteps } from "../schedule.ts";
 
+/** Parameters and floating-point operations; a multiply-add counts 2. */
 export type DenoiserCost = {
   readonly parameters: number;
   /** One call of the network for one picture. */

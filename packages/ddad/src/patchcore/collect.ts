@@ -4,6 +4,7 @@ import { hashCounters } from "../datasets/random.ts";
 import { greedyCoreset } from "./coreset.ts";
 import { ProjectedVectors } from "./projection.ts";
 
+/** How many patches are kept, and how they are chosen. */
 export type CollectOptions = {
   /** Share of the patches that is kept, in (0, 1]. Default 0.1. */
   readonly fraction?: number;

@@ -2,6 +2,7 @@
 import { evaluate, full, matmul, maximum, min, minimum, type Tensor, tensor } from "@ddad/nn";
 import { ranges, squaredDistance, squaredLengths } from "./vectors.ts";
 
+/** Options of `greedyCoreset`. */
 export type CoresetOptions = {
   /** The point to begin with. Default 0. */
   readonly first?: number;

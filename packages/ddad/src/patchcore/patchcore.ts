@@ -33,8 +33,10 @@ export type PatchCoreSettings = {
   readonly neighbours: number;
 };
 
+/** The settings where none are given. */
 export const patchCoreDefaults: PatchCoreSettings = { layers: distanceLayers, neighbours: 9 };
 
+/** Options of `PatchCore.fit`. */
 export type FitOptions = Partial<PatchCoreSettings> & CollectOptions;
 
 /** A memory bank of patches of good pictures, and the network that sees patches. */
