@@ -17,7 +17,7 @@ import { auroc, averagePrecision, f1Max } from "./metrics/curves.ts";
 import type { PixelAreas } from "./metrics/pixelSweep.ts";
 import { ProtocolPixels } from "./metrics/protocolPixels.ts";
 import { youdenThreshold } from "./metrics/published.ts";
-import { hashTestSet, type Normaliser, protocolBlock } from "./report/protocol.ts";
+import { calibrationPictures, hashTestSet, type Normaliser, protocolBlock } from "./report/protocol.ts";
 import type { EvaluationResult, KindResult, ResultIntervals } from "./report/results.ts";
 
 export { cropMask } from "./metrics/protocolPixels.ts";
@@ -62,6 +62,8 @@ export type EvaluationOptions = {
   readonly calibration?: Calibration | undefined;
   /** Optimiser steps behind the extractor, where it was adapted; for the protocol block. */
   readonly adaptedSteps?: number | undefined;
+  /** Whether the network was trained elsewhere; for the protocol block. */
+  readonly imported?: boolean | undefined;
   /** Of the intervals. */
   readonly bootstrap?: BootstrapOptions;
   /** Told after every picture. */
@@ -82,13 +84,16 @@ export async function evaluateDetection(
     ...options,
     calibration,
     device: currentDevice().name,
-    normaliser: normaliserOf(detector),
+    normaliser: normaliserOf(detector, options.imported),
   });
 }
 
-/** What a detector divides its distances by. */
-export function normaliserOf({ config, calibration, extractor }: Detector): Normaliser {
-  if (calibration) return "constants calibrated on held-out good pictures";
+/** What a detector divides its distances by. @param imported whether its network was trained elsewhere. */
+export function normaliserOf(
+  { config, calibration, extractor }: Pick<Detector, "config" | "calibration" | "extractor">,
+  imported = false,
+): Normaliser {
+  if (calibration) return `constants calibrated on ${calibrationPictures(imported)}`;
   return config.protocol === "paper" && extractor ? "maxima of the batch" : "none";
 }
 
@@ -112,8 +117,9 @@ export async function evaluateInspections(
   inspections: AsyncIterable<Inspection> | Iterable<Inspection>,
   config: Config,
   test: TestSet,
-  { calibration, adaptedSteps, progress, observe, bootstrap, device, normaliser }: InspectionOptions = {},
+  options: InspectionOptions = {},
 ): Promise<Evaluation> {
+  const { calibration, adaptedSteps, imported, progress, observe, bootstrap, device } = options;
   if (config.protocol === "strict" && calibration === undefined) {
     throw new DataError(
       "The strict protocol takes its threshold from held-out good pictures, never from the test set: give a calibration, or evaluate by the protocol paper.",
@@ -185,8 +191,9 @@ export async function evaluateInspections(
       split: test.split,
       scored: scoredSize,
       masks: pixels?.rule,
-      normaliser: normaliser ?? (calibration ? "constants calibrated on held-out good pictures" : "none"),
+      normaliser: options.normaliser ?? normaliserOf({ config, calibration }, imported),
       heldOutScores: calibration?.scores.length,
+      imported,
       adaptedSteps,
       bootstrap: drawing,
       device,

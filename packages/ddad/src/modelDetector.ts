@@ -7,7 +7,7 @@ import { createDenoiser } from "./denoiser.ts";
 import { calibrate, type Inspection, inspect } from "./detection.ts";
 import { normaliserOf } from "./evaluation.ts";
 import { createExtractor } from "./features.ts";
-import type { Model } from "./modelFile.ts";
+import { isImported, type Model } from "./modelFile.ts";
 import { PatchCore, patchCoreDefaults } from "./patchcore/patchcore.ts";
 import type { Normaliser } from "./report/protocol.ts";
 
@@ -71,19 +71,19 @@ async function foldedExtractor(
 }
 
 async function reconstructionDetector(
-  { config: { data, model, training }, weights }: Model,
+  stored: Model,
   config: Config,
   extractor: ResNet | undefined,
 ): Promise<ModelDetector> {
-  const denoiser = createDenoiser({ data, model, training });
-  denoiser.loadStateDict(weights);
+  const denoiser = createDenoiser(stored.config);
+  denoiser.loadStateDict(stored.weights);
   await evaluate(...denoiser.namedState().values());
   const detector = { config, denoiser: denoiser.eval(), extractor };
   return {
     config,
     inspect: (pictures, calibration) => inspect({ ...detector, calibration }, pictures),
     calibrate: (pictures) => calibrate(detector, pictures),
-    normaliser: (calibration) => normaliserOf({ ...detector, calibration }),
+    normaliser: (calibration) => normaliserOf({ ...detector, calibration }, isImported(stored)),
     [Symbol.dispose]() {
       denoiser.dispose();
       extractor?.dispose();

@@ -20,7 +20,7 @@ import { readHeaderText } from "./header.ts";
 /** Weights to inspect pictures with. Arrays are stored under their bare names, as PyTorch would load them. */
 export type Model = {
   readonly config: Config;
-  /** Optimiser steps behind the weights. */
+  /** Optimiser steps behind the weights: 0 where they were imported, and where the method trains none. */
   readonly step: number;
   readonly weights: StateDict;
   /** Weights of the network `features.network` where it is stored with the model; in the file under `extractor.`. */
@@ -42,6 +42,10 @@ export type TrainingState = {
   /** The best model so far, by the denoising loss of held-out good pictures. */
   readonly best?: { readonly step: number; readonly loss: number } | undefined;
 };
+
+/** Whether the network was trained elsewhere: by what, and with which pictures, is not known. */
+export const isImported = ({ config, step }: Pick<Model, "config" | "step">): boolean =>
+  config.method === "ddad" && step === 0;
 
 const extractorPrefix = "extractor.";
 

@@ -8,7 +8,9 @@ import { channelsFirst, channelsLast, formula, largestDifference } from "../../n
 import * as pickle from "../../nn/test/pickleFile.ts";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
 import { loadDenoiser } from "../src/cli/model.ts";
+import { writeProcedural } from "../src/datasets/procedural/write.ts";
 import { decodeModel } from "../src/modelFile.ts";
+import type { EvaluationResult } from "../src/report/results.ts";
 import { done, fails, fill, options, saved, settings } from "./checkpoints.ts";
 import { ddad } from "./commandLine.ts";
 
@@ -143,6 +145,35 @@ describe("ddad import", () => {
       "--kind",
       "resnet34",
     );
+  });
+
+  it("says of an imported network's training only what is known", async () => {
+    const root = writeProcedural(folder, {
+      ...{ category: "tile", size: 32, train: 6, testGood: 2, testPerDefect: 1 },
+    });
+    const { root: pickled, storages } = saved(fill(unetLayout(options)));
+    writeFileSync(path("known.pth"), pickle.zipFile(pickled, storages));
+    const evaluate = async (protocol: string, ...more: string[]) => {
+      const model = path("known", `${protocol}.safetensors`);
+      const strictly = ["--set", `protocol=${protocol}`, "--set", "features.network=none"];
+      await done("import", path("known.pth"), "--out", model, ...settings, ...strictly);
+      const args = ["--set", "sampling.start=100", "--set", "sampling.stride=50", ...more];
+      const { code, output, errors } = await ddad(
+        ...["evaluate", "--checkpoint", model, "--data", root, ...args, "--json"],
+      );
+      expect(code, errors).to.equal(0);
+      return { errors, block: (JSON.parse(output) as EvaluationResult).protocolBlock };
+    };
+    const { errors, block } = await evaluate("strict", "--set", "data.heldOut=0.5");
+    expect(errors).to.match(/the network was imported: if it was trained with these pictures, more good/);
+    expect(block.checkpoint).to.equal("imported, chosen elsewhere");
+    expect(block.data).to.not.have.any.keys("heldOut", "split");
+    expect(block.seeds).to.not.have.property("training");
+    expect(block.normaliser).to.equal("constants calibrated on good pictures, perhaps trained with");
+    expect(block.threshold).to.include({ source: "good pictures, perhaps trained with" });
+    const paper = await evaluate("paper", "--set", "detection.crop=32", "--set", "detection.blurSigma=1");
+    expect(paper.block).to.include({ checkpoint: "imported, chosen elsewhere", normaliser: "none" });
+    expect(paper.block.threshold).to.deep.equal({ source: "test set, largest tpr - fpr" });
   });
 
   it("takes real half-precision weights of a network without its end", async function () {

@@ -23,7 +23,7 @@ export async function runCalibrate(options: CalibrateOptions): Promise<void> {
   const calibration = await completeInto(path, { ...model, config }, heldOut);
   if (calibration === undefined) {
     throw new DataError(
-      `${config.data.root} gives ${heldOut.ids.length} held-out good pictures, but a calibration needs two; the model was trained with data.heldOut ${config.data.heldOut}.`,
+      `${config.data.root} gives ${heldOut.ids.length} held-out good pictures, but a calibration needs two; data.heldOut of the model is ${config.data.heldOut}.`,
     );
   }
   const threshold = falseAlarmThreshold(calibration.scores, config.detection.falseAlarmRate);

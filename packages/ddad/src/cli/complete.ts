@@ -2,7 +2,8 @@
 import type { Calibration } from "../calibration.ts";
 import type { Pictures } from "../datasets/imageSet.ts";
 import { writeWhole } from "../files.ts";
-import { encodeModel, type Model } from "../modelFile.ts";
+import type { ModelDetector } from "../modelDetector.ts";
+import { encodeModel, isImported, type Model } from "../modelFile.ts";
 import { openDetector, withExtractor } from "./detector.ts";
 import { formatDuration, say } from "./terminal.ts";
 
@@ -25,10 +26,24 @@ export async function completeInto(
 }
 
 async function calibrated(model: Model, heldOut: Pictures): Promise<Calibration> {
-  const started = performance.now();
   using detector = await openDetector(model);
+  return await calibrateAloud(detector, model, heldOut);
+}
+
+/** Calibrates, and says what the threshold is worth. */
+export async function calibrateAloud(
+  detector: ModelDetector,
+  model: Model,
+  heldOut: Pictures,
+): Promise<Calibration> {
+  const started = performance.now();
   const calibration = await detector.calibrate(heldOut);
   const seconds = (performance.now() - started) / 1000;
   say(`calibrated on ${heldOut.ids.length} held-out pictures in ${formatDuration(seconds)}`);
+  if (isImported(model)) {
+    say(
+      "the network was imported: if it was trained with these pictures, more good ones will be called defective than asked for",
+    );
+  }
   return calibration;
 }

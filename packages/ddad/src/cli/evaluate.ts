@@ -10,10 +10,11 @@ import { cropMask, type Evaluation, evaluateInspections, type TestSet } from "..
 import { writeWhole } from "../files.ts";
 import { fromPixels } from "../images/image.ts";
 import type { ModelDetector } from "../modelDetector.ts";
-import type { Model } from "../modelFile.ts";
+import { isImported, type Model } from "../modelFile.ts";
 import { detectionRow, type InspectedPicture, rowCaptions } from "../report/detectionRow.ts";
 import type { PanelTile } from "../report/panel.ts";
 import { formatResults, formatTable } from "../report/results.ts";
+import { calibrateAloud } from "./complete.ts";
 import { loadHeldOut, loadTest } from "./data.ts";
 import { openDetector } from "./detector.ts";
 import { type ModelOptions, openModel } from "./model.ts";
@@ -53,6 +54,7 @@ export async function evaluateModel(
   const evaluation = await evaluateInspections(inspections, config, test, {
     calibration,
     adaptedSteps: model.adaptedSteps,
+    imported: isImported(model),
     device: currentDevice().name,
     normaliser: detector.normaliser(calibration),
     progress: (done, count) => progress.update(done, count),
@@ -108,9 +110,10 @@ class Gallery {
 /** The model's calibration, or a new one where settings of the detection were changed; the paper has none. */
 async function usableCalibration(
   detector: ModelDetector,
-  { calibration }: Model,
+  model: Model,
   name: string,
 ): Promise<Calibration | undefined> {
+  const { calibration } = model;
   const { config } = detector;
   if (config.protocol === "paper") return undefined;
   const differences = calibration ? calibrationDifferences(calibration, config) : ["never calibrated"];
@@ -122,7 +125,7 @@ async function usableCalibration(
     );
   }
   say(`calibrating on ${heldOut.ids.length} held-out pictures: ${differences.join(", ")}`);
-  return detector.calibrate(heldOut);
+  return calibrateAloud(detector, model, heldOut);
 }
 
 /** The results for people. */

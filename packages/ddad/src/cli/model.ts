@@ -5,7 +5,13 @@ import { readCheckpoint, type StateDict, type UNet } from "@ddad/nn";
 import type { Config } from "../config.ts";
 import { createDenoiser } from "../denoiser.ts";
 import { ConfigError, DataError } from "../errors.ts";
-import { decodeModel, decodeTrainingState, type Model, type TrainingState } from "../modelFile.ts";
+import {
+  decodeModel,
+  decodeTrainingState,
+  isImported,
+  type Model,
+  type TrainingState,
+} from "../modelFile.ts";
 import { type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
 
 /** Files in the folder of a run. */
@@ -60,7 +66,9 @@ export async function openModel(
   const path = modelPath(options, given);
   const model = decodeModel(await readCheckpoint(path), path);
   const fixed = [
-    ...["protocol", "method", "model", "diffusion", "data.imageSize", "data.heldOut", "data.splitSeed"],
+    ...["protocol", "method", "model", "diffusion", "data.imageSize"],
+    // What an imported network was trained with, it was not told here.
+    ...(isImported(model) ? [] : ["data.heldOut", "data.splitSeed"]),
     ...(model.extractor ? ["features.network"] : []),
     // Its bank is filled; by how many neighbours it scores may change.
     ...(model.config.method === "patchcore"

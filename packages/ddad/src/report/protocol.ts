@@ -13,8 +13,15 @@ export type MaskRule =
   /** As published: resized with antialiasing; AUROC takes what is above 0, PRO's regions what is 1. */
   | "bilinear, above 0; PRO's regions 1";
 
+/** What a calibration was made on: of an imported model it is not known what it was trained with. */
+export type CalibrationPictures = "held-out good pictures" | "good pictures, perhaps trained with";
+
+/** What a calibration of a model was made on. @param imported whether its network was trained elsewhere. */
+export const calibrationPictures = (imported = false): CalibrationPictures =>
+  imported ? "good pictures, perhaps trained with" : "held-out good pictures";
+
 /** What the distances are divided by before they are added up. */
-export type Normaliser = "constants calibrated on held-out good pictures" | "maxima of the batch" | "none";
+export type Normaliser = `constants calibrated on ${CalibrationPictures}` | "maxima of the batch" | "none";
 
 /** Which version of a metric a number is. */
 export type MetricVersion = "exact" | "200 linear thresholds, as published";
@@ -37,6 +44,8 @@ export type ProtocolFacts = {
   readonly normaliser: Normaliser;
   /** Held-out good pictures that the threshold comes from; without them it was picked on the test set. */
   readonly heldOutScores?: number | undefined;
+  /** Whether the network was trained elsewhere, so that nothing is known of its training. */
+  readonly imported?: boolean | undefined;
   /** Optimiser steps behind the adapted extractor, where it was adapted. */
   readonly adaptedSteps?: number | undefined;
   readonly bootstrap: Required<BootstrapOptions>;
@@ -58,11 +67,12 @@ export type ProtocolBlock = {
     images: number;
     good: number;
     sha256: string;
-    /** Share of the good training pictures that was held back. */
-    heldOut: number;
+    /** Share of the good training pictures that was held back; not known of an imported model. */
+    heldOut?: number;
     split?: string;
   };
-  seeds: { training: number; sampling: number; split: number; bootstrap: number };
+  /** `training` is that of the training and of the adaptation; absent where neither took place here. */
+  seeds: { training?: number; sampling: number; split: number; bootstrap: number };
   /** Side in pixels of what the network sees, and of the map that is scored: smaller where it is cropped. */
   resolution: { input: number; scored: number };
   /** Of DDAD. */
@@ -81,10 +91,10 @@ export type ProtocolBlock = {
     bootstrap: { resamples: number; level: number };
   };
   threshold:
-    | { source: "held-out good pictures"; pictures: number; falseAlarmRate: number }
+    | { source: CalibrationPictures; pictures: number; falseAlarmRate: number }
     | { source: "test set, largest tpr - fpr" };
   /** How the weights were chosen among those of the training; PatchCore trains none. */
-  checkpoint?: "lowest denoising loss on held-out good pictures" | "last";
+  checkpoint?: "lowest denoising loss on held-out good pictures" | "last" | "imported, chosen elsewhere";
   device?: string;
   seconds: number;
 };
@@ -93,24 +103,26 @@ export type ProtocolBlock = {
 export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlock {
   const { protocol, method, preset, data, training, sampling, patchcore, detection } = config;
   const { dataset, category, images, good, sha256, split, masks, heldOutScores, bootstrap, device } = facts;
+  const { imported = false, adaptedSteps = 0 } = facts;
   const reconstructs = method === "ddad";
   return {
     protocol,
     method,
     ...(preset !== undefined && { preset }),
     data: {
-      ...{ dataset, category, images, good, sha256, heldOut: data.heldOut },
+      ...{ dataset, category, images, good, sha256 },
+      ...(!imported && { heldOut: data.heldOut }),
       ...(split !== undefined && { split }),
     },
     seeds: {
-      training: training.seed,
+      ...((!imported || adaptedSteps > 0) && { training: training.seed }),
       sampling: sampling.seed,
       split: data.splitSeed,
       bootstrap: bootstrap.seed,
     },
     resolution: { input: data.imageSize, scored: facts.scored },
     ...(reconstructs ? { sampling } : { patchcore }),
-    features: { network: config.features.network, adaptedSteps: facts.adaptedSteps ?? 0 },
+    features: { network: config.features.network, adaptedSteps },
     detection,
     normaliser: facts.normaliser,
     ...(masks && { masks }),
@@ -130,13 +142,14 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
       heldOutScores === undefined
         ? { source: "test set, largest tpr - fpr" }
         : {
-            source: "held-out good pictures",
+            source: calibrationPictures(imported),
             pictures: heldOutScores,
             falseAlarmRate: detection.falseAlarmRate,
           },
     ...(reconstructs && {
-      checkpoint:
-        protocol === "strict" && data.heldOut > 0
+      checkpoint: imported
+        ? "imported, chosen elsewhere"
+        : protocol === "strict" && data.heldOut > 0
           ? "lowest denoising loss on held-out good pictures"
           : "last",
     }),
