@@ -8,7 +8,7 @@ import { calibrate, type Inspection, inspect } from "./detection.ts";
 import { normaliserOf } from "./evaluation.ts";
 import { createExtractor } from "./features.ts";
 import { isImported, type Model } from "./modelFile.ts";
-import { PatchCore, patchCoreDefaults } from "./patchcore/patchcore.ts";
+import { PatchCore } from "./patchcore/patchcore.ts";
 import type { Normaliser } from "./report/protocol.ts";
 
 /** A model that inspects by its own method, and owns its networks. */
@@ -93,7 +93,7 @@ async function reconstructionDetector(
 
 function patchDetector({ weights }: Model, config: Config, extractor: ResNet): ModelDetector {
   const { neighbours } = config.patchcore;
-  const patchCore = PatchCore.fromState(extractor, weights, { ...patchCoreDefaults, neighbours });
+  const patchCore = PatchCore.fromState(extractor, weights, { neighbours });
   const inspectAll = (pictures: Pictures) => patchCore.inspect(pictures, config.detection);
   return {
     config,

@@ -1,5 +1,5 @@
 /** Patches against plain loops, and PatchCore finding what was planted. */
-import { ResNet, type Tensor, tensor } from "@ddad/nn";
+import { CheckpointError, ResNet, readSafetensors, type Tensor, tensor, writeSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import { largestDifference } from "../../nn/test/golden.ts";
 import { falseAlarmThreshold } from "../src/calibration.ts";
@@ -7,6 +7,7 @@ import { type ImageSet, imageAt } from "../src/datasets/imageSet.ts";
 import { uniform } from "../src/datasets/random.ts";
 import type { Inspection } from "../src/detection.ts";
 import type { Extractor } from "../src/features.ts";
+import { MemoryBank } from "../src/patchcore/memoryBank.ts";
 import { type FitOptions, PatchCore } from "../src/patchcore/patchcore.ts";
 import { patchFeatures } from "../src/patchcore/patches.ts";
 
@@ -194,11 +195,12 @@ describe("PatchCore", () => {
     for (const k of [0, 1]) expect(known[k]!.score).to.be.below(0.02 * fresh[k]!.score);
   });
 
-  it("is restored from its state", async () => {
+  it("is restored from its state, with the stages that filled its bank", async () => {
     using patchCore = await fit({ neighbours: 3, layers: ["layer1", "layer2"] });
-    const state = patchCore.stateDict();
+    const state = readSafetensors(writeSafetensors(patchCore.stateDict()));
     expect(state.get("bank")?.shape).to.deep.equal([patchCore.bank.size, 16]);
-    using restored = PatchCore.fromState(extractor, state, patchCore.settings);
+    using restored = PatchCore.fromState(extractor, state, { neighbours: 3 });
+    expect(restored.settings).to.deep.equal(patchCore.settings);
     const images = stripes(2, 6, (index) => index === 1);
     expect(await inspectAll(restored, images)).to.deep.equal(await inspectAll(patchCore, images));
   });
@@ -219,7 +221,10 @@ describe("PatchCore", () => {
   it("refuses what does not fit together", async () => {
     using patchCore = await fit({ maxPatches: 3 });
     const state = patchCore.stateDict();
-    using other = PatchCore.fromState(extractor, state, { layers: ["layer1"], neighbours: 9 });
+    using other = new PatchCore(extractor, new MemoryBank(patchCore.bank.values, 32), {
+      layers: ["layer1"],
+      neighbours: 9,
+    });
     const message = async (work: Promise<unknown>): Promise<string> =>
       work.then(
         () => "",
@@ -229,9 +234,18 @@ describe("PatchCore", () => {
       /the bank holds patches of 32 numbers, but this network gives 8/,
     );
     expect(() => PatchCore.fromState(extractor, new Map())).to.throw(/a bank of patches must be "bank"/);
-    expect(() => PatchCore.fromState(extractor, state, { layers: ["layer2"], neighbours: 0 })).to.throw(
+    expect(() => PatchCore.fromState(extractor, state, { neighbours: 0 })).to.throw(
       /neighbours must be a whole number from 1 on, but is 0/,
     );
+    for (const data of [undefined, Int32Array.of(), Int32Array.of(2, 5)]) {
+      const damaged = new Map(state);
+      if (data) damaged.set("layers", { shape: [data.length], dtype: "i32", data });
+      else damaged.delete("layers");
+      expect(() => PatchCore.fromState(extractor, damaged)).to.throw(
+        CheckpointError,
+        /must be "layers", numbers from 1 to 4; a bank without them must be filled again/,
+      );
+    }
     expect(await message(fit({ fraction: 0 }))).to.match(/fraction must be in \(0, 1\]/);
     expect(await message(PatchCore.fit(extractor, stripes(0, 1)))).to.match(/at least one good picture/);
   });

@@ -37,6 +37,9 @@ export type PatchCoreSettings = {
 export const patchCoreDefaults: PatchCoreSettings = { layers: distanceLayers, neighbours: 9 };
 
 /** Options of `PatchCore.fit`. */
+/** As they are numbered in a state. */
+const stages: readonly FeatureName[] = ["layer1", "layer2", "layer3", "layer4"];
+
 export type FitOptions = Partial<PatchCoreSettings> & CollectOptions;
 
 /** A memory bank of patches of good pictures, and the network that sees patches. */
@@ -76,26 +79,37 @@ export class PatchCore {
   }
 
   /**
-   * The detector whose `stateDict` this is.
+   * The detector whose `stateDict` this is. Its patches are of the stages that filled the bank.
    *
-   * @throws CheckpointError when it holds no bank.
+   * @throws CheckpointError when it holds no bank, or does not say which stages these are.
    */
   static fromState(
     extractor: Extractor,
     state: ReadonlyMap<string, StateEntry>,
-    settings: PatchCoreSettings = patchCoreDefaults,
+    { neighbours = patchCoreDefaults.neighbours }: Partial<Pick<PatchCoreSettings, "neighbours">> = {},
   ): PatchCore {
     const bank = state.get("bank");
     if (bank?.shape.length !== 2 || !(bank.data instanceof Float32Array)) {
       throw new CheckpointError('PatchCore: a bank of patches must be "bank", floats of two axes.');
     }
+    const layers = [...(state.get("layers")?.data ?? [])].map((number) => stages[Number(number) - 1]);
+    if (layers.length === 0 || layers.includes(undefined)) {
+      throw new CheckpointError(
+        'PatchCore: the stages that patches were taken from must be "layers", numbers from 1 to 4; a bank without them must be filled again.',
+      );
+    }
+    const settings = { layers: layers as FeatureName[], neighbours };
     return new PatchCore(extractor, new MemoryBank(bank.data, bank.shape[1]!), settings);
   }
 
-  /** The bank, `[patches, C]` under the name `bank`. */
+  /** The bank, `[patches, C]` under the name `bank`, and the numbers of the stages that filled it under `layers`. */
   stateDict(): StateDict {
     const { values, size, dimension } = this.bank;
-    return new Map([["bank", { shape: [size, dimension], dtype: "f32", data: values }]]);
+    const layers = Int32Array.from(this.settings.layers, (layer) => stages.indexOf(layer) + 1);
+    return new Map([
+      ["bank", { shape: [size, dimension], dtype: "f32", data: values }],
+      ["layers", { shape: [layers.length], dtype: "i32", data: layers }],
+    ]);
   }
 
   /**
