@@ -6,6 +6,7 @@ import * as z from "zod";
 import { type Config, configSchema } from "./config.ts";
 import type { DistanceScales } from "./distance.ts";
 import { DataError } from "./errors.ts";
+import { ScoreCounts } from "./metrics/scoreCounts.ts";
 
 const { sampling, detection } = configSchema.shape;
 const features = configSchema.shape.features.pick({ network: true });
@@ -38,20 +39,27 @@ const pixelShares = [
   ...[5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5],
 ];
 
-/** What is known of held-out good pictures. */
-export type HeldOut = {
-  readonly scales?: DistanceScales | undefined;
-  readonly scores: readonly number[];
-  readonly maps: readonly Float32Array[];
-};
+/** What was found in a held-out good picture; `Inspection` is one. */
+export type HeldOutInspection = { readonly score: number; readonly map: Float32Array };
 
 /**
- * A calibration by what held-out good pictures gave under a configuration.
+ * A calibration by what held-out good pictures gave under a configuration. Of a map no more is kept than `ScoreCounts` does.
  *
+ * @param scales that the distances were divided by.
  * @throws DataError when there are fewer than two.
  * @throws RangeError when a score is not a finite number, or a scale is nothing to divide by.
  */
-export function calibrationOf(config: Config, { scales, scores, maps }: HeldOut): Calibration {
+export async function calibrationOf(
+  config: Config,
+  inspections: AsyncIterable<HeldOutInspection> | Iterable<HeldOutInspection>,
+  scales?: DistanceScales,
+): Promise<Calibration> {
+  const scores: number[] = [];
+  const pixels = new ScoreCounts();
+  for await (const { score, map } of inspections) {
+    scores.push(score);
+    pixels.add(map);
+  }
   checkCount(scores);
   const wrong = scores.find((score) => !Number.isFinite(score));
   if (wrong !== undefined) {
@@ -67,18 +75,10 @@ export function calibrationOf(config: Config, { scales, scores, maps }: HeldOut)
   }
   const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...detection } = config.detection;
   const features = { network: config.features.network };
-  const values = new Float32Array(maps.reduce((count, { length }) => count + length, 0));
-  let at = 0;
-  for (const map of maps) {
-    values.set(map, at);
-    at += map.length;
-  }
-  values.sort();
-  const reachedBy = (share: number): number => values.at(-Math.max(Math.floor(share * values.length), 1))!;
   return {
     ...(scales && { scales }),
-    scores: [...scores].sort((a, b) => a - b),
-    pixels: pixelShares.map((share) => ({ share, score: reachedBy(share) })),
+    scores: scores.sort((a, b) => a - b),
+    pixels: pixelShares.map((share) => ({ share, score: pixels.reachedBy(share) })),
     features,
     sampling: config.sampling,
     detection,

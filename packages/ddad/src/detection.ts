@@ -1,6 +1,11 @@
 /** From pictures to anomaly maps and scores. */
 import { compile, evaluate, Module, type Tensor, tensor } from "@ddad/nn";
-import { type Calibration, calibrationDifferences, calibrationOf } from "./calibration.ts";
+import {
+  type Calibration,
+  calibrationDifferences,
+  calibrationOf,
+  type HeldOutInspection,
+} from "./calibration.ts";
 import type { Config } from "./config.ts";
 import { gatherPixels, type Pictures } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
@@ -74,24 +79,46 @@ export async function* inspect(
   }
 }
 
+export type CalibrationOptions = {
+  /**
+   * Bytes of distances that are remembered until the scales are known. Those of further pictures are computed a second time,
+   * to the same values. Default 256 MiB: 32 pictures of 1024² with features, 512 of 256².
+   */
+  readonly cacheBytes?: number;
+};
+
 /** Calibrates on good pictures that were not trained on. */
 export async function calibrate(
   detector: Omit<Detector, "calibration">,
   pictures: Pictures,
+  { cacheBytes = 2 ** 28 }: CalibrationOptions = {},
 ): Promise<Calibration> {
   const { config } = detector;
   checkDetector(detector);
-  const measured: Distances[] = [];
-  for (const index of pictures.ids.keys())
-    measured.push((await measure(detector, pictures, index)).distances);
-  const maxima = measured.map(maximaOf);
+  const remembered = new Map<number, Distances>();
+  let room = cacheBytes;
+  const maxima: DistanceScales[] = [];
+  for (const index of pictures.ids.keys()) {
+    const { distances } = await measure(detector, pictures, index);
+    maxima.push(maximaOf(distances));
+    const { pixel, feature } = distances;
+    const bytes = pixel.byteLength + (feature?.byteLength ?? 0);
+    if (bytes > room) continue;
+    room -= bytes;
+    remembered.set(index, distances);
+  }
   const mean = (name: keyof DistanceScales): number =>
     maxima.reduce((sum, distances) => sum + distances[name]!, 0) / maxima.length;
   const scales = { pixel: mean("pixel"), ...(detector.extractor && { feature: mean("feature") }) };
   const weights = distanceWeights(config, scales);
-  const maps: Float32Array[] = [];
-  for (const distances of measured) maps.push(await mapOf(distances, weights, config));
-  return calibrationOf(config, { scales, scores: maps.map(largest), maps });
+  async function* inspections(): AsyncGenerator<HeldOutInspection> {
+    for (const index of pictures.ids.keys()) {
+      const distances = remembered.get(index) ?? (await measure(detector, pictures, index)).distances;
+      const map = await mapOf(distances, weights, config);
+      yield { score: largest(map), map };
+    }
+  }
+  return calibrationOf(config, inspections(), scales);
 }
 
 /**

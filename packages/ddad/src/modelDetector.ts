@@ -98,14 +98,7 @@ function patchDetector({ weights }: Model, config: Config, extractor: ResNet): M
   return {
     config,
     inspect: inspectAll,
-    async calibrate(pictures) {
-      const found: Inspection[] = [];
-      for await (const inspection of inspectAll(pictures)) found.push(inspection);
-      return calibrationOf(config, {
-        scores: found.map(({ score }) => score),
-        maps: found.map(({ map }) => map),
-      });
-    },
+    calibrate: (pictures) => calibrationOf(config, inspectAll(pictures)),
     normaliser: () => "none",
     [Symbol.dispose]() {
       patchCore.dispose();

@@ -1,30 +1,40 @@
 /** What is kept of held-out good pictures, and the thresholds that follow. */
 import { expect } from "chai";
 import { calibrationDifferences, calibrationOf, falseAlarmThreshold } from "../src/calibration.ts";
+import { createRandom } from "../src/datasets/procedural/noise.ts";
+import type { Denoiser } from "../src/denoiser.ts";
+import { calibrate } from "../src/detection.ts";
 import { DataError } from "../src/errors.ts";
-import { smallConfig } from "./small.ts";
+import type { Extractor } from "../src/features.ts";
+import { ScoreCounts } from "../src/metrics/scoreCounts.ts";
+import { smallConfig, smallPictures } from "./small.ts";
 
-const maps = [Float32Array.of(0.5, 1), Float32Array.of(0.7, 2)];
+/** Held-out pictures of two pixels each, which score this. */
+const heldOut = (...scores: number[]) =>
+  scores.map((score, k) => ({ score, map: Float32Array.of(0.5 + k / 4, 1 + k) }));
 const scales = { pixel: 0.5 };
 
 describe("calibrationOf", () => {
-  it("refuses what no threshold can be made of", () => {
+  it("refuses what no threshold can be made of", async () => {
+    const refusal = (...args: Parameters<typeof calibrationOf>): Promise<unknown> =>
+      calibrationOf(...args).catch((error: unknown) => error);
     const config = smallConfig();
-    expect(() => calibrationOf(config, { scales, scores: [1], maps })).to.throw(DataError, "there is one");
-    expect(() => calibrationOf(config, { scales, scores: [1, Number.NaN], maps })).to.throw(
-      RangeError,
-      "a held-out good picture scores NaN",
-    );
-    expect(() => calibrationOf(config, { scales: { pixel: 0 }, scores: [1, 2], maps })).to.throw(
-      RangeError,
+    const single = await refusal(config, heldOut(1), scales);
+    expect(single).to.be.instanceOf(DataError).with.property("message").that.includes("there is one");
+    const unclear = await refusal(config, heldOut(1, Number.NaN), scales);
+    expect(unclear).to.be.instanceOf(RangeError);
+    expect(String(unclear)).to.include("a held-out good picture scores NaN");
+    const nothing = await refusal(config, heldOut(1, 2), { pixel: 0 });
+    expect(nothing).to.be.instanceOf(RangeError);
+    expect(String(nothing)).to.include(
       "the largest pixel distances of held-out good pictures are 0 in the mean",
     );
   });
 
-  it("holds for the neighbours that PatchCore scores by, which say nothing of DDAD", () => {
+  it("holds for the neighbours that PatchCore scores by, which say nothing of DDAD", async () => {
     const method = { method: "patchcore", features: { network: "resnet18" } } as const;
     const config = smallConfig(method);
-    const calibration = calibrationOf(config, { scores: [1, 2], maps });
+    const calibration = await calibrationOf(config, heldOut(1, 2));
     expect(calibrationDifferences(calibration, config)).to.deep.equal([]);
     const one = { ...config, patchcore: { ...config.patchcore, neighbours: 1 } };
     expect(calibrationDifferences(calibration, one)).to.deep.equal([
@@ -32,9 +42,50 @@ describe("calibrationOf", () => {
     ]);
     const ddad = smallConfig();
     const other = { ...ddad, patchcore: { ...ddad.patchcore, neighbours: 1 } };
-    expect(
-      calibrationDifferences(calibrationOf(ddad, { scales, scores: [1, 2], maps }), other),
-    ).to.deep.equal([]);
+    expect(calibrationDifferences(await calibrationOf(ddad, heldOut(1, 2), scales), other)).to.deep.equal([]);
+  });
+
+  it("keeps the scores that shares of all pixels reach, to a 16384th", async () => {
+    const random = createRandom(3);
+    const maps = Array.from({ length: 5 }, () => Float32Array.from({ length: 40_000 }, () => random() ** 4));
+    const inspections = maps.map((map) => ({ score: 1, map }));
+    const { pixels } = await calibrationOf(smallConfig(), inspections);
+    const sorted = maps.flatMap((map) => [...map]).sort((a, b) => b - a);
+    for (const { share, score } of pixels) {
+      const exact = sorted[Math.floor(share * sorted.length) - 1]!;
+      expect(score, `${share}`).to.be.within(exact * (1 - 2 ** -14), exact);
+    }
+    expect(pixels.at(-1)!.share).to.equal(1e-5);
+  });
+
+  it("keeps scores that are 0, or below it", async () => {
+    const map = Float32Array.of(-2, -0, 0, 0);
+    const { pixels } = await calibrationOf(
+      smallConfig(),
+      [1, 2].map((score) => ({ score, map })),
+    );
+    expect(pixels.every(({ score }) => score === 0)).to.equal(true);
+    const counts = new ScoreCounts();
+    counts.add(map);
+    expect(counts.reachedBy(0.75)).to.equal(0);
+    expect(counts.reachedBy(1)).to.be.within(-2 * (1 + 2 ** -14), -2);
+  });
+});
+
+describe("calibrate", () => {
+  it("comes to the same where distances are computed again instead of remembered", async () => {
+    const config = smallConfig({ features: { network: "resnet18" }, sampling: { eta: 1 } });
+    const denoiser: Denoiser = { forward: (x) => x.mul(0.1) };
+    const extractor: Extractor = {
+      features: (x, names) => Object.fromEntries(names.map((name) => [name, x])) as never,
+    };
+    const pictures = smallPictures(5, 3);
+    const remembered = await calibrate({ config, denoiser, extractor }, pictures);
+    const twoPictures = 2 * 2 * 4 * 8 * 8;
+    for (const cacheBytes of [0, twoPictures]) {
+      const calibration = await calibrate({ config, denoiser, extractor }, pictures, { cacheBytes });
+      expect(calibration).to.deep.equal(remembered);
+    }
   });
 });
 

@@ -29,12 +29,12 @@ export type MadeUpEvaluation = {
 };
 
 /** Evaluates pictures of 8 × 8 whose maps have their score in one corner, which is the defective one. */
-export function madeUpEvaluation(options: MadeUpEvaluation = {}): Promise<Evaluation> {
+export async function madeUpEvaluation(options: MadeUpEvaluation = {}): Promise<Evaluation> {
   const { scores = madeUpScores, category = "tile", config = smallConfig() } = options;
   const size = 8;
   const corner = (value: number): Float32Array => new Float32Array(size * size).fill(value, 0, 1);
-  const maps = [corner(heldOutScore), corner(heldOutScore)];
-  const calibration = calibrationOf(config, { maps, scores: maps.map(() => heldOutScore) });
+  const heldOut = { score: heldOutScore, map: corner(heldOutScore) };
+  const calibration = await calibrationOf(config, [heldOut, heldOut]);
   return evaluateInspections(
     scores.map(({ id, score }) => ({ id, score, map: corner(score), mapSize: size })),
     config,

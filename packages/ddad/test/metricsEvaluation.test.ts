@@ -196,7 +196,10 @@ describe("evaluation", () => {
 
   it("says of PatchCore what it was made with, and of no training", async () => {
     const config = smallConfig({ method: "patchcore", features: { network: "resnet18" } });
-    const calibration = calibrationOf(config, { scores: [0.5, 0.9, 1.1], maps });
+    const calibration = await calibrationOf(
+      config,
+      [0.5, 0.9, 1.1].map((score, k) => ({ score, map: maps[k]! })),
+    );
     const { result } = await evaluateInspections(inspections(), config, set, { calibration });
     const { protocolBlock } = result;
     expect(protocolBlock).to.deep.include({

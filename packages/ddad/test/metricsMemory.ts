@@ -51,7 +51,10 @@ const rss = (): number => process.resourceUsage().maxRSS * 1024;
 const before = rss();
 const started = performance.now();
 const test = { dataset: "made up", category: "", samples, images, masks };
-const calibration = calibrationOf(config, { scores: [1, 2], maps: [Float32Array.of(1)] });
+const calibration = await calibrationOf(
+  config,
+  [1, 2].map((score) => ({ score, map: Float32Array.of(1) })),
+);
 const options = protocol === "strict" ? { calibration } : {};
 const { result } = await evaluateInspections(inspections(), config, test, options);
 const milliseconds = performance.now() - started - generating;
