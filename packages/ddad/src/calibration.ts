@@ -131,8 +131,7 @@ export function pixelThreshold({ pixels }: Calibration, rate: number): number {
 export function falseAlarmThreshold(scores: readonly number[], rate: number): number {
   checkCount(scores);
   const n = scores.length;
-  const rank = Math.ceil((n + 1) * (1 - rate));
-  if (rank <= n) return [...scores].sort((a, b) => a - b)[rank - 1]!;
+  if (!isExtrapolated(n, rate)) return [...scores].sort((a, b) => a - b)[rankOf(n, rate) - 1]!;
   // A bank of patches gives 0 for a picture that it knows by heart, which has no logarithm.
   const positive = scores.every((score) => score > 0);
   const values = positive ? scores.map(Math.log) : scores;
@@ -140,6 +139,21 @@ export function falseAlarmThreshold(scores: readonly number[], rate: number): nu
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
   const bound = mean + studentQuantile(1 - rate, n - 1) * Math.sqrt(variance * (1 + 1 / n));
   return Math.max(positive ? Math.exp(bound) : bound, ...scores);
+}
+
+/** The place, from 1, of the score that is the threshold among rising ones: beyond them where they are too few. */
+const rankOf = (count: number, rate: number): number => Math.ceil((count + 1) * (1 - rate));
+
+/** Whether the threshold for a rate of false alarms lies beyond so many scores, where it is an assumption and no observation. */
+export const isExtrapolated = (count: number, rate: number): boolean => rankOf(count, rate) > count;
+
+/** What people should know of a threshold that is extrapolated, and what to do; undefined of one that is not. */
+export function describeExtrapolation(count: number, rate: number): string | undefined {
+  if (!isExtrapolated(count, rate)) return undefined;
+  return (
+    `${count} held-out good pictures vouch for no rate of false alarms below 1 in ${count + 1}, but detection.falseAlarmRate ` +
+    `is ${rate}: the threshold is extrapolated; hold out more by data.heldOut, or set a higher detection.falseAlarmRate`
+  );
 }
 
 function checkCount({ length }: readonly number[]): void {

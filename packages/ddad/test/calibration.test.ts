@@ -1,6 +1,11 @@
 /** What is kept of held-out good pictures, and the thresholds that follow. */
 import { expect } from "chai";
-import { calibrationDifferences, calibrationOf, falseAlarmThreshold } from "../src/calibration.ts";
+import {
+  calibrationDifferences,
+  calibrationOf,
+  describeExtrapolation,
+  falseAlarmThreshold,
+} from "../src/calibration.ts";
 import { createRandom } from "../src/datasets/procedural/noise.ts";
 import type { Denoiser } from "../src/denoiser.ts";
 import { calibrate } from "../src/detection.ts";
@@ -108,6 +113,24 @@ describe("falseAlarmThreshold", () => {
     expect(() => falseAlarmThreshold([1], 0.1)).to.throw(
       /at least two held-out good pictures, but there is one/,
     );
+  });
+  it("is extrapolated, and said to be, exactly where it is beyond the scores that there are", () => {
+    for (const [count, rate] of [
+      [9, 0.1],
+      [19, 0.05],
+      [99, 0.01],
+      [999, 0.001],
+    ] as const) {
+      expect(describeExtrapolation(count, rate)).to.equal(undefined);
+      expect(describeExtrapolation(count - 1, rate)).to.match(
+        new RegExp(
+          `^${count - 1} held-out .* no rate of false alarms below 1 in ${count}, .*falseAlarmRate is ${rate}: .* by data\\.heldOut, or set a higher detection\\.falseAlarmRate$`,
+        ),
+      );
+      const rising = Array.from({ length: count }, (_, i) => 1 + i / count);
+      expect(rising).to.include(falseAlarmThreshold(rising, rate));
+      expect(falseAlarmThreshold(rising.slice(1), rate)).to.be.above(rising.at(-1)!);
+    }
   });
   it("is never below the largest of few scores", () => {
     const outlier = [...Array.from({ length: 19 }, (_, i) => 1 + i / 1000), 10];

@@ -44,6 +44,9 @@ describe("ddad", () => {
     expect(result).to.include({ steps: 4, checkpoint: join(whole, "model.safetensors") });
     expect(result["loss"]).to.be.within(0, 10);
     expect(errors).to.match(/training on 6 pictures \(2 held out\)/);
+    expect(errors).to.match(
+      /^2 held-out good pictures vouch for no rate of false alarms below 1 in 3, but /m,
+    );
     expect(
       errors.match(/^step \d: held-out loss [\d.]+ \(t 0–49: [\d.]+, .* t 250–300: [\d.]+\)$/gm),
     ).to.have.length(2);
@@ -149,6 +152,9 @@ describe("ddad", () => {
     expect(errors).to.match(/calibrating on 2 held-out pictures: sampling.guidance 3 \(calibrated: 2\)/);
     expect(output).to.match(/^category +protocol +images +image AUROC/);
     expect(output).to.match(/threshold [\d.]+: [\d.]+ % of the good pictures are called defective/);
+    expect(output).to.match(
+      /^2 held-out good pictures vouch for no rate of false alarms below 1 in 3, but /m,
+    );
   });
 
   it("predicts for a folder and for a picture of another size, with the same scores", async () => {
@@ -199,7 +205,14 @@ describe("ddad", () => {
       ...["calibrate", "--checkpoint", out, "--set", "sampling.guidance=1", "--json"],
     );
     expect(code, errors).to.equal(0);
-    expect(JSON.parse(output)).to.include({ images: 2, checkpoint: join(out, "model.safetensors") });
+    const calibrated = { images: 2, checkpoint: join(out, "model.safetensors"), extrapolated: true };
+    expect(JSON.parse(output)).to.include(calibrated);
+    expect(errors).to.match(/the threshold is extrapolated; hold out more by data\.heldOut/);
+    const rate = ["--set", "detection.falseAlarmRate=0.34"];
+    const vouched = await ddad("calibrate", "--checkpoint", out, ...rate, "--json");
+    expect(JSON.parse(vouched.output)).to.include({ extrapolated: false });
+    expect(vouched.errors).to.not.match(/extrapolated/);
+    await ddad("calibrate", "--checkpoint", out, "--set", "detection.falseAlarmRate=0.01");
     const evaluated = await ddad("evaluate", "--checkpoint", out, "--json");
     expect(evaluated.errors).to.not.match(/calibrating/);
     expect((JSON.parse(evaluated.output) as { threshold: number }).threshold).to.equal(

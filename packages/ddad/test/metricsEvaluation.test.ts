@@ -187,7 +187,7 @@ describe("evaluation", () => {
         pixel: { auroc: "exact", ap: "exact", aupro30: "exact", aupro05: "exact" },
         bootstrap: { resamples: 40, level: 0.95 },
       },
-      threshold: { source: "held-out good pictures", pictures: 3, falseAlarmRate: 0.01 },
+      threshold: { source: "held-out good pictures", pictures: 3, falseAlarmRate: 0.01, extrapolated: true },
       checkpoint: "lowest denoising loss on held-out good pictures",
       device: "an adapter",
     });
@@ -196,10 +196,8 @@ describe("evaluation", () => {
 
   it("says of PatchCore what it was made with, and of no training", async () => {
     const config = smallConfig({ method: "patchcore", features: { network: "resnet18" } });
-    const calibration = await calibrationOf(
-      config,
-      [0.5, 0.9, 1.1].map((score, k) => ({ score, map: maps[k]! })),
-    );
+    const heldOut = [0.5, 0.9, 1.1].map((score, k) => ({ score, map: maps[k]! }));
+    const calibration = await calibrationOf(config, heldOut);
     const { result } = await evaluateInspections(inspections(), config, set, { calibration });
     const { protocolBlock } = result;
     expect(protocolBlock).to.deep.include({

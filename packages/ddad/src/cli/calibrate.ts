@@ -1,7 +1,7 @@
 /** `ddad calibrate`. */
 import { dirname } from "node:path";
 import { setupDevice } from "@ddad/nn";
-import { falseAlarmThreshold } from "../calibration.ts";
+import { falseAlarmThreshold, isExtrapolated } from "../calibration.ts";
 import { DataError } from "../errors.ts";
 import { completeInto } from "./complete.ts";
 import { loadHeldOut } from "./data.ts";
@@ -26,10 +26,12 @@ export async function runCalibrate(options: CalibrateOptions): Promise<void> {
       `${config.data.root} gives ${heldOut.ids.length} held-out good pictures, but a calibration needs two; data.heldOut of the model is ${config.data.heldOut}.`,
     );
   }
-  const threshold = falseAlarmThreshold(calibration.scores, config.detection.falseAlarmRate);
+  const { falseAlarmRate } = config.detection;
+  const threshold = falseAlarmThreshold(calibration.scores, falseAlarmRate);
+  const extrapolated = isExtrapolated(heldOut.ids.length, falseAlarmRate);
   printResult(
     options.json,
-    { checkpoint: path, images: heldOut.ids.length, threshold },
+    { checkpoint: path, images: heldOut.ids.length, threshold, extrapolated },
     `calibrated on ${heldOut.ids.length} pictures, threshold ${threshold.toPrecision(4)}: ${path}`,
   );
 }

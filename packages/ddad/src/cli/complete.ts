@@ -1,5 +1,5 @@
 /** The last step of every training: a model file that needs nothing beside it. */
-import type { Calibration } from "../calibration.ts";
+import { type Calibration, describeExtrapolation } from "../calibration.ts";
 import type { Pictures } from "../datasets/imageSet.ts";
 import { writeWhole } from "../files.ts";
 import type { ModelDetector } from "../modelDetector.ts";
@@ -27,10 +27,13 @@ export async function completeInto(
 
 async function calibrated(model: Model, heldOut: Pictures): Promise<Calibration> {
   using detector = await openDetector(model);
-  return await calibrateAloud(detector, model, heldOut);
+  const calibration = await calibrateAloud(detector, model, heldOut);
+  const extrapolation = describeExtrapolation(heldOut.ids.length, model.config.detection.falseAlarmRate);
+  if (extrapolation !== undefined) say(extrapolation);
+  return calibration;
 }
 
-/** Calibrates, and says what the threshold is worth. */
+/** Calibrates, and says on what. */
 export async function calibrateAloud(
   detector: ModelDetector,
   model: Model,

@@ -1,7 +1,7 @@
 /** `ddad evaluate`. */
 import { dirname, join } from "node:path";
 import { currentDevice, setupDevice } from "@ddad/nn";
-import { type Calibration, calibrationDifferences } from "../calibration.ts";
+import { type Calibration, calibrationDifferences, describeExtrapolation } from "../calibration.ts";
 import type { Config } from "../config.ts";
 import { imageAt } from "../datasets/imageSet.ts";
 import type { Inspection } from "../detection.ts";
@@ -137,11 +137,15 @@ export function describeEvaluation({ result, kinds, falseAlarms }: Evaluation): 
     percent(auroc),
     percent(detected),
   ]);
+  const { threshold } = result.protocolBlock;
+  const extrapolation =
+    "pictures" in threshold ? describeExtrapolation(threshold.pictures, threshold.falseAlarmRate) : undefined;
   return [
     formatResults([result]),
     "",
     formatTable(["kind of defect", "images", "AUROC", "found"], rows),
     "",
     `threshold ${result.threshold.toPrecision(4)}: ${percent(falseAlarms)} % of the good pictures are called defective`,
+    ...(extrapolation === undefined ? [] : [extrapolation]),
   ].join("\n");
 }

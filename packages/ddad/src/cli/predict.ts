@@ -1,7 +1,7 @@
 /** `ddad predict`. */
 import { join } from "node:path";
 import { setupDevice } from "@ddad/nn";
-import { falseAlarmThreshold } from "../calibration.ts";
+import { describeExtrapolation, falseAlarmThreshold } from "../calibration.ts";
 import { imageAt } from "../datasets/imageSet.ts";
 import { findImages } from "../datasets/listing.ts";
 import { loadImages } from "../datasets/load.ts";
@@ -49,9 +49,10 @@ export async function runPredict(path: string, options: PredictOptions): Promise
   });
   await setupDevice();
   using detector = await openDetector(model, config);
-  const threshold = calibration
-    ? falseAlarmThreshold(calibration.scores, config.detection.falseAlarmRate)
-    : undefined;
+  const { falseAlarmRate } = config.detection;
+  const threshold = calibration && falseAlarmThreshold(calibration.scores, falseAlarmRate);
+  const extrapolation = calibration && describeExtrapolation(calibration.scores.length, falseAlarmRate);
+  if (extrapolation !== undefined) say(extrapolation);
   if (threshold === undefined) {
     const cure =
       config.protocol === "paper"

@@ -45,7 +45,14 @@ const decides: readonly (readonly [path: string, effect: Effect])[] = [
 ];
 
 /** What is another for every category by nature, and is compared only among results of one. */
-const ofCategory = ["data.images", "data.good", "data.sha256", "data.split", "threshold.pictures"];
+const ofCategory = [
+  "data.images",
+  "data.good",
+  "data.sha256",
+  "data.split",
+  "threshold.pictures",
+  "threshold.extrapolated",
+];
 
 /** What every row of a table says itself, what is said twice, and the wall time, which is never the same. */
 const leftOut = ["data.dataset", "data.category", "threshold.falseAlarmRate", "seconds"];

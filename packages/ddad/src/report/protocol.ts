@@ -3,6 +3,7 @@
  * comparable. Everything is plain data and the same for the same run, but the device and the time.
  */
 
+import { isExtrapolated } from "../calibration.ts";
 import type { Config, Protocol } from "../config.ts";
 import type { BootstrapOptions } from "../metrics/bootstrap.ts";
 
@@ -91,7 +92,13 @@ export type ProtocolBlock = {
     bootstrap: { resamples: number; level: number };
   };
   threshold:
-    | { source: CalibrationPictures; pictures: number; falseAlarmRate: number }
+    | {
+        source: CalibrationPictures;
+        pictures: number;
+        falseAlarmRate: number;
+        /** Present where so many pictures cannot vouch for that rate: what it comes to is an assumption. */
+        extrapolated?: true;
+      }
     | { source: "test set, largest tpr - fpr" };
   /** How the weights were chosen among those of the training; PatchCore trains none. */
   checkpoint?: "lowest denoising loss on held-out good pictures" | "last" | "imported, chosen elsewhere";
@@ -145,6 +152,7 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
             source: calibrationPictures(imported),
             pictures: heldOutScores,
             falseAlarmRate: detection.falseAlarmRate,
+            ...(isExtrapolated(heldOutScores, detection.falseAlarmRate) && { extrapolated: true }),
           },
     ...(reconstructs && {
       checkpoint: imported
