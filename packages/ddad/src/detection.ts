@@ -79,6 +79,7 @@ export async function* inspect(
   }
 }
 
+/** How a calibration goes about its work. */
 export type CalibrationOptions = {
   /**
    * Bytes of distances that are remembered until the scales are known. Those of further pictures are computed a second time,
