@@ -16,6 +16,18 @@ export interface Capabilities {
   /** Bytes of workgroup memory. */
   readonly workgroupMemory: number;
   readonly maxStorageBuffers: number;
+  /** The matrix unit of a subgroup, where there is one. */
+  readonly subgroupMatrix?: SubgroupMatrix | undefined;
+}
+
+/** Products of f16 matrices [m, k] · [k, n], summed in f32, that a subgroup of `lanes` makes at once. */
+export interface SubgroupMatrix {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly lanes: number;
+  /** Made of plain loops: for tests on adapters without one. */
+  readonly emulated?: boolean;
 }
 
 /** Values that reach the shader through the generated uniform struct `params`. */

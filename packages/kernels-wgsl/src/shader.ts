@@ -37,6 +37,9 @@ export function assembleShader(kernel: Kernel, pass: Pass): Shader {
   const body = `${lines.join("\n")}\n${pass.code}`;
   const enables = [
     /\bf16\b/.test(body) ? "enable f16;" : "",
+    /\bsubgroupMatrix/.test(body)
+      ? "enable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);"
+      : "",
     /\bsubgroup[A-Z]\w*\(|subgroup_size|subgroup_invocation_id/.test(body) ? "enable subgroups;" : "",
   ];
   return { code: [...enables.filter(Boolean), body].join("\n"), bindings, uniform };

@@ -1,8 +1,9 @@
 /** The variants of every kernel that is a matrix product, and how they choose tiles and splits. */
-import type { Call, Capabilities, Pass, Variant } from "../kernel.ts";
+import type { Call, Capabilities, Pass, SubgroupMatrix, Variant } from "../kernel.ts";
 import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
 import { type Product, type Tile, tilesOf, totalPass } from "./product.ts";
 import { fixedSubgroup, type RegisterTile, registerTilePass } from "./registerTile.ts";
+import { type SubgroupMatrixTile, subgroupMatrixTilePass, workgroupBytes } from "./subgroupMatrixTile.ts";
 import { type WorkgroupTile, workgroupTilePass } from "./workgroupTile.ts";
 
 /** 32 × 32 where there is enough of y, less where it is smaller than that. */
@@ -48,6 +49,40 @@ const planWorkgroup = (_caps: Capabilities, product: Product): Plan => {
   return { splits, pass: workgroupTilePass(product, tile, splits) };
 };
 
+const subgroupMatrixTiles = {
+  large: { rows: 128, columns: 128, down: 4, across: 2 },
+  small: { rows: 64, columns: 64, down: 2, across: 2 },
+  narrow: { rows: 128, columns: 32, down: 4, across: 1 },
+  flat: { rows: 32, columns: 128, down: 1, across: 4 },
+  /** Compiles quickly on a CPU. */
+  emulated: { rows: 32, columns: 32, down: 2, across: 2 },
+} satisfies Record<string, SubgroupMatrixTile>;
+
+function subgroupMatrixTileFor(product: Product, { emulated }: SubgroupMatrix): SubgroupMatrixTile {
+  const { large, small, narrow, flat } = subgroupMatrixTiles;
+  if (emulated) return subgroupMatrixTiles.emulated;
+  if (product.columns <= 32) return narrow;
+  if (product.rows <= 32) return flat;
+  return product.rows > 64 && product.columns > 64 && tilesOf(product, large) >= 128 ? large : small;
+}
+
+const planSubgroupMatrix = ({ subgroupMatrix }: Capabilities, product: Product): Plan => {
+  const tile = subgroupMatrixTileFor(product, subgroupMatrix!);
+  const splits = splitsFor(product, tile, 128, 32);
+  return { splits, pass: subgroupMatrixTilePass(product, tile, subgroupMatrix!, splits) };
+};
+
+/** Only operands that are f16 already: nothing is rounded that the caller did not round. */
+function fitsSubgroupMatrix(caps: Capabilities, product: Product): boolean {
+  const sizes = caps.subgroupMatrix;
+  if (!sizes || !Object.values(product.read).every((elements) => elements.includes("f16"))) return false;
+  const tile = subgroupMatrixTileFor(product, sizes);
+  return (
+    tile.down * tile.across * sizes.lanes <= caps.maxInvocations &&
+    workgroupBytes(tile, sizes) <= caps.workgroupMemory
+  );
+}
+
 export function productVariants<I extends string, O extends string, A, P extends string>(
   productOf: (call: Call<I, O, A, P>) => Product,
 ): Variant<I, O, A, P>[] {
@@ -68,6 +103,10 @@ export function productVariants<I extends string, O extends string, A, P extends
     },
   });
   return [
+    {
+      ...variant("subgroup matrix", planSubgroupMatrix),
+      when: (caps, call) => fitsSubgroupMatrix(caps, productOf(call)),
+    },
     {
       ...variant("register tile", planRegister),
       when: (caps) => caps.adapterClass === "software" && fixedSubgroup(caps) > 0,
