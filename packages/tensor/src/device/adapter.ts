@@ -1,6 +1,6 @@
 /** Finds WebGPU (a browser's `navigator.gpu`, or Dawn in Node), an adapter, and what it offers. */
 
-import type { Capabilities } from "@ddad/kernels-wgsl";
+import type { Capabilities, SubgroupMatrix } from "@ddad/kernels-wgsl";
 import { loadDawn } from "#dawn";
 import { NoAdapterError } from "../errors.ts";
 
@@ -69,6 +69,29 @@ function classify(info: GPUAdapterInfo): Capabilities["adapterClass"] {
   return /intel|apple|qualcomm|adreno|mali|arm\b/.test(name) ? "integrated" : "discrete";
 }
 
+/** What Dawn lists of an adapter's matrix units; not in the types of WebGPU yet. */
+interface MatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** The name of the feature in Dawn; not in the types of WebGPU yet. */
+export const subgroupMatrixFeature = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
+
+/** The largest unit of f16 operands and f32 sums, where subgroups have one size, so that it is known who takes part. */
+function subgroupMatrixOf({ info, features }: GPUAdapter): SubgroupMatrix | undefined {
+  const { subgroupMinSize: least, subgroupMaxSize: lanes } = info;
+  if (!features.has(subgroupMatrixFeature) || !lanes || least !== lanes) return undefined;
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
+  const [largest] = [...subgroupMatrixConfigs]
+    .filter((config) => config.componentType === "f16" && config.resultComponentType === "f32")
+    .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
+  return largest && { m: largest.M, n: largest.N, k: largest.K, lanes };
+}
+
 export function capabilitiesOf(adapter: GPUAdapter): Capabilities {
   const { info, features, limits } = adapter;
   return {
@@ -79,5 +102,6 @@ export function capabilitiesOf(adapter: GPUAdapter): Capabilities {
     maxInvocations: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
     workgroupMemory: limits.maxComputeWorkgroupStorageSize,
     maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
+    subgroupMatrix: subgroupMatrixOf(adapter),
   };
 }

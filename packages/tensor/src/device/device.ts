@@ -1,7 +1,13 @@
 /** The one device of the process: made by `setupDevice()`, found again by `currentDevice()`. */
 import type { Capabilities } from "@ddad/kernels-wgsl";
 import { DeviceLostError, LimitError, NoAdapterError, OutOfMemoryError, ValidationError } from "../errors.ts";
-import { type AdapterOptions, adapterName, capabilitiesOf, requestAdapter } from "./adapter.ts";
+import {
+  type AdapterOptions,
+  adapterName,
+  capabilitiesOf,
+  requestAdapter,
+  subgroupMatrixFeature,
+} from "./adapter.ts";
 import { BufferPool } from "./buffers.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { Workspace } from "./workspace.ts";
@@ -122,7 +128,12 @@ export function setupDevice(options: AdapterOptions = {}): Promise<Device> {
   return pending;
 }
 
-const wantedFeatures = ["shader-f16", "subgroups", "timestamp-query"] as const;
+const wantedFeatures: readonly GPUFeatureName[] = [
+  "shader-f16",
+  "subgroups",
+  "timestamp-query",
+  subgroupMatrixFeature,
+];
 const wantedLimits = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
