@@ -1,6 +1,13 @@
+import { type DType, isFloat } from "./spec.ts";
+
 /** Shapes or types that an operation cannot take. The message names the op, the rule, the facts and the cure. */
 export class ShapeError extends Error {
   override readonly name = "ShapeError";
+}
+
+/** Throws a {@link ShapeError} unless `dtype` holds fractions. */
+export function checkFloat(op: string, name: string, dtype: DType): void {
+  check(isFloat(dtype), op, `${name} must be f32 or f16 but is ${dtype}; cast it first.`);
 }
 
 /** Throws a {@link ShapeError} `op: message` unless `condition` holds. */

@@ -30,8 +30,8 @@ const geometry = (
 /** Rows are output pixels, k runs over the taps and their input channels, padded to quads. */
 function product({ inputs, attrs }: Call<"x" | "weight" | "bias", "y", Conv2dAttrs, SizeParam>): Product {
   const g = geometry(inputs, attrs);
-  const elements = elementsFor(g.inChannels);
-  const weightElements = elementsFor(g.outChannels);
+  const elements = elementsFor(g.inChannels, inputs.x.dtype);
+  const weightElements = elementsFor(g.outChannels, inputs.weight.dtype);
   const channelQuads = ceilDiv(g.inChannels, 4);
   const quads = g.kernelHeight * g.kernelWidth * channelQuads;
   const padded = attrs.padding.some((extent) => extent > 0);
@@ -45,6 +45,7 @@ function product({ inputs, attrs }: Call<"x" | "weight" | "bias", "y", Conv2dAtt
     bAlong: "column",
     read: { x: elements, weight: weightElements },
     output: "y",
+    outputType: inputs.x.dtype,
     bias: inputs.bias !== undefined,
     wgsl: {
       rows: "(params.batch * params.outHeight * params.outWidth)",
@@ -93,7 +94,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 { return row; }`,
   };
 }
 
-/** Inputs x [N, H, W, Cin], weight [KH, KW, Cin, Cout], bias [Cout] or none; output y [N, OH, OW, Cout]. */
+/** Inputs x [N, H, W, Cin], weight [KH, KW, Cin, Cout], bias [Cout] or none; output y [N, OH, OW, Cout] of the type of x. */
 export const conv2d = defineKernel({
   name: op,
   inputs: ["x", "weight", "bias"],
@@ -101,8 +102,8 @@ export const conv2d = defineKernel({
   outputs: ["y"],
   params: sizeParams,
   infer({ x, weight, bias }, attrs: Conv2dAttrs) {
-    checkImage(op, "x", x);
-    checkImage(op, "weight", weight);
+    checkImage(op, "x", x, true);
+    checkImage(op, "weight", weight, true);
     const g = geometryOf(op, x.shape, weight.shape, attrs);
     if (bias) {
       check(
@@ -111,7 +112,10 @@ export const conv2d = defineKernel({
         `bias must be f32 [${g.outChannels}] but is ${bias.dtype} ${show(bias.shape)}.`,
       );
     }
-    return { outputs: { y: spec([g.batch, g.outHeight, g.outWidth, g.outChannels]) }, params: sizesOf(g) };
+    return {
+      outputs: { y: spec([g.batch, g.outHeight, g.outWidth, g.outChannels], x.dtype) },
+      params: sizesOf(g),
+    };
   },
   variants: productVariants(product),
   reference({ x, weight, bias }, { inputs, outputs, attrs }) {
@@ -187,6 +191,20 @@ export const conv2d = defineKernel({
       attrs: { stride: 1, padding: [1, 1, 1, 1] },
     },
     {
+      name: "halves",
+      inputs: {
+        x: { shape: [1, 9, 7, 8], dtype: "f16" },
+        weight: { shape: [3, 3, 8, 12], dtype: "f16" },
+        bias: [12],
+      },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
+    },
+    {
+      name: "halves, odd channels, a weight of singles",
+      inputs: { x: { shape: [2, 7, 5, 5], dtype: "f16" }, weight: [3, 3, 5, 7] },
+      attrs: { stride: 2, padding: [1, 1, 1, 1] },
+    },
+    {
       name: "into the network",
       inputs: { x: [1, 64, 64, 3], weight: [3, 3, 3, 32], bias: [32] },
       attrs: { stride: 1, padding: [1, 1, 1, 1] },
@@ -213,7 +231,7 @@ export const conv2d = defineKernel({
     {
       inputs: { x: [1, 8, 8, 3], weight: { shape: [3, 3, 3, 8], dtype: "i32" } },
       attrs: { stride: 1, padding: [1, 1, 1, 1] },
-      message: /conv2d: weight must be f32 but is i32/,
+      message: /conv2d: weight must be f32 or f16 but is i32/,
     },
     {
       inputs: { x: [1, 8, 8, 3], weight: [3, 3, 3, 8], bias: [7] },

@@ -46,7 +46,8 @@ function product({
 }: Call<"gradient" | "weight", "xGradient", Conv2dInputGradientAttrs, SizeParam>): Product {
   const g = geometry(inputs, attrs);
   const s = g.stride;
-  const elements = elementsFor(g.outChannels);
+  const elements = elementsFor(g.outChannels, inputs.gradient.dtype);
+  const weightElements = elementsFor(g.outChannels, inputs.weight.dtype);
   const channelQuads = ceilDiv(g.outChannels, 4);
   const quads = ceilDiv(g.kernelHeight, s) * ceilDiv(g.kernelWidth, s) * channelQuads;
   const phaseHeight = s === 1 ? "params.height" : `((params.height + ${s - 1}u) / ${s}u)`;
@@ -60,8 +61,9 @@ function product({
     outputRows: g.batch * g.height * g.width,
     aAlong: "k",
     bAlong: "k",
-    read: { gradient: elements, weight: elements },
+    read: { gradient: elements, weight: weightElements },
     output: "xGradient",
+    outputType: inputs.gradient.dtype,
     bias: false,
     wgsl: {
       rows: `(params.batch * ${phaseHeight} * ${phaseWidth})`,
@@ -70,7 +72,7 @@ function product({
     },
     code: /* wgsl */ `
 ${loadQuad("gradient", elements)}
-${loadQuad("weight", elements)}
+${loadQuad("weight", weightElements)}
 // Taps of the phase: firstH, firstH + ${s}, …; the pixel a·${s} + phaseH meets tap firstH + ${s}·i at output a + shiftH − i.
 struct Slice { quads: u32, tapsW: u32, firstH: u32, firstW: u32, shiftH: u32, shiftW: u32, phaseH: u32, phaseW: u32 }
 fn sliceOf(index: u32) -> Slice {${
@@ -123,15 +125,16 @@ fn outputRow(slice: Slice, row: u32) -> u32 {${
   };
 }
 
-/** Inputs gradient of y [N, OH, OW, Cout] and weight [KH, KW, Cin, Cout]; output xGradient [N, H, W, Cin]. */
+/** Inputs gradient of y [N, OH, OW, Cout] and weight [KH, KW, Cin, Cout]; output xGradient [N, H, W, Cin] of
+ * the type of gradient. */
 export const conv2dInputGradient = defineKernel({
   name: op,
   inputs: ["gradient", "weight"],
   outputs: ["xGradient"],
   params: sizeParams,
   infer({ gradient, weight }, attrs: Conv2dInputGradientAttrs) {
-    checkImage(op, "gradient", gradient);
-    checkImage(op, "weight", weight);
+    checkImage(op, "gradient", gradient, true);
+    checkImage(op, "weight", weight, true);
     const g = geometry({ gradient, weight }, attrs);
     const expected = [g.batch, g.outHeight, g.outWidth, g.outChannels];
     check(
@@ -140,7 +143,10 @@ export const conv2dInputGradient = defineKernel({
       `gradient must be ${show(expected)} for inputSize ${show(attrs.inputSize)} and weight ${show(weight.shape)} ` +
         `but is ${show(gradient.shape)}.`,
     );
-    return { outputs: { xGradient: spec([g.batch, g.height, g.width, g.inChannels]) }, params: sizesOf(g) };
+    return {
+      outputs: { xGradient: spec([g.batch, g.height, g.width, g.inChannels], gradient.dtype) },
+      params: sizesOf(g),
+    };
   },
   variants: productVariants(product),
   reference({ gradient, weight }, { inputs, outputs, attrs }) {
@@ -211,6 +217,19 @@ export const conv2dInputGradient = defineKernel({
       inputs: { gradient: [2, 32, 32, 64], weight: [3, 3, 64, 64] },
       attrs: { stride: 1, padding: [1, 1, 1, 1], inputSize: [32, 32] },
       bench: true,
+    },
+    {
+      name: "halves",
+      inputs: {
+        gradient: { shape: [1, 9, 7, 12], dtype: "f16" },
+        weight: { shape: [3, 3, 8, 12], dtype: "f16" },
+      },
+      attrs: { stride: 1, padding: [1, 1, 1, 1], inputSize: [9, 7] },
+    },
+    {
+      name: "halves, odd channels, a weight of singles",
+      inputs: { gradient: { shape: [2, 4, 3, 7], dtype: "f16" }, weight: [3, 3, 5, 7] },
+      attrs: { stride: 2, padding: [1, 1, 1, 1], inputSize: [7, 5] },
     },
     {
       name: "tile borders",

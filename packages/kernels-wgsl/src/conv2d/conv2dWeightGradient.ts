@@ -41,8 +41,8 @@ function product({
   attrs,
 }: Call<"x" | "gradient", "weightGradient", Conv2dWeightGradientAttrs, SizeParam>): Product {
   const g = geometry(inputs, attrs);
-  const elements = elementsFor(g.inChannels);
-  const gradientElements = elementsFor(g.outChannels);
+  const elements = elementsFor(g.inChannels, inputs.x.dtype);
+  const gradientElements = elementsFor(g.outChannels, inputs.gradient.dtype);
   const taps = g.kernelHeight * g.kernelWidth;
   const padded = ceilDiv(g.inChannels, 4) * 4;
   const widthQuads = ceilDiv(g.outWidth, 4);
@@ -56,6 +56,7 @@ function product({
     bAlong: "column",
     read: { x: elements, gradient: gradientElements },
     output: "weightGradient",
+    outputType: "f32",
     bias: false,
     wgsl: {
       rows: `${taps * padded}u`,
@@ -100,15 +101,16 @@ fn outputRow(slice: Slice, row: u32) -> u32 {${
   };
 }
 
-/** Inputs x [N, H, W, Cin] and gradient of y [N, OH, OW, Cout]; output weightGradient [KH, KW, Cin, Cout]. */
+/** Inputs x [N, H, W, Cin] and gradient of y [N, OH, OW, Cout]; output weightGradient [KH, KW, Cin, Cout],
+ * always f32. */
 export const conv2dWeightGradient = defineKernel({
   name: op,
   inputs: ["x", "gradient"],
   outputs: ["weightGradient"],
   params: sizeParams,
   infer({ x, gradient }, attrs: Conv2dWeightGradientAttrs) {
-    checkImage(op, "x", x);
-    checkImage(op, "gradient", gradient);
+    checkImage(op, "x", x, true);
+    checkImage(op, "gradient", gradient, true);
     const g = geometry({ x, gradient }, attrs);
     const expected = [g.batch, g.outHeight, g.outWidth, g.outChannels];
     check(
@@ -188,6 +190,11 @@ export const conv2dWeightGradient = defineKernel({
       attrs: { stride: 1, padding: [1, 1, 1, 1], kernelSize: [3, 3] },
     },
     {
+      name: "halves",
+      inputs: { x: { shape: [1, 9, 7, 8], dtype: "f16" }, gradient: { shape: [1, 9, 7, 12], dtype: "f16" } },
+      attrs: { stride: 1, padding: [1, 1, 1, 1], kernelSize: [3, 3] },
+    },
+    {
       name: "into the network",
       inputs: { x: [1, 64, 64, 3], gradient: [1, 64, 64, 32] },
       attrs: { stride: 1, padding: [1, 1, 1, 1], kernelSize: [3, 3] },
@@ -208,7 +215,7 @@ export const conv2dWeightGradient = defineKernel({
     {
       inputs: { x: [1, 8, 8, 3], gradient: { shape: [1, 8, 8, 8], dtype: "i32" } },
       attrs: { stride: 1, padding: [1, 1, 1, 1], kernelSize: [3, 3] },
-      message: /conv2dWeightGradient: gradient must be f32/,
+      message: /conv2dWeightGradient: gradient must be f32 or f16/,
     },
   ],
 });

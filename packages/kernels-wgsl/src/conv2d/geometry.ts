@@ -1,5 +1,5 @@
 /** Sizes, checks and the reference loop that the three convolution kernels share. */
-import { check } from "../errors.ts";
+import { check, checkFloat } from "../errors.ts";
 import { type Shape, show, type TensorSpec } from "../spec.ts";
 
 /** Zero rows and columns added around the image: top, left, bottom, right. */
@@ -46,8 +46,9 @@ export const sizesOf = ({ batch, height, width, outHeight, outWidth }: Geometry)
   outWidth,
 });
 
-export function checkImage(op: string, name: string, { shape, dtype }: TensorSpec): void {
-  check(dtype === "f32", op, `${name} must be f32 but is ${dtype}; cast it first.`);
+export function checkImage(op: string, name: string, { shape, dtype }: TensorSpec, half = false): void {
+  if (half) checkFloat(op, name, dtype);
+  else check(dtype === "f32", op, `${name} must be f32 but is ${dtype}; cast it first.`);
   check(
     shape.length === 4 && shape.every((extent) => extent > 0),
     op,

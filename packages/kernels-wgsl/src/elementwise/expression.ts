@@ -1,6 +1,6 @@
 /** A chain of elementwise operations as printable data: what a generated kernel computes for each element. */
 import { check, ShapeError } from "../errors.ts";
-import type { DType } from "../spec.ts";
+import { type DType, isFloat } from "../spec.ts";
 import { type ElementwiseName, elementwiseTable } from "./table.ts";
 
 /** `in0` an input, `c0` a constant, `s0` an earlier step. Also the name of the variable in the shader. */
@@ -29,8 +29,6 @@ export const showExpression = ({ steps }: Expression): string =>
   steps.map(({ op, args }, index) => `s${index} = ${op}(${args.join(", ")})`).join("; ");
 
 const indexOf = (ref: Ref): number => Number(ref.replace(/\D+/, ""));
-
-const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
 
 const castTarget: Partial<Record<ElementwiseName, DType>> = {
   toF32: "f32",

@@ -3,7 +3,7 @@
  * a `[…, M, K]` (`[…, K, M]`), b `[…, K, N]` (`[…, N, K]`), bias `[N]`, y `[…, M, N]`. The batch axes `…` are equal, or b
  * has two axes and is shared by all batches.
  */
-import { check } from "../errors.ts";
+import { check, checkFloat } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
 import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import { elementsFor, loadQuad, type Product } from "./product.ts";
@@ -40,8 +40,8 @@ function product({
   attrs: { transposeA, transposeB },
   params: { batch, m, n, k },
 }: Call<"a" | "b" | "bias", "y", MatmulAttrs, "batch" | "m" | "n" | "k" | "strideB">): Product {
-  const a = elementsFor(transposeA ? m : k);
-  const b = elementsFor(transposeB ? k : n);
+  const a = elementsFor(transposeA ? m : k, inputs.a.dtype);
+  const b = elementsFor(transposeB ? k : n, inputs.b.dtype);
   const whole = k % 4 === 0;
   const zeroPast = (loaded: string) => (whole ? loaded : `select(vec4f(), ${loaded}, k < params.k)`);
   const kOf = whole ? "quad * 4u + j" : "min(k, params.k - 1u)";
@@ -56,6 +56,7 @@ function product({
     bAlong: transposeB ? "k" : "column",
     read: { a, b },
     output: "y",
+    outputType: inputs.a.dtype,
     bias: inputs.bias !== undefined,
     wgsl: { rows: "params.m", columns: "params.n", outputRows: "(params.batch * params.m)" },
     code: /* wgsl */ `
@@ -98,7 +99,7 @@ export const matmul = defineKernel({
   params: { batch: "u32", m: "u32", n: "u32", k: "u32", strideB: "u32" },
   infer({ a, b, bias }, attrs: MatmulAttrs) {
     for (const [name, { dtype, shape }] of Object.entries({ a, b })) {
-      check(dtype === "f32", "matmul", `${name} must be f32 but is ${dtype}; cast it first.`);
+      checkFloat("matmul", name, dtype);
       check(
         shape.length >= 2 && shape.every((extent) => extent > 0),
         "matmul",
@@ -126,7 +127,7 @@ export const matmul = defineKernel({
         `bias must be f32 [${n}] but is ${bias.dtype} ${show(bias.shape)}.`,
       );
     }
-    return { outputs: { y: spec([...batch, m, n]) }, params: { ...sizesOf(a, b, attrs) } };
+    return { outputs: { y: spec([...batch, m, n], a.dtype) }, params: { ...sizesOf(a, b, attrs) } };
   },
   variants: productVariants(product),
   reference({ a, b, bias }, { inputs, outputs, attrs }) {
@@ -189,6 +190,16 @@ export const matmul = defineKernel({
       name: "b shared by batches, a transposed",
       inputs: { a: [3, 8, 7], b: [8, 12] },
       attrs: { transposeA: true, transposeB: false },
+    },
+    {
+      name: "halves",
+      inputs: { a: { shape: [9, 12], dtype: "f16" }, b: { shape: [12, 20], dtype: "f16" }, bias: [20] },
+      attrs: { transposeA: false, transposeB: false },
+    },
+    {
+      name: "halves, prime sizes, b of singles, both transposed",
+      inputs: { a: { shape: [2, 13, 11], dtype: "f16" }, b: [2, 7, 13] },
+      attrs: { transposeA: true, transposeB: true },
     },
     {
       name: "square",

@@ -4,7 +4,7 @@
  * says in WGSL how its operands are read; the tilings in this folder say how threads share the work.
  */
 import { grid, type Pass, perThread } from "../kernel.ts";
-import { ceilDiv } from "../spec.ts";
+import { ceilDiv, type DType } from "../spec.ts";
 
 /**
  * Operands are read four elements at a time: along k, or along the other axis. The k axis is therefore counted in quads;
@@ -26,6 +26,8 @@ export interface Product {
   readonly read: Readonly<Record<string, string>>;
   /** Name of the binding that receives y. */
   readonly output: string;
+  /** Type of y's elements; sums are f32 whatever it is, and so are bias and partial sums. */
+  readonly outputType: DType;
   readonly bias: boolean;
   /** Sizes as WGSL expressions: those that come from `params` share a pipeline between shapes. */
   readonly wgsl: { readonly rows: string; readonly columns: string; readonly outputRows: string };
@@ -40,18 +42,19 @@ export interface Product {
   readonly code: string;
 }
 
-/** Four neighbours of a binding from an element offset; where it is not vec4, those from `valid` on are zero. */
+/** Four neighbours of a binding from an element offset, as f32; where it is not vec4, those from `valid` on are zero. */
 export const loadQuad = (name: string, elements: string): string =>
-  elements === "vec4<f32>"
-    ? `fn ${name}Quad(offset: u32, valid: u32) -> vec4f { return ${name}[offset / 4u]; }`
+  elements.startsWith("vec4")
+    ? `fn ${name}Quad(offset: u32, valid: u32) -> vec4f { return vec4f(${name}[offset / 4u]); }`
     : `fn ${name}Quad(offset: u32, valid: u32) -> vec4f {
   let last = offset + min(valid, 4u) - 1u;
-  let quad = vec4f(${name}[offset], ${[1, 2, 3].map((j) => `${name}[min(offset + ${j}u, last)]`).join(", ")});
+  let quad = vec4f(${[0, 1, 2, 3].map((j) => `f32(${name}[${j === 0 ? "offset" : `min(offset + ${j}u, last)`}])`).join(", ")});
   return select(vec4f(), quad, vec4u(0u, 1u, 2u, 3u) < vec4u(valid));
 }`;
 
 /** vec4 where every offset is a multiple of 4. */
-export const elementsFor = (contiguous: number): string => (contiguous % 4 === 0 ? "vec4<f32>" : "f32");
+export const elementsFor = (contiguous: number, dtype: DType = "f32"): string =>
+  contiguous % 4 === 0 ? `vec4<${dtype}>` : dtype;
 
 /** How many rows and columns of y a workgroup makes. */
 export interface Tile {
@@ -92,12 +95,13 @@ export const tileIndices = (product: Product, tile: Tile, splits: number): strin
 /** `fn store(slice, split, row, column, value)` writes four columns of y (or of the partial sums), bias added. */
 export function storeFunction(product: Product, splits: number): string {
   const target = splits === 1 ? product.output : "partial";
+  const type = splits === 1 ? product.outputType : "f32";
   const bias = product.bias && splits === 1;
   const { rows, columns, outputRows } = product.wgsl;
   const vectors = product.columns % 4 === 0;
   const each = [0, 1, 2, 3].map(
     (j) => `
-  if (column + ${j}u < ${columns}) { ${target}[offset + ${j}u] = value[${j}]${bias ? ` + bias[column + ${j}u]` : ""}; }`,
+  if (column + ${j}u < ${columns}) { ${target}[offset + ${j}u] = ${type}(value[${j}]${bias ? ` + bias[column + ${j}u]` : ""}); }`,
   );
   return /* wgsl */ `
 fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
@@ -105,7 +109,9 @@ fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
   let to = outputRow(slice, row);
   if (to >= ${outputRows}) { return; }
   let offset = (split * ${outputRows} + to) * ${columns} + column;${
-    vectors ? `\n  ${target}[offset / 4u] = value${bias ? " + bias[column / 4u]" : ""};` : each.join("")
+    vectors
+      ? `\n  ${target}[offset / 4u] = vec4<${type}>(value${bias ? " + bias[column / 4u]" : ""});`
+      : each.join("")
   }
 }`;
 }
@@ -116,19 +122,23 @@ export function bindingsOf(product: Product, splits: number): Pick<Pass, "read" 
   const bias = product.bias && splits === 1 ? { bias: elements } : {};
   return {
     read: { ...product.read, ...bias },
-    write: { [splits === 1 ? product.output : "partial"]: elements },
+    write:
+      splits === 1
+        ? { [product.output]: elementsFor(product.columns, product.outputType) }
+        : { partial: elements },
   };
 }
 
 /** Second pass where k is split: adds the partial sums in their order, so that the result never depends on timing. */
 export function totalPass(product: Product, splits: number): Pass {
   const elements = elementsFor(product.columns);
+  const result = elementsFor(product.columns, product.outputType);
   const width = elements === "f32" ? 1 : 4;
   const { columns, outputRows } = product.wgsl;
   return {
     label: "total",
     read: { partial: elements, ...(product.bias ? { bias: elements } : {}) },
-    write: { [product.output]: elements },
+    write: { [product.output]: result },
     workgroups: grid(ceilDiv((product.outputRows * product.columns) / width, 64)),
     code: perThread(
       64,
@@ -137,7 +147,7 @@ export function totalPass(product: Product, splits: number): Pass {
   if (i >= size) { return; }
   var total = partial[i];
   for (var split = 1u; split < ${splits}u; split++) { total += partial[split * size + i]; }
-  ${product.output}[i] = total${product.bias ? ` + bias[i % (${columns} / ${width}u)]` : ""};`,
+  ${product.output}[i] = ${result}(total${product.bias ? ` + bias[i % (${columns} / ${width}u)]` : ""});`,
     ),
   };
 }

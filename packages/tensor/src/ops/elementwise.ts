@@ -4,6 +4,7 @@ import {
   type DType,
   type ElementwiseName,
   elementwiseTable,
+  isFloat,
   elementwise as kernel,
   type Ref,
   type Shape,
@@ -151,8 +152,6 @@ export const cast = (x: Tensor, dtype: DType): Tensor => {
   );
   return y;
 };
-
-const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
 
 /** The table's operations on tensors: what derivatives are recorded with. Numbers among themselves are computed at once. */
 const tensorAlgebra = Object.fromEntries(
