@@ -29,7 +29,7 @@ export interface CaseResult {
 
 export interface Effort {
   readonly rounds: number;
-  /** A sample repeats the run until the fastest library takes this long. */
+  /** A sample repeats the run until the fastest library takes this long, within limits. */
   readonly sampleMs: number;
 }
 
@@ -37,6 +37,8 @@ export interface Effort {
 const mostDifference = 1e-3;
 /** Runs in a sample: not more, or results that wait for the queue would fill the memory. */
 const mostRuns = 64;
+/** Nor does a sample of the slowest library last longer, unless one run does. */
+const mostSampleMs = 2000;
 
 interface Entrant {
   readonly contestant: Contestant;
@@ -111,12 +113,18 @@ async function admit(
 
 /** Every library once a round; every other round the other way about, so that none always follows the same one. */
 async function takeSamples(entrants: readonly Entrant[], { rounds, sampleMs }: Effort): Promise<void> {
-  let fastest = Number.POSITIVE_INFINITY;
+  const first: number[] = [];
   for (const entrant of entrants) {
     await sample(entrant, 1); // the first run without reading back may still create something
-    fastest = Math.min(fastest, await sample(entrant, 1));
+    first.push(await sample(entrant, 1));
   }
-  const runs = Math.min(mostRuns, Math.max(1, Math.ceil(sampleMs / fastest)));
+  const slowest = Math.max(...first.filter(Number.isFinite));
+  const wanted = Math.min(
+    mostRuns,
+    Math.ceil(sampleMs / Math.min(...first)),
+    Math.floor(mostSampleMs / slowest),
+  );
+  const runs = Math.max(1, wanted);
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? entrants : entrants.toReversed();
     for (const entrant of order) entrant.samples.push(await sample(entrant, runs));

@@ -133,6 +133,7 @@ async function main(): Promise<number> {
     };
     if (options.json) writeFileSync(options.json, `${JSON.stringify(contents, null, 2)}\n`);
   }
+  if (!results.length) throw new UsageError(`Of these cases all are among the largest: add --large.`);
   return 0;
 }
 
