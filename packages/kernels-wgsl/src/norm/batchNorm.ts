@@ -21,7 +21,7 @@ export interface BatchNormCall {
 /** All positions as one image, every channel a group of its own. */
 export function batchLayout(shape: Shape): NormLayout {
   const channels = shape.at(-1)!;
-  return { images: 1, pixels: sizeOf(shape) / channels, channels, groups: channels };
+  return { images: 1, pixels: sizeOf(shape) / channels, channels, groups: channels, dtype: "f32" };
 }
 
 /** x must be [..., C] and all others [C]. */

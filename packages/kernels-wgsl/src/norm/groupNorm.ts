@@ -1,5 +1,5 @@
 /** Group normalisation (Wu and He 2018, arXiv 1803.08494), channels last, with an optional SiLU in the same pass. */
-import { check } from "../errors.ts";
+import { check, checkFloat } from "../errors.ts";
 import { type Case, defineKernel } from "../kernel.ts";
 import { bytesOf, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import { type Activation, applyPass, rstd, statisticsPasses, statisticsScratch } from "./passes.ts";
@@ -27,7 +27,8 @@ export function groupLayout(
   { x, weight, bias }: Record<"x" | "weight" | "bias", TensorSpec>,
   { groups }: GroupNormAttrs,
 ): NormLayout {
-  for (const [name, { dtype }] of Object.entries({ x, weight, bias })) {
+  checkFloat(op, "x", x.dtype);
+  for (const [name, { dtype }] of Object.entries({ weight, bias })) {
     check(dtype === "f32", op, `${name} must be f32 but is ${dtype}; cast it first.`);
   }
   check(x.shape.length >= 2, op, `x must be [N, …, C] but is ${show(x.shape)}.`);
@@ -45,7 +46,7 @@ export function groupLayout(
     );
   }
   const images = x.shape[0]!;
-  return { images, pixels: sizeOf(x.shape) / (images * channels), channels, groups };
+  return { images, pixels: sizeOf(x.shape) / (images * channels), channels, groups, dtype: x.dtype };
 }
 
 /** Sizes around every border: slabs of 8 and 32 pixels, strips of 4 and 16, channels in fours or not. */
@@ -105,7 +106,7 @@ export const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 
 /**
  * y = activation((x − mean) / √(variance + ε) · weight + bias), mean and biased variance over the pixels and channels of a
- * group of an image. Inputs x [N, …, C], weight [C], bias [C]; outputs y (x's shape), mean and rstd [N, groups], where
+ * group of an image. Inputs x [N, …, C], weight [C], bias [C]; outputs y (x's shape and type), mean and rstd [N, groups], where
  * rstd = 1/√(variance + ε).
  */
 export const groupNorm = defineKernel({
@@ -117,7 +118,7 @@ export const groupNorm = defineKernel({
     const { images, pixels, groups } = groupLayout("groupNorm", inputs, attrs);
     const statistic = spec([images, groups]);
     return {
-      outputs: { y: spec(inputs.x.shape), mean: statistic, rstd: statistic },
+      outputs: { y: spec(inputs.x.shape, inputs.x.dtype), mean: statistic, rstd: statistic },
       params: { images, pixels, epsilon: attrs.epsilon },
     };
   },
@@ -154,6 +155,16 @@ export const groupNorm = defineKernel({
   cases: [
     ...groupCases((shape) => ({ x: shape, weight: [shape.at(-1)!], bias: [shape.at(-1)!] })),
     {
+      name: "halves",
+      inputs: { x: { shape: [2, 35, 24], dtype: "f16" }, weight: [24], bias: [24] },
+      attrs: { groups: 6, epsilon: 1e-5, activation: "silu" },
+    },
+    {
+      name: "halves, odd channels",
+      inputs: { x: { shape: [1, 7, 5], dtype: "f16" }, weight: [5], bias: [5] },
+      attrs: { groups: 1, epsilon: 1e-5, activation: "none" },
+    },
+    {
       name: "mean far from zero",
       inputs: {
         x: { shape: [2, 129, 16], fill: (_index, uniform) => 200 + uniform() },
@@ -184,7 +195,7 @@ export const groupNorm = defineKernel({
     {
       inputs: { x: { shape: [2, 6], dtype: "i32" }, weight: [6], bias: [6] },
       attrs: { groups: 3, epsilon: 1e-5, activation: "none" },
-      message: /groupNorm: x must be f32 but is i32/,
+      message: /groupNorm: x must be f32 or f16 but is i32/,
     },
   ],
 });

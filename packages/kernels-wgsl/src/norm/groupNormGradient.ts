@@ -16,6 +16,11 @@ import { normParams, normVariants } from "./slabs.ts";
 const sums = { bias: "imageBias", weight: "imageWeight" };
 const name = "groupNormGradient";
 
+const statistics = (shape: readonly number[]) => ({
+  mean: { shape, fill: (_index: number, uniform: () => number) => uniform() - 0.5 },
+  rstd: { shape, fill: (_index: number, uniform: () => number) => 0.5 + uniform() },
+});
+
 /**
  * Inputs x [N, …, C], weight [C], bias [C], mean and rstd [N, groups] as groupNorm gave them, gradient of y; outputs
  * xGradient, weightGradient, biasGradient. Formula: see {@link gradientPasses}.
@@ -27,10 +32,15 @@ export const groupNormGradient = defineKernel({
   params: normParams,
   infer(inputs, attrs: GroupNormAttrs) {
     const { images, pixels, channels, groups } = groupLayout(name, inputs, attrs);
-    const expected = { mean: [images, groups], rstd: [images, groups], gradient: inputs.x.shape };
-    for (const [input, shape] of Object.entries(expected)) {
+    const statistic = spec([images, groups]);
+    const expected = { mean: statistic, rstd: statistic, gradient: inputs.x };
+    for (const [input, { shape, dtype }] of Object.entries(expected)) {
       const given = inputs[input as keyof typeof expected];
-      check(given.dtype === "f32", name, `${input} must be f32 but is ${given.dtype}; cast it first.`);
+      check(
+        given.dtype === dtype,
+        name,
+        `${input} must be ${dtype} beside x of ${inputs.x.dtype} but is ${given.dtype}; cast it first.`,
+      );
       check(
         sameShape(given.shape, shape),
         name,
@@ -39,7 +49,7 @@ export const groupNormGradient = defineKernel({
     }
     return {
       outputs: {
-        xGradient: spec(inputs.x.shape),
+        xGradient: spec(inputs.x.shape, inputs.x.dtype),
         weightGradient: spec([channels]),
         biasGradient: spec([channels]),
       },
@@ -87,21 +97,28 @@ export const groupNormGradient = defineKernel({
     flops: sizeOf(inputs.x.shape) * (attrs.activation === "silu" ? 22 : 12),
     bytes: 3 * bytesOf(inputs.x),
   }),
-  cases: groupCases((shape) => ({ x: shape, weight: [shape.at(-1)!], bias: [shape.at(-1)!] })).map(
-    ({ inputs, ...example }) => {
-      const { shape } = spec(inputs.x as readonly number[]);
-      const statistic = [shape[0]!, example.attrs.groups];
-      return {
-        ...example,
-        inputs: {
-          ...inputs,
-          mean: { shape: statistic, fill: (_index: number, uniform: () => number) => uniform() - 0.5 },
-          rstd: { shape: statistic, fill: (_index: number, uniform: () => number) => 0.5 + uniform() },
-          gradient: shape,
-        },
-      };
+  cases: [
+    ...groupCases((shape) => ({ x: shape, weight: [shape.at(-1)!], bias: [shape.at(-1)!] })).map(
+      ({ inputs, ...example }) => {
+        const shape = inputs.x as readonly number[];
+        return {
+          ...example,
+          inputs: { ...inputs, ...statistics([shape[0]!, example.attrs.groups]), gradient: shape },
+        };
+      },
+    ),
+    {
+      name: "halves",
+      inputs: {
+        x: { shape: [2, 35, 24], dtype: "f16" },
+        weight: [24],
+        bias: [24],
+        ...statistics([2, 6]),
+        gradient: { shape: [2, 35, 24], dtype: "f16" },
+      },
+      attrs: { groups: 6, epsilon: 1e-5, activation: "silu" },
     },
-  ),
+  ],
   refusals: [
     {
       inputs: { x: [2, 4, 6], weight: [6], bias: [6], mean: [2, 3], rstd: [2, 3], gradient: [2, 6, 4] },

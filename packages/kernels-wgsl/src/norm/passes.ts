@@ -40,7 +40,7 @@ export const statisticsScratch = (slabs: Slabs): Record<string, TensorSpec> => (
  * digits of data far from zero.
  */
 export function statisticsPasses(slabs: Slabs, spread: Spread): Pass[] {
-  const { type, columns, slab, members, tiling, layout } = slabs;
+  const { type, stored, columns, slab, members, tiling, layout } = slabs;
   const pixelLoop = `for (var at = first; at < end; at += ${columns}u)`;
   const entry = `(image * slabs + e / ${members}u) * ${layout.channels}u + channel + e % ${members}u`;
   const entryLoop = `for (var e = worker; e < slabs * ${members}u; e += ${tiling.lanes}u)`;
@@ -50,16 +50,16 @@ export function statisticsPasses(slabs: Slabs, spread: Spread): Pass[] {
       slab,
       {
         label: "slabs",
-        read: { x: type },
+        read: { x: stored },
         write: { slabMean: type, slabSquares: type },
       },
       /* wgsl */ `
-  let origin = x[first];
+  let origin = ${type}(x[first]);
   var sum = ${type}(0.0);
-  ${pixelLoop} { sum += x[at] - origin; }
+  ${pixelLoop} { sum += ${type}(x[at]) - origin; }
   let mean = origin + sum / f32(count);
   var squares = ${type}(0.0);
-  ${pixelLoop} { let centred = x[at] - mean; squares += centred * centred; }
+  ${pixelLoop} { let centred = ${type}(x[at]) - mean; squares += centred * centred; }
   slabMean[i] = mean;
   slabSquares[i] = squares;`,
     ),
@@ -92,21 +92,21 @@ export function statisticsPasses(slabs: Slabs, spread: Spread): Pass[] {
 
 /** x, its statistics, weight and bias → y = activation((x − mean) · rstd · weight + bias). */
 export function applyPass(slabs: Slabs, spread: Spread, activation: Activation): Pass {
-  const { type, columns } = slabs;
+  const { type, stored, columns } = slabs;
   return slabs.perPiece(
     slabs.tiling.strip,
     {
       label: "apply",
-      read: { x: type, weight: type, bias: type, mean: "f32", [spread.name]: "f32" },
-      write: { y: type },
+      read: { x: stored, weight: type, bias: type, mean: "f32", [spread.name]: "f32" },
+      write: { y: stored },
     },
     /* wgsl */ `
   let centre = ${slabs.perGroup("mean")};
   let scale = ${spread.toRstd(slabs.perGroup(spread.name), type)} * weight[column];
   let shift = bias[column];
   for (var at = first; at < end; at += ${columns}u) {
-    let z = (x[at] - centre) * scale + shift;
-    y[at] = ${activation === "silu" ? "z * sigmoid(z)" : "z"};
+    let z = (${type}(x[at]) - centre) * scale + shift;
+    y[at] = ${stored}(${activation === "silu" ? "z * sigmoid(z)" : "z"});
   }`,
     activation === "silu" ? sigmoid(type) : "",
   );
@@ -137,9 +137,9 @@ export function gradientPasses(
   activation: Activation,
   sums: ImageSums,
 ): Pass[] {
-  const { type, columns, slab, members, tiling, layout } = slabs;
+  const { type, stored, columns, slab, members, tiling, layout } = slabs;
   const silu = activation === "silu";
-  const read = { x: type, gradient: type, mean: "f32", [spread.name]: "f32" };
+  const read = { x: stored, gradient: stored, mean: "f32", [spread.name]: "f32" };
   const functions = silu ? sigmoid(type) : "";
   const loads = /* wgsl */ `
   let centre = ${slabs.perGroup("mean")};
@@ -149,8 +149,8 @@ export function gradientPasses(
     ? /* wgsl */ `
     let z = normal * weight[column] + bias[column];
     let s = sigmoid(z);
-    let dz = gradient[at] * s * (1.0 + z * (1.0 - s));`
-    : "let dz = gradient[at];";
+    let dz = ${type}(gradient[at]) * s * (1.0 + z * (1.0 - s));`
+    : `let dz = ${type}(gradient[at]);`;
   return [
     slabs.perPiece(
       slab,
@@ -163,7 +163,7 @@ export function gradientPasses(
   var biasSum = ${type}(0.0);
   var weightSum = ${type}(0.0);
   for (var at = first; at < end; at += ${columns}u) {
-    let normal = (x[at] - centre) * scale;
+    let normal = (${type}(x[at]) - centre) * scale;
     ${differentiate}
     biasSum += dz;
     weightSum += dz * normal;
@@ -204,16 +204,16 @@ export function gradientPasses(
         read: silu
           ? { ...read, weight: type, bias: type, groupMeans: "f32" }
           : { ...read, weight: type, groupMeans: "f32" },
-        write: { xGradient: type },
+        write: { xGradient: stored },
       },
       /* wgsl */ `${loads}
   let plain = ${slabs.perGroup("groupMeans", 2, 0)};
   let slope = ${slabs.perGroup("groupMeans", 2, 1)};
   let factor = weight[column];
   for (var at = first; at < end; at += ${columns}u) {
-    let normal = (x[at] - centre) * scale;
+    let normal = (${type}(x[at]) - centre) * scale;
     ${differentiate}
-    xGradient[at] = scale * (factor * dz - plain - normal * slope);
+    xGradient[at] = ${stored}(scale * (factor * dz - plain - normal * slope));
   }`,
       functions,
     ),

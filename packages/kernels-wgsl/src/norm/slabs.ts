@@ -7,13 +7,15 @@
  */
 import { type Call, type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
 import { perWorkgroup, workgroupFold } from "../reduce/workgroup.ts";
-import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
+import { ceilDiv, type DType, spec, type TensorSpec } from "../spec.ts";
 
 export interface NormLayout {
   readonly images: number;
   readonly pixels: number;
   readonly channels: number;
   readonly groups: number;
+  /** Type of the elements in storage; everything else is f32. */
+  readonly dtype: DType;
 }
 
 /** How the passes of one variant are cut. */
@@ -68,6 +70,8 @@ export class Slabs {
   readonly width: number;
   /** WGSL type of that many channels, as a binding and as a constructor. */
   readonly type: string;
+  /** The same for what is stored as the layout says: x, y and their gradients. */
+  readonly stored: string;
   /** Columns of `width` channels in a pixel. */
   readonly columns: number;
   /** Channels in a group. */
@@ -81,6 +85,7 @@ export class Slabs {
     this.tiling = tiling;
     this.width = layout.channels % 4 === 0 ? 4 : 1;
     this.type = this.width === 4 ? "vec4<f32>" : "f32";
+    this.stored = this.width === 4 ? `vec4<${layout.dtype}>` : layout.dtype;
     this.columns = layout.channels / this.width;
     this.members = layout.channels / layout.groups;
     let slab = tiling.slab;
