@@ -1,5 +1,5 @@
 /** Reductions over any axes: everything that `sum`, `max` and `min` share. */
-import { check } from "../errors.ts";
+import { check, checkFloat } from "../errors.ts";
 import { type Case, defineKernel, grid, perThread, type Refusal } from "../kernel.ts";
 import { bytesOf, ceilDiv, show, sizeOf, spec, stridesOf } from "../spec.ts";
 import { blocksOf, loopsOf, offset } from "./loops.ts";
@@ -17,6 +17,8 @@ export interface Reduction<N extends string> {
   combine(total: string, value: string): string;
   /** The same in f64. */
   fold(total: number, value: number): number;
+  /** Whether x may be f16; y is f32 then, too. */
+  readonly halves?: boolean;
   /** What the reduction of no values is. */
   readonly identity: number;
   readonly cases: readonly Case<"x", ReduceAttrs>[];
@@ -25,7 +27,14 @@ export interface Reduction<N extends string> {
 
 const workgroupSize = 64;
 
-export function reduction<const N extends string>({ name, combine, fold, identity, ...tests }: Reduction<N>) {
+export function reduction<const N extends string>({
+  name,
+  combine,
+  fold,
+  identity,
+  halves = false,
+  ...tests
+}: Reduction<N>) {
   /** WGSL that leaves in `total` what combines the `values` from `first` to before `end`. */
   const accumulate = (first: string, end: string, value: (index: string) => string): string => {
     const loop = (total: string, start: string): string => /* wgsl */ `
@@ -40,7 +49,8 @@ export function reduction<const N extends string>({ name, combine, fold, identit
     outputs: ["y"],
     params: { outputs: "u32", reduced: "u32" },
     infer({ x }, { axes }: ReduceAttrs) {
-      check(x.dtype === "f32", name, `x must be f32 but is ${x.dtype}; cast it first.`);
+      if (halves) checkFloat(name, "x", x.dtype);
+      else check(x.dtype === "f32", name, `x must be f32 but is ${x.dtype}; cast it first.`);
       for (const axis of axes) {
         check(axis >= 0 && axis < x.shape.length, name, `axis ${axis} is outside of x ${show(x.shape)}.`);
       }
@@ -71,13 +81,13 @@ export function reduction<const N extends string>({ name, combine, fold, identit
           const ofBlock = accumulate(
             "first",
             `min(first + ${length}u, params.reduced)`,
-            (r) => `x[base + ${offset(r, reduced)}]`,
+            (r) => `f32(x[base + ${offset(r, reduced)}])`,
           );
           const ofBlocks = accumulate("0u", `${blocks}u`, (r) => `partial[${r} * params.outputs + i]`);
           return [
             {
               label: "partial",
-              read: { x: "f32" },
+              read: { x: inputs.x.dtype },
               write: { partial: "f32" },
               workgroups: grid(ceilDiv(blocks * params.outputs, workgroupSize)),
               code: perThread(
@@ -109,10 +119,10 @@ export function reduction<const N extends string>({ name, combine, fold, identit
         name: "direct",
         passes(_caps, { inputs, attrs, params }) {
           const { kept, reduced } = loopsOf(inputs.x.shape, attrs.axes);
-          const all = accumulate("0u", "params.reduced", (r) => `x[base + ${offset(r, reduced)}]`);
+          const all = accumulate("0u", "params.reduced", (r) => `f32(x[base + ${offset(r, reduced)}])`);
           return [
             {
-              read: { x: "f32" },
+              read: { x: inputs.x.dtype },
               write: { y: "f32" },
               workgroups: grid(ceilDiv(params.outputs, workgroupSize)),
               code: perThread(
@@ -162,7 +172,7 @@ export function reduction<const N extends string>({ name, combine, fold, identit
       {
         inputs: { x: { shape: [2], dtype: "i32" } },
         attrs: { axes: [0] },
-        message: new RegExp(`${name}: x must be f32 but is i32`),
+        message: new RegExp(`${name}: x must be f32 ${halves ? "or f16 " : ""}but is i32`),
       },
       ...(tests.refusals ?? []),
     ],

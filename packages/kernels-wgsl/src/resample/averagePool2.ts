@@ -9,29 +9,31 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, show, sizeOf, spec } from "../spec.ts";
 import { forEachElement, imageOf } from "./images.ts";
 
-/** Input x [N, H, W, C], H and W even; output y [N, H/2, W/2, C]. */
+/** Input x [N, H, W, C], H and W even; output y [N, H/2, W/2, C] of its type. */
 export const averagePool2 = defineKernel({
   name: "averagePool2",
   inputs: ["x"],
   outputs: ["y"],
   params: { size: "u32" },
   infer({ x }, _attrs: Record<string, never>) {
-    checkImage("averagePool2", "x", x);
+    checkImage("averagePool2", "x", x, true);
     const [batch, height, width, channels] = x.shape as [number, number, number, number];
     check(
       height % 2 === 0 && width % 2 === 0,
       "averagePool2",
       `height and width of x ${show(x.shape)} must be even; pad it, or use averagePool.`,
     );
-    const shape = [batch, height / 2, width / 2, channels];
-    return { outputs: { y: spec(shape) }, params: { size: imageOf(shape).size } };
+    const y = spec([batch, height / 2, width / 2, channels], x.dtype);
+    return { outputs: { y }, params: { size: imageOf(y.shape).size } };
   },
   variants: [
     {
       name: "direct",
       passes(caps, { outputs }) {
-        const { units, width, element, size } = imageOf(outputs.y.shape);
+        const { units, width, element, size } = imageOf(outputs.y.shape, outputs.y.dtype);
         const below = 2 * width * units;
+        const single = element.replace("f16", "f32");
+        const at = (offset: number) => `${single}(x[at + ${offset}u])`;
         return [
           {
             read: { x: element },
@@ -42,7 +44,7 @@ export const averagePool2 = defineKernel({
               "params.size",
               /* wgsl */ `
     let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
-    y[i] = 0.25 * ((x[at] + x[at + ${units}u]) + (x[at + ${below}u] + x[at + ${below + units}u]));`,
+    y[i] = ${element}(0.25 * ((${at(0)} + ${at(units)}) + (${at(below)} + ${at(below + units)})));`,
             ),
           },
         ];
@@ -67,6 +69,8 @@ export const averagePool2 = defineKernel({
     { name: "one block", inputs: { x: [1, 2, 2, 1] }, attrs: {} },
     { name: "odd numbers of blocks and channels", inputs: { x: [2, 6, 10, 7] }, attrs: {} },
     { name: "channels by four", inputs: { x: [2, 6, 2, 12] }, attrs: {} },
+    { name: "halves", inputs: { x: { shape: [1, 4, 6, 8], dtype: "f16" } }, attrs: {} },
+    { name: "halves, odd channels", inputs: { x: { shape: [2, 2, 4, 3], dtype: "f16" } }, attrs: {} },
     { name: "encoder block", inputs: { x: [2, 32, 32, 64] }, attrs: {}, bench: true },
     {
       name: "large encoder block",

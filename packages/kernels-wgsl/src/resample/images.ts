@@ -1,20 +1,20 @@
 /** What the resampling kernels share: images in units of four channels where these come in fours. */
-import { type Shape, sizeOf } from "../spec.ts";
+import { type DType, type Shape, sizeOf } from "../spec.ts";
 
 /** An image `[N, H, W, C]`; `units` per pixel of WGSL type `element`, each `width` channels. */
 export interface Image {
   readonly height: number;
   readonly width: number;
   readonly units: number;
-  readonly element: "f32" | "vec4<f32>";
+  readonly element: string;
   /** Units in the whole tensor: threads when each makes one. */
   readonly size: number;
 }
 
-export function imageOf(shape: Shape): Image {
+export function imageOf(shape: Shape, dtype: DType = "f32"): Image {
   const [, height, width, channels] = shape as [number, number, number, number];
   const lanes = channels % 4 === 0 ? 4 : 1;
-  const element = lanes === 4 ? "vec4<f32>" : "f32";
+  const element = lanes === 4 ? `vec4<${dtype}>` : dtype;
   return { height, width, units: channels / lanes, element, size: sizeOf(shape) / lanes };
 }
 

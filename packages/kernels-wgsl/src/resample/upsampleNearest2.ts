@@ -8,17 +8,17 @@ import { defineKernel } from "../kernel.ts";
 import { bytesOf, sizeOf, spec } from "../spec.ts";
 import { forEachElement, imageOf } from "./images.ts";
 
-/** Input x [N, H, W, C]; output y [N, 2H, 2W, C]. */
+/** Input x [N, H, W, C]; output y [N, 2H, 2W, C] of its type. */
 export const upsampleNearest2 = defineKernel({
   name: "upsampleNearest2",
   inputs: ["x"],
   outputs: ["y"],
   params: { size: "u32" },
   infer({ x }, _attrs: Record<string, never>) {
-    checkImage("upsampleNearest2", "x", x);
+    checkImage("upsampleNearest2", "x", x, true);
     const [batch, height, width, channels] = x.shape as [number, number, number, number];
     return {
-      outputs: { y: spec([batch, 2 * height, 2 * width, channels]) },
+      outputs: { y: spec([batch, 2 * height, 2 * width, channels], x.dtype) },
       params: { size: imageOf(x.shape).size },
     };
   },
@@ -27,7 +27,7 @@ export const upsampleNearest2 = defineKernel({
       // A thread reads one unit of x and writes it four times.
       name: "direct",
       passes(caps, { inputs }) {
-        const { units, width, element, size } = imageOf(inputs.x.shape);
+        const { units, width, element, size } = imageOf(inputs.x.shape, inputs.x.dtype);
         const right = units;
         const below = 2 * width * units;
         return [
@@ -64,6 +64,7 @@ export const upsampleNearest2 = defineKernel({
     { name: "one element", inputs: { x: [1, 1, 1, 1] }, attrs: {}, tolerance: 0 },
     { name: "prime sizes", inputs: { x: [2, 5, 7, 3] }, attrs: {}, tolerance: 0 },
     { name: "channels by four", inputs: { x: [2, 3, 5, 12] }, attrs: {}, tolerance: 0 },
+    { name: "halves", inputs: { x: { shape: [1, 2, 3, 5], dtype: "f16" } }, attrs: {}, tolerance: 0 },
     { name: "decoder block", inputs: { x: [2, 16, 16, 128] }, attrs: {}, tolerance: 0, bench: true },
     { name: "large decoder block", inputs: { x: [2, 64, 64, 128] }, attrs: {}, bench: true, benchOnly: true },
   ],
@@ -76,7 +77,7 @@ export const upsampleNearest2 = defineKernel({
     {
       inputs: { x: { shape: [1, 2, 2, 1], dtype: "u32" } },
       attrs: {},
-      message: /upsampleNearest2: x must be f32 but is u32/,
+      message: /upsampleNearest2: x must be f32 or f16 but is u32/,
     },
   ],
 });
