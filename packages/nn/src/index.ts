@@ -46,7 +46,7 @@ export type { PretrainedReport } from "./models/resnet/pretrained.ts";
 export { ResNet } from "./models/resnet/resnet.ts";
 export * from "./models/resnet/variants.ts";
 export * from "./models/unet/attentionBlock.ts";
-export { defaultMultipliers, type UNetOptions } from "./models/unet/options.ts";
+export { defaultMultipliers, type Precision, type UNetOptions } from "./models/unet/options.ts";
 export * from "./models/unet/residualBlock.ts";
 export * from "./models/unet/unet.ts";
 export { Module } from "./module.ts";
@@ -76,6 +76,7 @@ export {
 export * from "./optim/adam.ts";
 export * from "./optim/clip.ts";
 export * from "./optim/ema.ts";
+export * from "./optim/lossScale.ts";
 export * from "./optim/optimizer.ts";
 export * from "./optim/schedules.ts";
 export * from "./optim/sgd.ts";

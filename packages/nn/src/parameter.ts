@@ -32,3 +32,7 @@ export function parameter(shape: readonly number[], options: ParameterOptions): 
   const { init, fan = { in: 1, out: 1 }, layout = "plain", random = defaultRandom() } = options;
   return new Parameter(tensor(init(elements(shape), fan, random), shape), layout);
 }
+
+/** A weight as it meets the features `x`: in halves where they are. */
+export const asHalf = (weight: Tensor, x: Tensor): Tensor =>
+  x.dtype === "f16" ? weight.cast("f16") : weight;

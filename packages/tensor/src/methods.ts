@@ -25,6 +25,7 @@ const unaryNames = [
   "erf",
   "gelu",
   "logicalNot",
+  "finite",
 ] as const;
 const binaryNames = [
   "add",

@@ -14,6 +14,7 @@ const operandFill: Partial<Record<ElementwiseName, readonly Fill[]>> = {
   div: [normalFill, positive],
   pow: [(index, uniform) => (index % 2 ? -1 : 1) * (0.2 + uniform()), (index) => (index % 5) - 2],
   toU32: [positive],
+  finite: [(index, uniform) => [uniform(), Infinity, -Infinity, Number.NaN, 3.4e38, 0, 1e-40][index % 7]!],
 };
 
 const chain = (inputs: number, constants: number[], ...steps: Step[]): ElementwiseAttrs => ({

@@ -65,6 +65,9 @@ function resultType(
     case "float":
       check(isFloat(common), op, `needs float operands but got ${known.join(" and ")}; cast them first.`);
       return common;
+    case "test":
+      check(isFloat(common), op, `needs a float operand but got ${common}.`);
+      return "bool";
     case "logic":
       check(common === "bool", op, `needs bool operands but got ${known.join(" and ")}.`);
       return "bool";

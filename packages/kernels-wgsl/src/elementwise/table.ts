@@ -9,6 +9,7 @@
 export type Typing =
   | "float" // f32 or f16 → the same
   | "number" // any number type → the same
+  | "test" // f32 or f16 → bool
   | "compare" // two numbers of one type → bool
   | "logic" // bool → bool
   | "select" // bool, T, T → T
@@ -51,6 +52,7 @@ export type ElementwiseName =
   | "logicalAnd"
   | "logicalOr"
   | "logicalNot"
+  | "finite"
   | "where"
   | "toF32"
   | "toF16"
@@ -340,6 +342,15 @@ export const elementwiseTable: Readonly<Record<ElementwiseName, ElementwiseRow>>
     "logic",
     (x) => `!${x}`,
     (x) => bit(x === 0),
+  ),
+  finite: unary(
+    "test",
+    // By the bits of the exponent: implementations may assume that there are no infinities.
+    (x, type) => {
+      const bits = type.startsWith("vec4") ? "vec4<u32>" : "u32";
+      return `((bitcast<${bits}>(${x}) & ${bits}(0x7f800000u)) != ${bits}(0x7f800000u))`;
+    },
+    (x) => bit(Number.isFinite(x)),
   ),
   where: {
     arity: 3,

@@ -13,6 +13,8 @@ import { productVariants } from "./variants.ts";
 export interface MatmulAttrs {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
+  /** Type of y; that of a without it. */
+  readonly dtype?: "f32" | "f16" | undefined;
 }
 
 interface Sizes {
@@ -37,6 +39,7 @@ function sizesOf(a: TensorSpec, b: TensorSpec, { transposeA, transposeB }: Matmu
 
 function product({
   inputs,
+  outputs,
   attrs: { transposeA, transposeB },
   params: { batch, m, n, k },
 }: Call<"a" | "b" | "bias", "y", MatmulAttrs, "batch" | "m" | "n" | "k" | "strideB">): Product {
@@ -56,7 +59,7 @@ function product({
     bAlong: transposeB ? "k" : "column",
     read: { a, b },
     output: "y",
-    outputType: inputs.a.dtype,
+    outputType: outputs.y.dtype,
     bias: inputs.bias !== undefined,
     wgsl: { rows: "params.m", columns: "params.n", outputRows: "(params.batch * params.m)" },
     code: /* wgsl */ `
@@ -127,7 +130,10 @@ export const matmul = defineKernel({
         `bias must be f32 [${n}] but is ${bias.dtype} ${show(bias.shape)}.`,
       );
     }
-    return { outputs: { y: spec([...batch, m, n], a.dtype) }, params: { ...sizesOf(a, b, attrs) } };
+    return {
+      outputs: { y: spec([...batch, m, n], attrs.dtype ?? a.dtype) },
+      params: { ...sizesOf(a, b, attrs) },
+    };
   },
   variants: productVariants(product),
   reference({ a, b, bias }, { inputs, outputs, attrs }) {
@@ -200,6 +206,11 @@ export const matmul = defineKernel({
       name: "halves, prime sizes, b of singles, both transposed",
       inputs: { a: { shape: [2, 13, 11], dtype: "f16" }, b: [2, 7, 13] },
       attrs: { transposeA: true, transposeB: true },
+    },
+    {
+      name: "halves to singles",
+      inputs: { a: { shape: [5, 8], dtype: "f16" }, b: { shape: [8, 3], dtype: "f16" } },
+      attrs: { transposeA: false, transposeB: false, dtype: "f32" },
     },
     {
       name: "square",

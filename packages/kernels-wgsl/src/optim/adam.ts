@@ -7,6 +7,7 @@
  *     v ← β2 v + (1 − β2) g²
  *     p ← p − learningRate/(1 − β1ᵗ) · m / (√v / √(1 − β2ᵗ) + ε)
  *
+ * A gradientScale of 0 skips the step: nothing changes, whatever the gradient is (that of a step whose halves overflowed).
  * `adamAverageStep` also keeps the moving average of the parameter, `a ← d a + (1 − d) p` with `d` = averageDecay.
  */
 import { type Call, type Capabilities, defineKernel, type Pass } from "../kernel.ts";
@@ -69,6 +70,7 @@ function adamPass(
     ["gradient"],
     average ? [...state, "averageNext"] : state,
     /* wgsl */ `
+    if (control1.z == 0.0) { continue; }
     let old = parameterNext[i];
     let g = control1.z * gradient[i]${decoupled ? "" : " + control1.x * old"};
     let first = control0.y * firstMomentNext[i] + (1.0 - control0.y) * g;
@@ -102,6 +104,7 @@ function adamReference(
   ];
   const firstMomentNext = values.firstMoment.slice();
   const secondMomentNext = values.secondMoment.slice();
+  if (scale === 0) return { parameterNext: values.parameter.slice(), firstMomentNext, secondMomentNext };
   const parameterNext = values.parameter.map((p, i) => {
     const g = scale * values.gradient[i]! + (decoupled ? 0 : decay * p);
     const first = beta1 * values.firstMoment[i]! + (1 - beta1) * g;
@@ -113,9 +116,9 @@ function adamReference(
   return { parameterNext, firstMomentNext, secondMomentNext };
 }
 
-const control = (step: number, decoupled: boolean) => {
+const control = (step: number, decoupled: boolean, gradientScale = 0.5) => {
   const settings = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05 };
-  const values = adamControl({ ...settings, step, decoupled, gradientScale: 0.5, averageDecay: 0.99 });
+  const values = adamControl({ ...settings, step, decoupled, gradientScale, averageDecay: 0.99 });
   return { shape: [8], fill: (index: number) => values[index]! };
 };
 
@@ -128,6 +131,13 @@ const caseInputs = (shape: readonly number[], step: number, decoupled: boolean) 
   firstMoment: shape,
   secondMoment: { shape, fill: positive },
   control: control(step, decoupled),
+});
+
+/** A step whose gradient overflowed. */
+const skipped = (shape: readonly number[]) => ({
+  ...caseInputs(shape, 3, true),
+  gradient: { shape, fill: (index: number) => (index % 2 ? Infinity : Number.NaN) },
+  control: control(3, true, 0),
 });
 
 /**
@@ -161,6 +171,7 @@ export const adamStep = defineKernel({
     { name: "one element", inputs: caseInputs([1], 1, false), attrs: { decoupled: false } },
     { name: "odd size, coupled", inputs: caseInputs([7, 13], 3, false), attrs: { decoupled: false } },
     { name: "by four, decoupled", inputs: caseInputs([5, 12], 10000, true), attrs: { decoupled: true } },
+    { name: "skipped", inputs: skipped([5, 12]), attrs: { decoupled: true }, tolerance: 0 },
     {
       name: "a convolution's weight",
       inputs: caseInputs([3, 3, 128, 128], 100, false),
@@ -214,6 +225,7 @@ export const adamAverageStep = defineKernel({
   variants: [{ name: "direct", passes: (caps, call) => [adamPass(caps, call, true)] }],
   reference(values, { attrs }) {
     const next = adamReference(values, attrs);
+    if (values.control[6] === 0) return { ...next, averageNext: values.average.slice() };
     const decay = values.control[7]!;
     const averageNext = values.average.map((a, i) => decay * a + (1 - decay) * next.parameterNext[i]!);
     return { ...next, averageNext };
@@ -232,6 +244,12 @@ export const adamAverageStep = defineKernel({
       name: "odd size",
       inputs: { ...caseInputs([7, 13], 3, false), average: [7, 13] },
       attrs: { decoupled: false },
+    },
+    {
+      name: "skipped",
+      inputs: { ...skipped([7, 13]), average: [7, 13] },
+      attrs: { decoupled: true },
+      tolerance: 0,
     },
     {
       name: "a convolution's weight",

@@ -1,7 +1,7 @@
 /**
  * Stochastic gradient descent with momentum, as PyTorch computes it (no dampening), one parameter a call:
  * `g = gradientScale · gradient + weightDecay · p`, `velocity ← momentum · velocity + g`, `p ← p − learningRate · velocity`.
- * `control` is [learningRate, momentum, weightDecay, gradientScale].
+ * A gradientScale of 0 skips the step: nothing changes. `control` is [learningRate, momentum, weightDecay, gradientScale].
  */
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sizeOf } from "../spec.ts";
@@ -33,6 +33,7 @@ export const sgdStep = defineKernel({
           ["gradient"],
           ["parameterNext", "velocityNext"],
           /* wgsl */ `
+    if (control0.w == 0.0) { continue; }
     let old = parameterNext[i];
     let velocity = control0.y * velocityNext[i] + (control0.w * gradient[i] + control0.z * old);
     velocityNext[i] = velocity;
@@ -48,6 +49,7 @@ export const sgdStep = defineKernel({
       number,
       number,
     ];
+    if (scale === 0) return { parameterNext: parameter.slice(), velocityNext: velocity.slice() };
     const velocityNext = velocity.map(
       (v, i) => momentum * v + scale * gradient[i]! + weightDecay * parameter[i]!,
     );
@@ -60,6 +62,17 @@ export const sgdStep = defineKernel({
       name: "odd size",
       inputs: { parameter: [7, 13], gradient: [7, 13], velocity: [7, 13], control },
       attrs: {},
+    },
+    {
+      name: "skipped",
+      inputs: {
+        parameter: [7, 13],
+        gradient: { shape: [7, 13], fill: () => Infinity },
+        velocity: [7, 13],
+        control: { shape: [4], fill: (index) => [0.1, 0.9, 0.01, 0][index]! },
+      },
+      attrs: {},
+      tolerance: 0,
     },
     {
       name: "a convolution's weight",

@@ -24,6 +24,6 @@ export class Dropout extends Module {
       );
     }
     const kept = randomUniform(random.next(x.shape[0] ?? 1), x.shape).greaterEqual(this.p);
-    return x.mul(kept.cast("f32")).mul(1 / (1 - this.p));
+    return x.mul(kept.cast(x.dtype)).mul(1 / (1 - this.p));
   }
 }

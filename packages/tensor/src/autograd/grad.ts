@@ -1,7 +1,7 @@
 /** Reverse-mode differentiation: walks the recorded nodes backwards and records the gradients' nodes. */
-import { elementwise, ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
+import { type ElementwiseAttrs, elementwise, ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
 import { constant } from "../create.ts";
-import { add } from "../ops/elementwise.ts";
+import { add, cast } from "../ops/elementwise.ts";
 import { broadcastTo } from "../ops/sum.ts";
 import { nodesBehind } from "../program/program.ts";
 import { type Node, resolve, type Tensor } from "../tensor.ts";
@@ -54,7 +54,10 @@ function backward(node: Node, dependent: ReadonlySet<Tensor>, gradients: Map<Ten
     if (!gradient) return;
     if (index > 0) throw new Error(`grad: ${node.name} has no gradient through its output ${name}.`);
     // Elementwise derivatives broadcast by themselves; everything else wants the full shape.
-    given[name] = node.kernel?.name === elementwise.name ? gradient : broadcastTo(gradient, output.shape);
+    const shaped = node.kernel?.name === elementwise.name ? gradient : broadcastTo(gradient, output.shape);
+    // Sums are f32 also where what they are gradients of is f16. Only a cast takes them as they are: what is cast to f16 is
+    // mostly a weight, whose gradient must not be rounded.
+    given[name] = isCast(node) ? shaped : cast(shaped, output.dtype);
   });
   if (!Object.keys(given).length) return;
   for (const [name, input] of Object.entries(node.differentiable ?? node.inputs)) {
@@ -67,6 +70,9 @@ function backward(node: Node, dependent: ReadonlySet<Tensor>, gradients: Map<Ten
     else gradients.set(input, accumulate(earlier, gradient, input));
   }
 }
+
+const isCast = ({ kernel, attrs }: Node): boolean =>
+  kernel?.name === elementwise.name && (attrs as ElementwiseAttrs).expression.steps[0]!.op.startsWith("to");
 
 const accumulate = (a: Tensor, b: Tensor, input: Tensor): Tensor =>
   sameShape(a.shape, b.shape) ? add(a, b) : add(broadcastTo(a, input.shape), b);

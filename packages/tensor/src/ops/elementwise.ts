@@ -136,6 +136,9 @@ export const logicalOr = binary("logicalOr");
 /** Whether it does not hold, a bool operand. */
 export const logicalNot = unary("logicalNot");
 
+/** Whether x is neither infinite nor no number at all, as bool. */
+export const finite = unary("finite");
+
 /** `a` where the condition (bool) holds, else `b`. */
 export const where = (condition: Tensor, a: Operand, b: Operand): Tensor => apply("where", [condition, a, b]);
 

@@ -12,30 +12,33 @@ export interface MatmulOptions {
   readonly transposeB?: boolean;
   /** [N], added to every row. */
   readonly bias?: Tensor;
+  /** Type of the result; default that of `a`. Sums are f32 either way. */
+  readonly dtype?: "f32" | "f16";
 }
 
 /** Matrix product: a [..., M, K] · b [..., K, N] → [..., M, N]. `b` may be one matrix for all batches. */
 export function matmul(
   a: Tensor,
   b: Tensor,
-  { transposeA = false, transposeB = false, bias }: MatmulOptions = {},
+  { transposeA = false, transposeB = false, bias, dtype }: MatmulOptions = {},
 ): Tensor {
   const shared = b.shape.length === 2 && a.shape.length > 2;
   return record(
     kernel,
     { a, b, bias },
-    { transposeA, transposeB },
+    { transposeA, transposeB, dtype },
     {
       a: ({ y: g }) => {
         if (!transposeA) return matmul(g, b, { transposeB: !transposeB });
         return matmul(shared ? repeatBatch(b, a) : b, g, { transposeA: transposeB, transposeB: true });
       },
       b: ({ y: g }) => {
-        // One matrix for all batches collects from every row of every batch.
+        // One matrix for all batches collects from every row of every batch: too many to keep in halves.
+        const dtype = "f32";
         const [left, right] = shared && !transposeA ? [rows(a), rows(g)] : [a, g];
         const each = transposeB
-          ? matmul(right, left, { transposeA: true, transposeB: transposeA })
-          : matmul(left, right, { transposeA: !transposeA });
+          ? matmul(right, left, { transposeA: true, transposeB: transposeA, dtype })
+          : matmul(left, right, { transposeA: !transposeA, dtype });
         return each.shape.length > b.shape.length ? reshape(sum(each, batchAxes(each)), b.shape) : each;
       },
       bias: ({ y: g }) =>

@@ -42,9 +42,9 @@ export class AttentionBlock extends Module {
     const normed = this.norm.forward(x).reshape([n, tokens, channels]);
     const qkv = this.toQkv.forward(normed).reshape([n, tokens, this.heads, 3 * depth]);
     const part = (index: number): Tensor =>
-      slice(qkv, [0, 0, 0, index * depth], [n, tokens, this.heads, depth]);
-    // The published code scales q and k by depth^(-1/4) each.
+      slice(qkv, [0, 0, 0, index * depth], [n, tokens, this.heads, depth]).cast("f32");
+    // The published code scales q and k by depth^(-1/4) each. A softmax is taken in f32.
     const mixed = attention(part(0), part(1), part(2), { scale: 1 / Math.sqrt(depth) });
-    return x.add(this.projOut.forward(mixed.reshape([n, tokens, channels])).reshape(x.shape));
+    return x.add(this.projOut.forward(mixed.cast(x.dtype).reshape([n, tokens, channels])).reshape(x.shape));
   }
 }

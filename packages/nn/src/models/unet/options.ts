@@ -1,5 +1,11 @@
 /** What a UNet is built from, and what the published configurations leave to the size of the images. */
 
+/**
+ * "f32", or "mixed": features and the weights that meet them are f16 (sums, norms, softmax and every gradient of a weight stay
+ * f32), which halves the memory and suits the matrix units of a GPU; train with a `LossScale` then.
+ */
+export type Precision = "f32" | "mixed";
+
 /** What a UNet is built from. */
 export interface UNetOptions {
   /** Height and width of the images; decides the defaults below and where attention sits. */
@@ -18,6 +24,8 @@ export interface UNetOptions {
   readonly blocksPerLevel?: number;
   /** Sizes of the feature maps that have attention beside the middle one. Default, as published: 32, 16 and 8. */
   readonly attentionSizes?: readonly number[];
+  /** How a call computes; see `Precision`. Default "f32". The weights are f32 either way. */
+  readonly precision?: Precision;
   /** Seed of the initial weights; default: the stream that `setSeed` starts. */
   readonly seed?: number;
 }

@@ -63,7 +63,8 @@ export class ResidualBlock extends Module {
    */
   forward(x: Tensor, time: Tensor, random?: RandomStream): Tensor {
     const resized = (value: Tensor): Tensor => this.resample?.forward(value) ?? value;
-    const h = this.conv1.forward(resized(this.norm1.forward(x))).add(this.timeProjection.forward(time));
+    const shift = this.timeProjection.forward(time).cast(x.dtype);
+    const h = this.conv1.forward(resized(this.norm1.forward(x))).add(shift);
     const residual = this.conv2.forward(this.dropout.forward(this.norm2.forward(h), random));
     const direct = resized(x);
     return (this.skip?.forward(direct) ?? direct).add(residual);

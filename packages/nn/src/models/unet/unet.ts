@@ -7,7 +7,7 @@ import { GroupNorm } from "../../layers/groupNorm.ts";
 import { TimeEmbedding } from "../../layers/timeEmbedding.ts";
 import { Module } from "../../module.ts";
 import { AttentionBlock } from "./attentionBlock.ts";
-import { planUNet, type UNetOptions, type UNetPlan } from "./options.ts";
+import { type Precision, planUNet, type UNetOptions, type UNetPlan } from "./options.ts";
 import { ResidualBlock } from "./residualBlock.ts";
 
 /** Layers between two points where the way up takes over activations of the way down. */
@@ -26,8 +26,12 @@ export class UNet extends Module {
   readonly outNorm: GroupNorm;
   readonly outConv: Conv2d;
 
+  /** How a call computes. */
+  readonly precision: Precision;
+
   constructor(options: UNetOptions) {
     super();
+    this.precision = options.precision ?? "f32";
     const plan = planUNet(options);
     const random = options.seed === undefined ? defaultRandom() : new HostRandom(options.seed);
     const blocks = new Blocks(plan, random);
@@ -68,14 +72,14 @@ export class UNet extends Module {
         input,
       );
     const skips: Tensor[] = [];
-    let h = x;
+    let h = this.precision === "mixed" ? x.cast("f16") : x;
     for (const stage of this.down) {
       h = run(stage, h);
       skips.push(h);
     }
     h = run(this.middle, h);
     for (const stage of this.up) h = run(stage, concat([h, skips.pop()!], 3));
-    return this.outConv.forward(this.outNorm.forward(h));
+    return this.outConv.forward(this.outNorm.forward(h)).cast(x.dtype);
   }
 
   #checkShapes(x: Tensor, t: Tensor): void {

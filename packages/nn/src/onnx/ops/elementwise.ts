@@ -64,6 +64,8 @@ const rows: Readonly<Record<string, Row>> = {
   logicalAnd: one("And"),
   logicalOr: one("Or"),
   logicalNot: one("Not"),
+  finite: (t, operands) =>
+    t.emit("Not", [t.emit("Or", [t.emit("IsNaN", operands), t.emit("IsInf", operands)])]),
   where: one("Where"),
   toF32: castTo("f32"),
   toI32: castTo("i32"),

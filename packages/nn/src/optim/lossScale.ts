@@ -1,0 +1,88 @@
+/** Dynamic loss scaling (Micikevicius et al., "Mixed precision training", ICLR 2018), without asking the device back. */
+import {
+  greaterEqual,
+  maximum,
+  minimum,
+  sumOfSquares,
+  type Tensor,
+  tensor,
+  Variable,
+  where,
+} from "@ddad/tensor";
+
+/** Options of `LossScale`; the defaults are those of PyTorch's GradScaler. */
+export interface LossScaleOptions {
+  /** Scale of the first step. Default 2^16. */
+  readonly initial?: number;
+  /** Steps without an overflow after which the scale is doubled. Default 2000. */
+  readonly interval?: number;
+}
+
+/** Beyond these a scale gains nothing: gradients are sums in f32. */
+const bounds = { smallest: 1, largest: 2 ** 24 };
+
+/**
+ * Gradients that pass through halves must neither vanish nor overflow: the loss is multiplied by a scale, which is halved
+ * where a gradient overflowed (that step is skipped) and doubled where none did for a while.
+ *
+ * ```ts
+ * const gradients = grad(lossScale.scale(loss), optimizer.parameters);
+ * const { factor } = lossScale.update(gradients);
+ * optimizer.step(gradients, { gradientScale: factor });
+ * await evaluate(loss, ...optimizer.variables, ...lossScale.variables);
+ * ```
+ */
+export class LossScale {
+  readonly #scale: Variable;
+  /** Steps since the scale last changed. */
+  readonly #calm: Variable;
+  readonly #interval: number;
+
+  constructor({ initial = 2 ** 16, interval = 2000 }: LossScaleOptions = {}) {
+    this.#scale = new Variable(tensor([initial]));
+    this.#calm = new Variable(tensor([0]));
+    this.#interval = interval;
+  }
+
+  /** What `update` changes: evaluate them together with those of the optimiser. */
+  get variables(): readonly Variable[] {
+    return [this.#scale, this.#calm];
+  }
+
+  /** The loss to differentiate, one element. */
+  scale(loss: Tensor): Tensor {
+    return loss.mul(this.#scale.reshape(loss.shape));
+  }
+
+  /**
+   * Records the look at the gradients of the scaled loss.
+   *
+   * @returns `factor` [1]: 1 ÷ scale, or 0, which an optimiser takes for "skip this step", where one is not finite; and
+   * `norm` [1], the norm of the gradients as they would be without the scale.
+   */
+  update(gradients: readonly Tensor[]): { readonly factor: Tensor; readonly norm: Tensor } {
+    const scale = this.#scale.value;
+    const squares = gradients.map(sumOfSquares).reduce((sum, share) => sum.add(share));
+    const finite = squares.finite();
+    const factor = where(finite, scale.reciprocal(), 0);
+    const calm = this.#calm.value.add(1);
+    const grows = greaterEqual(calm, this.#interval);
+    const grown = where(grows, minimum(scale.mul(2), bounds.largest), scale);
+    this.#scale.assign(where(finite, grown, maximum(scale.mul(0.5), bounds.smallest)));
+    this.#calm.assign(where(finite, where(grows, 0, calm), 0));
+    return { factor, norm: squares.sqrt().mul(scale.reciprocal()) };
+  }
+
+  /** The scale of the next step; evaluates if need be. */
+  async value(): Promise<number> {
+    return this.#scale.item();
+  }
+
+  dispose(): void {
+    for (const variable of this.variables) variable.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
