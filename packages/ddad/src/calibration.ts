@@ -23,6 +23,7 @@ export const calibrationSchema = z.strictObject({
   /** Scores that a share of the pixels of these pictures reaches, the shares falling. */
   pixels: z.array(z.strictObject({ share: z.number().positive(), score: z.number() })).min(1),
   /** Settings that all of it holds for. */
+  precision: configSchema.shape.precision.default("f32"),
   features,
   sampling,
   detection: detection.omit({ falseAlarmRate: true, pixelFalseAlarmRate: true }),
@@ -79,6 +80,7 @@ export async function calibrationOf(
     ...(scales && { scales }),
     scores: scores.sort((a, b) => a - b),
     pixels: pixelShares.map((share) => ({ share, score: pixels.reachedBy(share) })),
+    precision: config.precision,
     features,
     sampling: config.sampling,
     detection,
@@ -95,14 +97,22 @@ export function calibrationDifferences(calibration: Calibration, config: Config)
     ["detection", calibrationSchema.shape.detection],
     ...(config.method === "patchcore" ? [["patchcore", patchcore] as const] : []),
   ] as const;
-  return sections.flatMap(([section, { shape }]) => {
+  const precision =
+    config.precision === calibration.precision
+      ? []
+      : [difference("precision", config.precision, calibration.precision)];
+  const others = sections.flatMap(([section, { shape }]) => {
     const now = config[section] as Record<string, unknown>;
     const then = calibration[section] as Record<string, unknown> | undefined;
     return Object.keys(shape)
       .filter((key) => now[key] !== then?.[key])
-      .map((key) => `${section}.${key} ${show(now[key])} (calibrated: ${show(then?.[key])})`);
+      .map((key) => difference(`${section}.${key}`, now[key], then?.[key]));
   });
+  return [...precision, ...others];
 }
+
+const difference = (setting: string, now: unknown, then: unknown): string =>
+  `${setting} ${show(now)} (calibrated: ${show(then)})`;
 
 const show = (value: unknown): string => (value === undefined ? "not set" : String(value));
 

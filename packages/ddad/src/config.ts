@@ -30,6 +30,9 @@ export const configSchema = z.strictObject({
     .describe(
       "ddad compares pictures with their reconstructions, patchcore their patches with those of good pictures",
     ),
+  precision: z
+    .enum(["f32", "mixed"])
+    .describe("mixed has features and weights of the network in half precision, where the adapter can"),
   data: z.strictObject({
     root: z.string().min(1).describe("folder of the data set"),
     category: z
@@ -165,11 +168,14 @@ export type Protocol = Config["protocol"];
 
 /** Any part of a configuration, with a data root; presets that it names and the protocol supply the rest. */
 export type ConfigInput = {
-  [Section in keyof Omit<Config, "data" | "protocol" | "preset" | "method">]?: Partial<Config[Section]>;
+  [Section in keyof Omit<Config, "data" | "protocol" | "preset" | "method" | "precision">]?: Partial<
+    Config[Section]
+  >;
 } & {
   protocol?: Protocol;
   preset?: string | undefined;
   method?: Config["method"];
+  precision?: Config["precision"];
   data: Partial<Config["data"]> & { root: string };
 };
 

@@ -75,7 +75,7 @@ async function reconstructionDetector(
   config: Config,
   extractor: ResNet | undefined,
 ): Promise<ModelDetector> {
-  const denoiser = createDenoiser(stored.config);
+  const denoiser = createDenoiser({ ...stored.config, precision: config.precision });
   denoiser.loadStateDict(stored.weights);
   await evaluate(...denoiser.namedState().values());
   const detector = { config, denoiser: denoiser.eval(), extractor };

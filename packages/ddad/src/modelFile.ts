@@ -39,6 +39,8 @@ export type TrainingState = {
   /** Running mean of the weights, where one is kept. */
   readonly average?: StateDict | undefined;
   readonly optimizer: StateDict;
+  /** State of the scale of the loss, where the precision is mixed. */
+  readonly lossScale?: StateDict | undefined;
   /** The best model so far, by the denoising loss of held-out good pictures. */
   readonly best?: { readonly step: number; readonly loss: number } | undefined;
 };
@@ -66,12 +68,13 @@ export function encodeModel(model: Model): Uint8Array {
   });
 }
 
-/** The bytes of a training state's file: `model.…`, `average.…` and `optimizer.…`. */
+/** The bytes of a training state's file: `model.…`, `average.…`, `optimizer.…` and `lossScale.…`. */
 export function encodeTrainingState(state: TrainingState): Uint8Array {
   const arrays = new Map<string, StateEntry>([
     ...withPrefix(state.weights, "model."),
     ...withPrefix(state.average ?? new Map(), "average."),
     ...withPrefix(state.optimizer, "optimizer."),
+    ...withPrefix(state.lossScale ?? new Map(), "lossScale."),
   ]);
   return writeSafetensors(arrays, {
     ...describe("training", state.config, state.step),
@@ -127,12 +130,14 @@ export function decodeTrainingState(checkpoint: Checkpoint, name = "The checkpoi
     );
   }
   const average = underPrefix(checkpoint, "average.");
+  const lossScale = underPrefix(checkpoint, "lossScale.");
   return {
     config,
     step,
     weights: underPrefix(checkpoint, "model."),
     average: average.size > 0 ? average : undefined,
     optimizer: underPrefix(checkpoint, "optimizer."),
+    lossScale: lossScale.size > 0 ? lossScale : undefined,
     best: readHeaderText(checkpoint, "best", bestSchema.optional(), name),
   };
 }

@@ -4,11 +4,13 @@ import {
   AdamW,
   averageWarmup,
   clipGradientNorm,
+  clipScale,
   compile,
   constantRate,
   EMA,
   evaluate,
   grad,
+  LossScale,
   type Optimizer,
   RandomStream,
   randomNormal,
@@ -17,6 +19,7 @@ import {
   type UNet,
   Variable,
   warmupCosine,
+  where,
 } from "@ddad/nn";
 import type { Config } from "./config.ts";
 import { batchIndices } from "./datasets/batches.ts";
@@ -44,6 +47,8 @@ export class Trainer {
   readonly denoiser: UNet;
   readonly optimizer: Optimizer;
   readonly average: EMA | undefined;
+  /** Where the precision is mixed. */
+  readonly lossScale: LossScale | undefined;
   /** Best validation so far. */
   best: TrainingState["best"];
   readonly #set: Pictures;
@@ -65,21 +70,23 @@ export class Trainer {
     this.average =
       training.ema > 0 ? new EMA(this.denoiser, { decay: averageWarmup(training.ema) }) : undefined;
     this.optimizer = createOptimizer(config, this.denoiser, this.average);
+    this.lossScale = config.precision === "mixed" ? new LossScale() : undefined;
     this.#sums = this.#microBatch < training.batchSize ? this.optimizer.parameters.map(zerosLike) : [];
     this.#whole = compile((x, t, alphaBar, keys, dropoutKeys, control) => {
       const loss = this.#lossOf([x!, t!, alphaBar!, keys!], dropoutKeys);
-      this.#update(grad(loss, this.optimizer.parameters), control!);
+      this.#update(this.#gradientsOf(loss), control!);
       return loss;
     });
     this.#part = compile((x, t, alphaBar, keys, dropoutKeys) => {
       const loss = this.#lossOf([x!, t!, alphaBar!, keys!], dropoutKeys);
-      const gradients = grad(loss, this.optimizer.parameters);
+      const gradients = this.#gradientsOf(loss);
       for (const [k, sum] of this.#sums.entries()) sum.assign(sum.add(gradients[k]!));
       return loss;
     });
     this.#apply = compile((control: Tensor) => {
       this.#update(this.#sums, control);
-      for (const sum of this.#sums) sum.assign(sum.mul(0));
+      // A product with 0 would keep what is not finite.
+      for (const sum of this.#sums) sum.assign(where(sum.finite(), 0, 0));
       return undefined;
     }) as (control: Tensor) => Promise<void>;
     this.#losses = compile((x, t, alphaBar, keys) =>
@@ -94,9 +101,10 @@ export class Trainer {
       trainer.denoiser.loadStateDict(state.weights);
       trainer.optimizer.loadStateDict(state.optimizer);
       if (trainer.average && state.average) trainer.average.loadStateDict(state.average);
+      if (trainer.lossScale && state.lossScale) trainer.lossScale.loadStateDict(state.lossScale);
       trainer.best = state.best;
     }
-    await evaluate(...trainer.optimizer.variables);
+    await evaluate(...trainer.optimizer.variables, ...(trainer.lossScale?.variables ?? []));
     return trainer;
   }
 
@@ -164,6 +172,7 @@ export class Trainer {
       weights: await this.denoiser.stateDict(),
       average: await this.average?.stateDict(),
       optimizer: await this.optimizer.stateDict(),
+      lossScale: await this.lossScale?.stateDict(),
       best: this.best,
     };
   }
@@ -179,6 +188,7 @@ export class Trainer {
     for (const sum of this.#sums) sum.dispose();
     this.average?.dispose();
     this.optimizer.dispose();
+    this.lossScale?.dispose();
     this.denoiser.dispose();
   }
 
@@ -201,10 +211,24 @@ export class Trainer {
     return denoisingError(this.denoiser, { x, noise, t, alphaBar }, random);
   }
 
+  /** Gradients of the loss, or of the scaled loss where there is a scale. */
+  #gradientsOf(loss: Tensor): Tensor[] {
+    return grad(this.lossScale?.scale(loss) ?? loss, this.optimizer.parameters);
+  }
+
   #update(gradients: readonly Tensor[], control: Tensor): void {
+    this.optimizer.step(gradients, { control, ...this.#gradientScale(gradients) });
+  }
+
+  /** What undoes the scale of the loss and clips. */
+  #gradientScale(gradients: readonly Tensor[]): { gradientScale?: Tensor } {
     const { clip } = this.config.training;
-    const scale = clip > 0 ? { gradientScale: clipGradientNorm(gradients, clip).scale } : {};
-    this.optimizer.step(gradients, { control, ...scale });
+    const unscaled = this.lossScale?.update(gradients);
+    if (clip === 0) return unscaled ? { gradientScale: unscaled.factor } : {};
+    if (!unscaled) return { gradientScale: clipGradientNorm(gradients, clip).scale };
+    const clipped = unscaled.factor.mul(clipScale(unscaled.norm, clip));
+    // The norm of a step that is skipped is not finite.
+    return { gradientScale: where(unscaled.norm.finite(), clipped, 0) };
   }
 
   /** Picks by as many as are computed at a time. */

@@ -52,11 +52,11 @@ const inspections = (crop = size): Inspection[] =>
     return { id, score: Math.max(...map), map, mapSize: crop, reconstruction: new Float32Array(0) };
   });
 
-const calibrationFor = ({ features: { network }, sampling, detection }: Config): Calibration => {
+const calibrationFor = ({ precision, features: { network }, sampling, detection }: Config): Calibration => {
   const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...rest } = detection;
   return {
     ...{ scales: { pixel: 1 }, scores: [0.5, 0.9, 1.1], pixels: [{ share: 0.01, score: 1 }] },
-    ...{ features: { network }, sampling, detection: rest },
+    ...{ precision, features: { network }, sampling, detection: rest },
   };
 };
 
@@ -161,6 +161,7 @@ describe("evaluation", () => {
     expect(block).to.deep.equal({
       protocol: "strict",
       method: "ddad",
+      precision: "f32",
       data: {
         dataset: "parts",
         category: "cog",

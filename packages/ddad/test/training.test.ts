@@ -1,7 +1,8 @@
 /** Training: exact resume, accumulation that equals the whole batch, a loss that falls. */
 import { readSafetensors, type StateDict } from "@ddad/nn";
 import { expect } from "chai";
-import { generateProcedural, type Pictures, resolveConfig, stackImages } from "../src/index.ts";
+import { testDevice } from "../../tensor/test/device.hooks.ts";
+import { type Config, generateProcedural, type Pictures, resolveConfig, stackImages } from "../src/index.ts";
 import { decodeTrainingState, encodeTrainingState } from "../src/modelFile.ts";
 import { Trainer } from "../src/training.ts";
 
@@ -23,8 +24,9 @@ const set: Pictures = {
   ids: Array.from({ length: 6 }, (_, k) => `train/good/${k}.png`),
 };
 
-const configOf = (training: object) =>
+const configOf = (training: object, precision: Config["precision"] = "f32") =>
   resolveConfig({
+    precision,
     data: { root: "nowhere", imageSize: size },
     model: { baseChannels: 32, heads: 1, dropout: 0.1, channelMultipliers: [1, 1], blocksPerLevel: 1 },
     training: { steps: 6, batchSize: 4, learningRate: 1e-3, warmup: 2, ...training },
@@ -46,22 +48,42 @@ const largest = (a: StateDict, b: StateDict): number => {
   return worst;
 };
 
+function skipWithoutHalves(context: Mocha.Context, precision: Config["precision"]): void {
+  if (precision === "f32" || testDevice().capabilities.f16) return;
+  console.log("    skipped: this adapter has no shader-f16");
+  context.skip();
+}
+
 describe("Trainer", () => {
-  it("goes on from its state to the same weights, bit for bit", async () => {
-    const config = configOf({});
-    using whole = await Trainer.create(config, set);
-    await train(whole, 6);
-    const expected = await whole.model();
-    let bytes: Uint8Array;
-    {
-      using first = await Trainer.create(config, set);
-      await train(first, 3);
-      bytes = encodeTrainingState(await first.state());
-    }
-    using second = await Trainer.create(config, set, decodeTrainingState(readSafetensors(bytes)));
-    expect(second.step).to.equal(3);
-    await train(second, 6);
-    expect(largest(expected.weights, (await second.model()).weights)).to.equal(0);
+  for (const precision of ["f32", "mixed"] as const) {
+    it(`goes on from its state to the same weights, bit for bit, in ${precision}`, async function () {
+      skipWithoutHalves(this, precision);
+      const config = configOf({}, precision);
+      using whole = await Trainer.create(config, set);
+      await train(whole, 6);
+      const expected = await whole.model();
+      let bytes: Uint8Array;
+      {
+        using first = await Trainer.create(config, set);
+        await train(first, 3);
+        bytes = encodeTrainingState(await first.state());
+      }
+      using second = await Trainer.create(config, set, decodeTrainingState(readSafetensors(bytes)));
+      expect(second.step).to.equal(3);
+      await train(second, 6);
+      expect(largest(expected.weights, (await second.model()).weights)).to.equal(0);
+    });
+  }
+
+  it("learns in mixed precision what it learns in f32, loss by loss", async function () {
+    skipWithoutHalves(this, "mixed");
+    using single = await Trainer.create(configOf({}), set);
+    using mixed = await Trainer.create(configOf({}, "mixed"), set);
+    const expected = await train(single, 6);
+    const got = await train(mixed, 6);
+    for (const [step, loss] of got.entries())
+      expect(loss).to.be.closeTo(expected[step]!, 0.01 * expected[step]!);
+    expect(got, "the same to the last digit: was it mixed at all?").not.to.deep.equal(expected);
   });
 
   it("accumulates micro-batches to the gradient of the whole batch", async () => {

@@ -9,6 +9,7 @@ type Choices = { imageSize: number; steps: number; batchSize: number };
 const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> => ({
   protocol: "paper",
   method: "ddad",
+  precision: "f32",
   diffusion: { steps: 1000, betaFrom: 1e-4, betaTo: 0.02 },
   training: {
     steps,
@@ -57,10 +58,11 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
  * step. The blur keeps its width relative to the picture, which the published 4 pixels fix at 256.
  */
 const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
-  const { method, diffusion, training, adaptation, patchcore, detection } = paper(choices);
+  const { method, precision, diffusion, training, adaptation, patchcore, detection } = paper(choices);
   return {
     protocol: "strict",
     method,
+    precision,
     diffusion,
     training: {
       ...training,

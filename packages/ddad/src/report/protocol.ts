@@ -60,6 +60,7 @@ export type ProtocolFacts = {
 export type ProtocolBlock = {
   protocol: Protocol;
   method: Config["method"];
+  precision: Config["precision"];
   /** Where settings come from, besides what was given. */
   preset?: string;
   data: {
@@ -108,13 +109,14 @@ export type ProtocolBlock = {
 
 /** The protocol block of a result. */
 export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlock {
-  const { protocol, method, preset, data, training, sampling, patchcore, detection } = config;
+  const { protocol, method, precision, preset, data, training, sampling, patchcore, detection } = config;
   const { dataset, category, images, good, sha256, split, masks, heldOutScores, bootstrap, device } = facts;
   const { imported = false, adaptedSteps = 0 } = facts;
   const reconstructs = method === "ddad";
   return {
     protocol,
     method,
+    precision,
     ...(preset !== undefined && { preset }),
     data: {
       ...{ dataset, category, images, good, sha256 },

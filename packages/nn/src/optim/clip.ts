@@ -16,6 +16,9 @@ export function clipGradientNorm(gradients: readonly Tensor[], largest: number):
     .map(sumOfSquares)
     .reduce((sum, share) => sum.add(share))
     .sqrt();
-  // The small number is PyTorch's; it also keeps a norm of zero from dividing.
-  return { norm, scale: minimum(norm.add(1e-6).reciprocal().mul(largest), 1) };
+  return { norm, scale: clipScale(norm, largest) };
 }
+
+/** min(1, largest / norm), [1]. The small number is PyTorch's; it also keeps a norm of zero from dividing. */
+export const clipScale = (norm: Tensor, largest: number): Tensor =>
+  minimum(norm.add(1e-6).reciprocal().mul(largest), 1);

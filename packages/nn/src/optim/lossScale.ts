@@ -10,6 +10,9 @@ import {
   where,
 } from "@ddad/tensor";
 
+import { assignState, readState, type Slot } from "../state.ts";
+import type { StateDict, StateEntry } from "../stateDict.ts";
+
 /** Options of `LossScale`; the defaults are those of PyTorch's GradScaler. */
 export interface LossScaleOptions {
   /** Scale of the first step. Default 2^16. */
@@ -78,11 +81,28 @@ export class LossScale {
     return this.#scale.item();
   }
 
+  /** For an exact resume. */
+  async stateDict(): Promise<StateDict> {
+    return readState(this.#slots());
+  }
+
+  /** Goes on where another was saved. Throws StateDictError listing every mismatch. */
+  loadStateDict(dict: ReadonlyMap<string, StateEntry>): void {
+    assignState(this.#slots(), dict, true);
+  }
+
   dispose(): void {
     for (const variable of this.variables) variable.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #slots(): Map<string, Slot> {
+    return new Map([
+      ["scale", { variable: this.#scale, layout: "plain" }],
+      ["calm", { variable: this.#calm, layout: "plain" }],
+    ]);
   }
 }

@@ -9,6 +9,7 @@ import {
   type TensorSpec,
   type Variant,
 } from "@ddad/kernels-wgsl";
+import { LimitError } from "../errors.ts";
 import type { Program, ProgramCall, ValueId } from "./program.ts";
 
 /** One dispatch on values: still data, no device object in it. */
@@ -39,6 +40,7 @@ export interface Lowered {
 
 /** A pure function of the program and of what the adapter can do. */
 export function lowerProgram(program: Program, caps: Capabilities): Lowered {
+  checkHalves(program, caps);
   const bytes = program.values.map(bytesOf);
   const dispatches: Dispatch[] = [];
   const updates: (readonly [ValueId, ValueId])[] = [];
@@ -78,6 +80,16 @@ export function lowerProgram(program: Program, caps: Capabilities): Lowered {
   }
   const { leaves, results, assignments } = program;
   return { leaves, dispatches, bytes, updates, results, assignments };
+}
+
+function checkHalves({ values, calls }: Program, { f16 }: Capabilities): void {
+  if (f16 || values.every(({ dtype }) => dtype !== "f16")) return;
+  const call = calls.find(({ call: { outputs } }) =>
+    Object.values(outputs).some(({ dtype }) => dtype === "f16"),
+  );
+  throw new LimitError(
+    `${call?.kernel.name ?? "evaluate"}: a result is f16, but this adapter has no shader-f16; compute in f32.`,
+  );
 }
 
 export function chooseVariant(
