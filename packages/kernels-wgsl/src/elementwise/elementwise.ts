@@ -1,9 +1,10 @@
 /** Any chain of elementwise operations in one pass over its broadcast inputs: the shader is generated. */
 import { check } from "../errors.ts";
 import { type Call, defineKernel, grid, type ParamType, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, type DType, sizeOf, spec, storageType } from "../spec.ts";
+import { bytesOf, ceilDiv, sizeOf, spec, storageType } from "../spec.ts";
 import { type BroadcastLoop, broadcastLoops, broadcastShapes } from "./broadcast.ts";
 import { elementwiseCases } from "./cases.ts";
+import { expressionCode, fitsVectors } from "./code.ts";
 import {
   type Expression,
   evaluateExpression,
@@ -11,7 +12,6 @@ import {
   maxExpressionInputs,
   typesOf,
 } from "./expression.ts";
-import { elementwisePrelude, elementwiseTable } from "./table.ts";
 
 /** Attributes of `elementwise`: what is computed for every element. */
 export interface ElementwiseAttrs {
@@ -31,97 +31,26 @@ const loopsOf = (call: ElementwiseCall): BroadcastLoop[] =>
     specsOf(call).map(({ shape }) => shape),
   );
 
-/** Four elements a thread: the innermost loop divides by 4 and every operand either walks it or stays. */
-const vectorises = (call: ElementwiseCall): boolean => {
-  const loops = loopsOf(call);
-  const inner = loops.at(-1);
-  if (!inner || inner.extent % 4) return false;
-  return inner.strides.every(
-    (stride, k) => stride === 0 || loops.slice(0, -1).every((loop) => loop.strides[k]! % 4 === 0),
+/** Four elements a thread where the operands allow it. */
+const vectorises = (call: ElementwiseCall): boolean =>
+  fitsVectors(
+    call.outputs.y.shape,
+    specsOf(call).map(({ shape }) => shape),
   );
-};
-
-/** Type in a register: float16 is computed in f32. */
-const registerType = (dtype: DType): string => (dtype === "f16" ? "f32" : dtype);
 
 function shaderOf(call: ElementwiseCall, width: 1 | 4) {
-  const { expression } = call.attrs;
-  const tensors = specsOf(call);
-  const loops = loopsOf(call);
-  const inner = loops.at(-1);
-  const wide = (scalar: string) => (width === 4 ? `vec4<${scalar}>` : scalar);
-  const vector = (k: number) => width === 4 && inner!.strides[k] === 1;
-  const lines = indexLines(loops, width);
-  tensors.forEach(({ dtype }, k) => {
-    const element = `in${k}[${indexOf(loops, k, vector(k))}]`;
-    const loaded = dtype === "bool" ? `(${element} != ${vector(k) ? "vec4<u32>(0u)" : "0u"})` : element;
-    const type = wide(registerType(dtype));
-    lines.push(`let v_in${k} = ${type}(${loaded});`);
+  const { y } = call.outputs;
+  const { read, lines, result, prelude } = expressionCode(call.attrs.expression, specsOf(call), y, width, {
+    constant: (ref) => `params.${ref}`,
   });
-  const types = typesOf(
-    expression,
-    tensors.map(({ dtype }) => dtype),
-  );
-  const typeOf = (ref: string): DType | undefined =>
-    ref.startsWith("c")
-      ? undefined
-      : ref.startsWith("in")
-        ? tensors[Number(ref.slice(2))]!.dtype
-        : types[Number(ref.slice(1))];
-  expression.steps.forEach(({ op, args }, index) => {
-    const beside = args.map(typeOf).findLast((type) => type !== undefined) ?? types[index]!;
-    const common = registerType(elementwiseTable[op].typing === "select" ? types[index]! : beside);
-    const operands = args.map((ref) =>
-      ref.startsWith("c") ? `${wide(common)}(${common}(params.${ref}))` : `v_${ref}`,
-    );
-    const type = wide(registerType(types[index]!));
-    lines.push(`let v_s${index} = ${elementwiseTable[op].wgsl(operands, type)};`);
-  });
-  const { dtype } = call.outputs.y;
-  const result = `v_s${expression.steps.length - 1}`;
-  const stored =
-    dtype === "bool"
-      ? `select(${wide("u32")}(0u), ${wide("u32")}(1u), ${result})`
-      : `${wide(storageType(dtype))}(${result})`;
-  const count = sizeOf(call.outputs.y.shape) / width;
-  const body = `  if (i >= params.count${width === 4 ? " / 4u" : ""}) { return; }\n  ${lines.join("\n  ")}\n  y[i] = ${stored};`;
-  const prelude = /\b(power|erf_)/.test(body) ? elementwisePrelude(wide("f32")) : "";
+  const count = sizeOf(y.shape) / width;
+  const body = `  if (i >= params.count${width === 4 ? " / 4u" : ""}) { return; }\n  ${lines.join("\n  ")}\n  y[i] = ${result};`;
   return {
-    read: Object.fromEntries(
-      tensors.map(({ dtype: type }, k) => [
-        `in${k}`,
-        vector(k) ? `vec4<${storageType(type)}>` : storageType(type),
-      ]),
-    ),
-    write: { y: wide(storageType(dtype)) },
+    read,
+    write: { y: width === 4 ? `vec4<${storageType(y.dtype)}>` : storageType(y.dtype) },
     workgroups: grid(ceilDiv(count, 64)),
     code: prelude + perThread(64, body),
   };
-}
-
-/** `d0 …`: position along each loop, in units of `width` along the innermost. */
-function indexLines(loops: readonly BroadcastLoop[], width: number): string[] {
-  if (loops.length < 2) return [];
-  const lines: string[] = [];
-  let rest = "i";
-  for (let k = loops.length - 1; k > 0; k--) {
-    const extent = k === loops.length - 1 ? loops[k]!.extent / width : loops[k]!.extent;
-    lines.push(`let d${k} = ${rest} % ${extent}u;`, `let r${k} = ${rest} / ${extent}u;`);
-    rest = `r${k}`;
-  }
-  lines.push(`let d0 = ${rest};`);
-  return lines;
-}
-
-function indexOf(loops: readonly BroadcastLoop[], operand: number, vector: boolean): string {
-  if (loops.length < 2) return loops[0]?.strides[operand] ? "i" : "0u";
-  const unit = vector ? 4 : 1;
-  const terms = loops.flatMap(({ strides }, k) => {
-    const stride = strides[operand]!;
-    if (!stride) return [];
-    return [k === loops.length - 1 ? `d${k}` : `d${k} * ${stride / unit}u`];
-  });
-  return terms.join(" + ") || "0u";
 }
 
 const constants: readonly string[] = Array.from({ length: maxExpressionConstants }, (_, k) => `c${k}`);

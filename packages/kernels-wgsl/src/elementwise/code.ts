@@ -1,0 +1,120 @@
+/** WGSL of an expression for one element, or four neighbours, of its result. */
+import { type DType, type Shape, storageType, type TensorSpec } from "../spec.ts";
+import { type BroadcastLoop, broadcastLoops } from "./broadcast.ts";
+import { type Expression, type Ref, typesOf } from "./expression.ts";
+import { elementwisePrelude, elementwiseTable } from "./table.ts";
+
+/** What a shader around an expression declares, runs and stores. */
+export interface ExpressionCode {
+  /** Bindings of the inputs that are read from storage, and their WGSL types. */
+  readonly read: Readonly<Record<string, string>>;
+  /** Statements that see `i`, the flat index of the result in units of `width`. */
+  readonly lines: readonly string[];
+  /** The result as it is stored. */
+  readonly result: string;
+  /** Functions that the statements call. */
+  readonly prelude: string;
+}
+
+/** Where an expression's values come from, other than storage. */
+export interface ExpressionSources {
+  /** WGSL of a constant, f32. */
+  readonly constant: (ref: Ref) => string;
+  /** Inputs that the shader holds already: WGSL of their element, or four of them, as f32. */
+  readonly given?: Readonly<Partial<Record<Ref, string>>>;
+}
+
+/** Four elements at a time: the innermost loop divides by 4 and every operand either walks it or stays. */
+export function fitsVectors(output: Shape, inputs: readonly Shape[]): boolean {
+  const loops = broadcastLoops(output, inputs);
+  const inner = loops.at(-1);
+  if (!inner || inner.extent % 4) return false;
+  return inner.strides.every(
+    (stride, k) => stride === 0 || loops.slice(0, -1).every((loop) => loop.strides[k]! % 4 === 0),
+  );
+}
+
+/** Type in a register: float16 is computed in f32. */
+const registerType = (dtype: DType): string => (dtype === "f16" ? "f32" : dtype);
+
+/** @param inputs in the order of the expression, broadcast to `output` */
+export function expressionCode(
+  expression: Expression,
+  inputs: readonly TensorSpec[],
+  output: TensorSpec,
+  width: 1 | 4,
+  { constant, given = {} }: ExpressionSources,
+): ExpressionCode {
+  const loops = broadcastLoops(
+    output.shape,
+    inputs.map(({ shape }) => shape),
+  );
+  const inner = loops.at(-1);
+  const wide = (scalar: string) => (width === 4 ? `vec4<${scalar}>` : scalar);
+  const vector = (k: number) => width === 4 && inner!.strides[k] === 1;
+  const lines = indexLines(loops, width);
+  const read: Record<string, string> = {};
+  inputs.forEach(({ dtype }, k) => {
+    const type = wide(registerType(dtype));
+    const held = given[`in${k}`];
+    if (held !== undefined) {
+      lines.push(`let v_in${k} = ${type}(${held});`);
+      return;
+    }
+    read[`in${k}`] = vector(k) ? `vec4<${storageType(dtype)}>` : storageType(dtype);
+    const element = `in${k}[${indexOf(loops, k, vector(k))}]`;
+    const loaded = dtype === "bool" ? `(${element} != ${vector(k) ? "vec4<u32>(0u)" : "0u"})` : element;
+    lines.push(`let v_in${k} = ${type}(${loaded});`);
+  });
+  const types = typesOf(
+    expression,
+    inputs.map(({ dtype }) => dtype),
+  );
+  const typeOf = (ref: string): DType | undefined =>
+    ref.startsWith("c")
+      ? undefined
+      : ref.startsWith("in")
+        ? inputs[Number(ref.slice(2))]!.dtype
+        : types[Number(ref.slice(1))];
+  expression.steps.forEach(({ op, args }, index) => {
+    const beside = args.map(typeOf).findLast((type) => type !== undefined) ?? types[index]!;
+    const common = registerType(elementwiseTable[op].typing === "select" ? types[index]! : beside);
+    const operands = args.map((ref) =>
+      ref.startsWith("c") ? `${wide(common)}(${common}(${constant(ref)}))` : `v_${ref}`,
+    );
+    const type = wide(registerType(types[index]!));
+    lines.push(`let v_s${index} = ${elementwiseTable[op].wgsl(operands, type)};`);
+  });
+  const last = `v_s${expression.steps.length - 1}`;
+  const result =
+    output.dtype === "bool"
+      ? `select(${wide("u32")}(0u), ${wide("u32")}(1u), ${last})`
+      : `${wide(storageType(output.dtype))}(${last})`;
+  const prelude = lines.some((line) => /\b(power|erf_)/.test(line)) ? elementwisePrelude(wide("f32")) : "";
+  return { read, lines, result, prelude };
+}
+
+/** `d0 …`: position along each loop, in units of `width` along the innermost. */
+function indexLines(loops: readonly BroadcastLoop[], width: number): string[] {
+  if (loops.length < 2) return [];
+  const lines: string[] = [];
+  let rest = "i";
+  for (let k = loops.length - 1; k > 0; k--) {
+    const extent = k === loops.length - 1 ? loops[k]!.extent / width : loops[k]!.extent;
+    lines.push(`let d${k} = ${rest} % ${extent}u;`, `let r${k} = ${rest} / ${extent}u;`);
+    rest = `r${k}`;
+  }
+  lines.push(`let d0 = ${rest};`);
+  return lines;
+}
+
+function indexOf(loops: readonly BroadcastLoop[], operand: number, vector: boolean): string {
+  if (loops.length < 2) return loops[0]?.strides[operand] ? "i" : "0u";
+  const unit = vector ? 4 : 1;
+  const terms = loops.flatMap(({ strides }, k) => {
+    const stride = strides[operand]!;
+    if (!stride) return [];
+    return [k === loops.length - 1 ? `d${k}` : `d${k} * ${stride / unit}u`];
+  });
+  return terms.join(" + ") || "0u";
+}
