@@ -143,6 +143,8 @@ export interface Kernel<
   cost(call: Call<I, O, A, P>): Cost;
   readonly cases: readonly Case<NoInfer<I>, NoInfer<A>>[];
   readonly refusals: readonly Refusal<NoInfer<I>, NoInfer<A>>[];
+  /** The output on which an elementwise expression may run before it is stored: see `withEpilogue`. */
+  readonly epilogue?: O;
   /** Fused kernels: the composition they stand for, in words. */
   readonly replaces?: string;
 }

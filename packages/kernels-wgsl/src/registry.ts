@@ -15,6 +15,7 @@ export * from "./elementwise/broadcast.ts";
 export * from "./elementwise/elementwise.ts";
 export * from "./elementwise/expression.ts";
 export * from "./elementwise/table.ts";
+export { type Epilogue, type EpilogueInput, maxEpilogueInputs } from "./matmul/epilogue.ts";
 export * from "./matmul/matmul.ts";
 export * from "./movement/broadcast.ts";
 export * from "./movement/concat.ts";

@@ -7,6 +7,7 @@ import { Timing } from "./device/timing.ts";
 import { copy } from "./ops/movement.ts";
 import { profiling } from "./profile.ts";
 import { describePlan } from "./program/describe.ts";
+import { fuseEpilogues } from "./program/epilogues.ts";
 import { fuseProgram } from "./program/fuse.ts";
 import { type Lowered, lowerProgram } from "./program/lower.ts";
 import { type Plan, planProgram } from "./program/plan.ts";
@@ -97,7 +98,7 @@ async function prepareReplay(device: Device, program: Program): Promise<Replay> 
 
 /** The passes from a recorded program to a plan for this device. */
 export function planFor(device: Device, program: Program): { fused: Program; lowered: Lowered; plan: Plan } {
-  const fused = fuseProgram(program);
+  const fused = fuseEpilogues(fuseProgram(program));
   const lowered = lowerProgram(fused, device.capabilities);
   return { fused, lowered, plan: planProgram(lowered) };
 }

@@ -4,9 +4,10 @@
  */
 import { check } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
+import { type Epilogue, withEpilogue } from "../matmul/epilogue.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
 import { productVariants } from "../matmul/variants.ts";
-import { bytesOf, ceilDiv, show, sizeOf, spec } from "../spec.ts";
+import { bytesOf, ceilDiv, type Shape, show, sizeOf, spec } from "../spec.ts";
 import {
   type Conv2dAttrs,
   checkImage,
@@ -45,7 +46,6 @@ function product({ inputs, attrs }: Call<"x" | "weight" | "bias", "y", Conv2dAtt
     bAlong: "column",
     read: { x: elements, weight: weightElements },
     output: "y",
-    outputType: inputs.x.dtype,
     bias: inputs.bias !== undefined,
     wgsl: {
       rows: "(params.batch * params.outHeight * params.outWidth)",
@@ -94,8 +94,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 { return row; }`,
   };
 }
 
-/** Inputs x [N, H, W, Cin], weight [KH, KW, Cin, Cout], bias [Cout] or none; output y [N, OH, OW, Cout] of the type of x. */
-export const conv2d = defineKernel({
+const plain = defineKernel({
   name: op,
   inputs: ["x", "weight", "bias"],
   optional: ["bias"],
@@ -255,3 +254,41 @@ export const conv2d = defineKernel({
     },
   ],
 });
+
+/** (the convolution + in0) + in2. */
+const shiftAndAdd = (shape: Shape): Epilogue => ({
+  expression: {
+    inputs: 3,
+    constants: [],
+    steps: [
+      { op: "add", args: ["in1", "in0"] },
+      { op: "add", args: ["s0", "in2"] },
+    ],
+  },
+  product: "in1",
+  shape,
+});
+
+/** Inputs x [N, H, W, Cin], weight [KH, KW, Cin, Cout], bias [Cout] or none; output y [N, OH, OW, Cout] of the type of x. */
+export const conv2d = withEpilogue(plain, "y", [
+  {
+    name: "epilogue: a shift of each image, and a residual",
+    inputs: { x: [2, 5, 7, 8], weight: [3, 3, 8, 12], bias: [12], in0: [2, 1, 1, 12], in2: [2, 5, 7, 12] },
+    attrs: { stride: 1, padding: [1, 1, 1, 1], epilogue: shiftAndAdd([2, 5, 7, 12]) },
+  },
+  {
+    name: "epilogue: odd channels",
+    inputs: { x: [2, 5, 7, 5], weight: [3, 3, 5, 7], in0: [2, 1, 1, 7], in2: [2, 5, 7, 7] },
+    attrs: { stride: 1, padding: [1, 1, 1, 1], epilogue: shiftAndAdd([2, 5, 7, 7]) },
+  },
+  {
+    name: "epilogue: halves, a long sum",
+    inputs: {
+      x: { shape: [1, 3, 3, 128], dtype: "f16" },
+      weight: { shape: [3, 3, 128, 16], dtype: "f16" },
+      in0: { shape: [1, 1, 1, 16], dtype: "f16" },
+      in2: { shape: [1, 3, 3, 16], dtype: "f16" },
+    },
+    attrs: { stride: 1, padding: [1, 1, 1, 1], epilogue: shiftAndAdd([1, 3, 3, 16]) },
+  },
+]);

@@ -5,6 +5,7 @@
  */
 import { check } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
+import { withEpilogue } from "../matmul/epilogue.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
 import { productVariants } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, type Shape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
@@ -63,7 +64,6 @@ function product({
     bAlong: "k",
     read: { gradient: elements, weight: weightElements },
     output: "xGradient",
-    outputType: inputs.gradient.dtype,
     bias: false,
     wgsl: {
       rows: `(params.batch * ${phaseHeight} * ${phaseWidth})`,
@@ -125,9 +125,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 {${
   };
 }
 
-/** Inputs gradient of y [N, OH, OW, Cout] and weight [KH, KW, Cin, Cout]; output xGradient [N, H, W, Cin] of
- * the type of gradient. */
-export const conv2dInputGradient = defineKernel({
+const plain = defineKernel({
   name: op,
   inputs: ["gradient", "weight"],
   outputs: ["xGradient"],
@@ -260,3 +258,22 @@ export const conv2dInputGradient = defineKernel({
     },
   ],
 });
+
+/** Inputs gradient of y [N, OH, OW, Cout] and weight [KH, KW, Cin, Cout]; output xGradient [N, H, W, Cin] of
+ * the type of gradient. */
+export const conv2dInputGradient = withEpilogue(plain, "xGradient", [
+  {
+    name: "epilogue: another gradient, stride 2",
+    inputs: { gradient: [1, 4, 3, 12], weight: [3, 3, 8, 12], in1: [1, 7, 5, 8] },
+    attrs: {
+      stride: 2,
+      padding: [1, 1, 1, 1],
+      inputSize: [7, 5],
+      epilogue: {
+        expression: { inputs: 2, constants: [], steps: [{ op: "add", args: ["in0", "in1"] }] },
+        product: "in0",
+        shape: [1, 7, 5, 8],
+      },
+    },
+  },
+]);

@@ -56,7 +56,6 @@ function product({
     bAlong: "column",
     read: { x: elements, gradient: gradientElements },
     output: "weightGradient",
-    outputType: "f32",
     bias: false,
     wgsl: {
       rows: `${taps * padded}u`,

@@ -1,12 +1,13 @@
 /** Sizes, checks and the reference loop that the three convolution kernels share. */
 import { check, checkFloat } from "../errors.ts";
+import type { EpilogueAttrs } from "../matmul/epilogue.ts";
 import { type Shape, show, type TensorSpec } from "../spec.ts";
 
 /** Zero rows and columns added around the image: top, left, bottom, right. */
 export type Padding = readonly [top: number, left: number, bottom: number, right: number];
 
 /** Attributes of `conv2d`: pixels between windows, and the zeros around the image. */
-export interface Conv2dAttrs {
+export interface Conv2dAttrs extends EpilogueAttrs {
   readonly stride: number;
   readonly padding: Padding;
 }

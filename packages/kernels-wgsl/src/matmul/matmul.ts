@@ -6,11 +6,12 @@
 import { check, checkFloat } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
 import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { type EpilogueAttrs, withEpilogue } from "./epilogue.ts";
 import { elementsFor, loadQuad, type Product } from "./product.ts";
 import { productVariants } from "./variants.ts";
 
 /** Attributes of `matmul`: which operand has its last two axes swapped. */
-export interface MatmulAttrs {
+export interface MatmulAttrs extends EpilogueAttrs {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   /** Type of y; that of a without it. */
@@ -39,7 +40,6 @@ function sizesOf(a: TensorSpec, b: TensorSpec, { transposeA, transposeB }: Matmu
 
 function product({
   inputs,
-  outputs,
   attrs: { transposeA, transposeB },
   params: { batch, m, n, k },
 }: Call<"a" | "b" | "bias", "y", MatmulAttrs, "batch" | "m" | "n" | "k" | "strideB">): Product {
@@ -59,7 +59,6 @@ function product({
     bAlong: transposeB ? "k" : "column",
     read: { a, b },
     output: "y",
-    outputType: outputs.y.dtype,
     bias: inputs.bias !== undefined,
     wgsl: { rows: "params.m", columns: "params.n", outputRows: "(params.batch * params.m)" },
     code: /* wgsl */ `
@@ -93,8 +92,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 { return slice.a / params.k + row; }
   };
 }
 
-/** Inputs a, b, and bias [N] or none; output y […, M, N]. Shapes as above, by what is transposed. */
-export const matmul = defineKernel({
+const plain = defineKernel({
   name: "matmul",
   inputs: ["a", "b", "bias"],
   optional: ["bias"],
@@ -273,3 +271,40 @@ export const matmul = defineKernel({
     },
   ],
 });
+
+/** Inputs a, b, and bias [N] or none; output y […, M, N]. Shapes as above, by what is transposed. */
+export const matmul = withEpilogue(plain, "y", [
+  {
+    name: "epilogue: a residual under another shape",
+    inputs: { a: [6, 20], b: [20, 8], bias: [8], in1: [2, 3, 8] },
+    attrs: {
+      transposeA: false,
+      transposeB: false,
+      epilogue: {
+        expression: { inputs: 2, constants: [], steps: [{ op: "add", args: ["in0", "in1"] }] },
+        product: "in0",
+        shape: [2, 3, 8],
+      },
+    },
+  },
+  {
+    name: "epilogue: long sum, odd columns, a scale",
+    inputs: { a: [5, 2000], b: [2000, 7], in1: [1] },
+    attrs: {
+      transposeA: false,
+      transposeB: false,
+      epilogue: {
+        expression: {
+          inputs: 2,
+          constants: [0.5],
+          steps: [
+            { op: "mul", args: ["in0", "in1"] },
+            { op: "maximum", args: ["s0", "c0"] },
+          ],
+        },
+        product: "in0",
+        shape: [5, 7],
+      },
+    },
+  },
+]);

@@ -3,8 +3,10 @@
  * `y[row, column] = Σ_k a[row, k] · b[k, column]`, where a or b may be gathered from an image while it is read. A kernel
  * says in WGSL how its operands are read; the tilings in this folder say how threads share the work.
  */
+
 import { grid, type Pass, perThread } from "../kernel.ts";
 import { ceilDiv, type DType } from "../spec.ts";
+import type { EpilogueCode } from "./epilogue.ts";
 
 /**
  * Operands are read four elements at a time: along k, or along the other axis. The k axis is therefore counted in quads;
@@ -26,8 +28,6 @@ export interface Product {
   readonly read: Readonly<Record<string, string>>;
   /** Name of the binding that receives y. */
   readonly output: string;
-  /** Type of y's elements; sums are f32 whatever it is, and so are bias and partial sums. */
-  readonly outputType: DType;
   readonly bias: boolean;
   /** Sizes as WGSL expressions: those that come from `params` share a pipeline between shapes. */
   readonly wgsl: { readonly rows: string; readonly columns: string; readonly outputRows: string };
@@ -40,6 +40,14 @@ export interface Product {
    * - `fn outputRow(slice: Slice, row: u32) -> u32`: the row of y in memory, or at least `outputRows` for padding.
    */
   readonly code: string;
+}
+
+/** A product and what is stored of it. */
+export interface StoredProduct extends Product {
+  /** Type of y's elements; sums are f32 whatever it is, and so are bias and partial sums. */
+  readonly outputType: DType;
+  /** What becomes of a sum, bias added, before it is stored. */
+  readonly epilogue: EpilogueCode | undefined;
 }
 
 /** Four neighbours of a binding from an element offset, as f32; where it is not vec4, those from `valid` on are zero. */
@@ -92,36 +100,46 @@ export const tileIndices = (product: Product, tile: Tile, splits: number): strin
   let lastQuad = min(firstQuad + share, slice.quads);`
   }`;
 
+/** WGSL of what is stored of a sum, or of four neighbours, at the flat index `i` in units of as many. */
+const finishOf =
+  ({ epilogue, outputType }: StoredProduct) =>
+  (i: string, value: string, width: 1 | 4): string => {
+    if (!epilogue) return width === 4 ? `vec4<${outputType}>(${value})` : `${outputType}(${value})`;
+    if (width === epilogue.width) return `epilogue(${i}, ${value})`;
+    const each = [0, 1, 2, 3].map((j) => `epilogue(4u * (${i}) + ${j}u, (${value})[${j}])`);
+    return `vec4<${outputType}>(${each.join(", ")})`;
+  };
+
 /** `fn store(slice, split, row, column, value)` writes four columns of y (or of the partial sums), bias added. */
-export function storeFunction(product: Product, splits: number): string {
+export function storeFunction(product: StoredProduct, splits: number): string {
   const target = splits === 1 ? product.output : "partial";
-  const type = splits === 1 ? product.outputType : "f32";
   const bias = product.bias && splits === 1;
   const { rows, columns, outputRows } = product.wgsl;
   const vectors = product.columns % 4 === 0;
+  const finish = splits === 1 ? finishOf(product) : (_i: string, value: string) => value;
   const each = [0, 1, 2, 3].map(
     (j) => `
-  if (column + ${j}u < ${columns}) { ${target}[offset + ${j}u] = ${type}(value[${j}]${bias ? ` + bias[column + ${j}u]` : ""}); }`,
+  if (column + ${j}u < ${columns}) { ${target}[offset + ${j}u] = ${finish(`offset + ${j}u`, `value[${j}]${bias ? ` + bias[column + ${j}u]` : ""}`, 1)}; }`,
   );
-  return /* wgsl */ `
+  return /* wgsl */ `${splits === 1 ? (product.epilogue?.declarations ?? "") : ""}
 fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
   if (row >= ${rows} || column >= ${columns}) { return; }
   let to = outputRow(slice, row);
   if (to >= ${outputRows}) { return; }
   let offset = (split * ${outputRows} + to) * ${columns} + column;${
     vectors
-      ? `\n  ${target}[offset / 4u] = vec4<${type}>(value${bias ? " + bias[column / 4u]" : ""});`
+      ? `\n  ${target}[offset / 4u] = ${finish("offset / 4u", `value${bias ? " + bias[column / 4u]" : ""}`, 4)};`
       : each.join("")
   }
 }`;
 }
 
 /** Bindings of the pass that multiplies. */
-export function bindingsOf(product: Product, splits: number): Pick<Pass, "read" | "write"> {
+export function bindingsOf(product: StoredProduct, splits: number): Pick<Pass, "read" | "write"> {
   const elements = elementsFor(product.columns);
   const bias = product.bias && splits === 1 ? { bias: elements } : {};
   return {
-    read: { ...product.read, ...bias },
+    read: { ...product.read, ...bias, ...(splits === 1 && product.epilogue?.read) },
     write:
       splits === 1
         ? { [product.output]: elementsFor(product.columns, product.outputType) }
@@ -130,24 +148,23 @@ export function bindingsOf(product: Product, splits: number): Pick<Pass, "read" 
 }
 
 /** Second pass where k is split: adds the partial sums in their order, so that the result never depends on timing. */
-export function totalPass(product: Product, splits: number): Pass {
+export function totalPass(product: StoredProduct, splits: number): Pass {
   const elements = elementsFor(product.columns);
-  const result = elementsFor(product.columns, product.outputType);
   const width = elements === "f32" ? 1 : 4;
   const { columns, outputRows } = product.wgsl;
   return {
     label: "total",
-    read: { partial: elements, ...(product.bias ? { bias: elements } : {}) },
-    write: { [product.output]: result },
+    read: { partial: elements, ...(product.bias ? { bias: elements } : {}), ...product.epilogue?.read },
+    write: { [product.output]: elementsFor(product.columns, product.outputType) },
     workgroups: grid(ceilDiv((product.outputRows * product.columns) / width, 64)),
-    code: perThread(
+    code: `${product.epilogue?.declarations ?? ""}${perThread(
       64,
       /* wgsl */ `
   let size = ${outputRows} * ${columns} / ${width}u;
   if (i >= size) { return; }
   var total = partial[i];
   for (var split = 1u; split < ${splits}u; split++) { total += partial[split * size + i]; }
-  ${product.output}[i] = ${result}(total${product.bias ? ` + bias[i % (${columns} / ${width}u)]` : ""});`,
-    ),
+  ${product.output}[i] = ${finishOf(product)("i", `total${product.bias ? ` + bias[i % (${columns} / ${width}u)]` : ""}`, width)};`,
+    )}`,
   };
 }

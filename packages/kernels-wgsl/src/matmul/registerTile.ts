@@ -4,7 +4,7 @@
  * multiply-adds for each lane, a shuffle costs one instruction for all lanes.
  */
 import { type Capabilities, grid, type Pass } from "../kernel.ts";
-import { bindingsOf, type Product, storeFunction, type Tile, tileIndices, tilesOf } from "./product.ts";
+import { bindingsOf, type StoredProduct, storeFunction, type Tile, tileIndices, tilesOf } from "./product.ts";
 
 /** Lanes of a subgroup where the adapter has only one size, else 0. */
 export const fixedSubgroup = ({ subgroups, subgroupSizes: [least, most] }: Capabilities): number =>
@@ -21,7 +21,7 @@ export interface RegisterTile extends Tile {
 const repeat = (count: number, line: (index: number) => string, between = "\n  "): string =>
   Array.from({ length: count }, (_, index) => line(index)).join(between);
 
-export function registerTilePass(product: Product, tile: RegisterTile, splits: number): Pass {
+export function registerTilePass(product: StoredProduct, tile: RegisterTile, splits: number): Pass {
   const { lanes, perLane, groups } = tile;
   const alongK = product.aAlong === "k";
   const columns = Math.min(tile.columns, product.columns);

@@ -5,7 +5,7 @@
 import { grid, type Pass, type SubgroupMatrix } from "../kernel.ts";
 import { ceilDiv } from "../spec.ts";
 import { matrixUnit } from "./matrixUnit.ts";
-import { bindingsOf, type Product, storeFunction, type Tile, tileIndices, tilesOf } from "./product.ts";
+import { bindingsOf, type StoredProduct, storeFunction, type Tile, tileIndices, tilesOf } from "./product.ts";
 
 /** A tile and how its subgroups share it. */
 export interface SubgroupMatrixTile extends Tile {
@@ -35,7 +35,7 @@ export function workgroupBytes(
 }
 
 export function subgroupMatrixTilePass(
-  product: Product,
+  product: StoredProduct,
   tile: SubgroupMatrixTile,
   sizes: SubgroupMatrix,
   splits: number,

@@ -1,13 +1,14 @@
 /** The variants of every kernel that is a matrix product, and how they choose tiles and splits. */
 import type { Call, Capabilities, Pass, SubgroupMatrix, Variant } from "../kernel.ts";
 import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
-import { type Product, type Tile, tilesOf, totalPass } from "./product.ts";
+import { type EpilogueAttrs, epilogueCode } from "./epilogue.ts";
+import { type Product, type StoredProduct, type Tile, tilesOf, totalPass } from "./product.ts";
 import { fixedSubgroup, type RegisterTile, registerTilePass } from "./registerTile.ts";
 import { type SubgroupMatrixTile, subgroupMatrixTilePass, workgroupBytes } from "./subgroupMatrixTile.ts";
 import { type WorkgroupTile, workgroupTilePass } from "./workgroupTile.ts";
 
 /** 32 × 32 where there is enough of y, less where it is smaller than that. */
-function registerTileFor(lanes: number, product: Product): RegisterTile {
+function registerTileFor(lanes: number, product: StoredProduct): RegisterTile {
   const perLane = product.aAlong === "row" ? 4 : Math.min(4, ceilDiv(product.rows, lanes));
   const groups = Math.min(4, ceilDiv(product.columns, lanes));
   return { lanes, perLane, groups, rows: lanes * perLane, columns: lanes * groups };
@@ -22,7 +23,7 @@ interface Plan {
   readonly pass: Pass;
 }
 
-const planRegister = ({ subgroupSizes }: Capabilities, product: Product): Plan => {
+const planRegister = ({ subgroupSizes }: Capabilities, product: StoredProduct): Plan => {
   const tile = registerTileFor(subgroupSizes[0], product);
   const splits = splitsFor(product, tile, 8, 64);
   return { splits, pass: registerTilePass(product, tile, splits) };
@@ -36,14 +37,14 @@ const workgroupTiles = {
 } satisfies Record<string, WorkgroupTile>;
 
 /** The large tile reads least, but only where it leaves enough workgroups to fill a GPU. */
-function workgroupTileFor(product: Product): WorkgroupTile {
+function workgroupTileFor(product: StoredProduct): WorkgroupTile {
   const { large, small, narrow, flat } = workgroupTiles;
   if (product.columns <= 16) return narrow;
   if (product.rows <= 16) return flat;
   return product.rows > 32 && product.columns > 32 && tilesOf(product, large) >= 64 ? large : small;
 }
 
-const planWorkgroup = (_caps: Capabilities, product: Product): Plan => {
+const planWorkgroup = (_caps: Capabilities, product: StoredProduct): Plan => {
   const tile = workgroupTileFor(product);
   const splits = splitsFor(product, tile, 128, 32);
   return { splits, pass: workgroupTilePass(product, tile, splits) };
@@ -66,14 +67,14 @@ function subgroupMatrixTileFor(product: Product, { emulated }: SubgroupMatrix): 
   return product.rows > 64 && product.columns > 64 && tilesOf(product, large) >= 128 ? large : small;
 }
 
-const planSubgroupMatrix = ({ subgroupMatrix }: Capabilities, product: Product): Plan => {
+const planSubgroupMatrix = ({ subgroupMatrix }: Capabilities, product: StoredProduct): Plan => {
   const tile = subgroupMatrixTileFor(product, subgroupMatrix!);
   const splits = splitsFor(product, tile, 128, 32);
   return { splits, pass: subgroupMatrixTilePass(product, tile, subgroupMatrix!, splits) };
 };
 
 /** Only operands that are f16 already: nothing is rounded that the caller did not round. */
-function fitsSubgroupMatrix(caps: Capabilities, product: Product): boolean {
+function fitsSubgroupMatrix(caps: Capabilities, product: StoredProduct): boolean {
   const sizes = caps.subgroupMatrix;
   if (!sizes || !Object.values(product.read).every((elements) => elements.includes("f16"))) return false;
   const tile = subgroupMatrixTileFor(product, sizes);
@@ -83,12 +84,20 @@ function fitsSubgroupMatrix(caps: Capabilities, product: Product): boolean {
   );
 }
 
-export function productVariants<I extends string, O extends string, A, P extends string>(
-  productOf: (call: Call<I, O, A, P>) => Product,
-): Variant<I, O, A, P>[] {
+export function productVariants<
+  I extends string,
+  O extends string,
+  A extends EpilogueAttrs,
+  P extends string,
+>(plainProductOf: (call: Call<I, O, A, P>) => Product): Variant<I, O, A, P>[] {
+  const productOf = (call: Call<I, O, A, P>): StoredProduct => {
+    const product = plainProductOf(call);
+    const output = call.outputs[product.output as O];
+    return { ...product, outputType: output.dtype, epilogue: epilogueCode(call, output) };
+  };
   const variant = (
     name: string,
-    plan: (caps: Capabilities, product: Product) => Plan,
+    plan: (caps: Capabilities, product: StoredProduct) => Plan,
   ): Variant<I, O, A, P> => ({
     name,
     scratch(caps, call): Record<string, TensorSpec> {

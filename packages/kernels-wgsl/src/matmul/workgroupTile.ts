@@ -4,7 +4,7 @@
  */
 import { grid, type Pass } from "../kernel.ts";
 import { ceilDiv } from "../spec.ts";
-import { bindingsOf, type Product, storeFunction, type Tile, tileIndices, tilesOf } from "./product.ts";
+import { bindingsOf, type StoredProduct, storeFunction, type Tile, tileIndices, tilesOf } from "./product.ts";
 
 export interface WorkgroupTile extends Tile {
   /** Rows of y that each thread makes, a multiple of 4; it makes 4 columns of each. */
@@ -19,7 +19,7 @@ const padding = 2;
 const repeat = (count: number, line: (index: number) => string, between = "\n    "): string =>
   Array.from({ length: count }, (_, index) => line(index)).join(between);
 
-export function workgroupTilePass(product: Product, tile: WorkgroupTile, splits: number): Pass {
+export function workgroupTilePass(product: StoredProduct, tile: WorkgroupTile, splits: number): Pass {
   const across = tile.columns / 4;
   const down = tile.rows / tile.perThread;
   const threads = across * down;
