@@ -252,6 +252,21 @@ describe("checkpoint", () => {
     expect(peak(t.explain(saved))).to.be.below(0.7 * peak(t.explain(plain)));
     expect(await saved.data()).to.deep.equal(await plain.data());
   });
+
+  it("counts what all blocks share once for each way it takes", async () => {
+    const shared = t.tensor([0.3, -0.7, 1.1]);
+    const block = (y: t.Tensor, s: t.Tensor): t.Tensor => t.add(t.softmax(t.mul(y, s)), y);
+    const gradientOf = (fn: typeof block): t.Tensor => {
+      let y = t.mul(shared, 2);
+      for (let k = 0; k < 8; k++) y = fn(y, shared);
+      return t.grad(t.square(y).sum(), [shared])[0]!;
+    };
+    const [plain, saved] = [gradientOf(block), gradientOf(t.checkpoint(block))];
+    const dispatches = (text: string): number => Number(/, (\d+) dispatches/.exec(text)![1]);
+    expect(dispatches(t.explain(saved))).to.be.below(2 * dispatches(t.explain(plain)));
+    const [expected, got] = [await plain.data(), await saved.data()];
+    for (const [i, value] of expected.entries()) expect(got[i]).to.be.closeTo(value, 1e-4 * Math.abs(value));
+  });
 });
 
 describe("profile", () => {

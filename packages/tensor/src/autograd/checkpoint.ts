@@ -2,7 +2,7 @@
 import { nodesBehind } from "../program/program.ts";
 import { recordView, upcomingId } from "../record.ts";
 import { resolve, type Tensor } from "../tensor.ts";
-import { grad } from "./grad.ts";
+import { partialGrad } from "./grad.ts";
 
 /**
  * `fn` with its intermediates recomputed when gradients are taken, which trades time for memory. `fn` may use other
@@ -17,7 +17,7 @@ export function checkpoint<A extends readonly Tensor[]>(
     const outside = tensorsFromOutside(result, start, inputs.map(resolve));
     const recompute = (gradient: Tensor): Tensor[] => {
       const again = fn(...inputs);
-      return grad(again, outside, { outputGradient: gradient, allowUnused: true });
+      return partialGrad(again, outside, { outputGradient: gradient, allowUnused: true });
     };
     let computed: { readonly gradient: Tensor; readonly all: Tensor[] } | undefined;
     const all = (gradient: Tensor): Tensor[] => {
@@ -42,11 +42,10 @@ export function checkpoint<A extends readonly Tensor[]>(
 /** What the nodes recorded since `start` read that was there before: arguments and captured tensors, floats only. */
 function tensorsFromOutside(result: Tensor, start: number, inputs: readonly Tensor[]): Tensor[] {
   const outside = new Set(inputs);
-  for (const node of nodesBehind([resolve(result)])) {
-    if (node.id < start) continue;
+  const isOlder = ({ source }: Tensor): boolean => source.kind !== "node" || source.node.id < start;
+  for (const node of nodesBehind([resolve(result)], isOlder)) {
     for (const input of Object.values(node.inputs)) {
-      const older = input.source.kind !== "node" || input.source.node.id < start;
-      if (older && (input.dtype === "f32" || input.dtype === "f16")) outside.add(input);
+      if (isOlder(input) && (input.dtype === "f32" || input.dtype === "f16")) outside.add(input);
     }
   }
   return [...outside];

@@ -19,7 +19,23 @@ export interface GradOptions {
  * Only what leads from the inputs to the loss is differentiated. Throws where an input has no influence on the loss.
  */
 export function grad(loss: Tensor, inputs: readonly Tensor[], options: GradOptions = {}): Tensor[] {
-  const { outputGradient, allowUnused = false } = options;
+  return gradientsOf(loss, inputs, options, false);
+}
+
+/**
+ * The same for inputs that are taken as given: what one of them does to the loss by way of another does not count. Gradients of a
+ * piece of a graph, which the rest of the graph passes on.
+ */
+export function partialGrad(loss: Tensor, inputs: readonly Tensor[], options: GradOptions = {}): Tensor[] {
+  return gradientsOf(loss, inputs, options, true);
+}
+
+function gradientsOf(
+  loss: Tensor,
+  inputs: readonly Tensor[],
+  { outputGradient, allowUnused = false }: GradOptions,
+  partial: boolean,
+): Tensor[] {
   const root = resolve(loss);
   const wanted = inputs.map(resolve);
   if (!outputGradient && loss.size !== 1) {
@@ -33,7 +49,7 @@ export function grad(loss: Tensor, inputs: readonly Tensor[], options: GradOptio
     );
   }
   const gradients = new Map<Tensor, Tensor>([[root, outputGradient ?? constant(1, loss.shape)]]);
-  const path = nodesBetween(wanted, root);
+  const path = nodesBetween(wanted, root, partial);
   for (const node of path.nodes.reverse()) backward(node, path.dependent, gradients);
 
   return wanted.map((input, index) => {
@@ -77,10 +93,16 @@ const isCast = ({ kernel, attrs }: Node): boolean =>
 const accumulate = (a: Tensor, b: Tensor, input: Tensor): Tensor =>
   sameShape(a.shape, b.shape) ? add(a, b) : add(broadcastTo(a, input.shape), b);
 
-/** Nodes on the ways from `inputs` to `root`, in order, and all tensors on these ways. */
-function nodesBetween(inputs: readonly Tensor[], root: Tensor): { nodes: Node[]; dependent: Set<Tensor> } {
+/** Nodes on the ways from `inputs` to `root`, in order, and all tensors on these ways; those to other inputs are left out of `partial`. */
+function nodesBetween(
+  inputs: readonly Tensor[],
+  root: Tensor,
+  partial: boolean,
+): { nodes: Node[]; dependent: Set<Tensor> } {
   const dependent = new Set(inputs);
-  const nodes = nodesBehind([root]).filter((node) => {
+  const given = new Set(inputs);
+  const behind = nodesBehind([root], partial ? (tensor) => given.has(tensor) : undefined);
+  const nodes = behind.filter((node) => {
     const edges = node.differentiable ?? node.inputs;
     const reached = Object.keys(edges).some(
       (name) => dependent.has(edges[name]!) && node.gradients[name] !== undefined,

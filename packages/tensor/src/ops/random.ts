@@ -47,10 +47,13 @@ export class RandomStream {
   readonly #secondWord: Tensor;
   #uses = 0;
 
-  /** @param key u32 [N, 4], a row for each image of the batch. */
-  constructor(key: Tensor) {
+  /**
+   * @param key u32 [N, 4], a row for each image of the batch.
+   * @param secondWord what is added for one use; forks share it.
+   */
+  constructor(key: Tensor, secondWord: Tensor = tensor([0, 1, 0, 0], [4], { dtype: "u32" })) {
     this.#key = key;
-    this.#secondWord = tensor([0, 1, 0, 0], [4], { dtype: "u32" });
+    this.#secondWord = secondWord;
   }
 
   /** Keys u32 [rows, 4] that no earlier call has given, for a tensor of as many rows as there are images. */
@@ -62,5 +65,17 @@ export class RandomStream {
     }
     this.#uses++;
     return add(this.#key, mul(this.#secondWord, this.#uses));
+  }
+
+  /** A stream that gives what this one would give next, for work that is done more than once; see `join`. */
+  fork(): RandomStream {
+    const fork = new RandomStream(this.#key, this.#secondWord);
+    fork.#uses = this.#uses;
+    return fork;
+  }
+
+  /** Goes on where a fork has got to. */
+  join(fork: RandomStream): void {
+    this.#uses = fork.#uses;
   }
 }

@@ -51,36 +51,29 @@ export function planProgram(lowered: Lowered): Plan {
   });
 
   const updated = new Map(lowered.updates);
-  const slots = new SlotAllocator();
-  let live = 0;
-  let liveBytes = 0;
+  const tenants = new Map<ValueId, Tenant>();
   const births = groupBy([...lives.keys()], (id) => lives.get(id)!.first);
-  const deaths = groupBy([...lives.keys()], (id) => lives.get(id)!.last);
   for (let step = 0; step < end; step++) {
     for (const id of births.get(step) ?? []) {
+      if (places[id] !== undefined) continue;
+      const { first, last } = lives.get(id)!;
       const source = updated.get(id);
-      if (places[id] === undefined) {
-        const inherited = source === undefined ? undefined : places[source];
-        const dies = source !== undefined && lives.get(source)?.last === step;
-        if (inherited?.kind === "slot" && dies) {
-          places[id] = inherited;
-          slots.keep(inherited.index);
-        } else {
-          places[id] = { kind: "slot", index: slots.take(bytes[id]!) };
-          live += bytes[id]!;
-        }
-      }
-      if (source !== undefined && !samePlace(places[id]!, places[source]!)) {
-        copies.push({ before: step, from: places[source]!, to: places[id]!, bytes: bytes[id]! });
-      }
-    }
-    liveBytes = Math.max(liveBytes, live);
-    for (const id of deaths.get(step) ?? []) {
-      const place = places[id];
-      if (place?.kind !== "slot") continue;
-      if (slots.release(place.index)) live -= bytes[id]!;
+      const inherited = source === undefined ? undefined : tenants.get(source);
+      if (inherited?.last === step) {
+        inherited.last = last;
+        tenants.set(id, inherited);
+      } else tenants.set(id, { bytes: bytes[id]!, first, last, slot: -1 });
     }
   }
+  const distinct = [...new Set(tenants.values())];
+  const slots = assignSlots(distinct);
+  for (const [id, { slot }] of tenants) places[id] = { kind: "slot", index: slot };
+  for (const [id, source] of updated) {
+    const place = places[id];
+    if (place === undefined || samePlace(place, places[source]!)) continue;
+    copies.push({ before: lives.get(id)!.first, from: places[source]!, to: place, bytes: bytes[id]! });
+  }
+  copies.sort((a, b) => a.before - b.before);
   for (const [value, leaf] of pendingAssignments) {
     copies.push({
       before: end,
@@ -89,7 +82,13 @@ export function planProgram(lowered: Lowered): Plan {
       bytes: bytes[leaf]!,
     });
   }
-  return { places, slots: slots.sizes, copies, results: results.map((id) => bytes[id]!), liveBytes };
+  return {
+    places,
+    slots,
+    copies,
+    results: results.map((id) => bytes[id]!),
+    liveBytes: largestLive(distinct, end),
+  };
 }
 
 export const samePlace = (a: Place, b: Place): boolean => a.kind === b.kind && a.index === b.index;
@@ -144,39 +143,49 @@ function groupBy(ids: readonly ValueId[], key: (id: ValueId) => number): Map<num
   return groups;
 }
 
-/** Whole buffers by size: a free one that fits best, else the largest free one grows, else a new one. */
-class SlotAllocator {
-  readonly sizes: number[] = [];
-  readonly #users: number[] = [];
+/** What lives in a buffer for a while: a value, and those that overwrite it. */
+interface Tenant {
+  readonly bytes: number;
+  readonly first: number;
+  last: number;
+  slot: number;
+}
 
-  take(bytes: number): number {
-    let best = -1;
-    let largest = -1;
-    this.#users.forEach((users, index) => {
-      if (users) return;
-      const size = this.sizes[index]!;
-      if (size >= bytes && (best < 0 || size < this.sizes[best]!)) best = index;
-      if (largest < 0 || size > this.sizes[largest]!) largest = index;
-    });
-    // A buffer more than twice as large is left for a value that needs it, unless nothing else is free.
-    const chosen = best >= 0 ? best : largest;
-    if (chosen < 0) {
-      this.#users.push(1);
-      return this.sizes.push(bytes) - 1;
+/**
+ * Gives each tenant a buffer: the largest first, so that a buffer never grows, and of equals the one that lives longest; in the
+ * first buffer that is free all the while, else in a new one.
+ *
+ * @returns bytes of each buffer
+ */
+function assignSlots(tenants: readonly Tenant[]): number[] {
+  const sizes: number[] = [];
+  const taken: Tenant[][] = [];
+  const lifetime = ({ first, last }: Tenant): number => last - first;
+  for (const tenant of [...tenants].sort((a, b) => b.bytes - a.bytes || lifetime(b) - lifetime(a))) {
+    const meets = ({ first, last }: Tenant): boolean => first <= tenant.last && tenant.first <= last;
+    let slot = taken.findIndex((others) => !others.some(meets));
+    if (slot < 0) {
+      slot = sizes.push(tenant.bytes) - 1;
+      taken.push([]);
     }
-    this.sizes[chosen] = Math.max(this.sizes[chosen]!, bytes);
-    this.#users[chosen] = 1;
-    return chosen;
+    tenant.slot = slot;
+    taken[slot]!.push(tenant);
   }
+  return sizes;
+}
 
-  /** One more value lives in this buffer: the one that overwrites it. */
-  keep(index: number): void {
-    this.#users[index]!++;
+/** The most bytes that are alive at one dispatch. */
+function largestLive(tenants: readonly Tenant[], end: number): number {
+  const changes = new Array<number>(end + 2).fill(0);
+  for (const { bytes, first, last } of tenants) {
+    changes[first]! += bytes;
+    changes[last + 1]! -= bytes;
   }
-
-  /** Whether the buffer is free again. */
-  release(index: number): boolean {
-    this.#users[index]!--;
-    return this.#users[index] === 0;
+  let live = 0;
+  let largest = 0;
+  for (const change of changes) {
+    live += change;
+    largest = Math.max(largest, live);
   }
+  return largest;
 }

@@ -34,13 +34,16 @@ export interface Captured {
   readonly targets: readonly ValueId[];
 }
 
-/** Nodes that `targets` depend on, in the order of recording. */
-export function nodesBehind(targets: readonly Tensor[]): Node[] {
+/** Nodes that `targets` depend on, in the order of recording; it is not looked behind tensors of which `ends` holds. */
+export function nodesBehind(
+  targets: readonly Tensor[],
+  ends: (tensor: Tensor) => boolean = () => false,
+): Node[] {
   const seen = new Set<Node>();
   const stack = [...targets];
   for (let tensor = stack.pop(); tensor; tensor = stack.pop()) {
     const { source } = tensor;
-    if (source.kind !== "node" || seen.has(source.node)) continue;
+    if (source.kind !== "node" || seen.has(source.node) || ends(tensor)) continue;
     seen.add(source.node);
     stack.push(...Object.values(source.node.inputs));
   }

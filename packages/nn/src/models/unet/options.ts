@@ -26,6 +26,11 @@ export interface UNetOptions {
   readonly attentionSizes?: readonly number[];
   /** How a call computes; see `Precision`. Default "f32". The weights are f32 either way. */
   readonly precision?: Precision;
+  /**
+   * Whether a training forgets what lies inside its blocks and computes it again for the gradient (Chen et al. 2016): about a
+   * third more arithmetic for much less memory. Default false. The gradients are the same.
+   */
+  readonly recompute?: boolean;
   /** Seed of the initial weights; default: the stream that `setSeed` starts. */
   readonly seed?: number;
 }

@@ -1,5 +1,5 @@
 /** The denoising network of DDAD: a UNet of residual and attention blocks that is told the time step. */
-import { concat, type RandomStream, ShapeError, type Tensor } from "@ddad/tensor";
+import { checkpoint, concat, type RandomStream, ShapeError, type Tensor } from "@ddad/tensor";
 import { HostRandom } from "../../hostRandom.ts";
 import { allZeros, defaultRandom } from "../../init.ts";
 import { Conv2d } from "../../layers/conv2d.ts";
@@ -29,8 +29,12 @@ export class UNet extends Module {
   /** How a call computes. */
   readonly precision: Precision;
 
+  /** Whether blocks are computed again for the gradient. */
+  readonly recompute: boolean;
+
   constructor(options: UNetOptions) {
     super();
+    this.recompute = options.recompute ?? false;
     this.precision = options.precision ?? "f32";
     const plan = planUNet(options);
     const random = options.seed === undefined ? defaultRandom() : new HostRandom(options.seed);
@@ -68,7 +72,7 @@ export class UNet extends Module {
     const time = embedding.silu().reshape([x.shape[0]!, 1, 1, embedding.shape[1]!]); // activated once for all blocks
     const run = (stage: Stage, input: Tensor): Tensor =>
       stage.reduce(
-        (h, layer) => (layer instanceof ResidualBlock ? layer.forward(h, time, random) : layer.forward(h)),
+        (h, layer) => (layer instanceof Conv2d ? layer.forward(h) : this.#block(layer, h, time, random)),
         input,
       );
     const skips: Tensor[] = [];
@@ -80,6 +84,25 @@ export class UNet extends Module {
     h = run(this.middle, h);
     for (const stage of this.up) h = run(stage, concat([h, skips.pop()!], 3));
     return this.outConv.forward(this.outNorm.forward(h)).cast(x.dtype);
+  }
+
+  #block(
+    block: ResidualBlock | AttentionBlock,
+    h: Tensor,
+    time: Tensor,
+    random: RandomStream | undefined,
+  ): Tensor {
+    const forward = (x: Tensor, t: Tensor, own = random): Tensor =>
+      block instanceof ResidualBlock ? block.forward(x, t, own) : block.forward(x);
+    if (!this.recompute || !this.training) return forward(h, time);
+    // Both times with the same random numbers.
+    const start = random?.fork();
+    return checkpoint((x: Tensor, t: Tensor) => {
+      const own = start?.fork();
+      const result = forward(x, t, own);
+      if (own) random?.join(own);
+      return result;
+    })(h, time);
   }
 
   #checkShapes(x: Tensor, t: Tensor): void {
