@@ -78,6 +78,9 @@ export const configSchema = z.strictObject({
     steps: count(1).describe("optimiser steps"),
     batchSize: count(1).describe("pictures a step"),
     microBatch: count(1).optional().describe("pictures at a time, where the batch does not fit in memory"),
+    recompute: z
+      .boolean()
+      .describe("compute blocks again for the gradient: less memory, a third more arithmetic"),
     learningRate: z.number().positive().describe("highest learning rate"),
     schedule: z.enum(["constant", "cosine"]).describe("course of the learning rate after the warm-up"),
     warmup: count(0).describe("steps over which the learning rate rises from 0"),

@@ -30,7 +30,12 @@ export function unetOptions({ data, model }: Pick<Config, "data" | "model">): UN
 
 /** The network of a configuration, with initial weights from its training seed. */
 export const createDenoiser = (config: Pick<Config, "data" | "model" | "precision" | "training">): UNet =>
-  new UNet({ ...unetOptions(config), precision: config.precision, seed: config.training.seed });
+  new UNet({
+    ...unetOptions(config),
+    precision: config.precision,
+    recompute: config.training.recompute,
+    seed: config.training.seed,
+  });
 
 /** The noise schedule of a configuration. */
 export const scheduleOf = ({ diffusion }: Pick<Config, "diffusion">): NoiseSchedule =>

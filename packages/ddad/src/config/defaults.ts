@@ -14,6 +14,7 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
   training: {
     steps,
     batchSize,
+    recompute: false,
     learningRate: 3e-4,
     schedule: "constant",
     warmup: 0,
