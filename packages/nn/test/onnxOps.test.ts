@@ -35,11 +35,16 @@ const spreads = (attrs: { readonly before?: unknown; readonly step?: readonly nu
 
 const sizeOf = (input: CaseInput | Shape): number => elements("shape" in input ? input.shape : input);
 
+/** What a plan makes of several operations is never recorded. */
+const hasEpilogue = (attrs: { readonly epilogue?: unknown } | undefined): boolean =>
+  attrs?.epilogue !== undefined;
+
 /** Cases that have a translation, without the large ones. */
 const usable = ({ bench, benchOnly, attrs, inputs }: Case): boolean =>
   !bench &&
   !benchOnly &&
   !spreads(attrs as object) &&
+  !hasEpilogue(attrs as object) &&
   Object.values(inputs).every(
     (input) => sizeOf(input!) <= 2 ** 16 && (!("dtype" in input!) || input.dtype !== "f16"),
   );
@@ -94,3 +99,21 @@ for (const weights of ["inputs", "constants"] as const) {
     }
   });
 }
+
+it("ONNX: an epilogue is refused, which no recording has", async () => {
+  const conv2d = kernels.find(({ name }) => name === "conv2d") as Kernel;
+  const example = conv2d.cases.find(({ attrs }) => hasEpilogue(attrs as object))!;
+  const { call, values } = prepareCase(conv2d, example);
+  const operands = Object.entries(call.inputs).map(([name, { shape }]) => [
+    name,
+    tensor(values[name]!, shape),
+  ]);
+  const forward = ({ x }: Readonly<Record<string, Tensor>>) => ({
+    y: record(conv2d, { ...Object.fromEntries(operands), x: x! }, call.attrs)["y"]!,
+  });
+  const inputs = { x: call.inputs["x"]!.shape };
+  const failure = await exportOnnx({ name: "epilogue", module: new Nothing(), inputs, forward }).catch(
+    String,
+  );
+  expect(failure).to.match(/exportOnnx: conv2d has an epilogue, which only the plans of this library have/);
+});

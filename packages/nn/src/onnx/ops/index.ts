@@ -56,7 +56,12 @@ const moduleTranslators: readonly (readonly [ModuleClass, Translator])[] = [
 export const wholeModules: readonly ModuleClass[] = moduleTranslators.map(([type]) => type);
 
 /** Throws Error with a sentence where there is none. */
-export function translatorOf({ op, module, scope }: Step): Translator {
+export function translatorOf({ op, attrs, module, scope }: Step): Translator {
+  if ((attrs as { epilogue?: unknown } | undefined)?.epilogue !== undefined) {
+    throw new Error(
+      `exportOnnx: ${op} has an epilogue, which only the plans of this library have; record its operations.`,
+    );
+  }
   const found = module
     ? moduleTranslators.find(([type]) => module instanceof type)?.[1]
     : Object.hasOwn(translators, op)
