@@ -100,7 +100,7 @@ describe("ddad run", function () {
 
   it("fills a bank of patches instead where the method is patchcore", async () => {
     const out = join(folder, "patchcore");
-    const method = ["--set", "method=patchcore", "--set", "patchcore.fraction=0.5", "--categories", "tile"];
+    const method = ["--method", "patchcore", "--set", "patchcore.fraction=0.5", "--categories", "tile"];
     const { code, output, errors } = await ddad(
       ...["run", "--data", root, ...settings, ...method, "--out", out, "--json"],
     );

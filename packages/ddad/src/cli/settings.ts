@@ -12,6 +12,7 @@ import { say } from "./terminal.ts";
 export type ConfigOptions = {
   readonly config?: string;
   readonly preset?: string;
+  readonly method?: string;
   readonly set: readonly string[];
   readonly data?: string;
 };
@@ -21,10 +22,11 @@ const reported = new WeakSet<ConfigOptions>();
 
 /** What was asked for, as it stands, not completed; what became of a file of the published code is said on standard error. */
 export function askedBy(options: ConfigOptions): ConfigRecord {
-  const { config, preset, set, data } = options;
+  const { config, preset, method, set, data } = options;
   const settings = parseSettings(
     [
       ...(preset === undefined ? [] : [`preset=${preset}`]),
+      ...(method === undefined ? [] : [`method=${method}`]),
       ...set,
       ...(data === undefined ? [] : [`data.root=${data}`]),
     ],
