@@ -111,7 +111,7 @@ const finishOf =
   };
 
 /** `fn store(slice, split, row, column, value)` writes four columns of y (or of the partial sums), bias added. */
-export function storeFunction(product: StoredProduct, splits: number): string {
+function storeFunction(product: StoredProduct, splits: number): string {
   const target = splits === 1 ? product.output : "partial";
   const bias = product.bias && splits === 1;
   const { rows, columns, outputRows } = product.wgsl;
@@ -134,8 +134,15 @@ fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
 }`;
 }
 
-/** Bindings of the pass that multiplies. */
-export function bindingsOf(product: StoredProduct, splits: number): Pick<Pass, "read" | "write"> {
+/** The pass that multiplies, a workgroup for each tile and part of k. @param code its entry point, which calls `store` */
+export const tilePass = (product: StoredProduct, tile: Tile, splits: number, code: string): Pass => ({
+  ...bindingsOf(product, splits),
+  ...(splits > 1 ? { label: "multiply" } : {}),
+  workgroups: grid(tilesOf(product, tile) * splits),
+  code: `${product.code}\n${storeFunction(product, splits)}${code}`,
+});
+
+function bindingsOf(product: StoredProduct, splits: number): Pick<Pass, "read" | "write"> {
   const elements = elementsFor(product.columns);
   const bias = product.bias && splits === 1 ? { bias: elements } : {};
   return {

@@ -3,8 +3,8 @@
  * holds a different piece of b, which the others receive by a shuffle. On a CPU a storage load costs as much as several
  * multiply-adds for each lane, a shuffle costs one instruction for all lanes.
  */
-import { type Capabilities, grid, type Pass } from "../kernel.ts";
-import { bindingsOf, type StoredProduct, storeFunction, type Tile, tileIndices, tilesOf } from "./product.ts";
+import type { Capabilities, Pass } from "../kernel.ts";
+import { type StoredProduct, type Tile, tileIndices, tilePass } from "./product.ts";
 
 /** Lanes of a subgroup where the adapter has only one size, else 0. */
 export const fixedSubgroup = ({ subgroups, subgroupSizes: [least, most] }: Capabilities): number =>
@@ -62,12 +62,11 @@ export function registerTilePass(product: StoredProduct, tile: RegisterTile, spl
   const row = alongK
     ? `firstRow + i % ${perLane}u * ${lanes}u + lane`
     : `firstRow + (i % ${perLane}u / 4u * ${lanes}u + lane) * 4u + i % 4u`;
-  return {
-    ...bindingsOf(product, splits),
-    ...(splits > 1 ? { label: "multiply" } : {}),
-    workgroups: grid(tilesOf(product, tile) * splits),
-    code: /* wgsl */ `${product.code}
-${storeFunction(product, splits)}
+  return tilePass(
+    product,
+    tile,
+    splits,
+    /* wgsl */ `
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(subgroup_invocation_id) lane: u32) {${tileIndices(product, tile, splits)}
@@ -85,5 +84,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     store(slice, split, ${row}, firstColumn + i / ${perLane}u * 4u, results[i]);
   }
 }`,
-  };
+  );
 }

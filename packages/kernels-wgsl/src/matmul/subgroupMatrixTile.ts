@@ -2,10 +2,10 @@
  * Products by the matrix unit of a subgroup: as in `workgroupTile.ts` a workgroup makes one tile of y from pieces of a and b in
  * workgroup memory, but they are f16 there, and each subgroup multiplies whole matrices of them, summing in f32.
  */
-import { grid, type Pass, type SubgroupMatrix } from "../kernel.ts";
+import type { Pass, SubgroupMatrix } from "../kernel.ts";
 import { ceilDiv } from "../spec.ts";
 import { matrixUnit } from "./matrixUnit.ts";
-import { bindingsOf, type StoredProduct, storeFunction, type Tile, tileIndices, tilesOf } from "./product.ts";
+import { type StoredProduct, type Tile, tileIndices, tilePass } from "./product.ts";
 
 /** A tile and how its subgroups share it. */
 export interface SubgroupMatrixTile extends Tile {
@@ -16,7 +16,7 @@ export interface SubgroupMatrixTile extends Tile {
 
 /** Quads of k in a piece: 32 k, a multiple of what every known unit takes. */
 const depth = 8;
-/** Elements between two rows of a piece beyond its own: rows 16 apart would share their memory banks. */
+/** Elements between two rows of a piece beyond its own, so that they do not all begin in the same memory banks. */
 const padding = 8;
 
 const repeat = (count: number, line: (index: number) => string, between = "\n    "): string =>
@@ -62,12 +62,15 @@ export function subgroupMatrixTilePass(
   const aRow = (i: number) => (alongK.a ? `line${i} / ${depth}u` : `line${i} % ${rows / 4}u * 4u`);
   const aClamped = (i: number) =>
     `min(firstRow + ${aRow(i)}, ${alongK.a ? "rows - 1u" : "(rows - 1u) / 4u * 4u"})`;
-  const aLane = (i: number) => (alongK.a ? "" : `, line${i} / ${rows / 4}u % 4u`);
+  // Which of the four k of a quad, where a vector lies along the other axis.
+  const aStep = (i: number) => `line${i} / ${rows / 4}u % 4u`;
+  const aLane = (i: number) => (alongK.a ? "" : `, ${aStep(i)}`);
   const bQuad = (i: number) => `line${i} / ${columns}u`;
   const bColumn = (i: number) => (alongK.b ? `line${i} % ${columns}u` : `line${i} % ${columns / 4}u * 4u`);
   const bClamped = (i: number) =>
     `min(firstColumn + ${bColumn(i)}, ${alongK.b ? "columns - 1u" : "(columns - 1u) / 4u * 4u"})`;
-  const bLane = (i: number) => (alongK.b ? "" : `, line${i} / ${columns / 4}u % 4u`);
+  const bStep = (i: number) => `line${i} / ${columns / 4}u % 4u`;
+  const bLane = (i: number) => (alongK.b ? "" : `, ${bStep(i)}`);
   const load = (from: string) => `
     ${repeat(aLoads, (i) => `a${i} = vec4f(); if (${from} + ${aQuad(i)} < lastQuad) { a${i} = loadA(slice, row${i}, ${from} + ${aQuad(i)}${aLane(i)}); }`)}
     ${repeat(bLoads, (i) => `b${i} = vec4f(); if (${from} + ${bQuad(i)} < lastQuad) { b${i} = loadB(slice, ${bClamped(i)}, ${from} + ${bQuad(i)}${bLane(i)}); }`)}`;
@@ -78,21 +81,11 @@ export function subgroupMatrixTilePass(
   const putA = (i: number) =>
     alongK.a
       ? put("aPiece", `${aRow(i)} * ${a.stride}u + ${aQuad(i)} * 4u`, 1, `a${i}`)
-      : put(
-          "aPiece",
-          `${aRow(i)} * ${a.stride}u + ${aQuad(i)} * 4u${aLane(i).replace(",", " +")}`,
-          a.stride,
-          `a${i}`,
-        );
+      : put("aPiece", `${aRow(i)} * ${a.stride}u + ${aQuad(i)} * 4u + ${aStep(i)}`, a.stride, `a${i}`);
   const putB = (i: number) =>
     alongK.b
       ? put("bPiece", `${bQuad(i)} * ${4 * b.stride}u + ${bColumn(i)}`, b.stride, `b${i}`)
-      : put(
-          "bPiece",
-          `(${bQuad(i)} * 4u${bLane(i).replace(",", " +")}) * ${b.stride}u + ${bColumn(i)}`,
-          1,
-          `b${i}`,
-        );
+      : put("bPiece", `(${bQuad(i)} * 4u + ${bStep(i)}) * ${b.stride}u + ${bColumn(i)}`, 1, `b${i}`);
 
   const each = (line: (i: number, j: number) => string) =>
     repeat(tall, (i) => repeat(wide, (j) => line(i, j)));
@@ -113,12 +106,11 @@ export function subgroupMatrixTilePass(
         vec4f(results[place], results[place + 1u], results[place + 2u], results[place + 3u]));
     }
     workgroupBarrier();`;
-  return {
-    ...bindingsOf(product, splits),
-    ...(splits > 1 ? { label: "multiply" } : {}),
-    workgroups: grid(tilesOf(product, tile) * splits),
-    code: /* wgsl */ `${product.code}
-${storeFunction(product, splits)}
+  return tilePass(
+    product,
+    tile,
+    splits,
+    /* wgsl */ `
 var<workgroup> aPiece: array<${component}, ${rows * a.stride}>;
 var<workgroup> bPiece: array<${component}, ${4 * depth * b.stride}>;
 var<workgroup> results: array<f32, ${down * across * area}>;
@@ -145,5 +137,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     workgroupBarrier();
   }${repeat(tall, (i) => repeat(wide / together, (group) => write(i, group)))}
 }`,
-  };
+  );
 }

@@ -2,9 +2,9 @@
  * Products on GPUs: a workgroup makes one tile of y; pieces of a and b pass through workgroup memory, so that each is read
  * from storage once per tile. While a piece is multiplied, the next one is already on its way into registers.
  */
-import { grid, type Pass } from "../kernel.ts";
+import type { Pass } from "../kernel.ts";
 import { ceilDiv } from "../spec.ts";
-import { bindingsOf, type StoredProduct, storeFunction, type Tile, tileIndices, tilesOf } from "./product.ts";
+import { type StoredProduct, type Tile, tileIndices, tilePass } from "./product.ts";
 
 export interface WorkgroupTile extends Tile {
   /** Rows of y that each thread makes, a multiple of 4; it makes 4 columns of each. */
@@ -70,12 +70,11 @@ export function workgroupTilePass(product: StoredProduct, tile: WorkgroupTile, s
     alongK.a
       ? `firstRow + threadRow + ${row * down}u`
       : `firstRow + (threadRow + ${(row >> 2) * down}u) * 4u + ${row & 3}u`;
-  return {
-    ...bindingsOf(product, splits),
-    ...(splits > 1 ? { label: "multiply" } : {}),
-    workgroups: grid(tilesOf(product, tile) * splits),
-    code: /* wgsl */ `${product.code}
-${storeFunction(product, splits)}
+  return tilePass(
+    product,
+    tile,
+    splits,
+    /* wgsl */ `
 var<workgroup> aPiece: array<vec4f, ${alongK.a ? depth * aStride : aVectors}>;
 var<workgroup> bPiece: array<vec4f, ${bVectors}>;
 @compute @workgroup_size(${threads})
@@ -102,5 +101,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
     ${repeat(tile.perThread, (row) => `store(slice, split, ${rowOf(row)}, firstColumn + threadColumn * 4u, y${row});`)}
 }`,
-  };
+  );
 }
