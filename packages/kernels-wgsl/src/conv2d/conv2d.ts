@@ -19,6 +19,7 @@ import {
   sizeParams,
   sizesOf,
 } from "./geometry.ts";
+import { largeCases } from "./largeCases.ts";
 
 export type { Conv2dAttrs, Padding } from "./geometry.ts";
 
@@ -215,6 +216,7 @@ const plain = defineKernel({
       attrs: { stride: 1, padding: [1, 1, 1, 1] },
       bench: true,
     },
+    ...largeCases(({ x, weight, y, attrs }) => ({ inputs: { x, weight, bias: [y.shape[3]!] }, attrs })),
   ],
   refusals: [
     {

@@ -20,6 +20,7 @@ import {
   sizeParams,
   sizesOf,
 } from "./geometry.ts";
+import { largeCases } from "./largeCases.ts";
 
 /** Attributes of `conv2dInputGradient`: those of the convolution, and the size that it was given. */
 export interface Conv2dInputGradientAttrs extends Conv2dAttrs {
@@ -239,6 +240,10 @@ const plain = defineKernel({
       inputs: { gradient: [1, 4, 4, 263], weight: [3, 3, 21, 263] },
       attrs: { stride: 2, padding: [1, 1, 1, 1], inputSize: [7, 8] },
     },
+    ...largeCases(({ x, y, weight, attrs }) => ({
+      inputs: { gradient: y, weight },
+      attrs: { ...attrs, inputSize: [x.shape[1]!, x.shape[2]!] as const },
+    })),
   ],
   refusals: [
     {

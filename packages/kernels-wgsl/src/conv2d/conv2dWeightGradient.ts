@@ -18,6 +18,7 @@ import {
   sizeParams,
   sizesOf,
 } from "./geometry.ts";
+import { largeCases } from "./largeCases.ts";
 
 /** Attributes of `conv2dWeightGradient`: those of the convolution, and the size of its window. */
 export interface Conv2dWeightGradientAttrs extends Conv2dAttrs {
@@ -199,6 +200,10 @@ export const conv2dWeightGradient = defineKernel({
       attrs: { stride: 1, padding: [1, 1, 1, 1], kernelSize: [3, 3] },
       bench: true,
     },
+    ...largeCases(({ x, y, attrs }) => ({
+      inputs: { x, gradient: y },
+      attrs: { ...attrs, kernelSize: [3, 3] as const },
+    })),
   ],
   refusals: [
     {
