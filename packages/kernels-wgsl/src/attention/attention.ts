@@ -1,6 +1,7 @@
 /** Scaled dot-product attention that never stores the matrix of weights (Dao et al. 2022, arXiv 2205.14135). */
 import { defineKernel, type Fill } from "../kernel.ts";
 import { bytesOf, spec } from "../spec.ts";
+import { fitsMatrixProducts, forwardProducts, forwardScratch } from "./matrixProducts.ts";
 import { forwardTiles } from "./registerTiles.ts";
 import {
   type AttentionAttrs,
@@ -35,6 +36,12 @@ export const attention = defineKernel({
     };
   },
   variants: [
+    {
+      name: "matrix products",
+      when: (caps, { inputs }) => fitsMatrixProducts(caps, attentionSizes(name, inputs)),
+      scratch: (_caps, { inputs }) => forwardScratch(attentionSizes(name, inputs)),
+      passes: (caps, { inputs }) => forwardProducts(caps, attentionSizes(name, inputs)),
+    },
     {
       name: "register tiles",
       when: ({ adapterClass }) => adapterClass === "software",

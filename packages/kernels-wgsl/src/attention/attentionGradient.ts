@@ -3,6 +3,7 @@ import { check } from "../errors.ts";
 import { type Capabilities, defineKernel } from "../kernel.ts";
 import { bytesOf, sameShape, show, spec, type TensorSpec } from "../spec.ts";
 import { forEachQuery, logitsOf } from "./attention.ts";
+import { fitsMatrixProducts, gradientProducts, gradientScratch } from "./matrixProducts.ts";
 import { keyGradientTiles, queryGradientTiles } from "./registerTiles.ts";
 import {
   type AttentionAttrs,
@@ -57,6 +58,12 @@ export const attentionGradient = defineKernel({
     };
   },
   variants: [
+    {
+      name: "matrix products",
+      when: (caps, { inputs }) => fitsMatrixProducts(caps, attentionSizes(name, inputs)),
+      scratch: (_caps, { inputs }) => gradientScratch(attentionSizes(name, inputs)),
+      passes: (caps, { inputs }) => gradientProducts(caps, attentionSizes(name, inputs)),
+    },
     {
       name: "register tiles",
       when: ({ adapterClass }) => adapterClass === "software",

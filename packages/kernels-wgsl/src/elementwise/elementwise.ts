@@ -1,7 +1,8 @@
 /** Any chain of elementwise operations in one pass over its broadcast inputs: the shader is generated. */
 import { check } from "../errors.ts";
-import { type Call, defineKernel, grid, type ParamType, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, sizeOf, spec, storageType } from "../spec.ts";
+import { gridStride } from "../gridStride.ts";
+import { type Call, type Capabilities, defineKernel, type ParamType, type Pass } from "../kernel.ts";
+import { bytesOf, sizeOf, spec, storageType } from "../spec.ts";
 import { type BroadcastLoop, broadcastLoops, broadcastShapes } from "./broadcast.ts";
 import { elementwiseCases } from "./cases.ts";
 import { expressionCode, fitsVectors } from "./code.ts";
@@ -38,18 +39,19 @@ const vectorises = (call: ElementwiseCall): boolean =>
     specsOf(call).map(({ shape }) => shape),
   );
 
-function shaderOf(call: ElementwiseCall, width: 1 | 4) {
+function passOf(caps: Capabilities, call: ElementwiseCall, width: 1 | 4): Pass {
   const { y } = call.outputs;
   const { read, lines, result, prelude } = expressionCode(call.attrs.expression, specsOf(call), y, width, {
     constant: (ref) => `params.${ref}`,
   });
   const count = sizeOf(y.shape) / width;
-  const body = `  if (i >= params.count${width === 4 ? " / 4u" : ""}) { return; }\n  ${lines.join("\n  ")}\n  y[i] = ${result};`;
+  const body = `    ${lines.join("\n    ")}\n    y[i] = ${result};`;
+  const { workgroups, code } = gridStride(caps, count, `params.count${width === 4 ? " / 4u" : ""}`, body);
   return {
     read,
     write: { y: width === 4 ? `vec4<${storageType(y.dtype)}>` : storageType(y.dtype) },
-    workgroups: grid(ceilDiv(count, 64)),
-    code: prelude + perThread(64, body),
+    workgroups,
+    code: prelude + code,
   };
 }
 
@@ -96,8 +98,12 @@ export const elementwise = defineKernel({
     };
   },
   variants: [
-    { name: "vector", when: (_caps, call) => vectorises(call), passes: (_caps, call) => [shaderOf(call, 4)] },
-    { name: "scalar", passes: (_caps, call) => [shaderOf(call, 1)] },
+    {
+      name: "vector",
+      when: (_caps, call) => vectorises(call),
+      passes: (caps, call) => [passOf(caps, call, 4)],
+    },
+    { name: "scalar", passes: (caps, call) => [passOf(caps, call, 1)] },
   ],
   reference(values, call) {
     const tensors = specsOf(call);

@@ -5,9 +5,10 @@
  */
 import { check, checkFloat } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
-import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { bytesOf, sameShape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import { type EpilogueAttrs, withEpilogue } from "./epilogue.ts";
-import { elementsFor, loadQuad, type Product } from "./product.ts";
+import { matrixProduct } from "./matrices.ts";
+import { elementsFor, type Product } from "./product.ts";
 import { productVariants } from "./variants.ts";
 
 /** Attributes of `matmul`: which operand has its last two axes swapped. */
@@ -43,53 +44,25 @@ function product({
   attrs: { transposeA, transposeB },
   params: { batch, m, n, k },
 }: Call<"a" | "b" | "bias", "y", MatmulAttrs, "batch" | "m" | "n" | "k" | "strideB">): Product {
-  const a = elementsFor(transposeA ? m : k, inputs.a.dtype);
-  const b = elementsFor(transposeB ? k : n, inputs.b.dtype);
-  const whole = k % 4 === 0;
-  const zeroPast = (loaded: string) => (whole ? loaded : `select(vec4f(), ${loaded}, k < params.k)`);
-  const kOf = whole ? "quad * 4u + j" : "min(k, params.k - 1u)";
-  const kLet = whole ? "" : "\n  let k = quad * 4u + j;";
-  return {
-    rows: m,
-    columns: n,
-    quads: ceilDiv(k, 4),
-    slices: batch,
-    outputRows: batch * m,
-    aAlong: transposeA ? "row" : "k",
-    bAlong: transposeB ? "k" : "column",
-    read: { a, b },
-    output: "y",
-    bias: inputs.bias !== undefined,
-    wgsl: { rows: "params.m", columns: "params.n", outputRows: "(params.batch * params.m)" },
-    code: /* wgsl */ `
-${loadQuad("a", a)}
-${loadQuad("b", b)}
-struct Slice { quads: u32, a: u32, b: u32 }
-fn sliceOf(index: u32) -> Slice {
-  return Slice((params.k + 3u) / 4u, index * params.m * params.k, index * params.strideB);
-}
-struct Row { index: u32 }
-fn rowOf(slice: Slice, row: u32) -> Row { return Row(row); }
-${
-  transposeA
-    ? `fn loadA(slice: Slice, row: Row, quad: u32, j: u32) -> vec4f {${kLet}
-  return ${zeroPast(`aQuad(slice.a + (${kOf}) * params.m + row.index, params.m - row.index)`)};
-}`
-    : `fn loadA(slice: Slice, row: Row, quad: u32) -> vec4f {
-  return aQuad(slice.a + row.index * params.k + quad * 4u, params.k - quad * 4u);
-}`
-}
-${
-  transposeB
-    ? `fn loadB(slice: Slice, column: u32, quad: u32) -> vec4f {
-  return bQuad(slice.b + column * params.k + quad * 4u, params.k - quad * 4u);
-}`
-    : `fn loadB(slice: Slice, column: u32, quad: u32, j: u32) -> vec4f {${kLet}
-  return ${zeroPast(`bQuad(slice.b + (${kOf}) * params.n + column, params.n - column)`)};
-}`
-}
-fn outputRow(slice: Slice, row: u32) -> u32 { return slice.a / params.k + row; }`,
-  };
+  return matrixProduct({
+    a: {
+      name: "a",
+      elements: elementsFor(transposeA ? m : k, inputs.a.dtype),
+      first: "index * params.m * params.k",
+      stride: transposeA ? "params.m" : "params.k",
+      transposed: transposeA,
+    },
+    b: {
+      name: "b",
+      elements: elementsFor(transposeB ? k : n, inputs.b.dtype),
+      first: "index * params.strideB",
+      stride: transposeB ? "params.k" : "params.n",
+      transposed: transposeB,
+    },
+    y: { name: "y", first: "index * params.m", stride: "1u" },
+    ...{ m, n, k, slices: batch, bias: inputs.bias !== undefined },
+    wgsl: { m: "params.m", n: "params.n", k: "params.k", outputRows: "(params.batch * params.m)" },
+  });
 }
 
 const plain = defineKernel({

@@ -84,6 +84,12 @@ function fitsSubgroupMatrix(caps: Capabilities, product: StoredProduct): boolean
   );
 }
 
+/** The pass of a product that is one part of a larger kernel: f32, k not split. */
+export const productPass = (caps: Capabilities, product: StoredProduct): Pass =>
+  fixedSubgroup(caps) > 0 && caps.adapterClass === "software"
+    ? registerTilePass(product, registerTileFor(caps.subgroupSizes[0], product), 1)
+    : workgroupTilePass(product, workgroupTileFor(product), 1);
+
 export function productVariants<
   I extends string,
   O extends string,
