@@ -1,127 +1,174 @@
 /** What the adapter can do at best, measured: the kernels' times are shown against it. */
-import type { Shader } from "@ddad/kernels-wgsl";
 import type { Device } from "@ddad/tensor";
-import { type Effort, measureSteps, type Step, type Timing } from "./measure.ts";
+import {
+  copy,
+  empty,
+  type MatrixWork,
+  matrixProducts,
+  multiplyAdd,
+  type Program,
+  sourceValues,
+} from "./ceilingPrograms.ts";
+import { type Effort, measureSteps, runSteps, type Step } from "./measure.ts";
 
+/** Rates in 10⁹ per second; a multiply-add counts 2 operations. */
 export interface Ceilings {
-  /** Bytes read plus bytes written by a copy of vec4f, in 10⁹ per second. */
+  /** Bytes read plus bytes written by a copy of vec4f. */
   readonly copyGbps: number;
-  /** f32 multiply-adds without memory access, 2 operations each, in 10⁹ per second. */
+  /** f32 multiply-adds without memory access. */
   readonly multiplyAddGflops: number;
+  /** f16 multiply-adds, summed in f16; only with shader-f16. */
+  readonly multiplyAddF16Gflops?: number;
+  /** Products of f16 matrices by the subgroups' matrix unit, summed in f32; only where the adapter has one. */
+  readonly subgroupMatrixGflops?: number;
   /** A dispatch that does nothing, in microseconds: no kernel is faster. */
   readonly dispatchMicroseconds: number;
 }
 
-interface Program {
-  readonly name: string;
-  /** Bindings are `source` (read) and `target` (written), arrays of vec4f. */
-  readonly code: string;
-  readonly workgroups: number;
+/** What a kernel or a layer does. */
+export interface Work {
+  readonly flops: number;
+  readonly bytes: number;
+  /** Those of `flops` that a matrix unit takes. */
+  readonly matrixFlops?: number;
 }
 
-const declarations = /* wgsl */ `
-@group(0) @binding(0) var<storage, read> source: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> target_: array<vec4f>;
-`;
+/** Whether a variant of this name uses a matrix unit. */
+export const usesMatrixUnit = (variant: string): boolean => variant.startsWith("subgroup matrix");
 
-const entry = (body: string): string => /* wgsl */ `
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-${body}
-}
-`;
-
-const empty: Program = {
-  name: "empty",
-  workgroups: 1,
-  code: entry("  if (source[0].x == 0.5) { target_[0] = source[0]; }"),
-};
-
-/** Each thread copies four vectors, neighbours at a time. */
-const copy = (bytes: number): Program => ({
-  name: "copy",
-  workgroups: bytes / 16 / 4 / 64,
-  code: entry(/* wgsl */ `
-  let threads = groups.x * 64u;
-  for (var k = 0u; k < 4u; k++) { target_[id.x + k * threads] = source[id.x + k * threads]; }`),
-});
-
-const rounds = 256;
-const threads = 2 ** 16;
-
-/** `chains` independent accumulators of vec4f; `unrolled` multiply-adds of each in the body of the loop. */
-const multiplyAdd = (chains: number, unrolled: number): Program => {
-  const names = Array.from({ length: chains }, (_, chain) => `a${chain}`);
-  const body = Array.from({ length: unrolled }, () => names.map((a) => `${a} = fma(${a}, s, s);`).join(" "));
-  return {
-    name: `multiply-add ${chains}×${unrolled}`,
-    workgroups: threads / 64,
-    code: entry(/* wgsl */ `
-  let s = source[id.x % 16u] * 1e-3;
-${names.map((a, chain) => `  var ${a} = s * ${chain}.5;`).join("\n")}
-  let rounds = ${rounds / unrolled}u + u32(s.x);
-  for (var k = 0u; k < rounds; k++) {
-    ${body.join("\n    ")}
+/**
+ * The time below which the ceilings do not let the work come, in milliseconds: memory or arithmetic, whichever takes longer.
+ * The f16 multiply-add peak is none of them, because every kernel sums in f32.
+ */
+export function leastMilliseconds({ flops, bytes, matrixFlops = 0 }: Work, ceilings: Ceilings): number {
+  const { copyGbps, multiplyAddGflops, subgroupMatrixGflops } = ceilings;
+  if (matrixFlops > 0 && subgroupMatrixGflops === undefined) {
+    throw new Error("Work for a matrix unit has no ceiling: the adapter's was not measured.");
   }
-  target_[id.x] = ${names.join(" + ")};`),
-  };
-};
+  const arithmetic = (flops - matrixFlops) / multiplyAddGflops + matrixFlops / (subgroupMatrixGflops ?? 1);
+  return Math.max(arithmetic, bytes / copyGbps) / 1e6;
+}
 
-const multiplyAddFlops = (chains: number): number => threads * rounds * chains * 4 * 2;
-
-/** Which shape of loop is fastest differs between adapters; the best of these is the ceiling. */
-const shapes = [
+/** Which shape of loop is fastest differs between adapters; the best of these is the ceiling: chains, and how far unrolled. */
+const loops = [
   [1, 8],
   [2, 8],
   [4, 4],
   [8, 2],
 ] as const;
 
+/** The same for matrices: left and right ones that a subgroup keeps. */
+const tiles = [
+  [1, 4],
+  [2, 2],
+  [2, 4],
+  [4, 4],
+] as const;
+const matrixWork: MatrixWork = { rounds: 1024, workgroups: 1024 };
+
+/** Throws where a shader does not compile or computes something else than it should. */
 export async function measureCeilings(device: Device, effort: Effort): Promise<Ceilings> {
+  const { adapterClass, f16, subgroupMatrix } = device.capabilities;
   const { maxStorageBufferBindingSize } = device.gpu.limits;
-  const software = device.capabilities.adapterClass === "software";
-  const bytes = Math.min(maxStorageBufferBindingSize, (software ? 64 : 256) * 2 ** 20);
-  const usage = GPUBufferUsage.STORAGE;
-  const [source, target] = [bytes, bytes].map((size) => device.gpu.createBuffer({ size, usage }));
-  const time = async (program: Program): Promise<Timing> =>
-    measureSteps(program.name, device, [await prepare(device, program, source!, target!)], effort);
-  try {
-    const dispatch = await time(empty);
-    const copied = await time(copy(bytes));
-    let multiplyAddGflops = 0;
-    for (const [chains, unrolled] of shapes) {
-      const { minimum } = await time(multiplyAdd(chains, unrolled));
-      multiplyAddGflops = Math.max(multiplyAddGflops, multiplyAddFlops(chains) / minimum / 1e6);
+  const bytes = Math.min(maxStorageBufferBindingSize, (adapterClass === "software" ? 64 : 256) * 2 ** 20);
+  using bench = new CeilingBench(device, bytes, effort);
+  const dispatch = await bench.milliseconds(empty);
+  const copied = await bench.milliseconds(copy(bytes));
+  const fma = (type: "f32" | "f16") => loops.map(([chains, unrolled]) => multiplyAdd(type, chains, unrolled));
+  const unit = subgroupMatrix;
+  return {
+    copyGbps: (2 * bytes) / copied / 1e6,
+    multiplyAddGflops: await bench.best(fma("f32")),
+    ...(f16 && { multiplyAddF16Gflops: await bench.best(fma("f16")) }),
+    ...(unit && {
+      subgroupMatrixGflops: await bench.best(
+        tiles.map(([tall, wide]) => matrixProducts(unit, tall, wide, matrixWork)),
+      ),
+    }),
+    dispatchMicroseconds: 1000 * dispatch,
+  };
+}
+
+/** Runs programs from one buffer to another. */
+export class CeilingBench {
+  readonly #device: Device;
+  readonly #effort: Effort;
+  readonly #source: GPUBuffer;
+  readonly #target: GPUBuffer;
+
+  constructor(device: Device, bytes: number, effort: Effort) {
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    this.#device = device;
+    this.#effort = effort;
+    this.#source = device.gpu.createBuffer({ size: bytes, usage });
+    this.#target = device.gpu.createBuffer({ size: bytes, usage });
+    device.gpu.queue.writeBuffer(this.#source, 0, sourceValues);
+  }
+
+  /** The fastest sample of a program that was seen to work. */
+  async milliseconds(program: Program): Promise<number> {
+    const step = await this.check(program);
+    return (await measureSteps(program.name, this.#device, [step], this.#effort)).minimum;
+  }
+
+  /** The rate of the fastest of programs for the same ceiling, in 10⁹ operations a second. */
+  async best(programs: readonly Program[]): Promise<number> {
+    let gflops = 0;
+    for (const program of programs) {
+      gflops = Math.max(gflops, program.flops / (await this.milliseconds(program)) / 1e6);
     }
-    return {
-      copyGbps: (2 * bytes) / copied.minimum / 1e6,
-      multiplyAddGflops,
-      dispatchMicroseconds: 1000 * dispatch.minimum,
-    };
-  } finally {
-    source!.destroy();
-    target!.destroy();
+    return gflops;
+  }
+
+  /** Runs a program once. Throws unless all that it wrote is what it should have. */
+  async check(program: Program): Promise<Step> {
+    const { gpu } = this.#device;
+    const bytes = 4 * program.count;
+    this.#device.checkSize(bytes, `ceiling ${program.name}: the target`);
+    const step = await this.#prepare(program);
+    const clear = gpu.createCommandEncoder();
+    clear.clearBuffer(this.#target, 0, bytes);
+    gpu.queue.submit([clear.finish()]);
+    await runSteps(this.#device, [step], 1);
+    checkProgram(program, new Float32Array(await this.#read(bytes)));
+    return step;
+  }
+
+  [Symbol.dispose](): void {
+    this.#source.destroy();
+    this.#target.destroy();
+  }
+
+  async #prepare({ name, shader, workgroups }: Program): Promise<Step> {
+    const { gpu, pipelines } = this.#device;
+    const pipeline = await pipelines.pipeline(shader, `ceiling ${name}`);
+    const group = gpu.createBindGroup({
+      layout: pipelines.layout(shader),
+      entries: [this.#source, this.#target].map((buffer, binding) => ({ binding, resource: { buffer } })),
+    });
+    return { pipeline, group, workgroups: [workgroups, 1, 1] };
+  }
+
+  async #read(size: number): Promise<ArrayBuffer> {
+    const { gpu } = this.#device;
+    const staging = gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    const encoder = gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(this.#target, 0, staging, 0, size);
+    gpu.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    const bytes = staging.getMappedRange().slice(0);
+    staging.destroy();
+    return bytes;
   }
 }
 
-async function prepare(
-  device: Device,
-  { name, code, workgroups }: Program,
-  source: GPUBuffer,
-  target: GPUBuffer,
-): Promise<Step> {
-  const shader: Shader = {
-    code: declarations + code,
-    bindings: [
-      { name: "source", access: "read" },
-      { name: "target_", access: "read_write" },
-    ],
-    uniform: false,
-  };
-  const pipeline = await device.pipelines.pipeline(shader, `ceiling ${name}`);
-  const group = device.gpu.createBindGroup({
-    layout: device.pipelines.layout(shader),
-    entries: [source, target].map((buffer, binding) => ({ binding, resource: { buffer } })),
-  });
-  return { pipeline, group, workgroups: [workgroups, 1, 1] };
+/** A rate of a shader that does something else, or nothing, would be no ceiling. */
+export function checkProgram({ name, count, tolerance, expected }: Program, got: Float32Array): void {
+  let largest = 0;
+  for (let index = 0; index < count; index++) largest = Math.max(largest, Math.abs(expected(index)));
+  for (let index = 0; index < count; index++) {
+    const right = expected(index);
+    if (Math.abs(got[index]! - right) <= tolerance * largest) continue;
+    throw new Error(`The ceiling of ${name} is wrong: number ${index} is ${got[index]}, not ${right}.`);
+  }
 }

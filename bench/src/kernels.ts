@@ -1,7 +1,7 @@
 /** Microbenchmarks: every kernel's benchmark cases, every variant that runs on the adapter. */
 import { type Call, type Case, type CaseValues, type Kernel, kernels, prepareCase } from "@ddad/kernels-wgsl";
 import { type Device, LimitError } from "@ddad/tensor";
-import type { Ceilings } from "./ceilings.ts";
+import { type Ceilings, usesMatrixUnit } from "./ceilings.ts";
 import { checkOutputs, type Outputs } from "./check.ts";
 import { type Effort, measureSteps, runSteps } from "./measure.ts";
 import { type CaseResult, caseResult } from "./results.ts";
@@ -46,6 +46,9 @@ async function* benchmarkCase(kernel: Kernel, example: Case, run: Run): AsyncGen
   const admitted = kernel.variants.filter(({ when }) => !when || when(device.capabilities, call));
   const expected = await expectation(kernel, example, call, inputs, admitted, device);
   const cost = kernel.cost(call);
+  // All variants of a call have one ceiling: that of the best unit which any of them can use.
+  const byMatrices = admitted.some(({ name }) => usesMatrixUnit(name));
+  const work = { ...cost, matrixFlops: byMatrices ? cost.flops : 0 };
   for (const variant of admitted) {
     const name = nameOf(kernel, variant, example);
     if (!run.wanted(name)) continue;
@@ -55,7 +58,8 @@ async function* benchmarkCase(kernel: Kernel, example: Case, run: Run): AsyncGen
       checkOutputs(name, call, await prepared.outputs(), expected.outputs, expected.tolerance);
       const timing = await measureSteps(name, device, prepared.steps, effort);
       const chosen = variant === admitted[0] && admitted.length > 1 ? "the engine's choice, " : "";
-      yield caseResult(name, timing, cost, ceilings, chosen + checkOf(variant, admitted, expected));
+      const note = chosen + checkOf(variant, admitted, expected);
+      yield { ...caseResult(name, timing, work, ceilings, note), case: `${kernel.name} ${example.name}` };
     } finally {
       prepared.destroy();
     }

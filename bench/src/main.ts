@@ -13,7 +13,7 @@ import {
   type CaseResult,
   caseHead,
   caseLine,
-  ceilingLines,
+  ceilingLine,
   type EngineResult,
   engineHead,
   engineLine,
@@ -26,7 +26,7 @@ async function benchmark(device: Device, options: Options): Promise<Results> {
   const effort = efforts[options.quick ? "quick" : "full"];
   print(`adapter: ${device.name}`);
   const ceilings = await measureCeilings(device, effort);
-  print(ceilingLines(ceilings));
+  print(ceilingLine(ceilings));
   const run: Run = {
     device,
     ceilings,

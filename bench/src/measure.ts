@@ -17,6 +17,14 @@ export const efforts: Readonly<Record<"full" | "quick", Effort>> = {
   quick: { seconds: 0.2, samples: 3, sampleMs: 20 },
 };
 
+/** Few samples of what takes this long say enough. */
+const longMs = 500;
+const fewestSamples = 3;
+
+/** The effort for something that takes `milliseconds` a time. */
+export const effortFor = (milliseconds: number, effort: Effort): Effort =>
+  milliseconds < longMs ? effort : { ...effort, samples: Math.min(fewestSamples, effort.samples) };
+
 /** Time of one operation in milliseconds. Other processes only ever add, so the minimum is what to compare. */
 export interface Timing {
   readonly minimum: number;
@@ -79,15 +87,17 @@ export async function measureSteps(
 ): Promise<Timing> {
   await runSteps(device, steps, 1);
   let repetitions = 1;
+  let elapsed: number;
   for (;;) {
     const start = performance.now();
     await runSteps(device, steps, repetitions);
-    const elapsed = performance.now() - start;
+    elapsed = performance.now() - start;
     if (elapsed >= effort.sampleMs || repetitions === mostRepetitions) break;
     const needed = Math.ceil((1.2 * repetitions * effort.sampleMs) / elapsed);
     repetitions = Math.min(mostRepetitions, Math.max(2 * repetitions, needed));
   }
-  const { minimum, median } = await measure(name, () => runSteps(device, steps, repetitions), effort);
+  const sample = () => runSteps(device, steps, repetitions);
+  const { minimum, median } = await measure(name, sample, effortFor(elapsed, effort));
   return { minimum: minimum / repetitions, median: median / repetitions };
 }
 

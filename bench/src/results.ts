@@ -1,5 +1,5 @@
 /** What is printed and written: one form for every part of the benchmark. */
-import type { Ceilings } from "./ceilings.ts";
+import { type Ceilings, leastMilliseconds, type Work } from "./ceilings.ts";
 import type { Timing } from "./measure.ts";
 
 /** One line of the table. The first four keys are read by other people's scripts. */
@@ -15,6 +15,10 @@ export interface CaseResult {
   readonly percent: number;
   /** Further facts, such as against what a variant was checked. */
   readonly note: string;
+  /** Kernels: the name without the variant, which is what other libraries can be compared by. */
+  readonly case?: string;
+  /** Networks: numbers that are learnt. */
+  readonly parameters?: number;
   /** Layers: dispatches of one call, and the host's time to encode and submit one of them. */
   readonly dispatches?: number;
   readonly replayMicroseconds?: number;
@@ -31,7 +35,8 @@ export interface EngineResult {
 
 export interface Results {
   readonly adapter: string;
-  readonly ceilings: Ceilings;
+  /** Null in results of other libraries. */
+  readonly ceilings: Ceilings | null;
   readonly cases: readonly CaseResult[];
   readonly engine: readonly EngineResult[];
 }
@@ -40,17 +45,17 @@ export interface Results {
 export function caseResult(
   name: string,
   { minimum, median }: Timing,
-  { flops, bytes }: { readonly flops: number; readonly bytes: number },
+  work: Work,
   ceilings: Ceilings,
   note: string,
 ): CaseResult {
-  const gflops = flops / minimum / 1e6;
-  const gbps = bytes / minimum / 1e6;
-  const percent = 100 * Math.max(gflops / ceilings.multiplyAddGflops, gbps / ceilings.copyGbps);
+  const gflops = work.flops / minimum / 1e6;
+  const gbps = work.bytes / minimum / 1e6;
+  const percent = (100 * leastMilliseconds(work, ceilings)) / minimum;
   return { name, ms: minimum, gflops, gbps, medianMs: median, percent, note };
 }
 
-const nameWidth = 68;
+const nameWidth = 84;
 const column = (text: string): string => text.padStart(9);
 /** Four significant digits without an exponent. */
 const digits = (value: number): string =>
@@ -76,8 +81,15 @@ export const engineLine = ({ name, microseconds, medianMicroseconds, note }: Eng
     " ",
   );
 
-export const ceilingLines = (ceilings: Ceilings): string =>
-  [
-    `ceilings: copy ${digits(ceilings.copyGbps)} GB/s, multiply-add ${digits(ceilings.multiplyAddGflops)} GFLOP/s,`,
+export function ceilingLine(ceilings: Ceilings): string {
+  const { copyGbps, multiplyAddGflops, multiplyAddF16Gflops, subgroupMatrixGflops } = ceilings;
+  const rate = (name: string, gflops: number | undefined): string[] =>
+    gflops === undefined ? [] : [`${name} ${digits(gflops)} GFLOP/s`];
+  return [
+    `ceilings: copy ${digits(copyGbps)} GB/s`,
+    ...rate("multiply-add", multiplyAddGflops),
+    ...rate("multiply-add f16", multiplyAddF16Gflops),
+    ...rate("subgroup matrix", subgroupMatrixGflops),
     `an empty dispatch ${digits(ceilings.dispatchMicroseconds)} µs`,
-  ].join(" ");
+  ].join(", ");
+}
