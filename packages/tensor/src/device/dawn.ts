@@ -1,5 +1,6 @@
 /** WebGPU for Node by npm `webgpu` (Dawn). */
 import * as dawn from "webgpu";
+import { waitPatiently } from "./dawnEvents.ts";
 
 /** Kept reachable: the process crashes when Dawn's instance is collected while its devices live. */
 const instances: GPU[] = [];
@@ -9,6 +10,7 @@ export async function loadDawn(toggles: readonly string[]): Promise<GPU | undefi
   for (const [name, value] of Object.entries(dawn.globals)) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true });
   }
+  waitPatiently(dawn.globals as Readonly<Record<string, unknown>>);
   const instance = dawn.create([...toggles]);
   instances.push(instance);
   return instance;

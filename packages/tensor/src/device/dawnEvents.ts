@@ -1,0 +1,61 @@
+/**
+ * Patient waiting in Node. As long as anything is awaited there, Dawn looks for it in a loop of `setImmediate`, which keeps a
+ * whole processor busy. On a software adapter that is one of those that compute: with two of them, work took half as long
+ * again. Here Dawn looks at once for a millisecond, in which short work is done, and after that every millisecond.
+ */
+
+/** Milliseconds. */
+const eagerTime = 1;
+const interval = 1;
+
+/** The methods of Dawn that promise something. */
+const promising = {
+  GPU: ["requestAdapter"],
+  GPUAdapter: ["requestDevice"],
+  GPUDevice: ["createComputePipelineAsync", "createRenderPipelineAsync", "popErrorScope"],
+  GPUBuffer: ["mapAsync"],
+  GPUQueue: ["onSubmittedWorkDone"],
+  GPUShaderModule: ["getCompilationInfo"],
+} as const;
+
+const { setImmediate: soon, setTimeout: later } = globalThis;
+
+/** When the last promise was made. */
+let since = 0;
+
+/** Runs what may ask for Dawn's next look, which takes `setImmediate` from the global object at that moment. */
+function patiently<T>(work: () => T): T {
+  const original = globalThis.setImmediate;
+  globalThis.setImmediate = schedule as typeof setImmediate;
+  try {
+    return work();
+  } finally {
+    globalThis.setImmediate = original;
+  }
+}
+
+function schedule(look: () => void): unknown {
+  const again = (): void => patiently(look);
+  return performance.now() - since < eagerTime ? soon(again) : later(again, interval);
+}
+
+const patient = Symbol.for("@ddad/tensor: patient waiting");
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+type Class = { readonly prototype: Record<string, Method> };
+
+/** Makes all waiting for this Dawn patient, once. @param globals its classes by name */
+export function waitPatiently(globals: Readonly<Record<string, unknown>>): void {
+  for (const [name, methods] of Object.entries(promising)) {
+    const { prototype } = globals[name] as Class;
+    for (const method of methods) {
+      const original = prototype[method];
+      if (!original || patient in original) continue;
+      const replacement: Method = function (...args) {
+        since = performance.now();
+        return patiently(() => original.apply(this, args));
+      };
+      prototype[method] = Object.assign(replacement, { [patient]: true });
+    }
+  }
+}
