@@ -68,7 +68,10 @@ export interface Pass {
   readonly code: string;
 }
 
-/** One way to run a kernel. The first whose `when` holds is taken; the last has no `when`, so that one always fits. */
+/**
+ * One way to run a kernel. The first whose `when` holds is taken; one has no `when`, so that one always fits. Those behind it are
+ * never taken unasked: they are for `tune`, which measures every variant that is admitted.
+ */
 export interface Variant<I extends string, O extends string, A, P extends string> {
   readonly name: string;
   when?(caps: Capabilities, call: Call<I, O, A, P>): boolean;
@@ -137,6 +140,7 @@ export interface Kernel<
   readonly params: Readonly<Record<P, ParamType>>;
   /** The shape rule. Throws ShapeError with a sentence. */
   infer(inputs: Readonly<Record<I, TensorSpec>>, attrs: A): Inference<O, P>;
+  /** In the order of preference; behind the one that always fits, those to be tried by measuring: see {@link Variant}. */
   readonly variants: readonly Variant<I, O, A, P>[];
   /** Plain loops in f64: the definition of correct. Absent optional inputs are `undefined`. */
   reference(values: Readonly<Record<I, ReferenceValues>>, call: Call<I, O, A, P>): Record<O, ReferenceValues>;
@@ -153,6 +157,23 @@ export interface Kernel<
 export const defineKernel = <const I extends string, const O extends string, A, const P extends string>(
   kernel: Kernel<I, O, A, P>,
 ): Kernel<I, O, A, P> => kernel;
+
+/** Whether a variant runs this call on this adapter. */
+export const admits = <I extends string, O extends string, A, P extends string>(
+  { when }: Variant<I, O, A, P>,
+  caps: Capabilities,
+  call: Call<I, O, A, P>,
+): boolean => !when || when(caps, call);
+
+/** The variants that are taken without measuring, up to the one that always fits, which is the last of them. */
+export function usualVariants<I extends string, O extends string, A, P extends string>({
+  name,
+  variants,
+}: Kernel<I, O, A, P>): readonly Variant<I, O, A, P>[] {
+  const always = variants.findIndex(({ when }) => !when);
+  if (always < 0) throw new Error(`${name} has no variant that always fits.`);
+  return variants.slice(0, always + 1);
+}
 
 /** Folds a count of workgroups into two dimensions, because one dimension ends at 65,535. */
 export function grid(groups: number): [number, number, number] {

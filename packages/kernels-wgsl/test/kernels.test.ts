@@ -1,4 +1,7 @@
-/** Every kernel, every case, every variant that the adapter admits, against the f64 reference. */
+/**
+ * Every kernel, every case, every variant that the adapter admits, against the f64 reference. Variants that are only for tuning
+ * have a test of their own, on a few cases: `tuningVariants.test.ts`.
+ */
 
 import type { Kernel } from "@ddad/kernels-wgsl";
 import * as library from "@ddad/kernels-wgsl";
@@ -17,8 +20,9 @@ for (const kernel of library.kernels as readonly Kernel[]) {
           this.skip();
         }
         const expected = kernel.reference(values, call);
-        const variants = kernel.variants.filter(({ when }) => !when || when(capabilities, call));
-        expect(variants, "variants that run here").not.to.be.empty;
+        const variants = library
+          .usualVariants(kernel)
+          .filter((variant) => library.admits(variant, capabilities, call));
         for (const variant of variants) {
           const got = await runVariant(gpu, capabilities, kernel, variant, call, values);
           for (const [name, { dtype }] of Object.entries(call.outputs)) {
@@ -35,8 +39,9 @@ for (const kernel of library.kernels as readonly Kernel[]) {
       });
     }
 
-    it("has a cost, a benchmark case and a variant that always fits", () => {
-      expect(kernel.variants.at(-1)!.when).to.equal(undefined);
+    it("has a cost, a benchmark case, a variant that always fits and no two of one name", () => {
+      expect(library.usualVariants(kernel)).not.to.be.empty;
+      expect(new Set(kernel.variants.map(({ name }) => name))).to.have.length(kernel.variants.length);
       expect(kernel.cases.some(({ bench }) => bench)).to.equal(true);
       for (const example of kernel.cases) {
         const inputs = Object.fromEntries(

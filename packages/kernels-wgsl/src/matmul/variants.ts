@@ -1,94 +1,36 @@
-/** The variants of every kernel that is a matrix product, and how they choose tiles and splits. */
-import type { Call, Capabilities, Pass, SubgroupMatrix, Variant } from "../kernel.ts";
-import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
+/** The variants of every kernel that is a matrix product: each tiling as it chooses by itself, and its other tiles and divisions. */
+import type { Call, Capabilities, Pass, Variant } from "../kernel.ts";
+import { spec, type TensorSpec } from "../spec.ts";
 import { type EpilogueAttrs, epilogueCode } from "./epilogue.ts";
-import { type Product, type StoredProduct, type Tile, tilesOf, totalPass } from "./product.ts";
-import { fixedSubgroup, type RegisterTile, registerTilePass } from "./registerTile.ts";
-import { type SubgroupMatrixTile, subgroupMatrixTilePass, workgroupBytes } from "./subgroupMatrixTile.ts";
-import { type WorkgroupTile, workgroupTilePass } from "./workgroupTile.ts";
-
-/** 32 × 32 where there is enough of y, less where it is smaller than that. */
-function registerTileFor(lanes: number, product: StoredProduct): RegisterTile {
-  const perLane = product.aAlong === "row" ? 4 : Math.min(4, ceilDiv(product.rows, lanes));
-  const groups = Math.min(4, ceilDiv(product.columns, lanes));
-  return { lanes, perLane, groups, rows: lanes * perLane, columns: lanes * groups };
-}
-
-/** Parts of k, so that at least `wanted` workgroups run, each with at least `quads` quads of k. */
-const splitsFor = (product: Product, tile: Tile, wanted: number, quads: number): number =>
-  Math.max(1, Math.min(ceilDiv(wanted, tilesOf(product, tile)), Math.floor(product.quads / quads)));
-
-interface Plan {
-  readonly splits: number;
-  readonly pass: Pass;
-}
-
-const planRegister = ({ subgroupSizes }: Capabilities, product: StoredProduct): Plan => {
-  const tile = registerTileFor(subgroupSizes[0], product);
-  const splits = splitsFor(product, tile, 8, 64);
-  return { splits, pass: registerTilePass(product, tile, splits) };
-};
-
-const workgroupTiles = {
-  large: { rows: 64, columns: 64, perThread: 8 },
-  small: { rows: 32, columns: 32, perThread: 4 },
-  narrow: { rows: 64, columns: 16, perThread: 4 },
-  flat: { rows: 16, columns: 64, perThread: 4 },
-} satisfies Record<string, WorkgroupTile>;
-
-/** The large tile reads least, but only where it leaves enough workgroups to fill a GPU. */
-function workgroupTileFor(product: StoredProduct): WorkgroupTile {
-  const { large, small, narrow, flat } = workgroupTiles;
-  if (product.columns <= 16) return narrow;
-  if (product.rows <= 16) return flat;
-  return product.rows > 32 && product.columns > 32 && tilesOf(product, large) >= 64 ? large : small;
-}
-
-const planWorkgroup = (_caps: Capabilities, product: StoredProduct): Plan => {
-  const tile = workgroupTileFor(product);
-  const splits = splitsFor(product, tile, 128, 32);
-  return { splits, pass: workgroupTilePass(product, tile, splits) };
-};
-
-const subgroupMatrixTiles = {
-  large: { rows: 128, columns: 128, down: 4, across: 2 },
-  small: { rows: 64, columns: 64, down: 2, across: 2 },
-  narrow: { rows: 128, columns: 32, down: 4, across: 1 },
-  flat: { rows: 32, columns: 128, down: 1, across: 4 },
-  /** Compiles quickly on a CPU. */
-  emulated: { rows: 32, columns: 32, down: 2, across: 2 },
-} satisfies Record<string, SubgroupMatrixTile>;
-
-function subgroupMatrixTileFor(product: Product, { emulated }: SubgroupMatrix): SubgroupMatrixTile {
-  const { large, small, narrow, flat } = subgroupMatrixTiles;
-  if (emulated) return subgroupMatrixTiles.emulated;
-  if (product.columns <= 32) return narrow;
-  if (product.rows <= 32) return flat;
-  return product.rows > 64 && product.columns > 64 && tilesOf(product, large) >= 128 ? large : small;
-}
-
-const planSubgroupMatrix = ({ subgroupMatrix }: Capabilities, product: StoredProduct): Plan => {
-  const tile = subgroupMatrixTileFor(product, subgroupMatrix!);
-  const splits = splitsFor(product, tile, 128, 32);
-  return { splits, pass: subgroupMatrixTilePass(product, tile, subgroupMatrix!, splits) };
-};
-
-/** Only operands that are f16 already: nothing is rounded that the caller did not round. */
-function fitsSubgroupMatrix(caps: Capabilities, product: StoredProduct): boolean {
-  const sizes = caps.subgroupMatrix;
-  if (!sizes || !Object.values(product.read).every((elements) => elements.includes("f16"))) return false;
-  const tile = subgroupMatrixTileFor(product, sizes);
-  return (
-    tile.down * tile.across * sizes.lanes <= caps.maxInvocations &&
-    workgroupBytes(tile, sizes) <= caps.workgroupMemory
-  );
-}
+import { type Product, type StoredProduct, type Tile, totalPass } from "./product.ts";
+import {
+  type Division,
+  registerTiling,
+  splitsFor,
+  subgroupMatrixTiling,
+  type Tiling,
+  workgroupTiling,
+} from "./tilings.ts";
 
 /** The pass of a product that is one part of a larger kernel: f32, k not split. */
-export const productPass = (caps: Capabilities, product: StoredProduct): Pass =>
-  fixedSubgroup(caps) > 0 && caps.adapterClass === "software"
-    ? registerTilePass(product, registerTileFor(caps.subgroupSizes[0], product), 1)
-    : workgroupTilePass(product, workgroupTileFor(product), 1);
+export function productPass(caps: Capabilities, product: StoredProduct): Pass {
+  const whole = <T extends Tile>(tiling: Tiling<T>): Pass =>
+    tiling.pass(caps, product, tiling.tileFor(caps, product), 1);
+  return registerTiling.admits!(caps, product) ? whole(registerTiling) : whole(workgroupTiling);
+}
+
+/** How a product is cut: a tile of y for each workgroup, and k in parts. */
+interface Cut<T extends Tile> {
+  readonly tile: T;
+  readonly splits: number;
+}
+
+/** Other divisions of k to measure, by what they add to a variant's name. The first is the tiling's own. */
+const divisions: readonly [suffix: string, of: (own: Division) => Division][] = [
+  ["", (own) => own],
+  [", k whole", () => ({ workgroups: 1, quads: 1 })],
+  [", k in more parts", ({ workgroups, quads }) => ({ workgroups: 4 * workgroups, quads: quads / 2 })],
+];
 
 export function productVariants<
   I extends string,
@@ -101,31 +43,73 @@ export function productVariants<
     const output = call.outputs[product.output as O];
     return { ...product, outputType: output.dtype, epilogue: epilogueCode(call, output) };
   };
-  const variant = (
+  const variant = <T extends Tile>(
     name: string,
-    plan: (caps: Capabilities, product: StoredProduct) => Plan,
+    tiling: Tiling<T>,
+    cut: (caps: Capabilities, product: Product) => Cut<T>,
   ): Variant<I, O, A, P> => ({
     name,
     scratch(caps, call): Record<string, TensorSpec> {
-      const product = productOf(call);
-      const { splits } = plan(caps, product);
+      const product = plainProductOf(call);
+      const { splits } = cut(caps, product);
       return splits === 1 ? {} : { partial: spec([splits, product.outputRows, product.columns]) };
     },
     passes(caps, call) {
       const product = productOf(call);
-      const { splits, pass } = plan(caps, product);
+      const { tile, splits } = cut(caps, product);
+      const pass = tiling.pass(caps, product, tile, splits);
       return splits === 1 ? [pass] : [pass, totalPass(product, splits)];
     },
   });
+
+  /** The tiling as it chooses by itself. */
+  const usual = <T extends Tile>(tiling: Tiling<T>): Variant<I, O, A, P> => ({
+    ...variant(tiling.name, tiling, usualCut(tiling)),
+    ...(tiling.admits && { when: (caps, call) => tiling.admits!(caps, plainProductOf(call)) }),
+  });
+
+  /** Its other tiles and divisions, each admitted where it does something that none before it does. */
+  const measured = <T extends Tile>(tiling: Tiling<T>): Variant<I, O, A, P>[] =>
+    Object.entries(tiling.candidates).flatMap(([label, tileOf]) =>
+      divisions.map(([suffix], index) => {
+        const cutBy = (caps: Capabilities, product: Product, division: number): Cut<T> => {
+          const tile = tileOf(caps);
+          return { tile, splits: splitsFor(product, tile, divisions[division]![1](tiling.division)) };
+        };
+        return {
+          ...variant(`${tiling.name} ${label}${suffix}`, tiling, (caps, product) =>
+            cutBy(caps, product, index),
+          ),
+          when(caps, call) {
+            const product = plainProductOf(call);
+            if (tiling.admits && !tiling.admits(caps, product)) return false;
+            const cut = cutBy(caps, product, index);
+            const others = divisions.slice(0, index).map((_, earlier) => cutBy(caps, product, earlier));
+            return (
+              tiling.fits(caps, product, cut.tile) &&
+              ![usualCut(tiling)(caps, product), ...others].some((other) => sameCut(cut, other))
+            );
+          },
+        };
+      }),
+    );
+
   return [
-    {
-      ...variant("subgroup matrix", planSubgroupMatrix),
-      when: (caps, call) => fitsSubgroupMatrix(caps, productOf(call)),
-    },
-    {
-      ...variant("register tile", planRegister),
-      when: (caps) => caps.adapterClass === "software" && fixedSubgroup(caps) > 0,
-    },
-    variant("workgroup tile", planWorkgroup),
+    usual(subgroupMatrixTiling),
+    usual(registerTiling),
+    usual(workgroupTiling),
+    ...measured(subgroupMatrixTiling),
+    ...measured(registerTiling),
+    ...measured(workgroupTiling),
   ];
 }
+
+const usualCut =
+  <T extends Tile>(tiling: Tiling<T>) =>
+  (caps: Capabilities, product: Product): Cut<T> => {
+    const tile = tiling.tileFor(caps, product);
+    return { tile, splits: splitsFor(product, tile, tiling.division) };
+  };
+
+const sameCut = <T extends Tile>(a: Cut<T>, b: Cut<T>): boolean =>
+  a.splits === b.splits && JSON.stringify(a.tile) === JSON.stringify(b.tile);

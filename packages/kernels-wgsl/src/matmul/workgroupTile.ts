@@ -4,7 +4,7 @@
  */
 import type { Pass } from "../kernel.ts";
 import { ceilDiv } from "../spec.ts";
-import { type StoredProduct, type Tile, tileIndices, tilePass } from "./product.ts";
+import { type Product, type StoredProduct, type Tile, tileIndices, tilePass } from "./product.ts";
 
 export interface WorkgroupTile extends Tile {
   /** Rows of y that each thread makes, a multiple of 4; it makes 4 columns of each. */
@@ -19,10 +19,18 @@ const padding = 2;
 const repeat = (count: number, line: (index: number) => string, between = "\n    "): string =>
   Array.from({ length: count }, (_, index) => line(index)).join(between);
 
+/** Threads of a workgroup. */
+export const workgroupTileThreads = ({ rows, columns, perThread }: WorkgroupTile): number =>
+  (columns / 4) * (rows / perThread);
+
+/** Bytes of workgroup memory that a tile needs. */
+export const workgroupTileBytes = ({ aAlong }: Product, { rows, columns }: WorkgroupTile): number =>
+  16 * depth * (rows + (aAlong === "k" ? padding : 0) + columns);
+
 export function workgroupTilePass(product: StoredProduct, tile: WorkgroupTile, splits: number): Pass {
   const across = tile.columns / 4;
   const down = tile.rows / tile.perThread;
-  const threads = across * down;
+  const threads = workgroupTileThreads(tile);
   const alongK = { a: product.aAlong === "k", b: product.bAlong === "k" };
   const aStride = alongK.a ? tile.rows + padding : tile.rows / 4;
   const aVectors = depth * tile.rows;
