@@ -1,5 +1,14 @@
 /** Microbenchmarks: every kernel's benchmark cases, every variant that runs on the adapter. */
-import { type Call, type Case, type CaseValues, type Kernel, kernels, prepareCase } from "@ddad/kernels-wgsl";
+import {
+  admits,
+  type Call,
+  type Case,
+  type CaseValues,
+  type Kernel,
+  kernels,
+  prepareCase,
+  usualVariants,
+} from "@ddad/kernels-wgsl";
 import { type Device, LimitError } from "@ddad/tensor";
 import { type Ceilings, usesMatrixUnit } from "./ceilings.ts";
 import { checkOutputs, type Outputs } from "./check.ts";
@@ -12,6 +21,8 @@ export interface Run {
   readonly ceilings: Ceilings;
   readonly effort: Effort;
   readonly quick: boolean;
+  /** Also the variants that are only for tuning. */
+  readonly allVariants: boolean;
   readonly wanted: (name: string) => boolean;
   /** Told to people, beside the table. */
   readonly report: (line: string) => void;
@@ -26,7 +37,7 @@ export async function* benchmarkKernels(run: Run): AsyncGenerator<CaseResult> {
   for (const kernel of kernels) {
     for (const example of kernel.cases) {
       if (!example.bench && (!example.benchOnly || run.quick)) continue;
-      if (!kernel.variants.some((variant) => run.wanted(nameOf(kernel, variant, example)))) continue;
+      if (!variantsOf(kernel, run).some((variant) => run.wanted(nameOf(kernel, variant, example)))) continue;
       try {
         yield* benchmarkCase(kernel, example, run);
       } catch (error) {
@@ -37,14 +48,17 @@ export async function* benchmarkKernels(run: Run): AsyncGenerator<CaseResult> {
   }
 }
 
+const variantsOf = (kernel: Kernel, { allVariants }: Run): readonly AnyVariant[] =>
+  allVariants ? kernel.variants : usualVariants(kernel);
+
 const nameOf = (kernel: Kernel, variant: AnyVariant, example: Case): string =>
   `${kernel.name}/${variant.name} ${example.name}`;
 
 async function* benchmarkCase(kernel: Kernel, example: Case, run: Run): AsyncGenerator<CaseResult> {
   const { device, ceilings, effort } = run;
   const { call, values: inputs } = prepareCase(kernel, example);
-  const admitted = kernel.variants.filter(({ when }) => !when || when(device.capabilities, call));
-  const expected = await expectation(kernel, example, call, inputs, admitted, device);
+  const admitted = variantsOf(kernel, run).filter((variant) => admits(variant, device.capabilities, call));
+  const expected = await expectation(kernel, example, call, inputs, device);
   const cost = kernel.cost(call);
   // All variants of a call have one ceiling: that of the best unit which any of them can use.
   const byMatrices = admitted.some(({ name }) => usesMatrixUnit(name));
@@ -85,7 +99,6 @@ async function expectation(
   example: Case,
   call: Call,
   inputs: CaseValues,
-  admitted: readonly AnyVariant[],
   device: Device,
 ): Promise<Expectation> {
   const { flops, bytes } = kernel.cost(call);
@@ -94,7 +107,7 @@ async function expectation(
     const outputs = new Map(Object.entries(kernel.reference(inputs, call)));
     return { outputs, tolerance, from: "reference" };
   }
-  const last = admitted.at(-1)!;
+  const last = usualVariants(kernel).at(-1)!;
   const prepared = await VariantRun.prepare(device, kernel, last, call, inputs);
   try {
     await runSteps(device, prepared.steps, 1);

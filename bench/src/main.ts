@@ -32,6 +32,7 @@ async function benchmark(device: Device, options: Options): Promise<Results> {
     ceilings,
     effort,
     quick: options.quick,
+    allVariants: options.allVariants,
     wanted: (name) => name.toLowerCase().includes(options.filter),
     report: print,
   };

@@ -13,6 +13,8 @@ export interface Options {
   readonly quick: boolean;
   /** Also tell where the time of each layer goes. */
   readonly profile: boolean;
+  /** Kernels: also the variants that only tuning tries. */
+  readonly allVariants: boolean;
   readonly sections: ReadonlySet<Section>;
 }
 
@@ -21,6 +23,7 @@ export const usage = `npm run bench -- [options]
   --kernels --layers --engine   only these parts (default: all)
   --filter TEXT                 only cases whose name contains TEXT
   --quick                       fewer and shorter samples, none of the largest sizes
+  --variants all                kernels: also the variants that only tuning tries
   --profile                     where the time of each layer goes, by timestamp queries
   --json FILE                   write the results there
   --help`;
@@ -34,12 +37,17 @@ export class UsageError extends Error {
 export function parseOptions(args: readonly string[]): Options | undefined {
   const values = read(args);
   if (values.help) return undefined;
+  if (values.variants !== undefined && values.variants !== "all")
+    throw new UsageError(
+      `--variants ${values.variants}: only "all" can be asked for; without it the usual ones run.`,
+    );
   const chosen = sections.filter((section) => values[section]);
   return {
     filter: (values.filter ?? "").toLowerCase(),
     json: values.json,
     quick: values.quick ?? false,
     profile: values.profile ?? false,
+    allVariants: values.variants === "all",
     sections: new Set(chosen.length ? chosen : sections),
   };
 }
@@ -57,6 +65,7 @@ function read(args: readonly string[]) {
         profile: flag,
         help: flag,
         filter: { type: "string" },
+        variants: { type: "string" },
         json: { type: "string" },
       },
     }).values;
