@@ -282,4 +282,16 @@ describe("profile", () => {
     expect(row.microseconds).to.be.greaterThan(0);
     expect(row.gflops).to.be.closeTo((2 * 128 ** 3) / row.microseconds / 1e3, 1e-6);
   });
+
+  it("of more dispatches than one set of queries has room for", async function () {
+    if (!testDevice().gpu.features.has("timestamp-query")) return this.skip();
+    const count = 2100;
+    const { rows } = await t.profile(async () => {
+      let product = t.tensor([1], [1, 1]);
+      for (let k = 0; k < count; k++) product = product.matmul(product);
+      return product.data();
+    });
+    expect(rows.reduce((sum, row) => sum + row.count, 0)).to.equal(count);
+    for (const { microseconds } of rows) expect(microseconds).to.be.greaterThan(0);
+  });
 });

@@ -9,10 +9,13 @@ export interface TimedDispatch {
   readonly bytes: number;
 }
 
+/** WebGPU's limit to the queries of one set. */
+const queriesPerSet = 4096;
+
 /** Collects timestamps of the dispatches of one submission. */
 export class Timing {
   readonly #gpu: GPUDevice;
-  readonly #queries: GPUQuerySet;
+  readonly #sets: readonly GPUQuerySet[];
   readonly #dispatches: Dispatch[] = [];
   readonly #resolved: GPUBuffer;
   readonly #staging: GPUBuffer;
@@ -20,7 +23,9 @@ export class Timing {
   constructor(gpu: GPUDevice, dispatches: number) {
     this.#gpu = gpu;
     const count = Math.max(2, 2 * dispatches);
-    this.#queries = gpu.createQuerySet({ type: "timestamp", count });
+    this.#sets = Array.from({ length: Math.ceil(count / queriesPerSet) }, (_, set) =>
+      gpu.createQuerySet({ type: "timestamp", count: Math.min(queriesPerSet, count - set * queriesPerSet) }),
+    );
     const size = 8 * count;
     this.#resolved = gpu.createBuffer({
       size,
@@ -31,18 +36,20 @@ export class Timing {
 
   /** Timestamps around the pass of the next dispatch. */
   next(dispatch: Dispatch): GPUComputePassDescriptor {
-    const index = this.#dispatches.push(dispatch) - 1;
+    const query = 2 * (this.#dispatches.push(dispatch) - 1);
     return {
       timestampWrites: {
-        querySet: this.#queries,
-        beginningOfPassWriteIndex: 2 * index,
-        endOfPassWriteIndex: 2 * index + 1,
+        querySet: this.#sets[Math.floor(query / queriesPerSet)]!,
+        beginningOfPassWriteIndex: query % queriesPerSet,
+        endOfPassWriteIndex: (query % queriesPerSet) + 1,
       },
     };
   }
 
   resolve(encoder: GPUCommandEncoder): void {
-    encoder.resolveQuerySet(this.#queries, 0, 2 * this.#dispatches.length, this.#resolved, 0);
+    for (const [set, queries] of this.#sets.entries()) {
+      encoder.resolveQuerySet(queries, 0, queries.count, this.#resolved, 8 * set * queriesPerSet);
+    }
     encoder.copyBufferToBuffer(this.#resolved, 0, this.#staging, 0, this.#resolved.size);
   }
 
@@ -50,7 +57,7 @@ export class Timing {
     await this.#staging.mapAsync(GPUMapMode.READ);
     const stamps = new BigUint64Array(this.#staging.getMappedRange().slice(0));
     this.#gpu.queue.onSubmittedWorkDone().then(() => {
-      for (const resource of [this.#queries, this.#resolved, this.#staging]) resource.destroy();
+      for (const resource of [...this.#sets, this.#resolved, this.#staging]) resource.destroy();
     });
     return this.#dispatches.map(({ label, kernel, cost }, index) => ({
       label,
