@@ -1,11 +1,11 @@
 /**
  * Patient waiting in Node. As long as anything is awaited there, Dawn looks for it in a loop of `setImmediate`, which keeps a
  * whole processor busy. On a software adapter that is one of those that compute: with two of them, work took half as long
- * again. Here Dawn looks at once for a millisecond, in which short work is done, and after that every millisecond.
+ * again. Here Dawn looks without a pause for a moment, in which short work is done, and after that every millisecond.
  */
 
 /** Milliseconds. */
-const eagerTime = 1;
+const eagerTime = 0.3;
 const interval = 1;
 
 /** The methods of Dawn that promise something. */
