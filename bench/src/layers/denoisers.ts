@@ -1,0 +1,96 @@
+/** DDAD-S as it is called by the sampler and as it is trained. */
+import { type Config, createDenoiser, denoisingError, noiseKeys, scheduleOf } from "@ddad/ddad";
+import {
+  Adam,
+  compile,
+  grad,
+  LossScale,
+  type Precision,
+  RandomStream,
+  randomNormal,
+  type Tensor,
+  tensor,
+} from "@ddad/nn";
+import type { Run } from "../kernels.ts";
+import { configOf, countParameters, type Family, type Made, normal, type Step } from "./family.ts";
+
+/** How many pictures a step of the training takes: on a CPU few enough to be waited for. */
+function batchOf({ device }: Run, imageSize: number): number {
+  if (device.capabilities.adapterClass !== "software") return 16;
+  return imageSize === 64 ? 2 : 1;
+}
+
+/** Both precisions where there is f16; 256² not among the quick ones. */
+export function denoiserFamilies(run: Run): Family[] {
+  const precisions: Precision[] = run.device.capabilities.f16 ? ["f32", "mixed"] : ["f32"];
+  return (run.quick ? [64] : [64, 256]).flatMap((imageSize) =>
+    precisions.map((precision): Family => {
+      const batch = batchOf(run, imageSize);
+      const how = precision === "mixed" ? ", mixed" : "";
+      return {
+        names: [
+          `DDAD-S ${imageSize}²: denoising call, batch 1${how}`,
+          `DDAD-S ${imageSize}²: training step, batch ${batch}${how}`,
+        ],
+        make: () => makeDenoiser(configOf(imageSize, { protocol: "paper", precision }), batch),
+      };
+    }),
+  );
+}
+
+/** Drawn numbers of each picture of a batch. */
+const keysOf = (purpose: "training" | "dropout", batch: number): Tensor =>
+  noiseKeys(
+    0,
+    purpose,
+    Array.from({ length: batch }, (_, image) => ({ image, step: 0 })),
+  );
+
+function makeDenoiser(config: Config, batch: number): Made {
+  const { data, training } = config;
+  const unet = createDenoiser(config);
+  const optimizer = new Adam(unet, { rate: training.learningRate, weightDecay: training.weightDecay });
+  const lossScale = config.precision === "mixed" ? new LossScale() : undefined;
+  const images = (count: number): Tensor => normal([count, data.imageSize, data.imageSize, 3]);
+  const forward = compile((x: Tensor, t: Tensor) => [unet.forward(x, t)]);
+  // The paper's: noise is drawn, the loss is a sum over pixels, and Adam decays the weights with the gradient.
+  const train = compile(
+    (x: Tensor, t: Tensor, alphaBar: Tensor, keys: Tensor, dropoutKeys: Tensor, control: Tensor) => {
+      const noise = randomNormal(keys, x.shape);
+      const error = denoisingError(unet, { x, noise, t, alphaBar }, new RandomStream(dropoutKeys));
+      const loss = error.sum().mul(1 / batch);
+      const gradients = grad(lossScale?.scale(loss) ?? loss, optimizer.parameters);
+      const factor = lossScale?.update(gradients).factor;
+      optimizer.step(gradients, { control, ...(factor && { gradientScale: factor }) });
+      return [loss];
+    },
+  );
+  const [image, time] = [images(1), tensor([225])];
+  const call: Step = () => {
+    unet.eval();
+    return forward(image, time);
+  };
+  const times = Array.from({ length: batch }, (_, k) => (k * 37) % 1000);
+  const schedule = scheduleOf(config);
+  const batchArguments = [
+    images(batch),
+    tensor(times),
+    tensor(times.map((t) => schedule.alphaBar(t))),
+    keysOf("training", batch),
+    keysOf("dropout", batch),
+  ] as const;
+  const step: Step = async () => {
+    unet.train();
+    using control = optimizer.control();
+    return await train(...batchArguments, control);
+  };
+  return {
+    steps: [call, step],
+    parameters: countParameters(unet),
+    dispose() {
+      lossScale?.dispose();
+      optimizer.dispose();
+      unet.dispose();
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/** The inspection of one picture, and its two expensive parts: the reconstruction, and the features of a ResNet. */
+import {
+  createDenoiser,
+  createExtractor,
+  distanceLayers,
+  type ExtractorNetwork,
+  featuresOf,
+  inspect,
+  type Pictures,
+  reconstruct,
+  samplingSteps,
+  scheduleOf,
+} from "@ddad/ddad";
+import { compile, evaluate, foldBatchNorm, ResNet, type Tensor } from "@ddad/nn";
+import type { Run } from "../kernels.ts";
+import { configOf, countParameters, type Family, type Made, normal } from "./family.ts";
+
+/** A size that a CPU can bear; on GPUs the paper's network at the paper's size, too. */
+export function inspectionFamilies({ device, quick }: Run): Family[] {
+  const small = familiesOf(64, "resnet18");
+  const smallOnly = quick || device.capabilities.adapterClass === "software";
+  return smallOnly ? small : [...small, ...familiesOf(256, "wide_resnet101_2")];
+}
+
+const familiesOf = (imageSize: number, network: ExtractorNetwork): Family[] => [
+  {
+    names: [`DDAD-S ${imageSize}²: reconstruction of one picture, ${callsOf(imageSize)} calls`],
+    make: () => makeReconstruction(imageSize),
+  },
+  {
+    names: [
+      `${network} ${imageSize}²: features of one picture`,
+      `DDAD-S ${imageSize}² with ${network}: inspection of one picture`,
+    ],
+    make: () => makeInspection(imageSize, network),
+  },
+];
+
+const callsOf = (imageSize: number): number => samplingSteps(configOf(imageSize, {}).sampling).length;
+
+function makeReconstruction(imageSize: number): Made {
+  const config = configOf(imageSize, {});
+  const denoiser = createDenoiser(config).eval();
+  const picture = normal([1, imageSize, imageSize, 3]);
+  const options = { ...config.sampling, schedule: scheduleOf(config) };
+  return {
+    steps: [async () => [await reconstruct(denoiser, picture, picture, options)]],
+    parameters: countParameters(denoiser),
+    dispose: () => denoiser.dispose(),
+  };
+}
+
+/** The extractor as it inspects: with random weights, since they cost the same, and its batch norms folded. */
+async function makeInspection(imageSize: number, network: ExtractorNetwork): Promise<Made> {
+  const config = configOf(imageSize, { features: { network } });
+  const denoiser = createDenoiser(config).eval();
+  using trainable = new ResNet({ ...createExtractor(network).options, initialWeights: "random", seed: 0 });
+  await evaluate(...trainable.namedState().values());
+  const extractor = await foldBatchNorm(trainable.eval());
+  const features = compile((x: Tensor) => Object.values(featuresOf(extractor, x, distanceLayers)));
+  const picture = normal([1, imageSize, imageSize, 3]);
+  const pictures = pictureOfNoise(imageSize);
+  const inspection = async (): Promise<Tensor[]> => {
+    for await (const _ of inspect({ config, denoiser, extractor }, pictures));
+    return [];
+  };
+  return {
+    steps: [() => features(picture), inspection],
+    parameters: countParameters(trainable),
+    dispose() {
+      denoiser.dispose();
+      extractor.dispose();
+    },
+  };
+}
+
+function pictureOfNoise(size: number): Pictures {
+  const data = Uint8Array.from({ length: size * size * 3 }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24);
+  return { images: { count: 1, size, data }, ids: ["noise.png"] };
+}
