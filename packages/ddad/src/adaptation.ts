@@ -10,11 +10,16 @@ import {
   type FeatureName,
   foldBatchNorm,
   grad,
+  type PlannedBytes,
+  planBytes,
   type ResNet,
+  type Shape,
   type StateDict,
   type Tensor,
+  type TensorSpec,
 } from "@ddad/nn";
 import { type Extractor, featuresOf } from "./features.ts";
+import { adamControlLength } from "./plannedMemory.ts";
 
 /** Stages that are adapted. */
 export const adaptedLayers = ["layer1", "layer2", "layer3"] as const satisfies readonly FeatureName[];
@@ -89,23 +94,24 @@ export class Adapter {
   /** Changed by every step. */
   readonly extractor: ResNet;
   readonly optimizer: AdamW;
-  readonly #frozen: ResNet;
+  /** As it was. */
+  readonly frozen: ResNet;
+  readonly #options: AdapterOptions;
   readonly #step: (reconstruction: Tensor, target: Tensor, control: Tensor) => Promise<Tensor>;
   readonly #loss: (reconstruction: Tensor, target: Tensor) => Promise<Tensor>;
 
   private constructor(extractor: ResNet, frozen: ResNet, options: AdapterOptions) {
-    const { learningRate, weightDecay, distillation } = options;
+    const { learningRate, weightDecay } = options;
     this.extractor = extractor;
-    this.#frozen = frozen;
+    this.frozen = frozen;
+    this.#options = options;
     this.optimizer = new AdamW(extractor, { rate: learningRate, weightDecay });
-    const lossOf = (reconstruction: Tensor, target: Tensor): Tensor =>
-      adaptationLoss(extractor, frozen, { reconstruction, target }, { distillation });
-    this.#step = compile((reconstruction: Tensor, target: Tensor, control: Tensor) => {
-      const loss = lossOf(reconstruction, target);
-      this.optimizer.step(grad(loss, this.optimizer.parameters), { control });
-      return loss;
-    });
-    this.#loss = compile(lossOf);
+    this.#step = compile((reconstruction: Tensor, target: Tensor, control: Tensor) =>
+      this.#learn({ reconstruction, target }, control),
+    );
+    this.#loss = compile((reconstruction: Tensor, target: Tensor) =>
+      this.#lossOf({ reconstruction, target }),
+    );
   }
 
   /**
@@ -142,6 +148,19 @@ export class Adapter {
     return finite(await loss.item(), this.step);
   }
 
+  /** The memory of a step and of a validation with pairs of this shape, `[N, H, W, 3]`; neither compiles nor runs them. */
+  plan(shape: Shape): PlannedBytes[] {
+    const picture: TensorSpec = { shape, dtype: "f32" };
+    this.extractor.train();
+    const step = planBytes(
+      (...[r, t, control]) => this.#learn({ reconstruction: r!, target: t! }, control!),
+      [picture, picture, { shape: [adamControlLength], dtype: "f32" }],
+    );
+    this.extractor.eval();
+    const loss = planBytes((r, t) => this.#lossOf({ reconstruction: r!, target: t! }), [picture, picture]);
+    return [step, loss];
+  }
+
   /** Everything needed to go on. */
   async state(): Promise<AdaptationState> {
     return {
@@ -154,11 +173,22 @@ export class Adapter {
   /** Frees what is kept for adapting, not the extractor. */
   dispose(): void {
     this.optimizer.dispose();
-    this.#frozen.dispose();
+    this.frozen.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #lossOf(pair: AdaptationPair): Tensor {
+    const { distillation } = this.#options;
+    return adaptationLoss(this.extractor, this.frozen, pair, { distillation });
+  }
+
+  #learn(pair: AdaptationPair, control: Tensor): Tensor {
+    const loss = this.#lossOf(pair);
+    this.optimizer.step(grad(loss, this.optimizer.parameters), { control });
+    return loss;
   }
 }
 

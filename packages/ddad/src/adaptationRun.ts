@@ -1,5 +1,5 @@
 /** An adaptation from its first step, or from where it stopped, to its end: what it learns from, when to stop, what to keep. */
-import { type ResNet, type StateDict, type Tensor, tensor } from "@ddad/nn";
+import { Module, type ResNet, type StateDict, type Tensor, type TensorSpec, tensor } from "@ddad/nn";
 import { type AdaptationPair, type AdaptationState, Adapter } from "./adaptation.ts";
 import type { Config } from "./config.ts";
 import { batchIndices } from "./datasets/batches.ts";
@@ -7,7 +7,8 @@ import { gatherPixels, type Pictures } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
 import { type Denoiser, scheduleOf } from "./denoiser.ts";
 import { ConfigError } from "./errors.ts";
-import { reconstruct } from "./reconstruction.ts";
+import { bytesOfAll, memoryOf, type PlannedMemory } from "./plannedMemory.ts";
+import { planReconstruction, reconstruct } from "./reconstruction.ts";
 
 /** Held-out pictures that are looked at: more would take longer than the steps between two looks. */
 const mostHeldOut = 32;
@@ -65,6 +66,8 @@ export type AdaptationOptions = {
   readonly resume?: AdaptationRunState | undefined;
   /** Stops after the step at hand. */
   readonly signal?: AbortSignal | undefined;
+  /** Before the first step: what it will take on the device. */
+  readonly onMemory?: (memory: PlannedMemory) => void;
   readonly onProgress?: (progress: AdaptationProgress) => void;
   /** At every look at held-out pictures (every `checkEvery` steps under the paper's protocol), when stopped and at the end. */
   readonly onCheckpoint?: (state: AdaptationRunState) => void | Promise<void>;
@@ -97,6 +100,8 @@ export async function adapt(options: AdaptationOptions): Promise<AdaptationResul
   if (resume) checkSettings(resume.settings, settings);
   const looks = config.protocol === "strict" && heldOut.ids.length > 0;
   using adapter = await Adapter.create(extractor, config.adaptation, resume);
+  const looked = looks ? Math.min(heldOut.ids.length, mostHeldOut) : 0;
+  if (adapter.step < steps) options.onMemory?.(planAdaptation(adapter, options, looked));
   const pairs = looks ? await heldOutPairs(options) : [];
   let best = resume?.best;
   let looksSinceBest = resume?.looksSinceBest ?? 0;
@@ -134,6 +139,32 @@ export async function adapt(options: AdaptationOptions): Promise<AdaptationResul
     disposeAll(pairs);
     extractor.eval();
   }
+}
+
+/** The device memory of an adaptation. @param looked held-out pictures, which stay on the device with their reconstructions. */
+function planAdaptation(
+  adapter: Adapter,
+  { config, denoiser }: AdaptationOptions,
+  looked: number,
+): PlannedMemory {
+  const { extractor, frozen, optimizer } = adapter;
+  const size = config.data.imageSize;
+  const pictures = (count: number): TensorSpec => ({ shape: [count, size, size, 3], dtype: "f32" });
+  const batch = pictures(Math.floor(config.adaptation.batchSize / 2));
+  const variablesOf = (network: unknown): Iterable<TensorSpec> =>
+    network instanceof Module ? network.namedState().values() : [];
+  const moments = bytesOfAll(optimizer.variables) - bytesOfAll(optimizer.parameters);
+  const held = {
+    denoiser: bytesOfAll(variablesOf(denoiser)),
+    extractor: bytesOfAll(variablesOf(extractor)),
+    "the extractor as it was": bytesOfAll(variablesOf(frozen)),
+    "optimiser state": moments,
+    ...(looked > 0 && { "held-out pictures": 2 * bytesOfAll([pictures(looked)]) }),
+  };
+  // Input, target, and the state of the sampler before a step and after it; noise where it draws any.
+  const passed = (config.sampling.eta > 0 ? 5 : 4) * bytesOfAll([batch]);
+  const plans = [...adapter.plan(batch.shape), planReconstruction(denoiser, batch.shape, config.sampling)];
+  return memoryOf(held, passed, plans);
 }
 
 function checkSettings(then: AdaptationSettings, now: AdaptationSettings): void {

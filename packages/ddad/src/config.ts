@@ -81,6 +81,12 @@ export const configSchema = z.strictObject({
     recompute: z
       .boolean()
       .describe("compute blocks again for the gradient: less memory, a third more arithmetic"),
+    memory: z
+      .string()
+      .optional()
+      .describe(
+        "device memory that training may take, such as 8GB: chooses microBatch, and recompute if need be",
+      ),
     learningRate: z.number().positive().describe("highest learning rate"),
     schedule: z.enum(["constant", "cosine"]).describe("course of the learning rate after the warm-up"),
     warmup: count(0).describe("steps over which the learning rate rises from 0"),

@@ -14,3 +14,17 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
+
+/** A budget of memory that nothing fits into. */
+export class MemoryBudgetError extends ConfigError {
+  override name = "MemoryBudgetError";
+  /** Bytes that are allowed. */
+  readonly budget: number;
+  /** Bytes of the least that would do. */
+  readonly needed: number;
+  constructor(sentence: string, { budget, needed }: { readonly budget: number; readonly needed: number }) {
+    super([sentence]);
+    this.budget = budget;
+    this.needed = needed;
+  }
+}

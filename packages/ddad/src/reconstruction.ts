@@ -5,8 +5,12 @@ import {
   guidedStep,
   guidedStepCoefficients,
   Module,
+  type PlannedBytes,
+  planBytes,
   randomNormal,
+  type Shape,
   type Tensor,
+  type TensorSpec,
   tensor,
 } from "@ddad/nn";
 import type { Denoiser } from "./denoiser.ts";
@@ -80,13 +84,30 @@ export async function reconstruct(
 function compiledStep(denoiser: Denoiser): (...args: Tensor[]) => Promise<Tensor> {
   const known = steps.get(denoiser);
   if (known) return known;
-  const step = compile((...args: Tensor[]) => {
-    const [x, target, t, coefficients, noise] = args as [Tensor, Tensor, Tensor, Tensor, Tensor?];
-    const epsilon = denoiser.forward(x, t);
-    return guidedStep({ x, epsilon, target, noise, coefficients }).xPrevious;
-  });
+  const step = compile((...args: Tensor[]) => denoise(denoiser, args));
   steps.set(denoiser, step);
   return step;
+}
+
+function denoise(denoiser: Denoiser, args: readonly Tensor[]): Tensor {
+  const [x, target, t, coefficients, noise] = args as [Tensor, Tensor, Tensor, Tensor, Tensor?];
+  const epsilon = denoiser.forward(x, t);
+  return guidedStep({ x, epsilon, target, noise, coefficients }).xPrevious;
+}
+
+/** The memory of a time step for pictures of this shape, `[N, H, W, C]`; neither compiles nor runs it. */
+export function planReconstruction(
+  denoiser: Denoiser,
+  shape: Shape,
+  { eta }: { readonly eta: number },
+): PlannedBytes {
+  const picture: TensorSpec = { shape, dtype: "f32" };
+  const times: TensorSpec = { shape: [shape[0]!], dtype: "f32" };
+  const coefficients: TensorSpec = { shape: [1, 6], dtype: "f32" };
+  return planBytes(
+    (...args) => denoise(denoiser, args),
+    [picture, picture, times, coefficients, ...(eta > 0 ? [picture] : [])],
+  );
 }
 
 const steps = new WeakMap<Denoiser, (...args: Tensor[]) => Promise<Tensor>>();

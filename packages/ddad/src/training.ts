@@ -1,42 +1,30 @@
 /** Training of the denoiser on good pictures (DDPM, Ho et al. 2020, as DDAD uses it), exactly resumable. */
 import {
-  Adam,
-  AdamW,
-  averageWarmup,
-  clipGradientNorm,
-  clipScale,
   compile,
-  constantRate,
-  EMA,
+  currentDevice,
+  type EMA,
   evaluate,
-  grad,
-  LossScale,
+  type LossScale,
   type Optimizer,
-  RandomStream,
-  randomNormal,
   type Tensor,
   tensor,
   type UNet,
-  Variable,
-  warmupCosine,
-  where,
 } from "@ddad/nn";
 import type { Config } from "./config.ts";
 import { batchIndices } from "./datasets/batches.ts";
 import { gatherPixels, type Pictures } from "./datasets/imageSet.ts";
 import { hashText } from "./datasets/random.ts";
-import { createDenoiser, denoisingError, scheduleOf } from "./denoiser.ts";
+import { scheduleOf } from "./denoiser.ts";
 import { type HeldOutLoss, heldOutLoss, timestepBuckets, timestepIn } from "./heldOutLoss.ts";
 import type { Model, TrainingState } from "./modelFile.ts";
 import { type Draw, drawTimestep, noiseKeys } from "./noise.ts";
+import { stepWithinBudget, type TrainingMemory } from "./trainingMemory.ts";
+import type { TrainingStep } from "./trainingStep.ts";
 
 /** A picture of a (micro-)batch: which, at which time step, and the draw that its noise hangs on. */
 type Pick = { readonly index: number; readonly t: number; readonly draw: Draw };
 
 type Compiled = (...args: Tensor[]) => Promise<Tensor>;
-
-/** x, t, ᾱ and the keys of the noise, as `NoisedBatch` has them. */
-type NoisedArguments = [x: Tensor, t: Tensor, alphaBar: Tensor, keys: Tensor];
 
 /**
  * Trains one network. Everything random is a function of the seed, the step and the picture, so that a training that
@@ -44,78 +32,66 @@ type NoisedArguments = [x: Tensor, t: Tensor, alphaBar: Tensor, keys: Tensor];
  */
 export class Trainer {
   readonly config: Config;
-  readonly denoiser: UNet;
-  readonly optimizer: Optimizer;
-  readonly average: EMA | undefined;
-  /** Where the precision is mixed. */
-  readonly lossScale: LossScale | undefined;
+  /** What it takes on the device, as planned, and in which parts a batch is computed. */
+  readonly memory: TrainingMemory;
   /** Best validation so far. */
   best: TrainingState["best"];
   readonly #set: Pictures;
   readonly #schedule: ReturnType<typeof scheduleOf>;
-  /** Sums of gradients over micro-batches; empty where a batch is one micro-batch. */
-  readonly #sums: readonly Variable[];
+  readonly #step: TrainingStep;
   readonly #whole: Compiled;
   readonly #part: Compiled;
   readonly #apply: (control: Tensor) => Promise<void>;
-  /** Mean squared error of each picture, `[N]`. */
   readonly #losses: Compiled;
 
-  private constructor(config: Config, set: Pictures) {
-    const { training } = config;
+  private constructor(config: Config, set: Pictures, step: TrainingStep, memory: TrainingMemory) {
     this.config = config;
+    this.memory = memory;
     this.#set = set;
     this.#schedule = scheduleOf(config);
-    this.denoiser = createDenoiser(config);
-    this.average =
-      training.ema > 0 ? new EMA(this.denoiser, { decay: averageWarmup(training.ema) }) : undefined;
-    this.optimizer = createOptimizer(config, this.denoiser, this.average);
-    this.lossScale = config.precision === "mixed" ? new LossScale() : undefined;
-    this.#sums = this.#microBatch < training.batchSize ? this.optimizer.parameters.map(zerosLike) : [];
-    this.#whole = compile((x, t, alphaBar, keys, dropoutKeys, control) => {
-      const loss = this.#lossOf([x!, t!, alphaBar!, keys!], dropoutKeys);
-      this.#update(this.#gradientsOf(loss), control!);
-      return loss;
-    });
-    this.#part = compile((x, t, alphaBar, keys, dropoutKeys) => {
-      const loss = this.#lossOf([x!, t!, alphaBar!, keys!], dropoutKeys);
-      const gradients = this.#gradientsOf(loss);
-      for (const [k, sum] of this.#sums.entries()) sum.assign(sum.add(gradients[k]!));
-      return loss;
-    });
-    this.#apply = compile((control: Tensor) => {
-      this.#update(this.#sums, control);
-      // A product with 0 would keep what is not finite.
-      for (const sum of this.#sums) sum.assign(where(sum.finite(), 0, 0));
-      return undefined;
-    }) as (control: Tensor) => Promise<void>;
-    this.#losses = compile((x, t, alphaBar, keys) =>
-      this.#errorOf([x!, t!, alphaBar!, keys!], undefined).mean([1, 2, 3]),
+    this.#step = step;
+    this.#whole = compile((x, t, alphaBar, keys, dropoutKeys, control) =>
+      step.whole([x!, t!, alphaBar!, keys!], dropoutKeys!, control!),
     );
+    this.#part = compile((x, t, alphaBar, keys, dropoutKeys) =>
+      step.part([x!, t!, alphaBar!, keys!], dropoutKeys!),
+    );
+    this.#apply = compile((control: Tensor) => step.apply(control));
+    this.#losses = compile((x, t, alphaBar, keys) => step.losses([x!, t!, alphaBar!, keys!]));
   }
 
-  /** A training at its start, or where `state` left off. */
+  /**
+   * A training at its start, or where `state` left off.
+   *
+   * @throws MemoryBudgetError where the configuration has a budget of memory and nothing fits into it.
+   */
   static async create(config: Config, set: Pictures, state?: TrainingState): Promise<Trainer> {
-    const trainer = new Trainer(config, set);
-    if (state) {
-      trainer.denoiser.loadStateDict(state.weights);
-      trainer.optimizer.loadStateDict(state.optimizer);
-      if (trainer.average && state.average) trainer.average.loadStateDict(state.average);
-      if (trainer.lossScale && state.lossScale) trainer.lossScale.loadStateDict(state.lossScale);
-      trainer.best = state.best;
-    }
-    await evaluate(...trainer.optimizer.variables, ...(trainer.lossScale?.variables ?? []));
+    const { step, memory } = await stepWithinBudget(config);
+    const trainer = new Trainer(config, set, step, memory);
+    if (state) await trainer.#load(state);
     return trainer;
+  }
+
+  get denoiser(): UNet {
+    return this.#step.denoiser;
+  }
+
+  get optimizer(): Optimizer {
+    return this.#step.optimizer;
+  }
+
+  get average(): EMA | undefined {
+    return this.#step.average;
+  }
+
+  /** Where the precision is mixed. */
+  get lossScale(): LossScale | undefined {
+    return this.#step.lossScale;
   }
 
   /** Optimiser steps done. */
   get step(): number {
     return this.optimizer.stepCount;
-  }
-
-  get #microBatch(): number {
-    const { batchSize, microBatch = batchSize } = this.config.training;
-    return Math.min(microBatch, batchSize);
   }
 
   /** One optimiser step; gives its loss, by `training.lossReduction`. */
@@ -129,7 +105,9 @@ export class Trainer {
       return { index, t: drawTimestep(seed, draw, maxTimestep + 1), draw };
     });
     this.denoiser.train();
-    if (!this.#sums.length) return this.#stepLoss(this.#whole, picks, this.optimizer.control());
+    if (this.memory.microBatch === batchSize) {
+      return this.#stepLoss(this.#whole, picks, this.optimizer.control());
+    }
     let loss = 0;
     for (const part of this.#partsOf(picks)) loss += await this.#stepLoss(this.#part, part);
     using control = this.optimizer.control();
@@ -152,6 +130,9 @@ export class Trainer {
     );
     this.denoiser.eval();
     await this.average?.swap();
+    // The last part is filled up: a plan for its number of pictures would need buffers of other sizes.
+    const { microBatch } = this.memory;
+    while (picks.length % microBatch !== 0) picks.push(picks[0]!);
     const losses: number[] = [];
     for (const part of this.#partsOf(picks)) {
       losses.push(...(await this.#run(this.#losses, part, "validation", heldOut)));
@@ -185,55 +166,30 @@ export class Trainer {
 
   /** Frees the network and all that is kept with it. */
   dispose(): void {
-    for (const sum of this.#sums) sum.dispose();
-    this.average?.dispose();
-    this.optimizer.dispose();
-    this.lossScale?.dispose();
-    this.denoiser.dispose();
+    this.#step.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** Sum over the pictures of (ε − ε̂)², divided by the whole batch (and by the values of a picture for "mean"). */
-  #lossOf(noised: NoisedArguments, dropoutKeys: Tensor | undefined): Tensor {
-    const { batchSize, lossReduction } = this.config.training;
-    const error = this.#errorOf(noised, dropoutKeys);
-    const values = lossReduction === "mean" ? error.size / error.shape[0]! : 1;
-    return error.sum().mul(1 / (batchSize * values));
-  }
-
-  /** (ε − ε̂)², `[N, H, W, C]`. */
-  #errorOf([x, t, alphaBar, keys]: NoisedArguments, dropoutKeys: Tensor | undefined): Tensor {
-    const noise = randomNormal(keys, x.shape);
-    const random = dropoutKeys && this.denoiser.training ? new RandomStream(dropoutKeys) : undefined;
-    return denoisingError(this.denoiser, { x, noise, t, alphaBar }, random);
-  }
-
-  /** Gradients of the loss, or of the scaled loss where there is a scale. */
-  #gradientsOf(loss: Tensor): Tensor[] {
-    return grad(this.lossScale?.scale(loss) ?? loss, this.optimizer.parameters);
-  }
-
-  #update(gradients: readonly Tensor[], control: Tensor): void {
-    this.optimizer.step(gradients, { control, ...this.#gradientScale(gradients) });
-  }
-
-  /** What undoes the scale of the loss and clips. */
-  #gradientScale(gradients: readonly Tensor[]): { gradientScale?: Tensor } {
-    const { clip } = this.config.training;
-    const unscaled = this.lossScale?.update(gradients);
-    if (clip === 0) return unscaled ? { gradientScale: unscaled.factor } : {};
-    if (!unscaled) return { gradientScale: clipGradientNorm(gradients, clip).scale };
-    const clipped = unscaled.factor.mul(clipScale(unscaled.norm, clip));
-    // The norm of a step that is skipped is not finite.
-    return { gradientScale: where(unscaled.norm.finite(), clipped, 0) };
+  async #load(state: TrainingState): Promise<void> {
+    this.denoiser.loadStateDict(state.weights);
+    this.optimizer.loadStateDict(state.optimizer);
+    if (this.average && state.average) this.average.loadStateDict(state.average);
+    if (this.lossScale && state.lossScale) this.lossScale.loadStateDict(state.lossScale);
+    this.best = state.best;
+    const { variables } = this.#step;
+    const loaded = variables.filter(({ pending }) => pending).map(({ value }) => value);
+    await evaluate(...variables);
+    // What was loaded is in the variables' own buffers now; its own would stay until they are collected.
+    for (const tensor of loaded) tensor.dispose();
+    currentDevice().buffers.trim();
   }
 
   /** Picks by as many as are computed at a time. */
   #partsOf(picks: readonly Pick[]): Pick[][] {
-    const size = this.#microBatch;
+    const size = this.memory.microBatch;
     return Array.from({ length: Math.ceil(picks.length / size) }, (_, part) =>
       picks.slice(part * size, (part + 1) * size),
     );
@@ -275,17 +231,4 @@ export class Trainer {
     }
     return values;
   }
-}
-
-const zerosLike = ({ size, shape }: Variable): Variable =>
-  new Variable(tensor(new Float32Array(size), shape));
-
-function createOptimizer({ training }: Config, denoiser: UNet, average: EMA | undefined): Optimizer {
-  const { learningRate, schedule, steps, warmup, optimizer, weightDecay } = training;
-  const rate =
-    schedule === "cosine" || warmup > 0
-      ? warmupCosine({ peak: learningRate, steps, warmup, floor: schedule === "cosine" ? 0 : learningRate })
-      : constantRate(learningRate);
-  const options = { rate, weightDecay, ...(average && { average }) };
-  return optimizer === "adam" ? new Adam(denoiser, options) : new AdamW(denoiser, options);
 }

@@ -1,10 +1,12 @@
 /** A training from its first step, or from where it stopped, to its end: when to look, when to save, which model to keep. */
-import { LimitError, OutOfMemoryError } from "@ddad/nn";
+import { currentDevice, LimitError, OutOfMemoryError } from "@ddad/nn";
 import type { Config } from "./config.ts";
 import type { Pictures } from "./datasets/imageSet.ts";
 import type { HeldOutLoss } from "./heldOutLoss.ts";
+import { divisorsOf } from "./memoryBudget.ts";
 import type { Model, TrainingState } from "./modelFile.ts";
 import { Trainer } from "./training.ts";
+import type { TrainingMemory } from "./trainingMemory.ts";
 
 /** Where a training is, told now and then. */
 export type TrainingProgress = {
@@ -32,6 +34,8 @@ export type TrainingOptions = {
   /** Stops once this many steps are done, as the signal would. */
   readonly stopAfter?: number | undefined;
   readonly onProgress?: (progress: TrainingProgress) => void;
+  /** Before the first step, and again where other parts of a batch are tried. */
+  readonly onMemory?: (memory: TrainingMemory) => void;
   /** Something the user should know, as a sentence. */
   readonly onNotice?: (sentence: string) => void;
   /** At an interval, when stopped and at the end; after `onBest`. */
@@ -56,12 +60,17 @@ export type TrainingResult = {
   readonly heldOutLoss: HeldOutLoss | undefined;
 };
 
-/** Trains a denoiser to the end of its configuration, or until it is stopped. */
+/**
+ * Trains a denoiser to the end of its configuration, or until it is stopped.
+ *
+ * @throws MemoryBudgetError where the configuration has a budget of memory and nothing fits into it.
+ */
 export async function train(options: TrainingOptions): Promise<TrainingResult> {
   const { config, resume, signal, stopAfter = Infinity } = options;
   const { steps, batchSize, logEvery, checkpointEvery } = config.training;
   let trainer = await Trainer.create(config, options.train, resume?.state);
   try {
+    if (trainer.step < steps) tellMemory(trainer, options);
     const firstStep = trainer.step;
     const started = performance.now();
     const rate = (): number =>
@@ -76,7 +85,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
       try {
         losses.push(await trainer.takeStep());
       } catch (error) {
-        const smaller = smallerParts(error, trainer.config);
+        const smaller = smallerParts(error, trainer);
         if (smaller === undefined || trainer.step > firstStep + 1) throw error;
         trainer.dispose();
         trainer = await Trainer.create(smaller, options.train, resume?.state);
@@ -84,6 +93,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
         options.onNotice?.(
           `The adapter has no room for ${batchSize} pictures at once: ${microBatch} at a time, to the same effect.`,
         );
+        tellMemory(trainer, options);
         continue;
       }
       const atCheckpoint = trainer.step % checkpointEvery === 0 || trainer.step === steps;
@@ -107,6 +117,17 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     };
   } finally {
     trainer.dispose();
+    // What comes after a training needs buffers of other sizes.
+    currentDevice().buffers.trim();
+  }
+}
+
+function tellMemory({ config, memory }: Trainer, { onMemory, onNotice }: TrainingOptions): void {
+  onMemory?.(memory);
+  if (memory.recompute && !config.training.recompute) {
+    onNotice?.(
+      `Without computing blocks again for the gradient not even one picture at a time fits into ${config.training.memory}, so training.recompute is on: a third more arithmetic, the same result.`,
+    );
   }
 }
 
@@ -129,11 +150,10 @@ async function betterModel(
 }
 
 /** The configuration with the next smaller part of a batch, after one that the adapter had no room for. */
-function smallerParts(error: unknown, config: Config): Config | undefined {
-  const { batchSize, microBatch = batchSize } = config.training;
+function smallerParts(error: unknown, { config, memory }: Trainer): Config | undefined {
+  const { microBatch, recompute } = memory;
   const noRoom = error instanceof LimitError || error instanceof OutOfMemoryError;
   if (!noRoom || microBatch === 1) return undefined;
-  let part = microBatch - 1;
-  while (batchSize % part !== 0) part--;
-  return { ...config, training: { ...config.training, microBatch: part } };
+  const part = divisorsOf(config.training.batchSize).findLast((divisor) => divisor < microBatch)!;
+  return { ...config, training: { ...config.training, microBatch: part, recompute } };
 }

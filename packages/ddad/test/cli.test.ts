@@ -45,6 +45,9 @@ describe("ddad", () => {
     expect(result["loss"]).to.be.within(0, 10);
     expect(errors).to.match(/training on 6 pictures \(2 held out\)/);
     expect(errors).to.match(
+      /^planned device memory for 2 pictures at a time: [\d.]+ MB \(parameters .*\); the driver and compiled/m,
+    );
+    expect(errors).to.match(
       /^2 held-out good pictures vouch for no rate of false alarms below 1 in 3, but /m,
     );
     expect(
@@ -57,6 +60,25 @@ describe("ddad", () => {
       "model.safetensors",
       "split.json",
     ]);
+  });
+
+  it("trains within an amount of memory, or says what it would need", async () => {
+    const out = join(folder, "budget");
+    const small = await train(out, "--memory", "1MB");
+    expect(small.code).to.equal(2);
+    expect(small.errors).to.match(
+      /^error: training\.memory is 1MB, but 1 picture at a time, .*: allow [\d.]+ MB by/m,
+    );
+    const none = await train(out, "--memory", "much");
+    expect(none.code).to.equal(2);
+    expect(none.errors).to.match(
+      /^error: training\.memory must be an amount with its unit, .*, but is "much"\.$/m,
+    );
+    const begun = await train(out, "--memory", "1GB", "--stop-after", "1", "--overwrite");
+    expect(begun.code, begun.errors).to.equal(0);
+    const resumed = await ddad("train", "--resume", "--out", out, "--memory", "900MB", "--json");
+    expect(resumed.code, resumed.errors).to.equal(0);
+    expect(resumed.errors).to.match(/^planned device memory for 2 pictures at a time/m);
   });
 
   it("writes checkpoints that say what made them", () => {

@@ -25,7 +25,7 @@ export * from "./errors.ts";
 export { evaluate } from "./evaluate.ts";
 export { explain } from "./explain.ts";
 export { type Memory, memory } from "./memory.ts";
-export { type PlannedBytes, planBytes } from "./planBytes.ts";
+export { bufferBytes, type PlannedBytes, planBytes, sharedBytes } from "./planBytes.ts";
 
 import "./methods.ts";
 

@@ -1,5 +1,6 @@
 /** `planBytes`: the memory that a function would need, known before anything is compiled or run. */
 import { bytesOf, type TensorSpec } from "@ddad/kernels-wgsl";
+import { roundUp } from "./device/buffers.ts";
 import { currentDevice } from "./device/device.ts";
 import { capture, planFor } from "./evaluate.ts";
 import { resolve, Tensor, trackAssignments, type Variable } from "./tensor.ts";
@@ -10,8 +11,10 @@ export interface PlannedBytes {
   readonly inputs: number;
   /** What it gives back; variables that it changes are changed in place. */
   readonly results: number;
-  /** Buffers between its kernels. Plans of a device share them: of several only the largest counts. */
+  /** Buffers between its kernels. Plans of a device share them: `sharedBytes` tells what several take together. */
   readonly intermediates: number;
+  /** Each of these buffers. */
+  readonly slots: readonly number[];
   /** The most that is alive at once between the kernels: the least that any plan could need. */
   readonly live: number;
 }
@@ -41,9 +44,33 @@ export function planBytes(
       inputs: sum(program.values.slice(0, program.leaves).map(bytesOf)),
       results: sum(plan.results),
       intermediates: sum(plan.slots),
+      slots: plan.slots,
       live: plan.liveBytes,
     };
   } finally {
     for (const variable of assigned) variable.reset();
   }
 }
+
+/**
+ * Bytes that plans take together for their intermediates, as the device hands buffers out: in sizes of its own, each serving every
+ * plan in turn. It is what `memory().plannedPeakBytes` comes to once all of them have run, and nothing else has.
+ */
+export function sharedBytes(plans: readonly Pick<PlannedBytes, "slots">[]): number {
+  const most = new Map<number, number>();
+  for (const { slots } of plans) {
+    const counts = new Map<number, number>();
+    for (const bytes of slots) {
+      const size = roundUp(bytes);
+      const count = (counts.get(size) ?? 0) + 1;
+      counts.set(size, count);
+      most.set(size, Math.max(most.get(size) ?? 0, count));
+    }
+  }
+  let total = 0;
+  for (const [size, count] of most) total += size * count;
+  return total;
+}
+
+/** Bytes of the buffer that a tensor of this shape and type has on the device. */
+export const bufferBytes = (spec: TensorSpec): number => roundUp(bytesOf(spec));

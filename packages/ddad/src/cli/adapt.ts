@@ -7,6 +7,7 @@ import { type AdaptationResult, type AdaptationRunState, adapt } from "../adapta
 import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { encodeModel, type Model } from "../modelFile.ts";
+import { describeMemory } from "../plannedMemory.ts";
 import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
 import { checkWeights, loadExtractor } from "./detector.ts";
@@ -63,6 +64,13 @@ export async function adaptInto(
     ...{ config, denoiser, extractor, train, heldOut },
     resume: state,
     signal: interrupt.signal,
+    onMemory: (memory) =>
+      say(
+        describeMemory(
+          memory,
+          `an adaptation by ${Math.floor(config.adaptation.batchSize / 2)} pairs of pictures`,
+        ),
+      ),
     onProgress: ({ step, steps, loss, heldOutLoss }) => {
       const held = heldOutLoss === undefined ? "" : ` · held out ${heldOutLoss.toPrecision(4)}`;
       progress.update(step, steps, `loss ${loss.toPrecision(4)}${held}`);

@@ -118,7 +118,8 @@ export async function benchPatchCore(
  * Needs a device.
  */
 export async function benchTraining(config: Config, repetitions: number): Promise<TrainingCost> {
-  const { steps, batchSize, microBatch = batchSize } = config.training;
+  const { steps, batchSize } = config.training;
+  let microBatch = batchSize;
   const notices: string[] = [];
   const milliseconds: number[] = [];
   const peak = new Peak();
@@ -137,6 +138,9 @@ export async function benchTraining(config: Config, repetitions: number): Promis
       heldOut: madeUpPictures(config, 0),
       signal: stop.signal,
       stopAfter,
+      onMemory: (memory) => {
+        microBatch = memory.microBatch;
+      },
       onNotice: (sentence) => notices.push(sentence),
       onProgress: ({ step }) => {
         const elapsed = performance.now() - started;
@@ -158,7 +162,7 @@ export async function benchTraining(config: Config, repetitions: number): Promis
     steps,
     seconds: (steps * ms) / 1000,
     step: {
-      ...{ ms, repetitions: milliseconds.length, batchSize, microBatch: Math.min(microBatch, batchSize) },
+      ...{ ms, repetitions: milliseconds.length, batchSize, microBatch },
       ...{ imagesPerSecond: (batchSize * 1000) / ms, bytes: peak.bytes },
     },
     notices,

@@ -25,6 +25,7 @@ export function createProgram(): Command {
 
   configured(program.command("train").description("train a network on good pictures"))
     .option("--method <name>", "ddad or patchcore (default: ddad)")
+    .option("--memory <amount>", "device memory that training may take, such as 8GB (training.memory)")
     .option("--out <folder>", "folder of the run (default: runs/<data set>)")
     .option("--resume", "go on with the run in that folder where it stopped")
     .option("--overwrite", "replace the run in that folder")
@@ -34,6 +35,7 @@ export function createProgram(): Command {
   configured(program.command("run"))
     .description("train, adapt, calibrate and evaluate, one category of a data set after another")
     .option("--method <name>", "ddad or patchcore (default: ddad)")
+    .option("--memory <amount>", "device memory that training may take, such as 8GB (training.memory)")
     .option("--categories <names>", "only these, with commas between them (default: all)")
     .option("--out <folder>", "folder of the runs and their summary (default: runs/<data set>)")
     .action(async (options: PipelineOptions) => (await import("./pipeline.ts")).runPipeline(options));

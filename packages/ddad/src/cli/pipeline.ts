@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { readCheckpoint } from "@ddad/nn";
 import { publishedDatasets } from "../config/categories.ts";
-import { formatConfig } from "../config/file.ts";
+import { readConfigFile } from "../config/file.ts";
+import { mergeConfig } from "../config/settings.ts";
 import type { Config } from "../config.ts";
 import { findCategories } from "../datasets/folder.ts";
 import { listFolders } from "../datasets/listing.ts";
@@ -136,10 +137,12 @@ async function runOne(folder: string, config: Config): Promise<EvaluationResult>
   return (await evaluateModel(model, config, path, join(folder, "evaluation"))).result;
 }
 
-/** A run that began with other settings is not gone on with. */
+/** A run that began with other settings is not gone on with; what memory it may take changes no result. */
 function checkSettings(folder: string, config: Config): void {
   const path = join(folder, "config.yaml");
-  if (!existsSync(path) || readFileSync(path, "utf8") === formatConfig(config)) return;
+  const settings = (of: object): string =>
+    JSON.stringify(mergeConfig(of, { training: { memory: undefined } }));
+  if (!existsSync(path) || settings(readConfigFile(path)) === settings(config)) return;
   throw new DataError(
     `${folder} holds a run with other settings (${path}); run it with those, or choose another folder by --out.`,
   );

@@ -2,7 +2,13 @@
 import { createProgram } from "./commands.ts";
 
 /** Errors whose cure lies in what was given, by name: importing their classes would load everything. */
-const wrongUse = new Set(["ConfigError", "DataError", "CheckpointError", "StateDictError"]);
+const wrongUse = new Set([
+  "ConfigError",
+  "DataError",
+  "CheckpointError",
+  "StateDictError",
+  "MemoryBudgetError",
+]);
 
 /** @returns the exit code: 0 done, 1 failed, 2 something that was given must change, 130 stopped by Ctrl-C. */
 export async function run(args: readonly string[]): Promise<number> {

@@ -13,6 +13,8 @@ export type ConfigOptions = {
   readonly config?: string;
   readonly preset?: string;
   readonly method?: string;
+  /** `training.memory`. */
+  readonly memory?: string;
   readonly set: readonly string[];
   readonly data?: string;
 };
@@ -22,11 +24,12 @@ const reported = new WeakSet<ConfigOptions>();
 
 /** What was asked for, as it stands, not completed; what became of a file of the published code is said on standard error. */
 export function askedBy(options: ConfigOptions): ConfigRecord {
-  const { config, preset, method, set, data } = options;
+  const { config, preset, method, memory, set, data } = options;
   const settings = parseSettings(
     [
       ...(preset === undefined ? [] : [`preset=${preset}`]),
       ...(method === undefined ? [] : [`method=${method}`]),
+      ...(memory === undefined ? [] : [`training.memory=${memory}`]),
       ...set,
       ...(data === undefined ? [] : [`data.root=${data}`]),
     ],

@@ -8,6 +8,7 @@ import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { describeHeldOutLoss } from "../heldOutLoss.ts";
 import { encodeModel, encodeTrainingState, type Model, type TrainingState } from "../modelFile.ts";
+import { describeTrainingMemory } from "../trainingMemory.ts";
 import { type TrainingResult, train } from "../trainingRun.ts";
 import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
@@ -106,6 +107,7 @@ export async function trainInto(
     resume,
     signal: interrupt.signal,
     stopAfter,
+    onMemory: (memory) => say(describeTrainingMemory(memory)),
     onNotice: say,
     onProgress: ({ step, steps, loss, imagesPerSecond, heldOutLoss }) => {
       progress.update(

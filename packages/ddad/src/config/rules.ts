@@ -1,6 +1,7 @@
 /** Rules that tie settings together. */
 import type * as z from "zod";
 import type { Config } from "../config.ts";
+import { memoryForm, parseMemory } from "../memoryBudget.ts";
 import { samplingSteps } from "../schedule.ts";
 import { presets, presetsNamed } from "./presets.ts";
 import { nearestName } from "./problems.ts";
@@ -66,6 +67,13 @@ const rules: Rule[] = [
       microBatch === undefined || batchSize % microBatch === 0
         ? undefined
         : `training.microBatch must divide training.batchSize (${batchSize}), but is ${microBatch}.`,
+  },
+  {
+    reads: ["training.memory"],
+    check: ({ training: { memory } }) =>
+      memory === undefined || parseMemory(memory) !== undefined
+        ? undefined
+        : `training.memory must be ${memoryForm}, but is ${JSON.stringify(memory)}.`,
   },
   {
     reads: ["training.warmup", "training.steps"],

@@ -1,0 +1,135 @@
+/** The device memory of a training, planned before its first step, and what of it fits into a budget. */
+import { bufferBytes, type PlannedBytes, planBytes, type TensorSpec } from "@ddad/nn";
+import type { Config } from "./config.ts";
+import { MemoryBudgetError } from "./errors.ts";
+import { divisorsOf, formatMemory, largestFitting, parseMemory, roomFor } from "./memoryBudget.ts";
+import {
+  adamControlLength,
+  bytesOfAll,
+  describeMemory,
+  memoryOf,
+  type PlannedMemory,
+} from "./plannedMemory.ts";
+import { TrainingStep } from "./trainingStep.ts";
+
+/** What a training takes, validation included, where its batch is computed in such parts. */
+export type TrainingMemory = PlannedMemory & {
+  /** Pictures computed at a time. */
+  readonly microBatch: number;
+  /** Whether blocks are computed again for the gradient. */
+  readonly recompute: boolean;
+};
+
+/**
+ * Plans a step and a validation without compiling or running anything. What the plans leave out: the driver, compiled shaders, and
+ * the copies through which numbers come and go.
+ */
+export function planTraining(step: TrainingStep, microBatch: number): TrainingMemory {
+  const { batchSize, recompute } = step.config.training;
+  const inParts = microBatch < batchSize;
+  const noised = noisedSpecs(microBatch, step.config.data.imageSize);
+  const dropoutKeys: TensorSpec = { shape: [microBatch, 4], dtype: "u32" };
+  const control: TensorSpec = { shape: [adamControlLength], dtype: "f32" };
+  step.denoiser.train();
+  const training = inParts
+    ? [
+        planBytes((...[x, t, a, k, d]) => step.part([x!, t!, a!, k!], d!), [...noised, dropoutKeys]),
+        planBytes((numbers) => void step.apply(numbers!), [control]),
+      ]
+    : [
+        planBytes(
+          (...[x, t, a, k, d, c]) => step.whole([x!, t!, a!, k!], d!, c!),
+          [...noised, dropoutKeys, control],
+        ),
+      ];
+  step.denoiser.eval();
+  const validation = [planBytes((...[x, t, a, k]) => step.losses([x!, t!, a!, k!]), noised), planSwap(step)];
+  const parameters = bytesOfAll(step.denoiser.namedState().values());
+  const average = bytesOfAll(step.average?.variables ?? []);
+  const held = {
+    parameters,
+    "optimiser state": bytesOfAll(step.variables) - parameters - average,
+    ...(average > 0 && { average }),
+    ...(inParts && { "gradient sums": bytesOfAll(step.sums) }),
+  };
+  const passed =
+    bytesOfAll([...noised, dropoutKeys, control]) + bufferBytes({ shape: [microBatch], dtype: "f32" });
+  return { microBatch, recompute, ...memoryOf(held, passed, [...training, ...validation]) };
+}
+
+const noisedSpecs = (count: number, size: number): TensorSpec[] => [
+  { shape: [count, size, size, 3], dtype: "f32" },
+  { shape: [count], dtype: "f32" },
+  { shape: [count], dtype: "f32" },
+  { shape: [count, 4], dtype: "u32" },
+];
+
+/** The exchange of parameters and averages around a validation, as `EMA.swap` makes it. */
+function planSwap({ average, optimizer }: TrainingStep): Pick<PlannedBytes, "slots"> {
+  if (average === undefined) return { slots: [] };
+  return planBytes(() => {
+    for (const parameter of optimizer.parameters) {
+      const mean = average.averageOf(parameter)!;
+      const old = parameter.value;
+      parameter.assign(mean);
+      mean.assign(old);
+    }
+    return undefined;
+  }, []);
+}
+
+/**
+ * The step of a configuration, with as many pictures at a time as its budget, `training.memory`, has room for: the largest divisor
+ * of the batch, with the blocks computed again where not even one picture fits otherwise. A number that is given stands.
+ *
+ * @throws MemoryBudgetError where nothing fits.
+ */
+export async function stepWithinBudget(
+  config: Config,
+): Promise<{ readonly step: TrainingStep; readonly memory: TrainingMemory }> {
+  const { batchSize, microBatch, recompute, memory } = config.training;
+  const budget = memory === undefined ? Number.POSITIVE_INFINITY : parseMemory(memory)!;
+  const candidates =
+    microBatch === undefined && budget < Infinity ? divisorsOf(batchSize) : [microBatch ?? batchSize];
+  const ways = recompute || microBatch !== undefined ? [recompute] : [false, true];
+  let least: TrainingMemory | undefined;
+  for (const again of ways) {
+    const step = await TrainingStep.create({ ...config, training: { ...config.training, recompute: again } });
+    const plans = new Map<number, TrainingMemory>();
+    const planFor = (count: number): TrainingMemory => {
+      const plan = plans.get(count) ?? planTraining(step, count);
+      plans.set(count, plan);
+      return plan;
+    };
+    const found = largestFitting(candidates, (count) => planFor(count).total <= budget);
+    if (found !== undefined) return { step, memory: planFor(found) };
+    least = planFor(candidates[0]!);
+    step.dispose();
+  }
+  throw new MemoryBudgetError(refusal(config, least!), { budget, needed: least!.total });
+}
+
+function refusal({ model, training }: Config, least: TrainingMemory): string {
+  const { microBatch, recompute, held, total } = least;
+  const kept = Object.values(held).reduce((sum, bytes) => sum + bytes, 0);
+  const cures = [`allow ${formatMemory(roomFor(total))} by training.memory`];
+  if (!recompute) cures.push("set training.recompute to true");
+  if (training.microBatch !== undefined) cures.push("leave training.microBatch out, so that it is chosen");
+  else {
+    cures.push("lower data.imageSize");
+    if (model.variant === "ddad") cures.push("take the small network, model.variant ddad-s");
+    if (training.ema > 0) cures.push(`keep no average by training.ema 0 (${formatMemory(held["average"]!)})`);
+  }
+  return (
+    `training.memory is ${training.memory}, but ${picturesAtATime(least)}${recompute ? ", with blocks computed again," : ""} ` +
+    `${microBatch === 1 ? "takes" : "take"} ${formatMemory(total)}, of which ${formatMemory(kept)} are held throughout: ` +
+    `${cures.slice(0, -1).join(", ")} or ${cures.at(-1)}.`
+  );
+}
+
+/** The plan of a training for people, one line. */
+export const describeTrainingMemory = (memory: TrainingMemory): string =>
+  describeMemory(memory, `${picturesAtATime(memory)}${memory.recompute ? ", blocks computed again" : ""}`);
+
+const picturesAtATime = ({ microBatch }: TrainingMemory): string =>
+  `${microBatch} ${microBatch === 1 ? "picture" : "pictures"} at a time`;

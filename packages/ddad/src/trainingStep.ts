@@ -1,0 +1,148 @@
+/** What one step of a training computes: recorded here, compiled by `Trainer`, and planned before that by `planTraining`. */
+import {
+  Adam,
+  AdamW,
+  averageWarmup,
+  clipGradientNorm,
+  clipScale,
+  constantRate,
+  EMA,
+  evaluate,
+  grad,
+  LossScale,
+  type Optimizer,
+  RandomStream,
+  randomNormal,
+  type Tensor,
+  tensor,
+  type UNet,
+  Variable,
+  warmupCosine,
+  where,
+} from "@ddad/nn";
+import type { Config } from "./config.ts";
+import { createDenoiser, denoisingError } from "./denoiser.ts";
+
+/** x, t, ᾱ and the keys of the noise, as `NoisedBatch` has them. */
+export type NoisedArguments = readonly [x: Tensor, t: Tensor, alphaBar: Tensor, keys: Tensor];
+
+/** The network, what is kept with it, and how they change. */
+export class TrainingStep {
+  readonly config: Config;
+  readonly denoiser: UNet;
+  readonly optimizer: Optimizer;
+  readonly average: EMA | undefined;
+  /** Where the precision is mixed. */
+  readonly lossScale: LossScale | undefined;
+  #sums: readonly Variable[] | undefined;
+
+  private constructor(config: Config) {
+    const { ema } = config.training;
+    this.config = config;
+    this.denoiser = createDenoiser(config);
+    this.average = ema > 0 ? new EMA(this.denoiser, { decay: averageWarmup(ema) }) : undefined;
+    this.optimizer = createOptimizer(config, this.denoiser, this.average);
+    this.lossScale = config.precision === "mixed" ? new LossScale() : undefined;
+  }
+
+  /** With the weights that a training starts with. */
+  static async create(config: Config): Promise<TrainingStep> {
+    const step = new TrainingStep(config);
+    await evaluate(...step.variables);
+    return step;
+  }
+
+  /** All that a step changes and the next one needs. */
+  get variables(): readonly Variable[] {
+    return [...this.optimizer.variables, ...(this.lossScale?.variables ?? [])];
+  }
+
+  /** Sums of the gradients of a batch's parts; they come into being where a batch has parts. */
+  get sums(): readonly Variable[] {
+    this.#sums ??= this.optimizer.parameters.map(
+      ({ size, shape }) => new Variable(tensor(new Float32Array(size), shape)),
+    );
+    return this.#sums;
+  }
+
+  /** A step over a whole batch; its loss. */
+  whole(noised: NoisedArguments, dropoutKeys: Tensor, control: Tensor): Tensor {
+    const loss = this.#lossOf(noised, dropoutKeys);
+    this.#update(this.#gradientsOf(loss), control);
+    return loss;
+  }
+
+  /** Adds the gradients of a part of a batch to the sums; its share of the loss. */
+  part(noised: NoisedArguments, dropoutKeys: Tensor): Tensor {
+    const loss = this.#lossOf(noised, dropoutKeys);
+    const gradients = this.#gradientsOf(loss);
+    for (const [k, sum] of this.sums.entries()) sum.assign(sum.add(gradients[k]!));
+    return loss;
+  }
+
+  /** The step once all parts are summed up. */
+  apply(control: Tensor): void {
+    this.#update(this.sums, control);
+    // A product with 0 would keep what is not finite.
+    for (const sum of this.sums) sum.assign(where(sum.finite(), 0, 0));
+  }
+
+  /** Mean squared error of each picture, `[N]`, without learning from it. */
+  losses(noised: NoisedArguments): Tensor {
+    return this.#errorOf(noised, undefined).mean([1, 2, 3]);
+  }
+
+  /** Frees the network and all that is kept with it. */
+  dispose(): void {
+    for (const sum of this.#sums ?? []) sum.dispose();
+    this.average?.dispose();
+    this.optimizer.dispose();
+    this.lossScale?.dispose();
+    this.denoiser.dispose();
+  }
+
+  /** Sum over the pictures of (ε − ε̂)², divided by the whole batch (and by the values of a picture for "mean"). */
+  #lossOf(noised: NoisedArguments, dropoutKeys: Tensor): Tensor {
+    const { batchSize, lossReduction } = this.config.training;
+    const error = this.#errorOf(noised, dropoutKeys);
+    const values = lossReduction === "mean" ? error.size / error.shape[0]! : 1;
+    return error.sum().mul(1 / (batchSize * values));
+  }
+
+  /** (ε − ε̂)², `[N, H, W, C]`. */
+  #errorOf([x, t, alphaBar, keys]: NoisedArguments, dropoutKeys: Tensor | undefined): Tensor {
+    const noise = randomNormal(keys, x.shape);
+    const random = dropoutKeys && this.denoiser.training ? new RandomStream(dropoutKeys) : undefined;
+    return denoisingError(this.denoiser, { x, noise, t, alphaBar }, random);
+  }
+
+  /** Gradients of the loss, or of the scaled loss where there is a scale. */
+  #gradientsOf(loss: Tensor): Tensor[] {
+    return grad(this.lossScale?.scale(loss) ?? loss, this.optimizer.parameters);
+  }
+
+  #update(gradients: readonly Tensor[], control: Tensor): void {
+    this.optimizer.step(gradients, { control, ...this.#gradientScale(gradients) });
+  }
+
+  /** What undoes the scale of the loss and clips. */
+  #gradientScale(gradients: readonly Tensor[]): { gradientScale?: Tensor } {
+    const { clip } = this.config.training;
+    const unscaled = this.lossScale?.update(gradients);
+    if (clip === 0) return unscaled ? { gradientScale: unscaled.factor } : {};
+    if (!unscaled) return { gradientScale: clipGradientNorm(gradients, clip).scale };
+    const clipped = unscaled.factor.mul(clipScale(unscaled.norm, clip));
+    // The norm of a step that is skipped is not finite.
+    return { gradientScale: where(unscaled.norm.finite(), clipped, 0) };
+  }
+}
+
+function createOptimizer({ training }: Config, denoiser: UNet, average: EMA | undefined): Optimizer {
+  const { learningRate, schedule, steps, warmup, optimizer, weightDecay } = training;
+  const rate =
+    schedule === "cosine" || warmup > 0
+      ? warmupCosine({ peak: learningRate, steps, warmup, floor: schedule === "cosine" ? 0 : learningRate })
+      : constantRate(learningRate);
+  const options = { rate, weightDecay, ...(average && { average }) };
+  return optimizer === "adam" ? new Adam(denoiser, options) : new AdamW(denoiser, options);
+}
