@@ -7,6 +7,7 @@ import { testDevice } from "../../tensor/test/device.hooks.ts";
 import { type ConfigInput, resolveConfig } from "../src/config.ts";
 import { ConfigError, MemoryBudgetError } from "../src/errors.ts";
 import { divisorsOf, formatMemory, largestFitting, parseMemory, roomFor } from "../src/memoryBudget.ts";
+import type { PlannedMemory } from "../src/plannedMemory.ts";
 import { Trainer } from "../src/training.ts";
 import { describeTrainingMemory, stepWithinBudget, type TrainingMemory } from "../src/trainingMemory.ts";
 import { train } from "../src/trainingRun.ts";
@@ -25,6 +26,13 @@ async function planned(training: NonNullable<ConfigInput["training"]>): Promise<
   return memory;
 }
 
+/** What a script prints in a process of its own, whose device has held nothing before. */
+function measured(script: string, ...args: string[]): unknown {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const node = ["--conditions=@ddad/source", "--import", "tsx", path];
+  return JSON.parse(execFileSync(process.execPath, [...node, ...args], { encoding: "utf8", stdio: "pipe" }));
+}
+
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(3)}MB`;
 
 describe("memory of a training", function () {
@@ -32,11 +40,10 @@ describe("memory of a training", function () {
 
   for (const training of [{}, { microBatch: 2 }, { microBatch: 3, recompute: true, ema: 0 }]) {
     it(`is what the device counts after steps and validation: ${JSON.stringify(training)}`, () => {
-      const script = fileURLToPath(new URL("trainingMemory.ts", import.meta.url));
-      const node = ["--conditions=@ddad/source", "--import", "tsx", script];
-      const args = [JSON.stringify(settings(training)), "2", "4"];
-      const output = execFileSync(process.execPath, [...node, ...args], { encoding: "utf8", stdio: "pipe" });
-      const { planned, created, counted } = JSON.parse(output) as {
+      const { planned, created, counted } = measured(
+        "trainingMemory.ts",
+        ...[JSON.stringify(settings(training)), "2", "4"],
+      ) as {
         planned: TrainingMemory;
         created: { counted: Memory };
         counted: Memory;
@@ -50,6 +57,16 @@ describe("memory of a training", function () {
       expect(all).to.be.within(0.98 * planned.total, 1.02 * planned.total);
     });
   }
+
+  it("is planned for an adaptation, too", () => {
+    const { planned, counted } = measured("adaptationMemory.ts", "1") as {
+      planned: PlannedMemory;
+      counted: Memory;
+    };
+    expect(counted.plannedPeakBytes).to.be.within(planned.intermediates, 1.01 * planned.intermediates);
+    const all = counted.liveBytes + counted.pooledBytes;
+    expect(all).to.be.within(0.98 * planned.total, 1.02 * planned.total);
+  });
 
   it("takes the largest part of a batch that the budget has room for", async () => {
     const whole = await planned({ microBatch: 6 });
