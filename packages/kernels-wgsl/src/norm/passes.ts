@@ -35,13 +35,13 @@ export const statisticsScratch = (slabs: Slabs): Record<string, TensorSpec> => (
 });
 
 /**
- * x → mean and spread of each image's groups. A slab's sums are centred on its own mean, and slabs are combined by
- * Chan's formula: M₂ = Σ M₂ᵢ + nᵢ (μᵢ − μ)². Means are summed as differences from a first value, which keeps the last
- * digits of data far from zero.
+ * x → mean and spread of each image's groups, x read once. A slab's n values are summed as offsets from its first one, which
+ * keeps the last digits of data far from zero: M₂ = Σ oᵢ² − (Σ oᵢ)² / n is the difference of two numbers of which the larger is
+ * at most (n + 1) M₂, because the first value's own deviation is part of M₂. Slabs are combined by Chan's formula:
+ * M₂ = Σ M₂ᵢ + nᵢ (μᵢ − μ)².
  */
 export function statisticsPasses(slabs: Slabs, spread: Spread): Pass[] {
   const { type, stored, columns, slab, members, tiling, layout } = slabs;
-  const pixelLoop = `for (var at = first; at < end; at += ${columns}u)`;
   const entry = `(image * slabs + e / ${members}u) * ${layout.channels}u + channel + e % ${members}u`;
   const entryLoop = `for (var e = worker; e < slabs * ${members}u; e += ${tiling.lanes}u)`;
   const count = `f32(min(${slab}u, params.pixels - e / ${members}u * ${slab}u))`;
@@ -56,12 +56,14 @@ export function statisticsPasses(slabs: Slabs, spread: Spread): Pass[] {
       /* wgsl */ `
   let origin = ${type}(x[first]);
   var sum = ${type}(0.0);
-  ${pixelLoop} { sum += ${type}(x[at]) - origin; }
-  let mean = origin + sum / f32(count);
   var squares = ${type}(0.0);
-  ${pixelLoop} { let centred = ${type}(x[at]) - mean; squares += centred * centred; }
-  slabMean[i] = mean;
-  slabSquares[i] = squares;`,
+  for (var at = first; at < end; at += ${columns}u) {
+    let offset = ${type}(x[at]) - origin;
+    sum += offset;
+    squares += offset * offset;
+  }
+  slabMean[i] = origin + sum / f32(count);
+  slabSquares[i] = max(squares - sum * sum / f32(count), ${type}(0.0));`,
     ),
     slabs.perImageGroup(
       {
