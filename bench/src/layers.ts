@@ -12,7 +12,12 @@ import { type CaseResult, caseResult } from "./results.ts";
 
 /** Times the cases one after another; with `profiling`, reports where their time goes. */
 export async function* benchmarkLayers(run: Run, profiling: boolean): AsyncGenerator<CaseResult> {
-  for (const family of [...blockFamilies, ...denoiserFamilies(run), ...inspectionFamilies(run)]) {
+  const conditions = { ...run.device.capabilities, quick: run.quick };
+  for (const family of [
+    ...blockFamilies,
+    ...denoiserFamilies(conditions),
+    ...inspectionFamilies(conditions),
+  ]) {
     if (family.names.some(run.wanted)) yield* benchmarkFamily(family, run, profiling);
   }
 }

@@ -11,21 +11,28 @@ import {
   type Tensor,
   tensor,
 } from "@ddad/nn";
-import type { Run } from "../kernels.ts";
-import { configOf, countParameters, type Family, type Made, normal, type Step } from "./family.ts";
+import {
+  type Conditions,
+  configOf,
+  countParameters,
+  type Family,
+  type Made,
+  normal,
+  type Step,
+} from "./family.ts";
 
 /** How many pictures a step of the training takes: on a CPU few enough to be waited for. */
-function batchOf({ device }: Run, imageSize: number): number {
-  if (device.capabilities.adapterClass !== "software") return 16;
+function batchOf({ adapterClass }: Conditions, imageSize: number): number {
+  if (adapterClass !== "software") return 16;
   return imageSize === 64 ? 2 : 1;
 }
 
 /** Both precisions where there is f16; 256² not among the quick ones. */
-export function denoiserFamilies(run: Run): Family[] {
-  const precisions: Precision[] = run.device.capabilities.f16 ? ["f32", "mixed"] : ["f32"];
-  return (run.quick ? [64] : [64, 256]).flatMap((imageSize) =>
+export function denoiserFamilies(conditions: Conditions): Family[] {
+  const precisions: Precision[] = conditions.f16 ? ["f32", "mixed"] : ["f32"];
+  return (conditions.quick ? [64] : [64, 256]).flatMap((imageSize) =>
     precisions.map((precision): Family => {
-      const batch = batchOf(run, imageSize);
+      const batch = batchOf(conditions, imageSize);
       const how = precision === "mixed" ? ", mixed" : "";
       return {
         names: [

@@ -1,5 +1,6 @@
 /** What a benchmark of layers is made of. */
 import { type Config, type ConfigInput, resolveConfig } from "@ddad/ddad";
+import type { Capabilities } from "@ddad/kernels-wgsl";
 import { HostRandom, type Module, type Tensor, tensor } from "@ddad/nn";
 
 /** Work as people do it, such as a compiled function on its arguments; each call gives new tensors. */
@@ -13,6 +14,12 @@ export interface Made {
   readonly parameters: number;
   /** Frees the networks. */
   dispose?(): void;
+}
+
+/** What decides which cases there are: some sizes are too large for a CPU, and mixed precision needs f16. */
+export interface Conditions extends Pick<Capabilities, "adapterClass" | "f16"> {
+  /** None of the largest sizes. */
+  readonly quick: boolean;
 }
 
 /** Cases that share networks, which are made only when one of them is wanted. */

@@ -12,13 +12,12 @@ import {
   scheduleOf,
 } from "@ddad/ddad";
 import { compile, evaluate, foldBatchNorm, ResNet, type Tensor } from "@ddad/nn";
-import type { Run } from "../kernels.ts";
-import { configOf, countParameters, type Family, type Made, normal } from "./family.ts";
+import { type Conditions, configOf, countParameters, type Family, type Made, normal } from "./family.ts";
 
 /** A size that a CPU can bear; on GPUs the paper's network at the paper's size, too. */
-export function inspectionFamilies({ device, quick }: Run): Family[] {
+export function inspectionFamilies({ adapterClass, quick }: Conditions): Family[] {
   const small = familiesOf(64, "resnet18");
-  const smallOnly = quick || device.capabilities.adapterClass === "software";
+  const smallOnly = quick || adapterClass === "software";
   return smallOnly ? small : [...small, ...familiesOf(256, "wide_resnet101_2")];
 }
 
