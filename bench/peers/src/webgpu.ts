@@ -1,5 +1,6 @@
 /** One Dawn for everybody: what a browser would have as `navigator.gpu`, defined before any library is imported. */
 import { create, globals } from "webgpu";
+import { waitPatiently } from "../../../packages/tensor/dist/device/dawnEvents.js";
 
 /** Those that this library itself asks for in Node, so that no peer runs with fewer. */
 const toggles = [
@@ -10,6 +11,8 @@ const toggles = [
 /** Node 20 has no `navigator`, and the peers look at `navigator.userAgent` and at `self`. */
 export function defineBrowserGlobals(): void {
   Object.assign(globalThis, globals);
+  // What this library does with a Dawn of its own: without it a software adapter shares its processors with a loop.
+  waitPatiently(globals as Readonly<Record<string, unknown>>);
   const adapter = process.env["DDAD_ADAPTER"];
   const gpu = create([...toggles, ...(adapter ? [`adapter=${adapter}`] : [])]);
   if (typeof navigator === "undefined") {

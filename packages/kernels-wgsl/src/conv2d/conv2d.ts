@@ -6,8 +6,9 @@ import { check } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
 import { type Epilogue, withEpilogue } from "../matmul/epilogue.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
-import { productVariants } from "../matmul/variants.ts";
+import { productVariants, storedProduct } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, type Shape, show, sizeOf, spec } from "../spec.ts";
+import { fewOutputsPass, hasFewOutputs } from "./fewOutputs.ts";
 import {
   type Conv2dAttrs,
   checkImage,
@@ -117,7 +118,16 @@ const plain = defineKernel({
       params: sizesOf(g),
     };
   },
-  variants: productVariants(product),
+  variants: [
+    {
+      name: "few outputs",
+      when: (_caps, { inputs, attrs }) => hasFewOutputs(geometry(inputs, attrs)),
+      passes: (caps, call) => [
+        fewOutputsPass(caps, geometry(call.inputs, call.attrs), storedProduct(call, product)),
+      ],
+    },
+    ...productVariants(product),
+  ],
   reference({ x, weight, bias }, { inputs, outputs, attrs }) {
     const g = geometry(inputs, attrs);
     const y = new Float64Array(sizeOf(outputs.y.shape));
@@ -209,6 +219,20 @@ const plain = defineKernel({
       inputs: { x: [1, 64, 64, 3], weight: [3, 3, 3, 32], bias: [32] },
       attrs: { stride: 1, padding: [1, 1, 1, 1] },
       bench: true,
+    },
+    {
+      name: "few outputs, strip borders, uneven kernel",
+      inputs: { x: [2, 5, 17, 12], weight: [3, 2, 12, 2], bias: [2] },
+      attrs: { stride: 1, padding: [1, 1, 1, 0] },
+    },
+    {
+      name: "few outputs, halves",
+      inputs: {
+        x: { shape: [1, 6, 9, 8], dtype: "f16" },
+        weight: { shape: [3, 3, 8, 3], dtype: "f16" },
+        bias: [3],
+      },
+      attrs: { stride: 1, padding: [1, 1, 1, 1] },
     },
     {
       name: "out of the network",

@@ -19,6 +19,16 @@ export function productPass(caps: Capabilities, product: StoredProduct): Pass {
   return registerTiling.admits!(caps, product) ? whole(registerTiling) : whole(workgroupTiling);
 }
 
+/** The product of a call, and what is stored of it. */
+export function storedProduct<I extends string, O extends string, A extends EpilogueAttrs, P extends string>(
+  call: Call<I, O, A, P>,
+  productOf: (call: Call<I, O, A, P>) => Product,
+): StoredProduct {
+  const product = productOf(call);
+  const output = call.outputs[product.output as O];
+  return { ...product, outputType: output.dtype, epilogue: epilogueCode(call, output) };
+}
+
 /** How a product is cut: a tile of y for each workgroup, and k in parts. */
 interface Cut<T extends Tile> {
   readonly tile: T;
@@ -38,11 +48,7 @@ export function productVariants<
   A extends EpilogueAttrs,
   P extends string,
 >(plainProductOf: (call: Call<I, O, A, P>) => Product): Variant<I, O, A, P>[] {
-  const productOf = (call: Call<I, O, A, P>): StoredProduct => {
-    const product = plainProductOf(call);
-    const output = call.outputs[product.output as O];
-    return { ...product, outputType: output.dtype, epilogue: epilogueCode(call, output) };
-  };
+  const productOf = (call: Call<I, O, A, P>): StoredProduct => storedProduct(call, plainProductOf);
   const variant = <T extends Tile>(
     name: string,
     tiling: Tiling<T>,
