@@ -41,6 +41,10 @@ export function compile<A extends readonly Tensor[], R extends Tensors>(
         compiled = await trace(device, fn, args);
         known.set(key, compiled);
       }
+      if (compiled.replay.generation !== device.tuning.generation) {
+        compiled = { ...compiled, replay: await replayOf(device, compiled.captured.program) };
+        known.set(key, compiled);
+      }
       await evaluateNow(device, pendingVariables(compiled));
       return (await replayCompiled(compiled, args)) as R;
     });

@@ -1,7 +1,8 @@
 /** `evaluate`: from recorded tensors to buffers full of numbers. */
 import { bytesOf, sizeOf, type TensorData, unpack } from "@ddad/kernels-wgsl";
 import { debug } from "./debug.ts";
-import { currentDevice, type Device, toError } from "./device/device.ts";
+import { currentDevice, type Device } from "./device/device.ts";
+import { withErrors } from "./device/errorScopes.ts";
 import { Replay } from "./device/replay.ts";
 import { Timing } from "./device/timing.ts";
 import { copy } from "./ops/movement.ts";
@@ -13,6 +14,7 @@ import { type Lowered, lowerProgram } from "./program/lower.ts";
 import { type Plan, planProgram } from "./program/plan.ts";
 import { type Captured, captureProgram, type Program, programKey } from "./program/program.ts";
 import { resolve, Storage, storageOf, Tensor, Variable } from "./tensor.ts";
+import { noteCalls } from "./tuning/collect.ts";
 
 /** Computes the tensors and writes assigned variables into their buffers. Resolves once the work is submitted. */
 export async function evaluate(...targets: readonly Tensor[]): Promise<void> {
@@ -73,15 +75,26 @@ function viewed(tensor: Tensor): Tensor {
   return source.kind === "node" && !source.node.kernel ? viewed(source.node.inputs["x"]!) : tensor;
 }
 
-const replays = new WeakMap<Device, Map<string, Promise<Replay>>>();
+interface Replays {
+  /** Of the device's tuning: other choices make other replays. */
+  readonly generation: number;
+  readonly byKey: Map<string, Promise<Replay>>;
+}
 
-/** The replay of a program: made once for each structure. */
+const replays = new WeakMap<Device, Replays>();
+
+/** The replay of a program: made once for each structure, and again when variants have been chosen anew. */
 export function replayOf(device: Device, program: Program): Promise<Replay> {
-  const cache = replays.get(device) ?? new Map<string, Promise<Replay>>();
-  replays.set(device, cache);
+  const { generation } = device.tuning;
+  let known = replays.get(device);
+  if (known?.generation !== generation) {
+    known = { generation, byKey: new Map() };
+    replays.set(device, known);
+  }
+  const cache = known.byKey;
   const key = programKey(program);
-  const known = cache.get(key);
-  if (known) return known;
+  const cached = cache.get(key);
+  if (cached) return cached;
   const replay = prepareReplay(device, program).catch((error: unknown) => {
     cache.delete(key);
     throw error;
@@ -93,35 +106,14 @@ export function replayOf(device: Device, program: Program): Promise<Replay> {
 async function prepareReplay(device: Device, program: Program): Promise<Replay> {
   const { fused, lowered, plan } = planFor(device, program);
   debug(1, () => describePlan(program, fused, lowered, plan));
-  return withErrors(device, () => Replay.prepare(device, lowered, plan));
+  return withErrors(device, () => Replay.prepare(device, fused.calls, lowered, plan));
 }
 
 /** The passes from a recorded program to a plan for this device. */
 export function planFor(device: Device, program: Program): { fused: Program; lowered: Lowered; plan: Plan } {
   const fused = fuseEpilogues(fuseProgram(program));
-  const lowered = lowerProgram(fused, device.capabilities);
+  const lowered = lowerProgram(fused, device.capabilities, device.tuning.choices);
   return { fused, lowered, plan: planProgram(lowered) };
-}
-
-/** Runs `work` in error scopes, so that what WebGPU refuses rejects here and not somewhere else. */
-async function withErrors<T>(device: Device, work: () => Promise<T> | T): Promise<T> {
-  const { gpu } = device;
-  gpu.pushErrorScope("out-of-memory");
-  gpu.pushErrorScope("validation");
-  let result: T | undefined;
-  let thrown: unknown;
-  try {
-    result = await work();
-  } catch (error) {
-    thrown = error;
-  }
-  const validation = await gpu.popErrorScope();
-  const memory = await gpu.popErrorScope();
-  device.throwFailure();
-  if (memory) throw toError(memory);
-  if (thrown) throw thrown;
-  if (validation) throw toError(validation);
-  return result as T;
 }
 
 const checked = new WeakSet<Replay>();
@@ -136,6 +128,7 @@ export async function runReplay(
   variables: readonly Variable[],
 ): Promise<void> {
   device.throwFailure();
+  noteCalls(replay.calls);
   const started = performance.now();
   const results = replay.plan.results.map((bytes) => new Storage(device, device.buffers.acquire(bytes)));
   for (const storage of results) storage.retain();

@@ -33,3 +33,6 @@ export * from "./ops/index.ts";
 export { type Profile, type ProfileRow, profile } from "./profile.ts";
 export { type OpGradients, record, recordView } from "./record.ts";
 export { Tensor, Variable } from "./tensor.ts";
+export { type TuneOptions, type TuneReport, type TuneRow, tune } from "./tune.ts";
+export type { TuningStore } from "./tuning/store.ts";
+export type { Tuning } from "./tuning/table.ts";

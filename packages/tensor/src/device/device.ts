@@ -1,6 +1,8 @@
 /** The one device of the process: made by `setupDevice()`, found again by `currentDevice()`. */
 import type { Capabilities } from "@ddad/kernels-wgsl";
 import { DeviceLostError, LimitError, NoAdapterError, OutOfMemoryError, ValidationError } from "../errors.ts";
+import { loadTuning } from "../tuning/store.ts";
+import { Tuning } from "../tuning/table.ts";
 import {
   type AdapterOptions,
   adapterName,
@@ -22,6 +24,8 @@ export class Device {
   readonly buffers: BufferPool;
   readonly pipelines: PipelineCache;
   readonly workspace: Workspace;
+  /** Variants that `tune` found to be the fastest; `tuning.forget()` goes back to those taken without measuring. */
+  readonly tuning = new Tuning();
   #failure: Error | undefined;
   readonly #submitted: Promise<unknown>[] = [];
   /** Tail of the chain of evaluations: one encodes at a time, in the order they were asked for. */
@@ -118,7 +122,8 @@ export function currentDevice(): Device {
 
 /**
  * Finds an adapter (a browser's `navigator.gpu`, or Dawn in Node), requests a device with all its limits, and makes it
- * the current one. Later calls return the same device until it is lost or destroyed. Throws NoAdapterError.
+ * the current one. What `tune` has stored of this adapter is read first. Later calls return the same device until it is lost or
+ * destroyed. Throws NoAdapterError.
  */
 export function setupDevice(options: AdapterOptions = {}): Promise<Device> {
   if (current) return Promise.resolve(current);
@@ -150,7 +155,9 @@ async function openDevice(options: AdapterOptions): Promise<Device> {
     requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),
     requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]])),
   });
-  current = new Device(gpu, adapter);
+  const device = new Device(gpu, adapter);
+  await loadTuning(device);
+  current = device;
   lost = undefined;
-  return current;
+  return device;
 }

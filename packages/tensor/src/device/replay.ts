@@ -1,6 +1,7 @@
 /** A plan made ready for one device: pipelines, bind groups, buffers for intermediates. Running it is only encoding. */
 import type { Dispatch, Lowered } from "../program/lower.ts";
 import type { Place, Plan } from "../program/plan.ts";
+import type { ProgramCall } from "../program/program.ts";
 import type { Device } from "./device.ts";
 import type { Timing } from "./timing.ts";
 
@@ -24,14 +25,27 @@ interface Ready {
 }
 
 export class Replay {
+  /** What the dispatches compute, after fusion. */
+  readonly calls: readonly ProgramCall[];
   readonly plan: Plan;
+  /** Of the device's tuning, when the variants were chosen. */
+  readonly generation: number;
   readonly #device: Device;
   readonly #ready: readonly Ready[];
   readonly #slots: readonly GPUBuffer[];
   readonly #uniforms: GPUBuffer | undefined;
 
-  private constructor(device: Device, plan: Plan, ready: readonly Ready[], uniforms: GPUBuffer | undefined) {
+  private constructor(
+    device: Device,
+    calls: readonly ProgramCall[],
+    plan: Plan,
+    generation: number,
+    ready: readonly Ready[],
+    uniforms: GPUBuffer | undefined,
+  ) {
     this.#device = device;
+    this.calls = calls;
+    this.generation = generation;
     this.plan = plan;
     this.#ready = ready;
     this.#slots = device.workspace.reserve(plan.slots);
@@ -43,7 +57,13 @@ export class Replay {
   }
 
   /** Compiles the pipelines in parallel and writes the uniforms once. */
-  static async prepare(device: Device, lowered: Lowered, plan: Plan): Promise<Replay> {
+  static async prepare(
+    device: Device,
+    calls: readonly ProgramCall[],
+    lowered: Lowered,
+    plan: Plan,
+  ): Promise<Replay> {
+    const { generation } = device.tuning;
     lowered.bytes.forEach((bytes, id) => {
       if (plan.places[id]) device.checkSize(bytes, describeValue(lowered, id));
     });
@@ -66,7 +86,7 @@ export class Replay {
         };
       }),
     );
-    return new Replay(device, plan, ready, uniforms);
+    return new Replay(device, calls, plan, generation, ready, uniforms);
   }
 
   /** Encodes and submits everything. With `timing`, each dispatch gets a pass of its own that is timed. */

@@ -1,5 +1,6 @@
 /** Lowering: each call becomes the dispatches of the variant that suits the adapter. */
 import {
+  admits,
   assembleShader,
   bytesOf,
   type Capabilities,
@@ -7,10 +8,11 @@ import {
   packParams,
   type Shader,
   type TensorSpec,
+  usualVariants,
   type Variant,
 } from "@ddad/kernels-wgsl";
 import { LimitError } from "../errors.ts";
-import type { Program, ProgramCall, ValueId } from "./program.ts";
+import { callKey, type Program, type ProgramCall, type ValueId } from "./program.ts";
 
 /** One dispatch on values: still data, no device object in it. */
 export interface Dispatch {
@@ -38,15 +40,19 @@ export interface Lowered {
   readonly assignments: Program["assignments"];
 }
 
-/** A pure function of the program and of what the adapter can do. */
-export function lowerProgram(program: Program, caps: Capabilities): Lowered {
+/**
+ * A pure function of the program, of what the adapter can do, and of the variants chosen for it.
+ *
+ * @param choices names of variants by {@link callKey}
+ */
+export function lowerProgram(program: Program, caps: Capabilities, choices: Choices = new Map()): Lowered {
   checkHalves(program, caps);
   const bytes = program.values.map(bytesOf);
   const dispatches: Dispatch[] = [];
   const updates: (readonly [ValueId, ValueId])[] = [];
   for (const entry of program.calls) {
     const { kernel, call } = entry;
-    const variant = chooseVariant(entry, caps);
+    const variant = chooseVariant(entry, caps, choices);
     const names = new Map<string, ValueId>([
       ...Object.entries(entry.inputs),
       ...Object.entries(entry.outputs),
@@ -92,11 +98,19 @@ function checkHalves({ values, calls }: Program, { f16 }: Capabilities): void {
   );
 }
 
+/** Names of variants by {@link callKey}. */
+export type Choices = ReadonlyMap<string, string>;
+
+/** The variant that was chosen for the call, as long as there is one of that name that fits; else the first usual one. */
 export function chooseVariant(
-  { kernel, call }: ProgramCall,
+  entry: ProgramCall,
   caps: Capabilities,
+  choices: Choices,
 ): Variant<string, string, unknown, string> {
-  const variant = kernel.variants.find(({ when }) => !when || when(caps, call));
-  if (!variant) throw new Error(`${kernel.name} has no variant that always fits.`);
-  return variant;
+  const { kernel, call } = entry;
+  const chosen = choices.size ? choices.get(callKey(entry)) : undefined;
+  return (
+    kernel.variants.find((variant) => variant.name === chosen && admits(variant, caps, call)) ??
+    usualVariants(kernel).find((variant) => admits(variant, caps, call))!
+  );
 }

@@ -144,6 +144,14 @@ export function programKey(program: Program): string {
   return parts.join("|");
 }
 
+/** Two calls with the same key are the same work: kernel, attributes, shapes and types of the inputs. */
+export function callKey({ kernel, call }: Pick<ProgramCall, "kernel" | "call">): string {
+  const inputs = Object.entries(call.inputs).map(
+    ([name, { dtype, shape }]) => `${name} ${dtype} ${show(shape)}`,
+  );
+  return [kernel.name, ...inputs, JSON.stringify(call.attrs) ?? ""].join("; ");
+}
+
 /** One line a call, for people: `v7 f32 [2, 8] = matmul(a: v0, b: v1)`. */
 export function printProgram(program: Program): string {
   const name = (id: ValueId): string => `v${id}`;

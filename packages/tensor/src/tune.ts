@@ -1,0 +1,139 @@
+/** `tune`: measures which variant of each kernel is the fastest for the shapes of a program, and remembers it. */
+import { show } from "@ddad/kernels-wgsl";
+import { tuningStore } from "#tuningStore";
+import { currentDevice, type Device } from "./device/device.ts";
+import { PipelineCache } from "./device/pipelines.ts";
+import { chooseVariant } from "./program/lower.ts";
+import type { ProgramCall } from "./program/program.ts";
+import { collectCalls } from "./tuning/collect.ts";
+import { admittedNames, measureCall, type Rejection } from "./tuning/measure.ts";
+import { saveTuning, type TuningStore } from "./tuning/store.ts";
+
+export interface TuneOptions {
+  /** Measures also what is known already. Default: false. */
+  readonly again?: boolean;
+  /** Timings of each variant, of which the least counts. Default: 5. */
+  readonly samples?: number;
+  /** Told of each call as soon as it is measured. */
+  readonly onRow?: (row: TuneRow) => void;
+  /**
+   * Where choices are kept for later processes, undefined for nowhere. Default: the file that `DDAD_TUNING` names, else
+   * `tuning.json` in the user's cache folder; in a browser the origin's private file system.
+   */
+  readonly store?: TuningStore | undefined;
+}
+
+/** The variants of one kernel call. */
+export interface TuneRow {
+  readonly kernel: string;
+  /** Inputs with their types and shapes. */
+  readonly shapes: string;
+  /** The variant that ran until now. */
+  readonly before: string;
+  /** The one that runs from now on; undefined where none could be checked, and nothing changes. */
+  readonly chosen: string | undefined;
+  /** Time of one run by variant. */
+  readonly microseconds: Readonly<Record<string, number>>;
+  /** Variants that failed or computed something else, and why: they are never chosen. */
+  readonly rejected: readonly Rejection[];
+}
+
+/** What `tune` measured. As a string it is a table. */
+export interface TuneReport {
+  /** In the order in which they ran. */
+  readonly rows: readonly TuneRow[];
+  /** Distinct kernel calls that were not measured: they have one variant, or their choice is known already. */
+  readonly skipped: number;
+  /** Why later processes will not know these choices; undefined where they are stored, or there are none. */
+  readonly unsaved: string | undefined;
+  toString(): string;
+}
+
+/** What runs stays unless another variant takes less than this share of its time: smaller gains may be chance. */
+const worthwhile = 0.97;
+
+/**
+ * Runs `fn` once, and measures every variant of the kernels that it evaluates, on random numbers of the same shapes. From then on
+ * the fastest of those that compute the same as the variant that always fits are taken, by compiled functions too; the results of
+ * variants differ by rounding. Takes seconds to minutes; other evaluations wait meanwhile. What is measured is remembered, for this
+ * adapter, driver and version of the library, and read by `setupDevice`.
+ *
+ * @param fn evaluates what is to become faster, such as one training step
+ */
+export async function tune(fn: () => Promise<unknown>, options: TuneOptions = {}): Promise<TuneReport> {
+  const { again = false, samples = 5, onRow } = options;
+  const store = "store" in options ? options.store : tuningStore();
+  const device = currentDevice();
+  const calls = await collectCalls(fn);
+  const rows: TuneRow[] = [];
+  const unsaved = await device.exclusively(async () => {
+    const choices = new Map<string, string>();
+    const pipelines = new PipelineCache(device.gpu); // the losers' go with it
+    try {
+      for (const [key, entry] of calls) {
+        if (!again && device.tuning.choices.has(key)) continue;
+        const row = await tuneCall(device, pipelines, entry, samples);
+        if (!row) continue;
+        rows.push(row);
+        if (row.chosen !== undefined) choices.set(key, row.chosen);
+        onRow?.(row);
+      }
+    } finally {
+      if (choices.size) device.tuning.remember(choices);
+    }
+    return choices.size ? save(device, store) : undefined;
+  });
+  return { rows, skipped: calls.size - rows.length, unsaved, toString: () => table(rows, unsaved) };
+}
+
+/** Undefined where there is nothing to choose. */
+async function tuneCall(
+  device: Device,
+  pipelines: PipelineCache,
+  entry: ProgramCall,
+  samples: number,
+): Promise<TuneRow | undefined> {
+  // A kernel that overwrites its inputs would start each run from what the last one left. Such kernels have one variant each.
+  if (entry.kernel.updates || admittedNames(entry, device).length < 2) return undefined;
+  const before = chooseVariant(entry, device.capabilities, device.tuning.choices).name;
+  const { microseconds, rejected } = await measureCall(device, pipelines, entry, samples);
+  const [fastest] = [...microseconds].sort(([, a], [, b]) => a - b);
+  const now = microseconds.get(before);
+  const stays = fastest && now !== undefined && fastest[1] >= worthwhile * now;
+  return {
+    kernel: entry.kernel.name,
+    shapes: Object.entries(entry.call.inputs)
+      .map(([name, { dtype, shape }]) => `${name} ${dtype} ${show(shape)}`)
+      .join(", "),
+    before,
+    chosen: stays ? before : fastest?.[0],
+    microseconds: Object.fromEntries(microseconds),
+    rejected,
+  };
+}
+
+/** Why the choices could not be stored, if so: they hold for this process all the same. */
+async function save(device: Device, store: TuningStore | undefined): Promise<string | undefined> {
+  if (!store) return "there is no place to keep them (DDAD_TUNING=off, or no private file system)";
+  try {
+    await saveTuning(device, store);
+    return undefined;
+  } catch (error) {
+    return `${store.place}: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+function table(rows: readonly TuneRow[], unsaved: string | undefined): string {
+  const time = (row: TuneRow, variant: string | undefined): string => {
+    const microseconds = variant === undefined ? undefined : row.microseconds[variant];
+    return (microseconds === undefined ? "–" : microseconds.toFixed(1)).padStart(10);
+  };
+  const lines = rows.flatMap((row) => [
+    `${row.kernel.padEnd(22)} ${time(row, row.before)} ${time(row, row.chosen)}  ${
+      row.chosen === row.before ? row.before : `${row.before} → ${row.chosen ?? "unchanged"}`
+    }  (${row.shapes})`,
+    ...row.rejected.map(({ variant, why }) => `    not ${variant}: ${why}`),
+  ]);
+  const head = `${"kernel".padEnd(22)} ${"µs before".padStart(10)} ${"µs after".padStart(10)}  variant`;
+  return [head, ...lines, ...(unsaved ? [`The choices end with this process: ${unsaved}.`] : [])].join("\n");
+}

@@ -1,0 +1,27 @@
+/** What measurements have said of one adapter: which variant of each kernel call is fastest there. */
+export class Tuning {
+  readonly #choices = new Map<string, string>();
+  #generation = 0;
+
+  /** Name of the variant to take, by `callKey`. */
+  get choices(): ReadonlyMap<string, string> {
+    return this.#choices;
+  }
+
+  /** Rises with each change: plans made under another generation are made anew at their next use. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Adds choices; of two for one call the later counts. */
+  remember(choices: Iterable<readonly [key: string, variant: string]>): void {
+    for (const [key, variant] of choices) this.#choices.set(key, variant);
+    this.#generation++;
+  }
+
+  /** Back to the variants that are taken without measuring, until choices are loaded or measured again. */
+  forget(): void {
+    this.#choices.clear();
+    this.#generation++;
+  }
+}
