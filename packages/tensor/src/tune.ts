@@ -50,7 +50,7 @@ export interface TuneReport {
 }
 
 /** What runs stays unless another variant takes less than this share of its time: smaller gains may be chance. */
-const worthwhile = 0.97;
+const worthwhile = 0.95;
 
 /**
  * Runs `fn` once, and measures every variant of the kernels that it evaluates, on random numbers of the same shapes. From then on
@@ -83,7 +83,12 @@ export async function tune(fn: () => Promise<unknown>, options: TuneOptions = {}
     }
     return choices.size ? save(device, store) : undefined;
   });
-  return { rows, skipped: calls.size - rows.length, unsaved, toString: () => table(rows, unsaved) };
+  return {
+    rows,
+    skipped: calls.size - rows.length,
+    unsaved,
+    toString: () => (rows.length ? table(rows, unsaved) : nothing(calls.size)),
+  };
 }
 
 /** Undefined where there is nothing to choose. */
@@ -122,6 +127,9 @@ async function save(device: Device, store: TuningStore | undefined): Promise<str
     return `${store.place}: ${error instanceof Error ? error.message : error}`;
   }
 }
+
+const nothing = (calls: number): string =>
+  `Nothing to measure: of ${calls} kernel calls each has one variant or a choice that is known.`;
 
 function table(rows: readonly TuneRow[], unsaved: string | undefined): string {
   const time = (row: TuneRow, variant: string | undefined): string => {

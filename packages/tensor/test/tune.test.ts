@@ -110,6 +110,20 @@ describe("tune", () => {
     expect(reasons["too large"]).to.match(/^doubled\/too large: the shader does not compile/);
   });
 
+  it("measures by the host's clock where the GPU has none", async () => {
+    const { gpu } = testDevice();
+    const { features } = gpu;
+    const x = ones(100);
+    Object.defineProperty(gpu, "features", { value: new Set(), configurable: true });
+    try {
+      const { rows } = await t.tune(() => doubled(x).data(), { samples: 2, store: undefined });
+      expect(rows[0]!.chosen).to.equal("fast");
+      expect(rows[0]!.microseconds["fast"]).to.be.greaterThan(0);
+    } finally {
+      Object.defineProperty(gpu, "features", { value: features, configurable: true });
+    }
+  });
+
   it("tells its findings as a table", async () => {
     const x = ones(7);
     const report = await t.tune(() => doubled(x).data(), { samples: 3, store: undefined });
@@ -144,6 +158,8 @@ describe("tune", () => {
     );
     expect(second.rows).to.have.length(2);
     expect(second.skipped).to.equal(1);
+    const none = await run(false, () => doubled(x));
+    expect(String(none)).to.match(/^Nothing to measure: of 1 kernel calls /);
     const third = await run(true, () => doubled(x));
     expect(third.rows.map(({ before, chosen }) => [before, chosen])).to.deep.equal([["fast", "fast"]]);
   });

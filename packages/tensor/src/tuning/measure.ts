@@ -194,14 +194,21 @@ const hopeless = 3;
 async function timeRuns(device: Device, runs: Runs, samples: number): Promise<Map<string, number>> {
   const clocked = device.gpu.features.has("timestamp-query");
   const time = clocked ? timeOnGpu : timeOnHost;
+  const enough = clocked ? sampleTime.gpu : sampleTime.host;
   const least = new Map<string, number>();
   const repetitions = new Map<string, number>();
   for (const [name, run] of runs) {
-    const once = await time(device, run, 1);
-    const wanted = Math.floor((clocked ? sampleTime.gpu : sampleTime.host) / Math.max(1, once));
-    const count = Math.min(mostRepetitions, Math.max(1, wanted));
+    await time(device, run, 1); // caches and clocks warm up
+    let count = 1;
+    let sample = await time(device, run, count);
+    // A short sample would be of its own beginning and end.
+    while (sample * count < enough && count < mostRepetitions) {
+      const wanted = Math.ceil((1.2 * enough) / Math.max(1, sample));
+      count = Math.min(mostRepetitions, Math.max(2 * count, wanted));
+      sample = await time(device, run, count);
+    }
     repetitions.set(name, count);
-    least.set(name, count === 1 ? once : await time(device, run, count));
+    least.set(name, sample);
   }
   const best = Math.min(...least.values());
   const hopeful = [...runs].filter(([name]) => least.get(name)! <= hopeless * best);
