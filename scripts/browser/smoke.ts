@@ -14,6 +14,7 @@ import {
   setupDevice,
   type Tensor,
   tensor,
+  tune,
   UNet,
   variable,
 } from "@ddad/nn";
@@ -153,6 +154,21 @@ await check("a picture is reconstructed, compared and scored", async () => {
     scores.push(score);
   }
   assertClose([...scores].sort(), calibration.scores, 0);
+});
+
+await check("choices of variants outlive the device", async () => {
+  const x = arange(64 * 48).reshape([64, 48]);
+  await evaluate(x);
+  const { rows, unsaved } = await tune(() => x.matmul(x, { transposeA: true }).data());
+  assert(unsaved === undefined, `the choices are not kept: ${unsaved}`);
+  assert(rows.length > 0 && rows.every(({ chosen }) => chosen !== undefined), "nothing was chosen");
+  const failed = rows.flatMap(({ rejected }) => rejected.map(({ variant, why }) => `${variant}: ${why}`));
+  assert(failed.length === 0, failed.join("; "));
+  const first = await setupDevice();
+  const known = first.tuning.choices.size;
+  first.destroy();
+  const { tuning } = await setupDevice();
+  assert(tuning.choices.size === known, `${tuning.choices.size} of ${known} choices are known again`);
 });
 
 (await setupDevice()).destroy();
