@@ -1,0 +1,100 @@
+/**
+ * The shaders for matrix units of hardware, as far as they can be tried without any: Dawn's adapter that computes nothing
+ * compiles and validates them.
+ */
+import type { Call, Capabilities, Case, Kernel, SubgroupMatrix } from "@ddad/kernels-wgsl";
+import { assembleShader, kernels, prepareCase, spec } from "@ddad/kernels-wgsl";
+import { expect } from "chai";
+import { requestAdapter, subgroupMatrixFeature } from "../../tensor/src/device/adapter.ts";
+
+/** Those of NVIDIA and AMD, Intel, and Apple. */
+const units: readonly SubgroupMatrix[] = [
+  { m: 16, n: 16, k: 16, lanes: 32 },
+  { m: 8, n: 16, k: 16, lanes: 16 },
+  { m: 8, n: 8, k: 8, lanes: 32 },
+];
+
+const capabilitiesWith = (subgroupMatrix: SubgroupMatrix): Capabilities => ({
+  adapterClass: "discrete",
+  f16: true,
+  subgroups: true,
+  subgroupSizes: [subgroupMatrix.lanes, subgroupMatrix.lanes],
+  maxInvocations: 1024,
+  workgroupMemory: 32768,
+  maxStorageBuffers: 10,
+  subgroupMatrix,
+});
+
+const names = ["matmul", "conv2d", "conv2dInputGradient", "conv2dWeightGradient"];
+const products = kernels.filter(({ name }) => names.includes(name));
+const operands: readonly string[] = ["a", "b", "x", "weight", "gradient"];
+
+/** The call of a case with its operands in halves, as only those run on a matrix unit. */
+function callInHalves(kernel: Kernel, example: Case): Call {
+  const { inputs, attrs } = prepareCase(kernel, example).call;
+  const halves = Object.fromEntries(
+    Object.entries(inputs).map(([name, input]) => [
+      name,
+      operands.includes(name) ? spec(input.shape, "f16") : input,
+    ]),
+  );
+  return { inputs: halves, attrs, ...kernel.infer(halves, attrs) };
+}
+
+/** Every pass of every case that runs on the unit, by its label. */
+const passesFor = (kernel: Kernel, caps: Capabilities) =>
+  kernel.cases
+    .filter(({ benchOnly }) => !benchOnly)
+    .flatMap((example) => {
+      const call = callInHalves(kernel, example);
+      return kernel.variants
+        .filter(({ name, when }) => name.startsWith("subgroup matrix") && when!(caps, call))
+        .flatMap((variant) =>
+          variant.passes(caps, call).map((pass) => ({
+            label: `${kernel.name}/${variant.name} ${example.name}`,
+            shader: assembleShader(kernel, pass),
+          })),
+        );
+    });
+
+/** What the compiler finds wrong. No pipeline is made: that adapter has less workgroup memory than those with matrix units. */
+async function errorsOf(device: GPUDevice, code: string): Promise<string> {
+  device.pushErrorScope("validation");
+  const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
+  await device.popErrorScope();
+  return [...messages]
+    .filter(({ type }) => type === "error")
+    .map(({ lineNum, message }) => `line ${lineNum}: ${message}`)
+    .join("\n");
+}
+
+describe("shaders for matrix units", () => {
+  let device: GPUDevice;
+
+  before(async () => {
+    const toggles = ["enable-dawn-features=allow_unsafe_apis", "backend=null"];
+    const adapter = await requestAdapter({ toggles });
+    device = await adapter.requestDevice({
+      requiredFeatures: ["shader-f16", "subgroups", subgroupMatrixFeature],
+    });
+  });
+
+  after(() => device.destroy());
+
+  for (const unit of units) {
+    it(`compile for ${unit.m}×${unit.n}×${unit.k} and ${unit.lanes} lanes`, async () => {
+      const caps = capabilitiesWith(unit);
+      const passes = products.flatMap((kernel) => passesFor(kernel, caps));
+      expect(passes.length).to.be.above(100);
+      for (const { label, shader } of passes) expect(await errorsOf(device, shader.code), label).to.equal("");
+    });
+  }
+
+  it("are refused where they are wrong", async () => {
+    const [pass] = passesFor(products[0]!, capabilitiesWith(units[0]!));
+    const { code } = pass!.shader;
+    expect(code).to.include("subgroup_matrix_left<f16");
+    const wrong = code.replaceAll("subgroup_matrix_left<f16", "subgroup_matrix_left<f32");
+    expect(await errorsOf(device, wrong)).to.not.equal("");
+  });
+});
