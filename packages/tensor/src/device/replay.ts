@@ -96,12 +96,17 @@ export class Replay {
       (kind === "slot" ? this.#slots : kind === "leaf" ? leaves : results)[index]!;
     const encoder = gpu.createCommandEncoder();
     let pass: GPUComputePassEncoder | undefined;
+    let pipeline: GPUComputePipeline | undefined;
+    const endPass = (): void => {
+      pass?.end();
+      pass = undefined;
+      pipeline = undefined;
+    };
     let nextCopy = 0;
     const { copies } = this.plan;
     const copyBefore = (step: number): void => {
       for (; nextCopy < copies.length && copies[nextCopy]!.before <= step; nextCopy++) {
-        pass?.end();
-        pass = undefined;
+        endPass();
         const { from, to, bytes } = copies[nextCopy]!;
         encoder.copyBufferToBuffer(at(from), 0, at(to), 0, Math.ceil(bytes / 4) * 4);
       }
@@ -110,17 +115,21 @@ export class Replay {
       const ready = this.#ready[step]!;
       if (nextCopy < copies.length) copyBefore(step);
       if (timing) {
-        pass?.end();
+        endPass();
         pass = encoder.beginComputePass(timing.next(ready.dispatch));
       }
       pass ??= encoder.beginComputePass();
-      pass.setPipeline(ready.pipeline);
+      // Every call into Dawn costs about a microsecond.
+      if (pipeline !== ready.pipeline) {
+        pipeline = ready.pipeline;
+        pass.setPipeline(pipeline);
+      }
       pass.setBindGroup(0, this.#group(ready, at));
       const [x, y, z] = ready.dispatch.workgroups;
       pass.dispatchWorkgroups(x, y, z);
     }
     copyBefore(this.#ready.length);
-    pass?.end();
+    endPass();
     timing?.resolve(encoder);
     gpu.queue.submit([encoder.finish()]);
   }
