@@ -1,5 +1,5 @@
 /** What training changes: a variable that knows how PyTorch would store it. */
-import { type Tensor, tensor, Variable } from "@ddad/tensor";
+import { evaluate, type Tensor, tensor, Variable } from "@ddad/tensor";
 import type { HostRandom } from "./hostRandom.ts";
 import { defaultRandom, type Fan, type Initializer } from "./init.ts";
 import { elements, type Layout } from "./stateDict.ts";
@@ -36,3 +36,14 @@ export function parameter(shape: readonly number[], options: ParameterOptions): 
 /** A weight as it meets the features `x`: in halves where they are. */
 export const asHalf = (weight: Tensor, x: Tensor): Tensor =>
   x.dtype === "f16" ? weight.cast("f16") : weight;
+
+/** The values of a weight as halves, in a parameter that is not trained; the given one is freed. */
+export async function halved(weight: Parameter): Promise<Parameter> {
+  if (weight.dtype === "f16") return weight;
+  const values = weight.cast("f16");
+  await evaluate(values);
+  const half = new Parameter(values, weight.layout);
+  half.trainable = false;
+  weight.dispose();
+  return half;
+}

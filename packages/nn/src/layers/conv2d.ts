@@ -22,7 +22,7 @@ export interface Conv2dLayerOptions {
 /** Convolution (cross-correlation) of images. */
 export class Conv2d extends Module {
   /** [KH, KW, inputs, outputs] */
-  readonly weight: Parameter;
+  weight: Parameter;
   /** [outputs] */
   readonly bias: Parameter | undefined;
   readonly stride: number;

@@ -21,7 +21,7 @@ export interface LinearLayerOptions {
 /** y = x W + b along the last axis. */
 export class Linear extends Module {
   /** [inputs, outputs] */
-  readonly weight: Parameter;
+  weight: Parameter;
   /** [outputs] */
   readonly bias: Parameter | undefined;
 
