@@ -11,5 +11,7 @@ if (missing) {
   console.error(`bench/peers: ${missing[0]}: ${missing[2]}`);
   process.exit(2);
 }
+// The variants as they are chosen without measuring; DDAD_TUNING=FILE takes the choices of `tune` from there.
+process.env.DDAD_TUNING ??= "off";
 register();
 await import("./src/main.ts");

@@ -68,6 +68,8 @@ async function main(): Promise<number> {
   if (options.json && !existsSync(dirname(resolve(options.json)))) {
     throw new UsageError(`--json ${options.json}: that folder does not exist.`);
   }
+  // What `tune` found on this machine would hide how the variants are chosen without it; DDAD_TUNING=FILE measures its choices.
+  process.env["DDAD_TUNING"] ??= "off";
   const device = await setupDevice();
   const results = await benchmark(device, options);
   if (!results.cases.length && !results.engine.length) {
