@@ -1,5 +1,12 @@
 /** A training from its first step, or from where it stopped, to its end: when to look, when to save, which model to keep. */
-import { currentDevice, LimitError, OutOfMemoryError } from "@ddad/nn";
+import {
+  currentDevice,
+  LimitError,
+  OutOfMemoryError,
+  type TuneOptions,
+  type TuneReport,
+  tune,
+} from "@ddad/nn";
 import type { Config } from "./config.ts";
 import type { Pictures } from "./datasets/imageSet.ts";
 import type { HeldOutLoss } from "./heldOutLoss.ts";
@@ -119,6 +126,36 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     trainer.dispose();
     // What comes after a training needs buffers of other sizes.
     currentDevice().buffers.trim();
+  }
+}
+
+/**
+ * Measures the kernels of one step of a training by `tune`, with as many pictures at a time as the training will compute. The step
+ * is that of a trainer of its own, which is gone before the first kernel is measured: of a training that follows nothing changes
+ * but how fast it is, and how its results are rounded.
+ *
+ * @throws MemoryBudgetError where the configuration has a budget of memory and nothing fits into it.
+ */
+export async function tuneTraining(
+  { config, train: pictures }: Pick<TrainingOptions, "config" | "train">,
+  options: TuneOptions = {},
+): Promise<TuneReport> {
+  const trainer = await Trainer.create(config, pictures);
+  const dispose = (): void => {
+    trainer.dispose();
+    currentDevice().buffers.trim();
+  };
+  const takeStep = async (): Promise<void> => {
+    await trainer.takeStep();
+    dispose();
+  };
+  try {
+    return await tune(takeStep, options);
+  } catch (error) {
+    dispose();
+    const smaller = smallerParts(error, trainer);
+    if (smaller === undefined) throw error;
+    return tuneTraining({ config: smaller, train: pictures }, options);
   }
 }
 

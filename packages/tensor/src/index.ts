@@ -29,6 +29,7 @@ export { bufferBytes, type PlannedBytes, planBytes, sharedBytes } from "./planBy
 
 import "./methods.ts";
 
+export { tuningStore } from "#tuningStore";
 export * from "./ops/index.ts";
 export { type Profile, type ProfileRow, profile } from "./profile.ts";
 export { type OpGradients, record, recordView } from "./record.ts";

@@ -1,5 +1,5 @@
 /** `ddad bench`: what a model costs on this machine, measured, and how long its training will take. */
-import { type Device, setupDevice } from "@ddad/nn";
+import { type Device, setupDevice, tune } from "@ddad/nn";
 import { mergeConfig } from "../config/settings.ts";
 import { type Config, parseConfig } from "../config.ts";
 import { ConfigError, DataError } from "../errors.ts";
@@ -16,19 +16,23 @@ import {
 import { type ModelOptions, openModel } from "./model.ts";
 import { askedBy, type ConfigOptions } from "./settings.ts";
 import { formatDuration, printResult, say } from "./terminal.ts";
+import { tuneAloud } from "./tune.ts";
 
 export type BenchOptions = ConfigOptions &
-  ModelOptions & { readonly repetitions: number; readonly json?: boolean };
+  ModelOptions & { readonly repetitions: number; readonly tune?: boolean; readonly json?: boolean };
 
 export async function runBench(options: BenchOptions): Promise<void> {
   const { repetitions } = options;
   const { config, model } = await subjectOf(options);
   const device = await setupDevice();
+  const prepare = options.tune
+    ? (inspectOnce: () => Promise<void>) => tuneAloud((how) => tune(inspectOnce, how))
+    : undefined;
   say(`measuring on ${device.name}, after a warm-up; what takes long is repeated less often`);
   const inspection =
     config.method === "patchcore"
-      ? await benchPatchCore(model!, config, repetitions)
-      : await benchReconstruction(config, repetitions);
+      ? await benchPatchCore(model!, config, repetitions, prepare)
+      : await benchReconstruction(config, repetitions, prepare);
   const training = config.method === "patchcore" ? null : await benchTraining(config, repetitions);
   const result = {
     adapter: device.name,

@@ -63,13 +63,23 @@ export type TrainingCost = {
 /** Seconds after which nothing is repeated any more. */
 const patience = 30;
 
+/** What may be done with an inspection before anything is measured, such as `tune`. */
+type Prepare = (inspectOnce: () => Promise<void>) => Promise<void>;
+
 /** What DDAD costs for one picture. Needs a device. */
-export async function benchReconstruction(config: Config, repetitions: number): Promise<InspectionCost> {
+export async function benchReconstruction(
+  config: Config,
+  repetitions: number,
+  prepare?: Prepare,
+): Promise<InspectionCost> {
   const pictures = madeUpPictures(config, 1);
   const size = config.data.imageSize;
   const peak = new Peak();
   using denoiser = createDenoiser(config).eval();
   await evaluate(...denoiser.namedState().values());
+  using extractor = await madeUpExtractor(config);
+  const inspectOnce = (): Promise<void> => exhaust(inspect({ config, denoiser, extractor }, pictures));
+  await prepare?.(inspectOnce);
   using input = tensor(gatherPixels(pictures.images, [0]), [1, size, size, 3]);
   using t = tensor([config.sampling.start]);
   const forward = compile((x: Tensor, time: Tensor) => denoiser.forward(x, time));
@@ -83,9 +93,8 @@ export async function benchReconstruction(config: Config, repetitions: number): 
     using _ = await reconstruct(denoiser, input, input, { ...options, observe: () => peak.sample() });
     await deviceDone();
   });
-  using extractor = await madeUpExtractor(config);
   const inspection = await timed(repetitions, async () => {
-    await exhaust(inspect({ config, denoiser, extractor }, pictures));
+    await inspectOnce();
     peak.sample();
   });
   const gflop = costOf(config).gflopPerCall;
@@ -102,12 +111,15 @@ export async function benchPatchCore(
   model: Model,
   config: Config,
   repetitions: number,
+  prepare?: Prepare,
 ): Promise<InspectionCost> {
   const peak = new Peak();
   const pictures = madeUpPictures(config, 1);
   using detector = await openDetector(model, config);
+  const inspectOnce = (): Promise<void> => exhaust(detector.inspect(pictures, model.calibration));
+  await prepare?.(inspectOnce);
   const inspection = await timed(repetitions, async () => {
-    await exhaust(detector.inspect(pictures, model.calibration));
+    await inspectOnce();
     peak.sample();
   });
   return { inspection, bytes: peak.bytes };

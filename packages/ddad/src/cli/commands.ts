@@ -26,6 +26,7 @@ export function createProgram(): Command {
   configured(program.command("train").description("train a network on good pictures"))
     .option("--method <name>", "ddad or patchcore (default: ddad)")
     .option("--memory <amount>", "device memory that training may take, such as 8GB (training.memory)")
+    .option("--tune", "measure the kernels of a training step first, and keep the fastest for this machine")
     .option("--out <folder>", "folder of the run (default: runs/<data set>)")
     .option("--resume", "go on with the run in that folder where it stopped")
     .option("--overwrite", "replace the run in that folder")
@@ -36,6 +37,7 @@ export function createProgram(): Command {
     .description("train, adapt, calibrate and evaluate, one category of a data set after another")
     .option("--method <name>", "ddad or patchcore (default: ddad)")
     .option("--memory <amount>", "device memory that training may take, such as 8GB (training.memory)")
+    .option("--tune", "measure the kernels of a training step first, and keep the fastest for this machine")
     .option("--categories <names>", "only these, with commas between them (default: all)")
     .option("--out <folder>", "folder of the runs and their summary (default: runs/<data set>)")
     .action(async (options: PipelineOptions) => (await import("./pipeline.ts")).runPipeline(options));
@@ -73,6 +75,7 @@ export function createProgram(): Command {
 
   configured(program.command("bench").description("measure what a model costs on this machine"))
     .option("--checkpoint <path>", "file of a model, or folder of a run")
+    .option("--tune", "measure the kernels of an inspection first, and keep the fastest for this machine")
     .option("--repetitions <count>", "how often to measure after a warm-up", wholeNumber, 5)
     .action(async (options: BenchOptions) => (await import("./bench.ts")).runBench(options));
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { type Device, NoAdapterError, setupDevice, tensor } from "@ddad/nn";
+import { type Device, NoAdapterError, setupDevice, tensor, tuningStore } from "@ddad/nn";
 import { type DatasetDescription, describeDataset } from "../datasets/describe.ts";
 import { uniform } from "../datasets/random.ts";
 import { formatTable } from "../report/results.ts";
@@ -39,7 +39,7 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  const { capabilities, gpu } = device;
+  const { capabilities, gpu, tuning } = device;
   const test = await selfTest();
   const limits = Object.fromEntries(limitNames.map((name) => [name, gpu.limits[name]] as const));
   const features = [...gpu.features].sort();
@@ -50,6 +50,7 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     class: capabilities.adapterClass,
     features,
     limits,
+    tuning: { choices: tuning.choices.size, file: tuningStore()?.place ?? null },
     selfTest: test,
     ...(data && { data }),
   };
@@ -58,6 +59,7 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     ["features", features.join(", ") || "none"],
     ...Object.entries(limits).map(([name, value]) => [name, formatLimit(name, value)]),
     ...Object.entries(versions),
+    ["tuning", describeTuning(device)],
     [
       "self-test",
       `matrix product ${test.ok ? "right" : "WRONG"}: largest error ${test.largestError.toExponential(1)} of ${test.tolerance.toExponential(1)} allowed`,
@@ -71,6 +73,14 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     );
     process.exitCode = 1;
   }
+}
+
+/** What `--tune` and `tune` have left for this adapter. */
+function describeTuning({ tuning }: Device): string {
+  const { size } = tuning.choices;
+  const store = tuningStore();
+  const kept = store ? `kept in ${store.place}` : "not kept: DDAD_TUNING is off";
+  return `${size} measured ${size === 1 ? "choice" : "choices"} of kernels for this adapter, ${kept}`;
 }
 
 /** The data set that was named, if one was. */

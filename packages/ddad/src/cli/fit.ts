@@ -13,15 +13,18 @@ import { checkWeights, loadExtractor } from "./detector.ts";
 import { forgetModel, modelFile } from "./model.ts";
 import { type ConfigOptions, configOf, runFolder } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
+import { checkTuning } from "./tune.ts";
 
 export type FitOptions = ConfigOptions & {
   readonly out?: string;
   readonly overwrite?: boolean;
+  readonly tune?: boolean;
   readonly json?: boolean;
 };
 
 export async function runFit(options: FitOptions): Promise<void> {
   const config = configOf(options);
+  if (options.tune) checkTuning(config);
   const folder = options.out ?? runFolder(config);
   const path = join(folder, modelFile);
   if (existsSync(path) && !options.overwrite) {

@@ -20,10 +20,12 @@ import { adaptationStateFile, modelFile, openRun, resultsFile, stagesFile, state
 import { type ConfigOptions, configOf } from "./settings.ts";
 import { printResult, say } from "./terminal.ts";
 import { trainInto } from "./train.ts";
+import { checkTuning } from "./tune.ts";
 
 export type PipelineOptions = ConfigOptions & {
   readonly out?: string;
   readonly categories?: string;
+  readonly tune?: boolean;
   readonly json?: boolean;
 };
 
@@ -35,6 +37,7 @@ class Interrupted extends Error {}
 
 export async function runPipeline(options: PipelineOptions): Promise<void> {
   const base = configOf(withPresetOf(options, undefined));
+  if (options.tune) checkTuning(base);
   const folder = options.out ?? join("runs", basename(resolve(base.data.root)));
   const categories = categoriesOf(base, options.categories);
   const results: EvaluationResult[] = [];
@@ -43,7 +46,8 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
     if (category !== undefined) say(`\n${category} (${index + 1} of ${categories.length})`);
     try {
       const config = category === undefined ? base : configOf(withPresetOf(options, category));
-      results.push(await runOne(category === undefined ? folder : join(folder, category), config));
+      const own = category === undefined ? folder : join(folder, category);
+      results.push(await runOne(own, config, options.tune));
     } catch (error) {
       if (error instanceof Interrupted) {
         say("stopped; the same command goes on");
@@ -103,7 +107,7 @@ function categoriesOf({ data }: Config, asked: string | undefined): (string | un
 }
 
 /** One category, from where it stopped. */
-async function runOne(folder: string, config: Config): Promise<EvaluationResult> {
+async function runOne(folder: string, config: Config, tune = false): Promise<EvaluationResult> {
   checkSettings(folder, config);
   const results = resultsFile(folder);
   if (existsSync(results)) {
@@ -117,7 +121,7 @@ async function runOne(folder: string, config: Config): Promise<EvaluationResult>
     writeStages(folder, { trained: true });
   } else if (!stages.trained) {
     const resume = existsSync(join(folder, stateFile)) ? await openRun(folder) : undefined;
-    const { interrupted } = await trainInto(folder, config, { resume });
+    const { interrupted } = await trainInto(folder, config, { resume, tune });
     if (interrupted) throw new Interrupted();
     writeStages(folder, { trained: true });
   }

@@ -29,16 +29,24 @@ export class Progress {
     this.#first = first;
   }
 
-  /** @param details more to show, such as the loss. */
-  update(done: number, count: number, details = ""): void {
+  /**
+   * @param count undefined where nobody knows it; `stop` ends the work then.
+   * @param details more to show, such as the loss.
+   */
+  update(done: number, count: number | undefined, details = ""): void {
     const now = performance.now();
-    const last = done >= count;
+    const last = count !== undefined && done >= count;
     if (!last && now - this.#shown < (this.#terminal ? pause.terminal : pause.log)) return;
     this.#shown = now;
     const seconds = Math.max((now - this.#started) / 1000, 1e-3);
     const rate = (done - this.#first) / seconds;
-    const parts = [`${this.#label} ${done}/${count}`, details, `${formatRate(rate)} ${this.#unit}/s`];
-    parts.push(last ? `took ${formatDuration(seconds)}` : `${formatDuration((count - done) / rate)} left`);
+    const parts = [
+      `${this.#label} ${count === undefined ? done : `${done}/${count}`}`,
+      details,
+      `${formatRate(rate)} ${this.#unit}/s`,
+    ];
+    if (last) parts.push(`took ${formatDuration(seconds)}`);
+    else if (count !== undefined) parts.push(`${formatDuration((count - done) / rate)} left`);
     const line = parts.filter((part) => part !== "").join(" · ");
     process.stderr.write(this.#terminal ? `\r\x1b[K${line}${last ? "\n" : ""}` : `${line}\n`);
   }

@@ -9,7 +9,7 @@ import { writeWhole } from "../files.ts";
 import { describeHeldOutLoss } from "../heldOutLoss.ts";
 import { encodeModel, encodeTrainingState, type Model, type TrainingState } from "../modelFile.ts";
 import { describeTrainingMemory } from "../trainingMemory.ts";
-import { type TrainingResult, train } from "../trainingRun.ts";
+import { type TrainingResult, train, tuneTraining } from "../trainingRun.ts";
 import { completeInto } from "./complete.ts";
 import { loadTraining } from "./data.ts";
 import { checkWeights } from "./detector.ts";
@@ -18,12 +18,14 @@ import { stopOnInterrupt } from "./interrupt.ts";
 import { forgetModel, modelFile, openRun, stateFile } from "./model.ts";
 import { askedBy, type ConfigOptions, configOf, configOver, runFolder } from "./settings.ts";
 import { Progress, printResult, say } from "./terminal.ts";
+import { tuneAloud } from "./tune.ts";
 
 export type TrainOptions = ConfigOptions & {
   readonly out?: string;
   readonly resume?: boolean;
   readonly overwrite?: boolean;
   readonly stopAfter?: number;
+  readonly tune?: boolean;
   readonly json?: boolean;
 };
 
@@ -83,13 +85,15 @@ function describeTraining(
 export type TrainIntoOptions = {
   readonly resume?: { readonly state: TrainingState; readonly best: Model | undefined } | undefined;
   readonly stopAfter?: number;
+  /** Measures the kernels of a step first. */
+  readonly tune?: boolean;
 };
 
 /** Trains in a folder: configuration, states at an interval and on Ctrl-C, and the best model, calibrated at the end. */
 export async function trainInto(
   folder: string,
   config: Config,
-  { resume, stopAfter }: TrainIntoOptions = {},
+  { resume, stopAfter, tune = false }: TrainIntoOptions = {},
 ): Promise<{ result: TrainingResult; interrupted: boolean }> {
   checkWeights(config);
   const pictures = await loadTraining(config, folder, resume !== undefined);
@@ -97,8 +101,11 @@ export async function trainInto(
   say(
     `training on ${pictures.train.ids.length} pictures (${pictures.heldOut.ids.length} held out), ${device.name}`,
   );
+  const trains = !resume || resume.state.step < config.training.steps;
+  // Before the model of an earlier run is gone, and before Ctrl-C waits for a step to end.
+  if (tune && trains) await tuneAloud((options) => tuneTraining({ config, ...pictures }, options));
   writeWhole(join(folder, "config.yaml"), formatConfig(config));
-  if (!resume || resume.state.step < config.training.steps) forgetModel(folder);
+  if (trains) forgetModel(folder);
   using interrupt = stopOnInterrupt();
   const progress = new Progress("step", "steps", resume?.state.step);
   const result = await train({
