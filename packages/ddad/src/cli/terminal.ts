@@ -30,7 +30,7 @@ export class Progress {
   }
 
   /**
-   * @param count undefined where nobody knows it; `stop` ends the work then.
+   * @param count undefined where nobody knows it; `stop` or `say` ends the line then.
    * @param details more to show, such as the loss.
    */
   update(done: number, count: number | undefined, details = ""): void {
