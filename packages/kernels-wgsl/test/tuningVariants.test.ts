@@ -1,6 +1,6 @@
 /**
  * Variants that only `tune` takes: other tiles of products, and other divisions of k. Tiles that no heuristic takes are tried once
- * or twice each, on matrices, and two of them on convolutions, which read their operands in other ways. An adapter need not admit
+ * or twice each, on matrices, and some on convolutions, which read their operands in other ways. An adapter need not admit
  * them: software adapters run here what they would never take.
  */
 import type { Capabilities, Kernel } from "@ddad/kernels-wgsl";
@@ -42,7 +42,12 @@ const convolutions = [
   library.conv2dInputGradient,
   library.conv2dWeightGradient,
 ] as unknown as readonly Kernel[];
-const convolutionVariants = ["register tile of 4×2 a lane", "workgroup tile 128×32"];
+/** Each on cases of some of the kernels. */
+const convolutionVariants: readonly [name: string, ...cases: string[]][] = [
+  ["register tile of 4×2 a lane", "3×3, stride 2"],
+  ["workgroup tile 128×32", "3×3, stride 2"],
+  ["Winograd, by measurement", "tile borders", "halves", "epilogue: a shift of each image, and a residual"],
+];
 
 /** The large unit keeps the shaders short: each compiles for seconds on a CPU. */
 const withUnit = (capabilities: Capabilities): Capabilities => ({
@@ -63,13 +68,17 @@ async function check(
   example: Pick<library.Case, "inputs" | "attrs">,
 ): Promise<void> {
   const { gpu, capabilities } = testDevice();
+  const { call, values } = library.prepareCase(kernel, example);
   const [least, most] = capabilities.subgroupSizes;
   if (name.startsWith("register tile") && !(capabilities.subgroups && least >= 4 && least === most)) {
     console.log("    skipped: this adapter has no subgroups of one size");
     test.skip();
   }
+  if (!capabilities.f16 && Object.values(call.inputs).some((input) => input?.dtype === "f16")) {
+    console.log("    skipped: this adapter has no shader-f16");
+    test.skip();
+  }
   const caps = name.startsWith("subgroup matrix") ? withUnit(capabilities) : capabilities;
-  const { call, values } = library.prepareCase(kernel, example);
   const expected = kernel.reference(values, call);
   const got = await runVariant(gpu, caps, kernel, variantOf(kernel, name), call, values);
   for (const [output, { dtype }] of Object.entries(call.outputs))
@@ -87,11 +96,13 @@ describe("variants for tuning", function () {
     }
   }
   for (const kernel of convolutions) {
-    for (const name of convolutionVariants) {
-      it(`${kernel.name}/${name}`, function () {
-        const example = kernel.cases.find((one) => one.name === "3×3, stride 2");
-        return check(this, kernel, name, example!);
-      });
+    for (const [name, ...cases] of convolutionVariants) {
+      if (!kernel.variants.some((variant) => variant.name === name)) continue;
+      for (const example of kernel.cases.filter((one) => cases.includes(one.name))) {
+        it(`${kernel.name}/${name}: ${example.name}`, function () {
+          return check(this, kernel, name, example);
+        });
+      }
     }
   }
 

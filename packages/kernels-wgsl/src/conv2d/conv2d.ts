@@ -4,10 +4,11 @@
  */
 import { check } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
-import { type Epilogue, withEpilogue } from "../matmul/epilogue.ts";
+import { withEpilogue } from "../matmul/epilogue.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
 import { productVariants, storedProduct } from "../matmul/variants.ts";
-import { bytesOf, ceilDiv, type Shape, show, sizeOf, spec } from "../spec.ts";
+import { bytesOf, ceilDiv, show, sizeOf, spec } from "../spec.ts";
+import { epilogueCases } from "./epilogueCases.ts";
 import { fewOutputsPass, hasFewOutputs } from "./fewOutputs.ts";
 import {
   type Conv2dAttrs,
@@ -20,7 +21,9 @@ import {
   sizeParams,
   sizesOf,
 } from "./geometry.ts";
-import { largeCases } from "./largeCases.ts";
+import { type LargeConvolution, largeCases } from "./largeCases.ts";
+import { winogradVariants } from "./winograd.ts";
+import { winogradCases } from "./winogradCases.ts";
 
 export type { Conv2dAttrs, Padding } from "./geometry.ts";
 
@@ -96,6 +99,13 @@ fn outputRow(slice: Slice, row: u32) -> u32 { return row; }`,
   };
 }
 
+const winograd = winogradVariants(({ inputs, attrs }) => geometry(inputs, attrs), product, false);
+
+const forward = ({ x, weight, y, attrs }: LargeConvolution) => ({
+  inputs: { x, weight, bias: [y.shape[3]!] },
+  attrs,
+});
+
 const plain = defineKernel({
   name: op,
   inputs: ["x", "weight", "bias"],
@@ -126,7 +136,9 @@ const plain = defineKernel({
         fewOutputsPass(caps, geometry(call.inputs, call.attrs), storedProduct(call, product)),
       ],
     },
+    winograd.usual,
     ...productVariants(product),
+    winograd.measured,
   ],
   reference({ x, weight, bias }, { inputs, outputs, attrs }) {
     const g = geometry(inputs, attrs);
@@ -240,7 +252,8 @@ const plain = defineKernel({
       attrs: { stride: 1, padding: [1, 1, 1, 1] },
       bench: true,
     },
-    ...largeCases(({ x, weight, y, attrs }) => ({ inputs: { x, weight, bias: [y.shape[3]!] }, attrs })),
+    ...winogradCases(forward),
+    ...largeCases(forward),
   ],
   refusals: [
     {
@@ -281,40 +294,5 @@ const plain = defineKernel({
   ],
 });
 
-/** (the convolution + in0) + in2. */
-const shiftAndAdd = (shape: Shape): Epilogue => ({
-  expression: {
-    inputs: 3,
-    constants: [],
-    steps: [
-      { op: "add", args: ["in1", "in0"] },
-      { op: "add", args: ["s0", "in2"] },
-    ],
-  },
-  product: "in1",
-  shape,
-});
-
 /** Inputs x [N, H, W, Cin], weight [KH, KW, Cin, Cout], bias [Cout] or none; output y [N, OH, OW, Cout] of the type of x. */
-export const conv2d = withEpilogue(plain, "y", [
-  {
-    name: "epilogue: a shift of each image, and a residual",
-    inputs: { x: [2, 5, 7, 8], weight: [3, 3, 8, 12], bias: [12], in0: [2, 1, 1, 12], in2: [2, 5, 7, 12] },
-    attrs: { stride: 1, padding: [1, 1, 1, 1], epilogue: shiftAndAdd([2, 5, 7, 12]) },
-  },
-  {
-    name: "epilogue: odd channels",
-    inputs: { x: [2, 5, 7, 5], weight: [3, 3, 5, 7], in0: [2, 1, 1, 7], in2: [2, 5, 7, 7] },
-    attrs: { stride: 1, padding: [1, 1, 1, 1], epilogue: shiftAndAdd([2, 5, 7, 7]) },
-  },
-  {
-    name: "epilogue: halves, a long sum",
-    inputs: {
-      x: { shape: [1, 3, 3, 128], dtype: "f16" },
-      weight: { shape: [3, 3, 128, 16], dtype: "f16" },
-      in0: { shape: [1, 1, 1, 16], dtype: "f16" },
-      in2: { shape: [1, 3, 3, 16], dtype: "f16" },
-    },
-    attrs: { stride: 1, padding: [1, 1, 1, 1], epilogue: shiftAndAdd([1, 3, 3, 16]) },
-  },
-]);
+export const conv2d = withEpilogue(plain, "y", epilogueCases);

@@ -5,7 +5,7 @@
  */
 import { check } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
-import { withEpilogue } from "../matmul/epilogue.ts";
+import { type Epilogue, withEpilogue } from "../matmul/epilogue.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
 import { productVariants } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, type Shape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
@@ -20,7 +20,9 @@ import {
   sizeParams,
   sizesOf,
 } from "./geometry.ts";
-import { largeCases } from "./largeCases.ts";
+import { type LargeConvolution, largeCases } from "./largeCases.ts";
+import { winogradVariants } from "./winograd.ts";
+import { winogradCases } from "./winogradCases.ts";
 
 /** Attributes of `conv2dInputGradient`: those of the convolution, and the size that it was given. */
 export interface Conv2dInputGradientAttrs extends Conv2dAttrs {
@@ -126,6 +128,13 @@ fn outputRow(slice: Slice, row: u32) -> u32 {${
   };
 }
 
+const winograd = winogradVariants(({ inputs, attrs }) => geometry(inputs, attrs), product, true);
+
+const backward = ({ x, y, weight, attrs }: LargeConvolution) => ({
+  inputs: { gradient: y, weight },
+  attrs: { ...attrs, inputSize: [x.shape[1]!, x.shape[2]!] as const },
+});
+
 const plain = defineKernel({
   name: op,
   inputs: ["gradient", "weight"],
@@ -147,7 +156,7 @@ const plain = defineKernel({
       params: sizesOf(g),
     };
   },
-  variants: productVariants(product),
+  variants: [winograd.usual, ...productVariants(product), winograd.measured],
   reference({ gradient, weight }, { inputs, outputs, attrs }) {
     const g = geometry(inputs, attrs);
     const xGradient = new Float64Array(sizeOf(outputs.xGradient.shape));
@@ -240,10 +249,8 @@ const plain = defineKernel({
       inputs: { gradient: [1, 4, 4, 263], weight: [3, 3, 21, 263] },
       attrs: { stride: 2, padding: [1, 1, 1, 1], inputSize: [7, 8] },
     },
-    ...largeCases(({ x, y, weight, attrs }) => ({
-      inputs: { gradient: y, weight },
-      attrs: { ...attrs, inputSize: [x.shape[1]!, x.shape[2]!] as const },
-    })),
+    ...winogradCases(backward),
+    ...largeCases(backward),
   ],
   refusals: [
     {
@@ -264,21 +271,24 @@ const plain = defineKernel({
   ],
 });
 
+/** The gradient + in1. */
+const addition = (shape: Shape): Epilogue => ({
+  expression: { inputs: 2, constants: [], steps: [{ op: "add", args: ["in0", "in1"] }] },
+  product: "in0",
+  shape,
+});
+
 /** Inputs gradient of y [N, OH, OW, Cout] and weight [KH, KW, Cin, Cout]; output xGradient [N, H, W, Cin] of
  * the type of gradient. */
 export const conv2dInputGradient = withEpilogue(plain, "xGradient", [
   {
     name: "epilogue: another gradient, stride 2",
     inputs: { gradient: [1, 4, 3, 12], weight: [3, 3, 8, 12], in1: [1, 7, 5, 8] },
-    attrs: {
-      stride: 2,
-      padding: [1, 1, 1, 1],
-      inputSize: [7, 5],
-      epilogue: {
-        expression: { inputs: 2, constants: [], steps: [{ op: "add", args: ["in0", "in1"] }] },
-        product: "in0",
-        shape: [1, 7, 5, 8],
-      },
-    },
+    attrs: { stride: 2, padding: [1, 1, 1, 1], inputSize: [7, 5], epilogue: addition([1, 7, 5, 8]) },
+  },
+  {
+    name: "epilogue: another gradient, many channels",
+    inputs: { gradient: [2, 13, 17, 96], weight: [3, 3, 96, 96], in1: [2, 13, 17, 96] },
+    attrs: { stride: 1, padding: [1, 1, 1, 1], inputSize: [13, 17], epilogue: addition([2, 13, 17, 96]) },
   },
 ]);

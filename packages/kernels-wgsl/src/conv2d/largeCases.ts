@@ -3,7 +3,7 @@ import type { Case, CaseInput } from "../kernel.ts";
 import type { DType, Shape } from "../spec.ts";
 import type { Conv2dAttrs } from "./geometry.ts";
 
-/** One of them: the image's shape [N, H, W, Cin], and what the kernels take of it. */
+/** A convolution by the shape of its image [N, H, W, Cin], and what the kernels take of it. */
 export interface LargeConvolution {
   readonly x: CaseInput;
   /** [N, H, W, Cout], y or its gradient. */

@@ -1,0 +1,69 @@
+/**
+ * Convolutions of 3×3 taps and stride 1 by F(2×2, 3×3) of Lavin and Gray, "Fast algorithms for convolutional neural networks"
+ * (arXiv 1509.09308): `Y = Aᵀ [Σ (G g Gᵀ) ⊙ (Bᵀ d B)] A` makes 2×2 pixels from a tile d of 4×4 with 16 products for each pair of
+ * channels, where the convolution itself needs 36. The sums over channels are 16 matrix products. The gradient with respect to the
+ * image is the convolution of the output's gradient with the weight turned around, its channels swapped.
+ */
+import type { Call, Capabilities, Variant } from "../kernel.ts";
+import type { EpilogueAttrs } from "../matmul/epilogue.ts";
+import type { Product } from "../matmul/product.ts";
+import { fixedSubgroup } from "../matmul/registerTile.ts";
+import { storedProduct } from "../matmul/variants.ts";
+import { bytesOf } from "../spec.ts";
+import type { Geometry } from "./geometry.ts";
+import { type Convolution, convolutionOf, scratchOf, tilesOf, winogradPasses } from "./winogradPasses.ts";
+
+/** What every adapter can bind: tiles and products, four times the images that they belong to, have 256 MiB together at most. */
+const mostBytes = 2 ** 27;
+
+/** Whether the passes can make it, by vectors of four channels. */
+const fits = (g: Geometry, turned: boolean): boolean =>
+  g.kernelHeight === 3 &&
+  g.kernelWidth === 3 &&
+  g.stride === 1 &&
+  g.top <= 2 &&
+  g.left <= 2 &&
+  g.inChannels % 4 === 0 &&
+  g.outChannels % 4 === 0 &&
+  Object.values(scratchOf(convolutionOf(g, turned))).every((tensor) => bytesOf(tensor) <= mostBytes);
+
+/**
+ * Whether it is clearly faster than the register tile. It saves 20 of 36 multiply-adds for each tile and pair of channels; making
+ * the tiles, the results and the weights takes the time of some 500 to 600 for each tile and channel of `from`, each tile and channel
+ * of `to`, and each pair of channels. The gradient saves more: the register tile reads its weight along the output's channels, which
+ * is slower, and here the weight is turned beforehand.
+ */
+function wins(caps: Capabilities, convolution: Convolution): boolean {
+  const { from, to, turned } = convolution;
+  const work = 1 / from.channels + 1 / to.channels + 1 / tilesOf(convolution);
+  return caps.adapterClass === "software" && fixedSubgroup(caps) > 0 && work <= 1 / (turned ? 28 : 36);
+}
+
+/**
+ * The variant where it is known to win, and the same elsewhere, for tuning.
+ *
+ * @param productOf the same convolution as a matrix product, which names its image and its weight and says how results are stored
+ * @param turned whether it is the gradient with respect to the image
+ */
+export function winogradVariants<
+  I extends string,
+  O extends string,
+  A extends EpilogueAttrs,
+  P extends string,
+>(
+  geometryOf: (call: Call<I, O, A, P>) => Geometry,
+  productOf: (call: Call<I, O, A, P>) => Product,
+  turned: boolean,
+): Record<"usual" | "measured", Variant<I, O, A, P>> {
+  const variant = (name: string, usual: boolean): Variant<I, O, A, P> => ({
+    name,
+    when(caps, call) {
+      const g = geometryOf(call);
+      return fits(g, turned) && wins(caps, convolutionOf(g, turned)) === usual;
+    },
+    scratch: (_caps, call) => scratchOf(convolutionOf(geometryOf(call), turned)),
+    passes: (caps, call) =>
+      winogradPasses(caps, convolutionOf(geometryOf(call), turned), storedProduct(call, productOf)),
+  });
+  return { usual: variant("Winograd", true), measured: variant("Winograd, by measurement", false) };
+}

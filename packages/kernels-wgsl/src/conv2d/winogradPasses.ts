@@ -1,0 +1,235 @@
+/** The passes of a convolution by Winograd's algorithm: a thread makes four channels of one tile, or of a row of weights. */
+import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
+import { matrixProduct } from "../matmul/matrices.ts";
+import { loadQuad, type StoredProduct, tilePass } from "../matmul/product.ts";
+import { productPass } from "../matmul/variants.ts";
+import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
+import type { Geometry } from "./geometry.ts";
+
+const workgroupSize = 64;
+
+/** An image of either side. */
+interface Image {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly wgsl: { readonly height: string; readonly width: string };
+}
+
+/** A convolution whichever way it goes: from x to y, or from the gradient of y to that of x. */
+export interface Convolution {
+  readonly batch: number;
+  readonly from: Image;
+  readonly to: Image;
+  /** Zeros above and left of `from`. */
+  readonly top: number;
+  readonly left: number;
+  /** Whether the weight's taps are turned around and its channels swapped. */
+  readonly turned: boolean;
+}
+
+export function convolutionOf(g: Geometry, turned: boolean): Convolution {
+  const { batch, height, width, inChannels, outHeight, outWidth, outChannels, top, left } = g;
+  const x: Image = {
+    ...{ height, width, channels: inChannels },
+    wgsl: { height: "params.height", width: "params.width" },
+  };
+  const y: Image = {
+    ...{ height: outHeight, width: outWidth, channels: outChannels },
+    wgsl: { height: "params.outHeight", width: "params.outWidth" },
+  };
+  return turned
+    ? { batch, from: y, to: x, top: 2 - top, left: 2 - left, turned }
+    : { batch, from: x, to: y, top, left, turned };
+}
+
+/** Tiles of 2×2 pixels of `to`; the last of a row or a column may be cut. */
+export const tilesOf = ({ batch, to }: Convolution): number =>
+  batch * ceilDiv(to.height, 2) * ceilDiv(to.width, 2);
+
+/** What lies between the passes: 16 matrices each, one for each place in a tile of 4×4. */
+export function scratchOf(convolution: Convolution): Record<"weights" | "tiles" | "products", TensorSpec> {
+  const { from, to } = convolution;
+  const tiles = tilesOf(convolution);
+  return {
+    weights: spec([16, from.channels, to.channels]),
+    tiles: spec([16, tiles, from.channels]),
+    products: spec([16, tiles, to.channels]),
+  };
+}
+
+const tilesWide = ({ to }: Convolution): string => `((${to.wgsl.width} + 1u) / 2u)`;
+const tilesHigh = ({ to }: Convolution): string => `((${to.wgsl.height} + 1u) / 2u)`;
+const tiles = (convolution: Convolution): string =>
+  `(params.batch * ${tilesHigh(convolution)} * ${tilesWide(convolution)})`;
+
+const repeat = (count: number, line: (index: number) => string, between = "\n"): string =>
+  Array.from({ length: count }, (_, index) => line(index)).join(between);
+
+/** G g Gᵀ of four channels of `to`; columns of the matrices are the places in a row. */
+function weightsPass({ from, to, turned }: Convolution, name: string, dtype: string): Pass {
+  const quads = (from.channels * to.channels) / 4;
+  const toQuads = to.channels / 4;
+  const tap = (index: number): string => {
+    if (!turned) return `vec4f(${name}[${index * quads}u + i])`;
+    // The weight's rows are the channels of `to` then.
+    const first = `(${4 * (8 - index) * quads}u + i % ${toQuads}u * ${4 * from.channels}u + i / ${toQuads}u)`;
+    return `vec4f(${repeat(4, (j) => `f32(${name}[${first} + ${j * from.channels}u])`, ", ")})`;
+  };
+  return {
+    label: "weights",
+    read: { [name]: turned ? dtype : `vec4<${dtype}>` },
+    write: { weights: "vec4<f32>" },
+    workgroups: grid(ceilDiv(quads, workgroupSize)),
+    code: /* wgsl */ `
+fn put(h: u32, i: u32, g: mat3x4f) {
+  let even = 0.5 * (g[0] + g[2]);
+  let odd = 0.5 * g[1];
+  weights[4u * h * ${quads}u + i] = g[0];
+  weights[(4u * h + 1u) * ${quads}u + i] = even + odd;
+  weights[(4u * h + 2u) * ${quads}u + i] = even - odd;
+  weights[(4u * h + 3u) * ${quads}u + i] = g[2];
+}
+${perThread(
+  workgroupSize,
+  /* wgsl */ `
+  if (i >= ${quads}u) { return; }
+${repeat(3, (kh) => `  let g${kh} = mat3x4f(${repeat(3, (kw) => tap(3 * kh + kw), ", ")});`)}
+  let even = 0.5 * (g0 + g2);
+  let odd = 0.5 * g1;
+  put(0u, i, g0);
+  put(1u, i, even + odd);
+  put(2u, i, even - odd);
+  put(3u, i, g2);`,
+)}`,
+  };
+}
+
+/** Bᵀ d B of four channels of a tile. */
+function tilesPass(convolution: Convolution, name: string, elements: string): Pass {
+  const { from, top, left } = convolution;
+  const { height, width } = from.wgsl;
+  const quads = from.channels / 4;
+  return {
+    label: "tiles",
+    read: { [name]: elements },
+    write: { tiles: "vec4<f32>" },
+    workgroups: grid(ceilDiv(tilesOf(convolution) * quads, workgroupSize)),
+    code: /* wgsl */ `
+${loadQuad(name, elements)}
+fn load(image: u32, h: u32, w: u32, quad: u32) -> vec4f {
+  let inside = h < ${height} && w < ${width};
+  let pixel = (image * ${height} + h) * ${width} + w;
+  return select(vec4f(), ${name}Quad(select(0u, (pixel * ${quads}u + quad) * 4u, inside), 4u), inside);
+}
+fn row(image: u32, h: u32, w: u32, quad: u32) -> mat4x4f {
+${repeat(4, (j) => `  let d${j} = load(image, h, w + ${j}u, quad);`)}
+  return mat4x4f(d0 - d2, d1 + d2, d2 - d1, d1 - d3);
+}
+fn put(h: u32, i: u32, size: u32, d: mat4x4f) {
+${repeat(4, (j) => `  tiles[(4u * h + ${j}u) * size + i] = d[${j}];`)}
+}
+${perThread(
+  workgroupSize,
+  /* wgsl */ `
+  let size = ${tiles(convolution)} * ${quads}u;
+  if (i >= size) { return; }
+  let tile = i / ${quads}u;
+  let line = tile / ${tilesWide(convolution)};
+  let image = line / ${tilesHigh(convolution)};
+  // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+  let h = line % ${tilesHigh(convolution)} * 2u - ${top}u;
+  let w = tile % ${tilesWide(convolution)} * 2u - ${left}u;
+${repeat(4, (j) => `  let d${j} = row(image, h + ${j}u, w, i % ${quads}u);`)}
+  put(0u, i, size, d0 - d2);
+  put(1u, i, size, d1 + d2);
+  put(2u, i, size, d2 - d1);
+  put(3u, i, size, d1 - d3);`,
+)}`,
+  };
+}
+
+/** The 16 products of tiles and weights. */
+function productsPass(caps: Capabilities, convolution: Convolution): Pass {
+  const { from, to } = convolution;
+  const count = tiles(convolution);
+  const product = matrixProduct({
+    a: {
+      name: "tiles",
+      elements: "vec4<f32>",
+      first: `index * ${count} * ${from.channels}u`,
+      stride: `${from.channels}u`,
+      transposed: false,
+    },
+    b: {
+      name: "weights",
+      elements: "vec4<f32>",
+      first: `index * ${from.channels * to.channels}u`,
+      stride: `${to.channels}u`,
+      transposed: false,
+    },
+    y: { name: "products", first: `index * ${count}`, stride: "1u" },
+    ...{ m: tilesOf(convolution), n: to.channels, k: from.channels, slices: 16, bias: false },
+    wgsl: { m: count, n: `${to.channels}u`, k: `${from.channels}u`, outputRows: `(16u * ${count})` },
+  });
+  return { ...productPass(caps, { ...product, outputType: "f32", epilogue: undefined }), label: "products" };
+}
+
+/** Aᵀ m A of four channels of a tile, stored as the convolution's product would be. */
+function resultPass(convolution: Convolution, product: StoredProduct): Pass {
+  const { to } = convolution;
+  const { height, width } = to.wgsl;
+  const quads = to.channels / 4;
+  const stored: StoredProduct = {
+    ...product,
+    read: { products: "vec4<f32>" },
+    code: /* wgsl */ `
+struct Slice { unused: u32 }
+fn outputRow(slice: Slice, row: u32) -> u32 { return row; }`,
+  };
+  return {
+    ...tilePass(
+      stored,
+      { rows: product.rows, columns: product.columns },
+      1,
+      /* wgsl */ `
+fn row(h: u32, i: u32, size: u32) -> mat2x4f {
+${repeat(4, (j) => `  let m${j} = products[(4u * h + ${j}u) * size + i];`)}
+  return mat2x4f(m0 + m1 + m2, m1 - m2 - m3);
+}
+fn put(image: u32, h: u32, w: u32, quad: u32, y: mat2x4f) {
+  if (h >= ${height}) { return; }
+  let pixel = (image * ${height} + h) * ${width} + w;
+  store(Slice(), 0u, pixel, quad * 4u, y[0]);
+  if (w + 1u < ${width}) { store(Slice(), 0u, pixel + 1u, quad * 4u, y[1]); }
+}
+${perThread(
+  workgroupSize,
+  /* wgsl */ `
+  let size = ${tiles(convolution)} * ${quads}u;
+  if (i >= size) { return; }
+  let tile = i / ${quads}u;
+  let line = tile / ${tilesWide(convolution)};
+  let image = line / ${tilesHigh(convolution)};
+  let h = line % ${tilesHigh(convolution)} * 2u;
+  let w = tile % ${tilesWide(convolution)} * 2u;
+${repeat(4, (j) => `  let m${j} = row(${j}u, i, size);`)}
+  put(image, h, w, i % ${quads}u, m0 + m1 + m2);
+  put(image, h + 1u, w, i % ${quads}u, m1 - m2 - m3);`,
+)}`,
+    ),
+    label: "result",
+    workgroups: grid(ceilDiv(tilesOf(convolution) * quads, workgroupSize)),
+  };
+}
+
+/** All of them. @param product the same convolution as a matrix product, which names its image and its weight */
+export function winogradPasses(caps: Capabilities, convolution: Convolution, product: StoredProduct): Pass[] {
+  const [image, weight] = Object.entries(product.read) as [[string, string], [string, string]];
+  return [
+    weightsPass(convolution, weight[0], weight[1].includes("f16") ? "f16" : "f32"),
+    tilesPass(convolution, ...image),
+    productsPass(caps, convolution),
+    resultPass(convolution, product),
+  ];
+}
