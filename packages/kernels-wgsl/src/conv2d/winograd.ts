@@ -13,8 +13,15 @@ import { bytesOf } from "../spec.ts";
 import type { Geometry } from "./geometry.ts";
 import { type Convolution, convolutionOf, scratchOf, tilesOf, winogradPasses } from "./winogradPasses.ts";
 
-/** What every adapter can bind: tiles and products, four times the images that they belong to, have 256 MiB together at most. */
+/**
+ * Bytes of each tensor between the passes, of which those of the tiles and of the products have four times the size of the image
+ * that they belong to: what every adapter can bind, and what is taken unasked, because it counts in the memory of a plan.
+ */
 const mostBytes = 2 ** 27;
+const mostBytesUnasked = 2 ** 25;
+
+const largestOf = (convolution: Convolution): number =>
+  Math.max(...Object.values(scratchOf(convolution)).map(bytesOf));
 
 /** Whether the passes can make it, by vectors of four channels. */
 const fits = (g: Geometry, turned: boolean): boolean =>
@@ -25,7 +32,7 @@ const fits = (g: Geometry, turned: boolean): boolean =>
   g.left <= 2 &&
   g.inChannels % 4 === 0 &&
   g.outChannels % 4 === 0 &&
-  Object.values(scratchOf(convolutionOf(g, turned))).every((tensor) => bytesOf(tensor) <= mostBytes);
+  largestOf(convolutionOf(g, turned)) <= mostBytes;
 
 /**
  * Whether it is clearly faster than the register tile. It saves 20 of 36 multiply-adds for each tile and pair of channels; making
@@ -34,9 +41,10 @@ const fits = (g: Geometry, turned: boolean): boolean =>
  * is slower, and here the weight is turned beforehand.
  */
 function wins(caps: Capabilities, convolution: Convolution): boolean {
+  if (caps.adapterClass !== "software" || fixedSubgroup(caps) === 0) return false;
+  if (largestOf(convolution) > mostBytesUnasked) return false;
   const { from, to, turned } = convolution;
-  const work = 1 / from.channels + 1 / to.channels + 1 / tilesOf(convolution);
-  return caps.adapterClass === "software" && fixedSubgroup(caps) > 0 && work <= 1 / (turned ? 28 : 36);
+  return 1 / from.channels + 1 / to.channels + 1 / tilesOf(convolution) <= 1 / (turned ? 30 : 36);
 }
 
 /**
