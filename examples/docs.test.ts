@@ -79,7 +79,7 @@ function checkCommand(words: readonly string[], whole: boolean): void {
     if (script === "bench" && more.length > 0) parseOptions(more.slice(1));
     return;
   }
-  const [, options = ""] = words.join(" ").match(/^(?:\w+=\S+ )*node (.*)$/) ?? [];
+  const [, options = ""] = words.join(" ").match(/^(?:\w+=\S+ )*(?:node|python3) (.*)$/) ?? [];
   expect(options, "what is no command of this project").not.to.equal("");
   for (const path of options.match(/(?:packages|examples|bench|scripts|node_modules)\/[\w./-]+\.\w+/g) ??
     []) {
