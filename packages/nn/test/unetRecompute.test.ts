@@ -99,8 +99,8 @@ describe("UNet: recompute", function () {
     expect(again.intermediates).to.be.below(0.7 * plain.intermediates);
     // A constant more or less.
     expect(again.inputs).to.be.closeTo(plain.inputs, 64);
-    // Whole buffers, because of WebGPU's binding rules: more of them lie idle where the sizes of so small a network differ so much.
-    expect(plain.intermediates).to.be.within(plain.live, 1.15 * plain.live);
-    expect(again.intermediates).to.be.within(again.live, 1.25 * again.live);
+    // Several values share a buffer, so that next to nothing lies idle.
+    expect(plain.intermediates).to.be.within(plain.live, 1.03 * plain.live);
+    expect(again.intermediates).to.be.within(again.live, 1.03 * again.live);
   });
 });

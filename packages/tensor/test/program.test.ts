@@ -4,7 +4,7 @@ import * as t from "@ddad/tensor";
 import { expect } from "chai";
 import { fuseProgram } from "../src/program/fuse.ts";
 import { type Lowered, lowerProgram } from "../src/program/lower.ts";
-import { planProgram, samePlace } from "../src/program/plan.ts";
+import { offsetOf, type Place, planProgram } from "../src/program/plan.ts";
 import { captureProgram, printProgram, programKey } from "../src/program/program.ts";
 import { Tensor, type Variable } from "../src/tensor.ts";
 
@@ -33,29 +33,57 @@ const planOf = (program: ReturnType<typeof capture>) => {
   return { lowered, plan: planProgram(lowered) };
 };
 
-/** No dispatch may bind one buffer both for reading and for writing, nor read what another value overwrote. */
-function checkPlan({ dispatches, updates, leaves }: Lowered, plan: ReturnType<typeof planProgram>): void {
-  const content = new Map<string, number>();
-  const place = (id: number): string => `${plan.places[id]!.kind} ${plan.places[id]!.index}`;
-  for (let id = 0; id < leaves; id++) content.set(place(id), id);
+/**
+ * No dispatch may bind one buffer both for reading and for writing, nor write one piece of it twice, nor read what another value
+ * overwrote, in part or as a whole.
+ */
+function checkPlan(
+  { dispatches, updates, leaves, bytes }: Lowered,
+  plan: ReturnType<typeof planProgram>,
+): void {
+  interface Piece {
+    readonly buffer: string;
+    readonly from: number;
+    readonly to: number;
+  }
+  const pieceAt = (place: Place, size: number): Piece => ({
+    buffer: `${place.kind} ${place.index}`,
+    from: offsetOf(place),
+    to: offsetOf(place) + size,
+  });
+  const pieceOf = (id: number): Piece => pieceAt(plan.places[id]!, bytes[id]!);
+  const overlap = (a: Piece, b: Piece): boolean => a.buffer === b.buffer && a.from < b.to && b.from < a.to;
+  const content = new Map<number, Piece>();
+  const store = (id: number, piece: Piece): void => {
+    for (const [other, kept] of content) if (overlap(kept, piece)) content.delete(other);
+    content.set(id, piece);
+  };
+  for (let id = 0; id < leaves; id++) content.set(id, pieceOf(id));
   dispatches.forEach(({ shader, values, label }, step) => {
     for (const copy of plan.copies.filter(({ before }) => before === step)) {
-      content.set(`${copy.to.kind} ${copy.to.index}`, content.get(`${copy.from.kind} ${copy.from.index}`)!);
+      const [from, to] = [pieceAt(copy.from, copy.bytes), pieceAt(copy.to, copy.bytes)];
+      expect(from.buffer, "a copy inside of one buffer").to.not.equal(to.buffer);
+      const copied = [...content].find(([, piece]) => overlap(piece, from))![0];
+      store(copied, to);
     }
-    const written = new Set(values.filter((_, k) => shader.bindings[k]!.access === "read_write"));
-    for (const id of values) {
-      const shares = values.filter(
-        (other) => samePlace(plan.places[other]!, plan.places[id]!) && other !== id,
-      );
-      if (written.has(id)) expect(shares, `${label} binds ${place(id)} twice`).to.deep.equal([]);
-      else expect(content.get(place(id)), `${label} reads v${id}`).to.equal(id);
-    }
-    for (const id of written) {
+    const writes = values.map((_, k) => shader.bindings[k]!.access === "read_write");
+    values.forEach((id, k) => {
+      const piece = pieceOf(id);
+      values.forEach((other, m) => {
+        if (m === k || (!writes[k] && !writes[m])) return;
+        if (writes[k] !== writes[m])
+          expect(pieceOf(other).buffer, `${label} reads and writes`).to.not.equal(piece.buffer);
+        else expect(overlap(pieceOf(other), piece), `${label} writes a piece twice`).to.equal(false);
+      });
+      if (!writes[k]) expect(content.get(id), `${label} reads v${id}`).to.deep.equal(piece);
+    });
+    values.forEach((id, k) => {
+      if (!writes[k]) return;
       const source = updates.find(([output]) => output === id)?.[1];
-      if (source !== undefined && content.get(place(id)) !== id)
-        expect(content.get(place(id))).to.equal(source);
-      content.set(place(id), id);
-    }
+      if (source !== undefined && !content.has(id))
+        expect(content.get(source), `${label} updates v${source}`).to.deep.equal(pieceOf(id));
+      store(id, pieceOf(id));
+    });
   });
 }
 
@@ -159,7 +187,28 @@ describe("planning", () => {
     const wide = t.matmul(t.matmul(small, small), leaf(4, 64));
     const { plan, lowered } = planOf(capture(t.matmul(leaf(4, 4), wide)));
     checkPlan(lowered, plan);
-    expect(plan.slots).to.deep.equal([1024, 64]);
+    expect(plan.slots).to.deep.equal([1024, 256]);
+  });
+
+  /** [64, 64], and behind it [64, 4] in the same program. */
+  const largeThenThin = (): Tensor => t.matmul(t.matmul(leaf(64, 64), leaf(64, 64)), leaf(64, 4));
+
+  it("puts small values side by side where a large one was: no more than is alive at once", () => {
+    const thin = largeThenThin();
+    const parts = Array.from({ length: 4 }, () => t.matmul(thin, leaf(4, 16)));
+    const { plan, lowered } = planOf(fuseProgram(capture(parts.reduce((sum, part) => sum.add(part)))));
+    checkPlan(lowered, plan);
+    expect(plan.slots).to.deep.equal([4 * 64 * 64, 4 * 64 * 4]);
+    expect(plan.liveBytes).to.equal(4 * 64 * (64 + 4));
+  });
+
+  it("keeps what a dispatch writes out of the buffer that it reads, even where there is room", () => {
+    const thin = largeThenThin();
+    const parts = Array.from({ length: 12 }, () => t.matmul(thin, leaf(4, 4)));
+    const sums = parts.map((part) => t.matmul(part, leaf(4, 4)).sum());
+    const { plan, lowered } = planOf(capture(...sums));
+    checkPlan(lowered, plan);
+    expect(plan.slots).to.deep.equal([4 * 64 * 64, 4 * 64 * 4]);
   });
 
   it("assigns in place where nobody reads the old value any more", () => {

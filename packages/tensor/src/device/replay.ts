@@ -1,6 +1,6 @@
 /** A plan made ready for one device: pipelines, bind groups, buffers for intermediates. Running it is only encoding. */
 import type { Dispatch, Lowered } from "../program/lower.ts";
-import type { Place, Plan } from "../program/plan.ts";
+import { offsetOf, type Place, type Plan } from "../program/plan.ts";
 import type { ProgramCall } from "../program/program.ts";
 import type { Device } from "./device.ts";
 import type { Timing } from "./timing.ts";
@@ -17,6 +17,8 @@ interface Ready {
   readonly layout: GPUBindGroupLayout;
   /** Place of each binding. */
   readonly places: readonly Place[];
+  /** Bytes of each of them. */
+  readonly sizes: readonly number[];
   readonly uniformOffset: number;
   /** Those of them that are leaves or results: the others are slots, whose buffers never change. */
   readonly changing: readonly Place[];
@@ -80,6 +82,7 @@ export class Replay {
           pipeline: await device.pipelines.pipeline(dispatch.shader, dispatch.label),
           layout: device.pipelines.layout(dispatch.shader),
           places,
+          sizes: dispatch.values.map((id) => bindingSize(lowered.bytes[id]!)),
           uniformOffset,
           changing: places.filter(({ kind }) => kind !== "slot"),
           groups: [],
@@ -108,7 +111,7 @@ export class Replay {
       for (; nextCopy < copies.length && copies[nextCopy]!.before <= step; nextCopy++) {
         endPass();
         const { from, to, bytes } = copies[nextCopy]!;
-        encoder.copyBufferToBuffer(at(from), 0, at(to), 0, Math.ceil(bytes / 4) * 4);
+        encoder.copyBufferToBuffer(at(from), offsetOf(from), at(to), offsetOf(to), bindingSize(bytes));
       }
     };
     for (let step = 0; step < this.#ready.length; step++) {
@@ -144,7 +147,7 @@ export class Replay {
     }
     const entries: GPUBindGroupEntry[] = ready.places.map((place, binding) => ({
       binding,
-      resource: { buffer: at(place) },
+      resource: { buffer: at(place), offset: offsetOf(place), size: ready.sizes[binding]! },
     }));
     if (ready.dispatch.uniform) {
       const { byteLength: size } = ready.dispatch.uniform;
@@ -159,6 +162,9 @@ export class Replay {
     return group;
   }
 }
+
+/** Bindings and copies come in words. */
+const bindingSize = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
 const align = (bytes: number): number => Math.ceil(bytes / uniformAlignment) * uniformAlignment;
 

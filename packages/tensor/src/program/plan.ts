@@ -1,14 +1,15 @@
-/** Planning: which buffer each value lives in. A pure function; the binding rules of WebGPU ask for whole buffers. */
-import type { Lowered } from "./lower.ts";
+/** Planning: where each value lives. A pure function. */
+import type { Dispatch, Lowered } from "./lower.ts";
 import type { ValueId } from "./program.ts";
+import { assignSlots, largestLive, type Tenant } from "./slots.ts";
 
 /** Where a value lives while the plan runs. */
 export type Place =
   | { readonly kind: "leaf"; readonly index: number }
   | { readonly kind: "result"; readonly index: number }
-  | { readonly kind: "slot"; readonly index: number };
+  | { readonly kind: "slot"; readonly index: number; readonly offset: number };
 
-/** A copy of a whole buffer, before the dispatch `before` (or after the last one). */
+/** A copy of a whole value, before the dispatch `before` (or after the last one). */
 export interface Copy {
   readonly before: number;
   readonly from: Place;
@@ -62,12 +63,14 @@ export function planProgram(lowered: Lowered): Plan {
       if (inherited?.last === step) {
         inherited.last = last;
         tenants.set(id, inherited);
-      } else tenants.set(id, { bytes: bytes[id]!, first, last, slot: -1 });
+      } else tenants.set(id, { bytes: bytes[id]!, first, last, apart: new Set(), slot: -1, offset: 0 });
     }
   }
+  for (const dispatch of dispatches) keepApart(dispatch, tenants);
+  for (const [id, source] of updated) separate(tenants.get(id), tenants.get(source));
   const distinct = [...new Set(tenants.values())];
   const slots = assignSlots(distinct);
-  for (const [id, { slot }] of tenants) places[id] = { kind: "slot", index: slot };
+  for (const [id, { slot, offset }] of tenants) places[id] = { kind: "slot", index: slot, offset };
   for (const [id, source] of updated) {
     const place = places[id];
     if (place === undefined || samePlace(place, places[source]!)) continue;
@@ -91,7 +94,28 @@ export function planProgram(lowered: Lowered): Plan {
   };
 }
 
-export const samePlace = (a: Place, b: Place): boolean => a.kind === b.kind && a.index === b.index;
+export const samePlace = (a: Place, b: Place): boolean =>
+  a.kind === b.kind && a.index === b.index && offsetOf(a) === offsetOf(b);
+
+/** Bytes before a place in its buffer. */
+export const offsetOf = (place: Place): number => (place.kind === "slot" ? place.offset : 0);
+
+/** What a dispatch reads and what it writes must not share a buffer. */
+function keepApart({ shader, values }: Dispatch, tenants: ReadonlyMap<ValueId, Tenant>): void {
+  const writes = (binding: number): boolean => shader.bindings[binding]!.access === "read_write";
+  values.forEach((id, binding) => {
+    if (!writes(binding)) return;
+    values.forEach((other, k) => {
+      if (!writes(k)) separate(tenants.get(id), tenants.get(other));
+    });
+  });
+}
+
+function separate(a: Tenant | undefined, b: Tenant | undefined): void {
+  if (!a || !b || a === b) return;
+  a.apart.add(b);
+  b.apart.add(a);
+}
 
 /** First and last dispatch that touch each value made here. Results and values to assign live to the end. */
 function livesOf({ leaves, dispatches, results, assignments, updates }: Lowered): Map<ValueId, Life> {
@@ -141,51 +165,4 @@ function groupBy(ids: readonly ValueId[], key: (id: ValueId) => number): Map<num
   const groups = new Map<number, ValueId[]>();
   for (const id of ids) groups.set(key(id), [...(groups.get(key(id)) ?? []), id]);
   return groups;
-}
-
-/** What lives in a buffer for a while: a value, and those that overwrite it. */
-interface Tenant {
-  readonly bytes: number;
-  readonly first: number;
-  last: number;
-  slot: number;
-}
-
-/**
- * Gives each tenant a buffer: the largest first, so that a buffer never grows, and of equals the one that lives longest; in the
- * first buffer that is free all the while, else in a new one.
- *
- * @returns bytes of each buffer
- */
-function assignSlots(tenants: readonly Tenant[]): number[] {
-  const sizes: number[] = [];
-  const taken: Tenant[][] = [];
-  const lifetime = ({ first, last }: Tenant): number => last - first;
-  for (const tenant of [...tenants].sort((a, b) => b.bytes - a.bytes || lifetime(b) - lifetime(a))) {
-    const meets = ({ first, last }: Tenant): boolean => first <= tenant.last && tenant.first <= last;
-    let slot = taken.findIndex((others) => !others.some(meets));
-    if (slot < 0) {
-      slot = sizes.push(tenant.bytes) - 1;
-      taken.push([]);
-    }
-    tenant.slot = slot;
-    taken[slot]!.push(tenant);
-  }
-  return sizes;
-}
-
-/** The most bytes that are alive at one dispatch. */
-function largestLive(tenants: readonly Tenant[], end: number): number {
-  const changes = new Array<number>(end + 2).fill(0);
-  for (const { bytes, first, last } of tenants) {
-    changes[first]! += bytes;
-    changes[last + 1]! -= bytes;
-  }
-  let live = 0;
-  let largest = 0;
-  for (const change of changes) {
-    live += change;
-    largest = Math.max(largest, live);
-  }
-  return largest;
 }
