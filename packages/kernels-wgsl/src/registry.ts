@@ -2,6 +2,8 @@
 
 export { attention } from "./attention/attention.ts";
 export { attentionGradient } from "./attention/attentionGradient.ts";
+export { attentionPacked } from "./attention/attentionPacked.ts";
+export { attentionPackedGradient } from "./attention/attentionPackedGradient.ts";
 export type { AttentionAttrs } from "./attention/shared.ts";
 export * from "./conv2d/conv2d.ts";
 export * from "./conv2d/conv2dInputGradient.ts";

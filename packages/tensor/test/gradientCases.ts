@@ -142,6 +142,8 @@ export const gradientCases: readonly GradientCase[] = [
     inputs: [x(2, 5, 2, 8), x(2, 7, 2, 8), x(2, 7, 2, 8)],
     run: (q, k, v) => t.attention(q!, k!, v!),
   },
+  case1("attentionPacked", x(2, 5, 2, 24), t.attentionPacked),
+  case1("attentionPacked with a scale", x(1, 7, 3, 9), (qkv) => t.attentionPacked(qkv, { scale: 0.7 })),
   {
     name: "addNoise",
     inputs: [x(2, 3, 2), x(2, 3, 2)],

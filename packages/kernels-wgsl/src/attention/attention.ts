@@ -1,17 +1,18 @@
 /** Scaled dot-product attention that never stores the matrix of weights (Dao et al. 2022, arXiv 2205.14135). */
 import { defineKernel, type Fill } from "../kernel.ts";
-import { bytesOf, spec } from "../spec.ts";
-import { fitsMatrixProducts, forwardProducts, forwardScratch } from "./matrixProducts.ts";
-import { forwardTiles } from "./registerTiles.ts";
+import { bytesOf } from "../spec.ts";
+import { attentionCases } from "./cases.ts";
 import {
   type AttentionAttrs,
   type AttentionSizes,
-  attentionCases,
   attentionParams,
-  attentionSizes,
   attentionValues,
+  forwardFlops,
+  forwardOutputs,
+  type SeparateInputs,
+  separateLayout,
 } from "./shared.ts";
-import { forwardWorkgroups } from "./workgroupTiles.ts";
+import { forwardVariants } from "./variants.ts";
 
 const name = "attention";
 
@@ -28,32 +29,12 @@ export const attention = defineKernel({
   outputs: ["y", "logSumExp"],
   params: attentionParams,
   infer(inputs, attrs: AttentionAttrs) {
-    const sizes = attentionSizes(name, inputs);
-    const { images, queries, heads } = sizes;
-    return {
-      outputs: { y: spec(inputs.query.shape), logSumExp: spec([images, heads, queries]) },
-      params: attentionValues(sizes, attrs),
-    };
+    const layout = separateLayout(name, inputs);
+    return { outputs: forwardOutputs(layout), params: attentionValues(layout, attrs) };
   },
-  variants: [
-    {
-      name: "matrix products",
-      when: (caps, { inputs }) => fitsMatrixProducts(caps, attentionSizes(name, inputs)),
-      scratch: (_caps, { inputs }) => forwardScratch(attentionSizes(name, inputs)),
-      passes: (caps, { inputs }) => forwardProducts(caps, attentionSizes(name, inputs)),
-    },
-    {
-      name: "register tiles",
-      when: ({ adapterClass }) => adapterClass === "software",
-      passes: (_caps, { inputs }) => [forwardTiles(attentionSizes(name, inputs))],
-    },
-    {
-      name: "workgroup tiles",
-      passes: (_caps, { inputs }) => [forwardWorkgroups(attentionSizes(name, inputs))],
-    },
-  ],
+  variants: forwardVariants((inputs: SeparateInputs) => separateLayout(name, inputs)),
   reference({ query, key, value }, { inputs, attrs: { scale } }) {
-    const sizes = attentionSizes(name, inputs);
+    const sizes = separateLayout(name, inputs);
     const { images, queries, keys, heads, dimension } = sizes;
     const y = new Float64Array(query.length);
     const logSumExp = new Float64Array(images * heads * queries);
@@ -72,16 +53,13 @@ export const attention = defineKernel({
     });
     return { y, logSumExp };
   },
-  cost({ inputs, outputs }) {
-    const { images, queries, keys, heads, dimension } = attentionSizes(name, inputs);
-    return {
-      flops: images * heads * queries * keys * (4 * dimension + 4),
-      bytes: [inputs.query, inputs.key, inputs.value, outputs.y, outputs.logSumExp].reduce(
-        (sum, tensor) => sum + bytesOf(tensor),
-        0,
-      ),
-    };
-  },
+  cost: ({ inputs, outputs }) => ({
+    flops: forwardFlops(separateLayout(name, inputs)),
+    bytes: [inputs.query, inputs.key, inputs.value, outputs.y, outputs.logSumExp].reduce(
+      (sum, tensor) => sum + bytesOf(tensor),
+      0,
+    ),
+  }),
   cases: [
     ...attentionCases((query, key) => ({ query, key, value: key })),
     {

@@ -1,25 +1,20 @@
 /** Gradient of attention, recomputing the weights from logSumExp (Dao et al. 2022, arXiv 2205.14135, appendix B). */
-import { check } from "../errors.ts";
-import { type Capabilities, defineKernel } from "../kernel.ts";
-import { bytesOf, sameShape, show, spec, type TensorSpec } from "../spec.ts";
+import { defineKernel } from "../kernel.ts";
+import { bytesOf, spec } from "../spec.ts";
 import { forEachQuery, logitsOf } from "./attention.ts";
-import { fitsMatrixProducts, gradientProducts, gradientScratch } from "./matrixProducts.ts";
-import { keyGradientTiles, queryGradientTiles } from "./registerTiles.ts";
+import { attentionCases, logSumExpOf } from "./cases.ts";
 import {
   type AttentionAttrs,
-  attentionCases,
   attentionParams,
-  attentionSizes,
   attentionValues,
+  checkForwardOutputs,
+  gradientFlops,
+  type SeparateInputs,
+  separateLayout,
 } from "./shared.ts";
-import { keyGradientWorkgroups, queryGradientWorkgroups } from "./workgroupTiles.ts";
+import { gradientVariants } from "./variants.ts";
 
 const name = "attentionGradient";
-
-/** δ of each query, which the pass for queries leaves for the pass for keys. */
-const scratch = (_caps: Capabilities, { inputs }: { inputs: { logSumExp: TensorSpec } }) => ({
-  delta: spec(inputs.logSumExp.shape),
-});
 
 /**
  * With P = exp(scale · q kᵀ − logSumExp), dP = dy vᵀ and δ = Σ dy ∘ y of a row: dv = Pᵀ dy, dS = P ∘ (dP − δ),
@@ -32,58 +27,20 @@ export const attentionGradient = defineKernel({
   outputs: ["queryGradient", "keyGradient", "valueGradient"],
   params: attentionParams,
   infer(inputs, attrs: AttentionAttrs) {
-    const sizes = attentionSizes(name, inputs);
-    const { images, queries, heads } = sizes;
-    const expected = {
-      y: inputs.query.shape,
-      logSumExp: [images, heads, queries],
-      gradient: inputs.query.shape,
-    };
-    for (const [input, shape] of Object.entries(expected)) {
-      const given = inputs[input as keyof typeof expected];
-      check(given.dtype === "f32", name, `${input} must be f32 but is ${given.dtype}; cast it first.`);
-      check(
-        sameShape(given.shape, shape),
-        name,
-        `${input} must be ${show(shape)} for query ${show(inputs.query.shape)}, but is ${show(given.shape)}.`,
-      );
-    }
+    const layout = separateLayout(name, inputs);
+    checkForwardOutputs(name, layout, inputs);
     return {
       outputs: {
         queryGradient: spec(inputs.query.shape),
         keyGradient: spec(inputs.key.shape),
         valueGradient: spec(inputs.value.shape),
       },
-      params: attentionValues(sizes, attrs),
+      params: attentionValues(layout, attrs),
     };
   },
-  variants: [
-    {
-      name: "matrix products",
-      when: (caps, { inputs }) => fitsMatrixProducts(caps, attentionSizes(name, inputs)),
-      scratch: (_caps, { inputs }) => gradientScratch(attentionSizes(name, inputs)),
-      passes: (caps, { inputs }) => gradientProducts(caps, attentionSizes(name, inputs)),
-    },
-    {
-      name: "register tiles",
-      when: ({ adapterClass }) => adapterClass === "software",
-      scratch,
-      passes(_caps, { inputs }) {
-        const sizes = attentionSizes(name, inputs);
-        return [queryGradientTiles(sizes), keyGradientTiles(sizes)];
-      },
-    },
-    {
-      name: "workgroup tiles",
-      scratch,
-      passes(_caps, { inputs }) {
-        const sizes = attentionSizes(name, inputs);
-        return [queryGradientWorkgroups(sizes), keyGradientWorkgroups(sizes)];
-      },
-    },
-  ],
+  variants: gradientVariants((inputs: SeparateInputs) => separateLayout(name, inputs)),
   reference({ query, key, value, y, logSumExp, gradient }, { inputs, attrs: { scale } }) {
-    const sizes = attentionSizes(name, inputs);
+    const sizes = separateLayout(name, inputs);
     const { queries, keys, heads, dimension } = sizes;
     const queryGradient = new Float64Array(query.length);
     const keyGradient = new Float64Array(key.length);
@@ -109,24 +66,16 @@ export const attentionGradient = defineKernel({
     });
     return { queryGradient, keyGradient, valueGradient };
   },
-  cost({ inputs }) {
-    const { images, queries, keys, heads, dimension } = attentionSizes(name, inputs);
-    return {
-      // Five products of 2 D each, if nothing is computed twice.
-      flops: images * heads * queries * keys * (10 * dimension + 5),
-      bytes: 4 * bytesOf(inputs.query) + 4 * bytesOf(inputs.key) + bytesOf(inputs.logSumExp),
-    };
-  },
+  cost: ({ inputs }) => ({
+    flops: gradientFlops(separateLayout(name, inputs)),
+    bytes: 4 * bytesOf(inputs.query) + 4 * bytesOf(inputs.key) + bytesOf(inputs.logSumExp),
+  }),
   cases: attentionCases((query, key) => ({
     query,
     key,
     value: key,
     y: query,
-    // About what unit logits give; the formula is linear in the weights, so that any value tests it.
-    logSumExp: {
-      shape: [query[0]!, query[2]!, query[1]!],
-      fill: (_index, uniform) => Math.log(key[1]!) + uniform(),
-    },
+    logSumExp: logSumExpOf(query, key[1]!),
     gradient: query,
   })),
   refusals: [

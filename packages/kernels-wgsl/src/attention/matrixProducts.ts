@@ -4,12 +4,20 @@
  * memory is the host's, that is several times faster.
  */
 import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
-import { type Matrix, matrixProduct } from "../matmul/matrices.ts";
+import { type Matrix, type MatrixProduct, matrixProduct } from "../matmul/matrices.ts";
 import { elementsFor } from "../matmul/product.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
 import { productPass } from "../matmul/variants.ts";
 import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
-import type { AttentionSizes } from "./shared.ts";
+import {
+  type AttentionLayout,
+  type AttentionSizes,
+  bindingsOf,
+  loadType,
+  type Role,
+  type Rows,
+  rowOf,
+} from "./shared.ts";
 
 /** Bytes of a matrix of weights that are still held: 4 images of 4 heads of 2048 tokens. */
 const largestWeights = 2 ** 28;
@@ -26,19 +34,23 @@ export const fitsMatrixProducts = (caps: Capabilities, sizes: AttentionSizes): b
   );
 };
 
-type Side = "queries" | "keys";
+/** The first token's row in the slice `index`. */
+const firstRow = (rows: Rows): string => rowOf(rows, "index / params.heads", "0u", "index % params.heads");
 
 /** Rows of D numbers of each token of a head. */
-const tokens = (name: string, side: Side, { dimension }: AttentionSizes, transposed = false): Matrix => ({
-  name,
-  elements: elementsFor(dimension),
-  first: `(index / params.heads * params.${side} * params.heads + index % params.heads) * ${dimension}u`,
-  stride: `params.heads * ${dimension}u`,
-  transposed,
-});
+function tokens({ rows, dimension }: AttentionLayout, role: Role, transposed = false): Matrix {
+  const { name, parts } = rows[role];
+  return {
+    name,
+    elements: elementsFor(dimension),
+    first: `${firstRow(rows[role])} * ${dimension}u`,
+    stride: `params.heads * ${parts * dimension}u`,
+    transposed,
+  };
+}
 
 /** [N, heads, queries, keys] */
-const weights = (name: string, { keys }: AttentionSizes, transposed = false): Matrix => ({
+const weights = (name: string, { keys }: AttentionSizes, transposed: boolean): Matrix => ({
   name,
   elements: elementsFor(keys),
   first: "index * params.queries * params.keys",
@@ -48,48 +60,82 @@ const weights = (name: string, { keys }: AttentionSizes, transposed = false): Ma
 
 interface Finish {
   readonly read: Readonly<Record<string, string>>;
-  /** WGSL of what is stored of `value` at the flat index `i`, both in fours where y's columns are. */
+  /** WGSL of what is stored of `value` at the flat index `i`, both in fours where the result's columns are. */
   readonly result: string;
-  /** Statements before it. */
-  readonly lines?: string;
 }
 
-/** One product, a · b, of every head. @param rows whose rows are a's, or "weights" where y is a matrix of weights */
-function product(
+/** One product of every head, which is all of a pass. */
+function productOf(
   caps: Capabilities,
-  sizes: AttentionSizes,
-  label: string,
-  { a, b, y, rows, k }: { a: Matrix; b: Matrix; y: string; rows: Side | "weights"; k: Side | "dimension" },
-  finish?: Finish,
+  { images, heads }: AttentionSizes,
+  product: Omit<MatrixProduct, "slices" | "bias">,
+  finish: Finish | undefined,
 ): Pass {
-  const { images, heads, keys, dimension } = sizes;
-  const n = rows === "weights" ? keys : dimension;
-  const side = rows === "weights" ? "queries" : rows;
-  const width = n % 4 === 0 ? 4 : 1;
+  const width = product.n % 4 === 0 ? 4 : 1;
   const type = width === 4 ? "vec4<f32>" : "f32";
-  const plain = matrixProduct({
-    ...{ a, b, m: sizes[side], n, k: sizes[k], slices: images * heads, bias: false },
-    y:
-      rows === "weights"
-        ? { name: y, first: "index * params.queries", stride: "1u" }
-        : {
-            name: y,
-            first: `index / params.heads * params.${side} * params.heads + index % params.heads`,
-            stride: "params.heads",
-          },
-    wgsl: {
-      m: `params.${side}`,
-      n: rows === "weights" ? "params.keys" : `${dimension}u`,
-      k: k === "dimension" ? `${dimension}u` : `params.${k}`,
-      outputRows: `(params.images * params.heads * params.${side})`,
-    },
-  });
   const epilogue = finish && {
     read: finish.read,
     width: width as 1 | 4,
-    declarations: `fn epilogue(i: u32, value: ${type}) -> ${type} {${finish.lines ?? ""}\n  return ${finish.result};\n}`,
+    declarations: `fn epilogue(i: u32, value: ${type}) -> ${type} {\n  return ${finish.result};\n}`,
   };
-  return { ...productPass(caps, { ...plain, outputType: "f32", epilogue }), label };
+  const plain = matrixProduct({ ...product, slices: images * heads, bias: false });
+  return productPass(caps, { ...plain, outputType: "f32", epilogue });
+}
+
+/** Each query's row of `left` times each key's row of `right`: a matrix of weights `y`. */
+function weightsProduct(
+  caps: Capabilities,
+  layout: AttentionLayout,
+  { y, left, right }: { y: string; left: Role; right: Role },
+  finish?: Finish,
+): Pass {
+  const { queries, keys, dimension } = layout;
+  return productOf(
+    caps,
+    layout,
+    {
+      a: tokens(layout, left),
+      b: tokens(layout, right, true),
+      y: { name: y, first: "index * params.queries", stride: "1u" },
+      ...{ m: queries, n: keys, k: dimension },
+      wgsl: {
+        m: "params.queries",
+        n: "params.keys",
+        k: `${dimension}u`,
+        outputRows: "(params.images * params.heads * params.queries)",
+      },
+    },
+    finish,
+  );
+}
+
+/** A matrix of weights, transposed where `y` belongs to keys, times the rows of `of`, which belong to the other side. */
+function tokensProduct(
+  caps: Capabilities,
+  layout: AttentionLayout,
+  { y, by, of }: { y: Role; by: string; of: Role },
+  finish?: Finish,
+): Pass {
+  const { dimension, rows } = layout;
+  const { name, side, parts } = rows[y];
+  const other = rows[of].side;
+  return productOf(
+    caps,
+    layout,
+    {
+      a: weights(by, layout, side === "keys"),
+      b: tokens(layout, of),
+      y: { name, first: firstRow(rows[y]), stride: `params.heads * ${parts}u` },
+      ...{ m: layout[side], n: dimension, k: layout[other] },
+      wgsl: {
+        m: `params.${side}`,
+        n: `${dimension}u`,
+        k: `params.${other}`,
+        outputRows: `(params.images * params.heads * params.${side} * ${parts}u)`,
+      },
+    },
+    finish,
+  );
 }
 
 /** The matrix of weights' row of an element at `i`. */
@@ -101,17 +147,13 @@ export const forwardScratch = (sizes: AttentionSizes): Record<string, TensorSpec
 });
 
 /** query, key, value → y, logSumExp. Logits are in base 2 after the first pass. */
-export function forwardProducts(caps: Capabilities, sizes: AttentionSizes): Pass[] {
-  const { images, heads, queries, keys, dimension } = sizes;
+export function forwardProducts(caps: Capabilities, layout: AttentionLayout): Pass[] {
+  const { images, heads, queries, keys, dimension } = layout;
   const width = keys % 4 === 0 ? 4 : 1;
   const type = width === 4 ? "vec4<f32>" : "f32";
   const across = (fn: string): string => (width === 4 ? `${fn}(${fn}(v.x, v.y), ${fn}(v.z, v.w))` : "v");
   return [
-    product(caps, sizes, "logits", {
-      a: tokens("query", "queries", sizes),
-      b: tokens("key", "keys", sizes, true),
-      ...{ y: "weights", rows: "weights", k: "dimension" },
-    }),
+    { ...weightsProduct(caps, layout, { y: "weights", left: "query", right: "key" }), label: "logits" },
     {
       label: "softmax",
       read: {},
@@ -146,20 +188,18 @@ ${perThread(
   logSumExp[i] = (top + log2(sum)) * ${Math.LN2};`,
 )}`,
     },
-    product(
-      caps,
-      sizes,
-      "values",
-      {
-        a: weights("weights", sizes),
-        b: tokens("value", "keys", sizes),
-        ...{ y: "y", rows: "queries", k: "keys" },
-      },
-      {
-        read: { factors: "f32" },
-        result: `value * factors[i / ${dimension / (dimension % 4 === 0 ? 4 : 1)}u]`,
-      },
-    ),
+    {
+      ...tokensProduct(
+        caps,
+        layout,
+        { y: "y", by: "weights", of: "value" },
+        {
+          read: { factors: "f32" },
+          result: `value * factors[i / ${dimension / (dimension % 4 === 0 ? 4 : 1)}u]`,
+        },
+      ),
+      label: "values",
+    },
   ];
 }
 
@@ -170,18 +210,14 @@ export const gradientScratch = (sizes: AttentionSizes): Record<string, TensorSpe
 });
 
 /** → queryGradient, keyGradient, valueGradient; `slopes` is dS. */
-export function gradientProducts(caps: Capabilities, sizes: AttentionSizes): Pass[] {
-  const { images, heads, queries, keys, dimension } = sizes;
-  const width = dimension % 4 === 0 ? 4 : 1;
-  const row = rowOfWeight(sizes);
+export function gradientProducts(caps: Capabilities, layout: AttentionLayout): Pass[] {
+  const { images, heads, queries, keys } = layout;
+  const row = rowOfWeight(layout);
   const scaled: Finish = { read: {}, result: "value * params.scale" };
   return [
     {
       label: "delta",
-      read: {
-        y: width === 4 ? "vec4<f32>" : "f32",
-        gradient: width === 4 ? "vec4<f32>" : "f32",
-      },
+      read: bindingsOf(layout, ["y", "gradient"]),
       write: { delta: "f32" },
       workgroups: grid(ceilDiv(images * heads * queries, 64)),
       code: perThread(
@@ -191,68 +227,49 @@ export function gradientProducts(caps: Capabilities, sizes: AttentionSizes): Pas
   let query = i % params.queries;
   let head = i / params.queries % params.heads;
   let image = i / (params.queries * params.heads);
-  let first = ((image * params.queries + query) * params.heads + head) * ${dimension / width}u;
+  let first = ${rowOf(layout.rows.y, "image", "query", "head")} * params.columns;
   var sum = 0.0;
-  for (var at = first; at < first + ${dimension / width}u; at++) {
-    sum += ${width === 4 ? "dot(gradient[at], y[at])" : "gradient[at] * y[at]"};
+  for (var at = first; at < first + params.columns; at++) {
+    sum += ${loadType(layout) === "f32" ? "gradient[at] * y[at]" : "dot(gradient[at], y[at])"};
   }
   delta[i] = sum;`,
       ),
     },
-    product(
-      caps,
-      sizes,
-      "weights",
-      {
-        a: tokens("query", "queries", sizes),
-        b: tokens("key", "keys", sizes, true),
-        ...{ y: "weights", rows: "weights", k: "dimension" },
-      },
-      {
-        read: { logSumExp: "f32" },
-        result: `exp2((value * params.scale - logSumExp[${row}]) * ${Math.LOG2E})`,
-      },
-    ),
-    product(
-      caps,
-      sizes,
-      "slopes",
-      {
-        a: tokens("gradient", "queries", sizes),
-        b: tokens("value", "keys", sizes, true),
-        ...{ y: "slopes", rows: "weights", k: "dimension" },
-      },
-      {
-        read: { weights: elementsFor(keys), delta: "f32" },
-        result: `weights[i] * (value - delta[${row}])`,
-      },
-    ),
-    product(caps, sizes, "value", {
-      a: weights("weights", sizes, true),
-      b: tokens("gradient", "queries", sizes),
-      ...{ y: "valueGradient", rows: "keys", k: "queries" },
-    }),
-    product(
-      caps,
-      sizes,
-      "query",
-      {
-        a: weights("slopes", sizes),
-        b: tokens("key", "keys", sizes),
-        ...{ y: "queryGradient", rows: "queries", k: "keys" },
-      },
-      scaled,
-    ),
-    product(
-      caps,
-      sizes,
-      "key",
-      {
-        a: weights("slopes", sizes, true),
-        b: tokens("query", "queries", sizes),
-        ...{ y: "keyGradient", rows: "keys", k: "queries" },
-      },
-      scaled,
-    ),
+    {
+      ...weightsProduct(
+        caps,
+        layout,
+        { y: "weights", left: "query", right: "key" },
+        {
+          read: { logSumExp: "f32" },
+          result: `exp2((value * params.scale - logSumExp[${row}]) * ${Math.LOG2E})`,
+        },
+      ),
+      label: "weights",
+    },
+    {
+      ...weightsProduct(
+        caps,
+        layout,
+        { y: "slopes", left: "gradient", right: "value" },
+        {
+          read: { weights: elementsFor(keys), delta: "f32" },
+          result: `weights[i] * (value - delta[${row}])`,
+        },
+      ),
+      label: "slopes",
+    },
+    {
+      ...tokensProduct(caps, layout, { y: "valueGradient", by: "weights", of: "gradient" }),
+      label: "value",
+    },
+    {
+      ...tokensProduct(caps, layout, { y: "queryGradient", by: "slopes", of: "key" }, scaled),
+      label: "query",
+    },
+    {
+      ...tokensProduct(caps, layout, { y: "keyGradient", by: "slopes", of: "query" }, scaled),
+      label: "key",
+    },
   ];
 }

@@ -6,7 +6,7 @@
  */
 import { grid, type Pass, perThread } from "../kernel.ts";
 import { ceilDiv } from "../spec.ts";
-import { type AttentionSizes, loadType } from "./shared.ts";
+import { type AttentionLayout, bindingsOf, loadType, type Role, rowOf, type Side } from "./shared.ts";
 
 const own = 4;
 const block = 8;
@@ -19,24 +19,42 @@ const repeat = (count: number, line: (index: number) => string): string =>
 const join = (count: number, separator: string, term: (index: number) => string): string =>
   Array.from({ length: count }, (_, index) => term(index)).join(separator);
 
-/** Flat index of the first load of a token, `tokens` being how many an image has. */
-const rowOf = (token: string, tokens: string): string =>
-  `((image * ${tokens} + ${token}) * params.heads + head) * params.columns`;
+interface Bindings {
+  readonly label?: string;
+  /** Operands. */
+  readonly read: readonly Role[];
+  readonly write: readonly Role[];
+  /** Other bindings: a number for each query. */
+  readonly statistics: { readonly read?: readonly string[]; readonly write?: readonly string[] };
+}
+
+const floats = (names: readonly string[] = []): Record<string, string> =>
+  Object.fromEntries(names.map((name) => [name, "f32"]));
 
 /**
- * One thread per image, head and four own tokens. `before`, `each` (once per block of the other side) and `after` see
- * `image`, `head`, the own tokens' `token0`…, `inside0`… and first loads `at0`…, and `each` the block's `from0`… likewise.
+ * One thread per image, head and four own tokens. `before`, `each` (once per block of the other side) and `after` see `image`,
+ * `head`, the own tokens' `token0`…, `inside0`…, and an operand's first loads by its role: `query0`… of the own tokens, and in
+ * `each` `key0`… of the block's.
  */
 function pass(
-  sizes: AttentionSizes,
-  side: "queries" | "keys",
-  bindings: Pick<Pass, "label" | "read" | "write">,
+  layout: AttentionLayout,
+  side: Side,
+  { label, read, write, statistics }: Bindings,
   text: { before: string; each: string; after: string },
 ): Pass {
   const tokens = `params.${side}`;
   const others = side === "queries" ? "params.keys" : "params.queries";
-  const type = loadType(sizes);
+  const type = loadType(layout);
   const product = type === "f32" ? "a * b" : "dot(a, b)";
+  const roles = [...read, ...write];
+  const ofSide = (own: boolean) => roles.filter((role) => (layout.rows[role].side === side) === own);
+  const firstLoads = (own: boolean, index: number, token: string): string =>
+    ofSide(own)
+      .map(
+        (role) =>
+          `  let ${role}${index} = ${rowOf(layout.rows[role], "image", token, "head")} * params.columns;`,
+      )
+      .join("\n");
   const code = /* wgsl */ `
   let blocks = (${tokens} + ${own - 1}u) / ${own}u;
   let head = i / blocks % params.heads;
@@ -46,67 +64,79 @@ ${repeat(
   own,
   (r) => `  let token${r} = min(i % blocks * ${own}u + ${r}u, ${tokens} - 1u);
   let inside${r} = i % blocks * ${own}u + ${r}u < ${tokens};
-  let at${r} = ${rowOf(`token${r}`, tokens)};`,
+${firstLoads(true, r, `token${r}`)}`,
 )}
 ${text.before}
   for (var first = 0u; first < ${others}; first += ${block}u) {
-${repeat(block, (j) => `    let from${j} = ${rowOf(`min(first + ${j}u, ${others} - 1u)`, others)};`)}
+${repeat(block, (j) => firstLoads(false, j, `min(first + ${j}u, ${others} - 1u)`))}
 ${text.each}
   }
 ${text.after}`;
   return {
-    ...bindings,
-    workgroups: grid(ceilDiv(sizes.images * sizes.heads * ceilDiv(sizes[side], own), workgroupSize)),
+    ...(label ? { label } : {}),
+    read: { ...bindingsOf(layout, read), ...floats(statistics.read) },
+    write: { ...bindingsOf(layout, write), ...floats(statistics.write) },
+    workgroups: grid(ceilDiv(layout.images * layout.heads * ceilDiv(layout[side], own), workgroupSize)),
     code: `alias V = ${type};
 fn inner(a: V, b: V) -> f32 { return ${product}; }
 ${perThread(workgroupSize, code)}`,
   };
 }
 
-/** Declares the tile `name{row}_{j}` = Σ over D of left (an own row) times right (a row of the block). */
-const products = (name: string, left: string, right: string): string => /* wgsl */ `
+/** Text that is repeated for every row of a tile, with the operands where the layout has them. */
+function tileText({ rows }: AttentionLayout) {
+  /** The load `c` of a row. */
+  const load = (role: Role, index: number): string => `${rows[role].name}[${role}${index} + c]`;
+
+  /** Declares the tile `name{row}_{j}` = Σ over D of left (an own row) times right (a row of the block). */
+  const products = (name: string, left: Role, right: Role): string => /* wgsl */ `
 ${repeat(own, (r) => `    ${join(block, " ", (j) => `var ${name}${r}_${j} = 0.0;`)}`)}
     for (var c = 0u; c < params.columns; c++) {
-${repeat(own, (r) => `      let a${r} = ${left}[at${r} + c];`)}
-${repeat(block, (j) => `      let b${j} = ${right}[from${j} + c];`)}
+${repeat(own, (r) => `      let a${r} = ${load(left, r)};`)}
+${repeat(block, (j) => `      let b${j} = ${load(right, j)};`)}
 ${repeat(own, (r) => repeat(block, (j) => `      ${name}${r}_${j} += inner(a${r}, b${j});`))}
     }`;
 
-/** Adds tile × rows of the block to the own rows of each output: `sums` are [output, tile, source, factor of the old]. */
-const accumulate = (...sums: [string, string, string, ((row: number) => string)?][]): string =>
-  sums
-    .map(
-      ([output, tile, source, factor]) => /* wgsl */ `
+  /** Adds tile × rows of the block to the own rows of each output: `sums` are [output, tile, source, factor of the old]. */
+  const accumulate = (...sums: [Role, string, Role, ((row: number) => string)?][]): string =>
+    sums
+      .map(
+        ([output, tile, source, factor]) => /* wgsl */ `
     for (var c = 0u; c < params.columns; c++) {
-${repeat(block, (j) => `      let b${j} = ${source}[from${j} + c];`)}
+${repeat(block, (j) => `      let b${j} = ${load(source, j)};`)}
 ${repeat(own, (r) => {
-  const old = `${output}[at${r} + c]${factor ? ` * ${factor(r)}` : ""}`;
-  return `      if (inside${r}) { ${output}[at${r} + c] = ${old} + ${join(block, " + ", (j) => `${tile}${r}_${j} * b${j}`)}; }`;
+  const old = `${load(output, r)}${factor ? ` * ${factor(r)}` : ""}`;
+  return `      if (inside${r}) { ${load(output, r)} = ${old} + ${join(block, " + ", (j) => `${tile}${r}_${j} * b${j}`)}; }`;
 })}
     }`,
-    )
-    .join("");
+      )
+      .join("");
 
-/** Own rows of an output times `factor`, or set to zero. */
-const finish = (output: string, factor: (row: number) => string): string =>
-  repeat(
-    own,
-    (r) => `  if (inside${r}) {
-    for (var c = 0u; c < params.columns; c++) { ${output}[at${r} + c] = ${factor(r)}; }
+  /** Own rows of an output times `factor`, or set to zero. */
+  const finish = (output: Role, value: (row: number) => string): string =>
+    repeat(
+      own,
+      (r) => `  if (inside${r}) {
+    for (var c = 0u; c < params.columns; c++) { ${load(output, r)} = ${value(r)}; }
   }`,
-  );
-
-const clear = (output: string): string => finish(output, () => "V(0.0)");
-const scaled = (output: string, factor: (row: number) => string): string =>
-  finish(output, (r) => `${output}[at${r} + c] * ${factor(r)}`);
+    );
+  return {
+    load,
+    products,
+    accumulate,
+    clear: (output: Role) => finish(output, () => "V(0.0)"),
+    scaled: (output: Role, factor: (row: number) => string) =>
+      finish(output, (r) => `${load(output, r)} * ${factor(r)}`),
+  };
+}
 
 /** query, key, value → y, logSumExp. Logits are in base 2 throughout. */
-export function forwardTiles(sizes: AttentionSizes): Pass {
-  const type = loadType(sizes);
+export function forwardTiles(layout: AttentionLayout): Pass {
+  const { products, accumulate, clear, scaled } = tileText(layout);
   return pass(
-    sizes,
+    layout,
     "queries",
-    { read: { query: type, key: type, value: type }, write: { y: type, logSumExp: "f32" } },
+    { read: ["query", "key", "value"], write: ["y"], statistics: { write: ["logSumExp"] } },
     {
       before: /* wgsl */ `
   let factor = params.scale * ${Math.LOG2E};
@@ -136,15 +166,16 @@ ${repeat(
 }
 
 /** → queryGradient by own queries; leaves δ = Σ dy ∘ y of each in `delta`. */
-export function queryGradientTiles(sizes: AttentionSizes): Pass {
-  const type = loadType(sizes);
+export function queryGradientTiles(layout: AttentionLayout): Pass {
+  const { load, products, accumulate, clear, scaled } = tileText(layout);
   return pass(
-    sizes,
+    layout,
     "queries",
     {
       label: "query",
-      read: { query: type, key: type, value: type, y: type, logSumExp: "f32", gradient: type },
-      write: { queryGradient: type, delta: "f32" },
+      read: ["query", "key", "value", "y", "gradient"],
+      write: ["queryGradient"],
+      statistics: { read: ["logSumExp"], write: ["delta"] },
     },
     {
       before: /* wgsl */ `
@@ -155,7 +186,7 @@ ${repeat(
   let statistic${r} = (image * params.heads + head) * params.queries + token${r};
   let norm${r} = logSumExp[statistic${r}] * ${Math.LOG2E};
   var delta${r} = 0.0;
-  for (var c = 0u; c < params.columns; c++) { delta${r} += inner(gradient[at${r} + c], y[at${r} + c]); }
+  for (var c = 0u; c < params.columns; c++) { delta${r} += inner(${load("gradient", r)}, ${load("y", r)}); }
   if (inside${r}) { delta[statistic${r}] = delta${r}; }`,
 )}
 ${clear("queryGradient")}`,
@@ -170,15 +201,16 @@ ${accumulate(["queryGradient", "d", "key"])}`,
 }
 
 /** → keyGradient and valueGradient by own keys; reads `delta`. */
-export function keyGradientTiles(sizes: AttentionSizes): Pass {
-  const type = loadType(sizes);
+export function keyGradientTiles(layout: AttentionLayout): Pass {
+  const { products, accumulate, clear, scaled } = tileText(layout);
   return pass(
-    sizes,
+    layout,
     "keys",
     {
       label: "key and value",
-      read: { query: type, key: type, value: type, logSumExp: "f32", gradient: type, delta: "f32" },
-      write: { keyGradient: type, valueGradient: type },
+      read: ["query", "key", "value", "gradient"],
+      write: ["keyGradient", "valueGradient"],
+      statistics: { read: ["logSumExp", "delta"] },
     },
     {
       before: /* wgsl */ `

@@ -1,9 +1,8 @@
-/** What attention and its gradient share: sizes, checks, and the sizes they are tried with. */
+/** What attention and its gradient share: sizes, checks, and where the rows of their operands lie. */
 import { check } from "../errors.ts";
-import type { Case } from "../kernel.ts";
-import { type Shape, sameShape, show, type TensorSpec } from "../spec.ts";
+import { type Shape, sameShape, show, spec, type TensorSpec } from "../spec.ts";
 
-/** Attributes of `attention` and its gradient. */
+/** Attributes of `attention` and its gradient, packed or not. */
 export interface AttentionAttrs {
   /** Multiplies the logits q·k; 1/√D in most networks. */
   readonly scale: number;
@@ -28,14 +27,72 @@ export interface AttentionSizes {
   readonly dimension: number;
 }
 
+/** The tokens that an operand belongs to. */
+export type Side = "queries" | "keys";
+
+/** An operand [N, tokens, heads, parts, D], of which it is one part: a row of D numbers for each token of a head. */
+export interface Rows {
+  /** Its binding. */
+  readonly name: string;
+  readonly side: Side;
+  readonly parts: number;
+  readonly part: number;
+}
+
+/** What the operands mean to the formulas, whatever tensors they lie in. */
+export type Role =
+  | "query"
+  | "key"
+  | "value"
+  | "y"
+  | "gradient"
+  | "queryGradient"
+  | "keyGradient"
+  | "valueGradient";
+
+/** Everything that decides the code of a pass. */
+export interface AttentionLayout extends AttentionSizes {
+  readonly rows: Readonly<Record<Role, Rows>>;
+}
+
+const whole = (name: Role, side: Side): Rows => ({ name, side, parts: 1, part: 0 });
+
+const separateRows: AttentionLayout["rows"] = {
+  query: whole("query", "queries"),
+  key: whole("key", "keys"),
+  value: whole("value", "keys"),
+  y: whole("y", "queries"),
+  gradient: whole("gradient", "queries"),
+  queryGradient: whole("queryGradient", "queries"),
+  keyGradient: whole("keyGradient", "keys"),
+  valueGradient: whole("valueGradient", "keys"),
+};
+
+const third = (name: string, side: Side, part: number): Rows => ({ name, side, parts: 3, part });
+
+const packedRows: AttentionLayout["rows"] = {
+  ...separateRows,
+  query: third("qkv", "queries", 0),
+  key: third("qkv", "keys", 1),
+  value: third("qkv", "keys", 2),
+  queryGradient: third("qkvGradient", "queries", 0),
+  keyGradient: third("qkvGradient", "keys", 1),
+  valueGradient: third("qkvGradient", "keys", 2),
+};
+
+/** WGSL: which row of its tensor is that of a token of a head. */
+export const rowOf = ({ side, parts, part }: Rows, image: string, token: string, head: string): string => {
+  const row = `((${image} * params.${side} + ${token}) * params.heads + ${head})`;
+  return parts === 1 ? row : `(${row} * ${parts}u + ${part}u)`;
+};
+
 /** The largest D: a thread keeps whole rows in registers. */
 const largestDimension = 256;
 
+export type SeparateInputs = Readonly<Record<"query" | "key" | "value", TensorSpec>>;
+
 /** query [N, T, heads, D], key and value [N, S, heads, D]. */
-export function attentionSizes(
-  op: string,
-  { query, key, value }: Record<"query" | "key" | "value", TensorSpec>,
-): AttentionSizes {
+export function separateLayout(op: string, { query, key, value }: SeparateInputs): AttentionLayout {
   for (const [name, { dtype, shape }] of Object.entries({ query, key, value })) {
     check(dtype === "f32", op, `${name} must be f32 but is ${dtype}; cast it first.`);
     check(shape.length === 4, op, `${name} must be [N, T, heads, D] but is ${show(shape)}.`);
@@ -53,17 +110,66 @@ export function attentionSizes(
     `value must have the shape of key ${show(key.shape)}, but is ${show(value.shape)}.`,
   );
   check(keys >= 1, op, `key ${show(key.shape)} has no tokens to attend to.`);
+  checkDimension(op, "query", query.shape, dimension);
+  return { images, queries, keys, heads, dimension, rows: separateRows };
+}
+
+export type PackedInputs = Readonly<Record<"qkv", TensorSpec>>;
+
+/** qkv [N, T, heads, 3·D]: q, k and v of a head behind one another. */
+export function packedLayout(op: string, { qkv }: PackedInputs): AttentionLayout {
+  const { dtype, shape } = qkv;
+  check(dtype === "f32", op, `qkv must be f32 but is ${dtype}; cast it first.`);
+  check(
+    shape.length === 4 && shape[3]! % 3 === 0,
+    op,
+    `qkv must be [N, T, heads, 3·D] but is ${show(shape)}.`,
+  );
+  const [images, tokens, heads, width] = shape as [number, number, number, number];
+  check(tokens >= 1, op, `qkv ${show(shape)} has no tokens to attend to.`);
+  checkDimension(op, "qkv", shape, width / 3);
+  return { images, queries: tokens, keys: tokens, heads, dimension: width / 3, rows: packedRows };
+}
+
+function checkDimension(op: string, name: string, shape: Shape, dimension: number): void {
   check(
     dimension <= largestDimension,
     op,
-    `D of query ${show(query.shape)} is more than ${largestDimension}; use more heads.`,
+    `D of ${name} ${show(shape)} is more than ${largestDimension}; use more heads.`,
   );
-  return { images, queries, keys, heads, dimension };
+}
+
+/** What forward gives: y [N, T, heads, D], and the logarithm of the softmax's denominator [N, heads, T]. */
+export const forwardOutputs = ({ images, queries, heads, dimension }: AttentionSizes) => ({
+  y: spec([images, queries, heads, dimension]),
+  logSumExp: spec([images, heads, queries]),
+});
+
+/** Checks what a gradient is given besides the operands. */
+export function checkForwardOutputs(
+  op: string,
+  layout: AttentionLayout,
+  inputs: Readonly<Record<"y" | "logSumExp" | "gradient", TensorSpec>>,
+): void {
+  const { y, logSumExp } = forwardOutputs(layout);
+  for (const [input, { shape }] of Object.entries({ y, logSumExp, gradient: y })) {
+    const given = inputs[input as keyof typeof inputs];
+    check(given.dtype === "f32", op, `${input} must be f32 but is ${given.dtype}; cast it first.`);
+    check(
+      sameShape(given.shape, shape),
+      op,
+      `${input} must be ${show(shape)} for query ${show(y.shape)}, but is ${show(given.shape)}.`,
+    );
+  }
 }
 
 /** WGSL type of one load: four numbers where they divide D evenly. */
 export const loadType = ({ dimension }: AttentionSizes): "f32" | "vec4<f32>" =>
   dimension % 4 === 0 ? "vec4<f32>" : "f32";
+
+/** Bindings of operands and their types. */
+export const bindingsOf = (layout: AttentionLayout, roles: readonly Role[]): Record<string, string> =>
+  Object.fromEntries(roles.map((role) => [layout.rows[role].name, loadType(layout)]));
 
 /** The uniform struct's values. */
 export const attentionValues = (sizes: AttentionSizes, { scale }: AttentionAttrs) => ({
@@ -75,27 +181,8 @@ export const attentionValues = (sizes: AttentionSizes, { scale }: AttentionAttrs
   scale,
 });
 
-/** Sizes that forward and gradient are tried with. */
-export const attentionCases = <I extends string>(
-  inputs: (query: Shape, key: Shape) => Case<I>["inputs"],
-): Case<I, AttentionAttrs>[] => {
-  const example = (name: string, [n, t, h, d]: [number, number, number, number], keys = t) => ({
-    name,
-    inputs: inputs([n, t, h, d], [n, keys, h, d]),
-    attrs: { scale: 1 / Math.sqrt(d) },
-  });
-  return [
-    example("one token, one dimension", [1, 1, 1, 1], 3),
-    example("odd sizes", [2, 13, 3, 7], 5),
-    example("fewer queries than a tile", [1, 3, 2, 8], 37),
-    example("tile borders + 1", [1, 65, 1, 16], 33),
-    example("eight tokens short", [2, 56, 2, 32]),
-    example("D 36", [1, 19, 1, 36], 17),
-    example("D 64", [1, 67, 2, 64]),
-    example("D 68", [1, 35, 1, 68], 18),
-    { ...example("[2, 64, 4, 64]", [2, 64, 4, 64]), bench: true },
-    { ...example("[2, 256, 4, 32]", [2, 256, 4, 32]), bench: true },
-    { ...example("[1, 1024, 4, 64]", [1, 1024, 4, 64]), benchOnly: true },
-    { ...example("[4, 256, 4, 128]", [4, 256, 4, 128]), benchOnly: true },
-  ];
-};
+/** Floating-point operations of forward, and of the gradient if nothing is computed twice. */
+export const forwardFlops = ({ images, heads, queries, keys, dimension }: AttentionSizes): number =>
+  images * heads * queries * keys * (4 * dimension + 4);
+export const gradientFlops = ({ images, heads, queries, keys, dimension }: AttentionSizes): number =>
+  images * heads * queries * keys * (10 * dimension + 5);

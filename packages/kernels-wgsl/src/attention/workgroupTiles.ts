@@ -6,7 +6,15 @@
 import { grid, type Pass } from "../kernel.ts";
 import { perWorkgroup } from "../reduce/workgroup.ts";
 import { ceilDiv } from "../spec.ts";
-import { type AttentionSizes, loadType } from "./shared.ts";
+import {
+  type AttentionLayout,
+  type AttentionSizes,
+  bindingsOf,
+  loadType,
+  type Role,
+  rowOf,
+  type Side,
+} from "./shared.ts";
 
 const lanes = 64;
 
@@ -33,19 +41,30 @@ function cutOf(sizes: AttentionSizes, numbers: number): Cut {
   return { type, columns, parts, share: ceilDiv(columns, parts), own: lanes / parts, tile };
 }
 
-/** Flat index of the first load of a token, `tokens` being how many an image has. */
-const rowOf = (token: string, tokens: string): string =>
-  `((image * ${tokens} + ${token}) * params.heads + head) * params.columns`;
-
 /** `text` for each load of a lane's share, where it is within the row. */
 const perLoad = ({ columns, parts, share }: Cut, text: string): string =>
   parts * share === columns
     ? `for (var c = 0u; c < ${share}u; c++) { ${text} }`
     : `for (var c = 0u; c < ${share}u && start + c < ${columns}u; c++) { ${text} }`;
 
+interface Bindings {
+  readonly label?: string;
+  /** Operands. */
+  readonly read: readonly Role[];
+  readonly write: readonly Role[];
+  /** Other bindings: a number for each query. */
+  readonly statistics: { readonly read?: readonly string[]; readonly write?: readonly string[] };
+}
+
+const floats = (names: readonly string[] = []): Record<string, string> =>
+  Object.fromEntries(names.map((name) => [name, "f32"]));
+
+/** The load `c` of a lane's share of an own row. */
+const load = ({ rows }: AttentionLayout, role: Role): string => `${rows[role].name}[${role}Row + start + c]`;
+
 interface Text {
-  /** Tile arrays in workgroup memory and the tensors that fill them. */
-  readonly tiles: Readonly<Record<string, string>>;
+  /** Tile arrays in workgroup memory and the operands that fill them. */
+  readonly tiles: Readonly<Record<string, Role>>;
   /** What a lane adds up over its share, as WGSL of two f32: the lane's parts of one or two dot products. */
   readonly products: string;
   /** Once at the start, for every token of a tile (which sees `sums`, the whole dot products), and once at the end. */
@@ -55,15 +74,15 @@ interface Text {
 }
 
 /**
- * All text sees `image`, `head`, the own `token` (the last one repeated past the end), whether it is `inside`, its first load
- * `at`, and `start`, the lane's first load of a row; `products` and `each` also see the tile's token `j` and its first load
- * `near` in the tile arrays; `rowSum(v, lane)` adds up the lanes that share a row.
+ * All text sees `image`, `head`, the own `token` (the last one repeated past the end), whether it is `inside`, its first loads
+ * by the operand's role (`queryRow`), and `start`, the lane's first load of a row; `products` and `each` also see the tile's
+ * token `j` and its first load `near` in the tile arrays; `rowSum(v, lane)` adds up the lanes that share a row.
  */
 function pass(
-  sizes: AttentionSizes,
-  side: "queries" | "keys",
+  layout: AttentionLayout,
+  side: Side,
   cut: Cut,
-  bindings: Pick<Pass, "label" | "read" | "write">,
+  { label, read, write, statistics }: Bindings,
   text: Text,
 ): Pass {
   const { type, columns, parts, share, own, tile } = cut;
@@ -71,6 +90,18 @@ function pass(
   const others = side === "queries" ? "params.keys" : "params.queries";
   const blocks = `((${tokens} + ${own - 1}u) / ${own}u)`;
   const names = Object.entries(text.tiles);
+  const firstLoad = (role: Role, token: string): string =>
+    `${rowOf(layout.rows[role], "image", token, "head")} * params.columns`;
+  const ownRows = [...read, ...write]
+    .filter((role) => layout.rows[role].side === side)
+    .map((role) => `  let ${role}Row = ${firstLoad(role, "token")};`)
+    .join("\n");
+  const fills = names
+    .map(
+      ([name, role]) =>
+        `${name}[e] = ${layout.rows[role].name}[${firstLoad(role, "other")} + e % ${columns}u];`,
+    )
+    .join("\n      ");
   const exchange =
     parts === 1
       ? `fn rowSum(v: f32, lane: u32) -> f32 { return v; }`
@@ -113,23 +144,25 @@ fn rowSum(v: f32, lane: u32) -> f32 {
   let place = item % ${blocks} * ${own}u + lane / ${parts}u;
   let inside = place < ${tokens};
   let token = min(place, ${tokens} - 1u);
-  let at = ${rowOf("token", tokens)};
+${ownRows}
   let start = lane % ${parts}u * ${share}u;
 ${text.before}
   for (var first = 0u; first < ${others}; first += ${tile}u) {
     let count = min(${tile}u, ${others} - first);
     workgroupBarrier();
     for (var e = lane; e < count * ${columns}u; e += ${lanes}u) {
-      let origin = ${rowOf(`(first + e / ${columns}u)`, others)} + e % ${columns}u;
-      ${names.map(([name, source]) => `${name}[e] = ${source}[origin];`).join(" ")}
+      let other = first + e / ${columns}u;
+      ${fills}
     }
     workgroupBarrier();
 ${walk}
   }
 ${text.after}`;
   return {
-    ...bindings,
-    workgroups: grid(sizes.images * sizes.heads * ceilDiv(sizes[side], own)),
+    ...(label ? { label } : {}),
+    read: { ...bindingsOf(layout, read), ...floats(statistics.read) },
+    write: { ...bindingsOf(layout, write), ...floats(statistics.write) },
+    workgroups: grid(layout.images * layout.heads * ceilDiv(layout[side], own)),
     code: `alias V = ${type};
 fn inner(a: V, b: V) -> f32 { return ${product}; }
 ${names.map(([name]) => `var<workgroup> ${name}: array<V, ${tile * columns}>;`).join("\n")}
@@ -139,21 +172,21 @@ ${perWorkgroup(lanes, `params.images * params.heads * ${blocks}`, body)}`,
 }
 
 /** query, key, value → y, logSumExp. Logits are in base 2 throughout. */
-export function forwardWorkgroups(sizes: AttentionSizes): Pass {
-  const cut = cutOf(sizes, 64);
-  const { type, share, parts } = cut;
+export function forwardWorkgroups(layout: AttentionLayout): Pass {
+  const cut = cutOf(layout, 64);
+  const { share, parts } = cut;
   return pass(
-    sizes,
+    layout,
     "queries",
     cut,
-    { read: { query: type, key: type, value: type }, write: { y: type, logSumExp: "f32" } },
+    { read: ["query", "key", "value"], write: ["y"], statistics: { write: ["logSumExp"] } },
     {
       tiles: { keys: "key", values: "value" },
       before: /* wgsl */ `
   let factor = params.scale * ${Math.LOG2E};
   var q: array<V, ${share}>;
   var o: array<V, ${share}>;
-  ${perLoad(cut, "q[c] = query[at + start + c] * factor;")}
+  ${perLoad(cut, `q[c] = ${load(layout, "query")} * factor;`)}
   var top = -1e30;
   var total = 0.0;`,
       products: `var sums = vec2f(); ${perLoad(cut, "sums.x += inner(q[c], keys[near + c]);")}`,
@@ -170,7 +203,7 @@ export function forwardWorkgroups(sizes: AttentionSizes): Pass {
       ${perLoad(cut, "o[c] += weight * values[near + c];")}`,
       after: /* wgsl */ `
   if (inside) {
-    ${perLoad(cut, "y[at + start + c] = o[c] / total;")}
+    ${perLoad(cut, `${load(layout, "y")} = o[c] / total;`)}
     if (lane % ${parts}u == 0u) {
       logSumExp[(image * params.heads + head) * params.queries + token] = (top + log2(total)) * ${Math.LN2};
     }
@@ -180,17 +213,18 @@ export function forwardWorkgroups(sizes: AttentionSizes): Pass {
 }
 
 /** → queryGradient by own queries; leaves δ = Σ dy ∘ y of each in `delta`. */
-export function queryGradientWorkgroups(sizes: AttentionSizes): Pass {
-  const cut = cutOf(sizes, 32);
-  const { type, share, parts } = cut;
+export function queryGradientWorkgroups(layout: AttentionLayout): Pass {
+  const cut = cutOf(layout, 32);
+  const { share, parts } = cut;
   return pass(
-    sizes,
+    layout,
     "queries",
     cut,
     {
       label: "query",
-      read: { query: type, key: type, value: type, y: type, logSumExp: "f32", gradient: type },
-      write: { queryGradient: type, delta: "f32" },
+      read: ["query", "key", "value", "y", "gradient"],
+      write: ["queryGradient"],
+      statistics: { read: ["logSumExp"], write: ["delta"] },
     },
     {
       tiles: { keys: "key", values: "value" },
@@ -203,9 +237,9 @@ export function queryGradientWorkgroups(sizes: AttentionSizes): Pass {
   var part = 0.0;
   ${perLoad(
     cut,
-    `q[c] = query[at + start + c] * (params.scale * ${Math.LOG2E});
-    g[c] = gradient[at + start + c];
-    part += inner(g[c], y[at + start + c]);`,
+    `q[c] = ${load(layout, "query")} * (params.scale * ${Math.LOG2E});
+    g[c] = ${load(layout, "gradient")};
+    part += inner(g[c], ${load(layout, "y")});`,
   )}
   let mean = rowSum(part, lane);
   if (inside && lane % ${parts}u == 0u) { delta[statistic] = mean; }`,
@@ -214,23 +248,24 @@ export function queryGradientWorkgroups(sizes: AttentionSizes): Pass {
       let slope = exp2(sums.x - norm) * (sums.y - mean);
       ${perLoad(cut, "o[c] += slope * keys[near + c];")}`,
       after: /* wgsl */ `
-  if (inside) { ${perLoad(cut, "queryGradient[at + start + c] = o[c] * params.scale;")} }`,
+  if (inside) { ${perLoad(cut, `${load(layout, "queryGradient")} = o[c] * params.scale;`)} }`,
     },
   );
 }
 
 /** → keyGradient and valueGradient by own keys; reads `delta`. */
-export function keyGradientWorkgroups(sizes: AttentionSizes): Pass {
-  const cut = cutOf(sizes, 32);
-  const { type, share } = cut;
+export function keyGradientWorkgroups(layout: AttentionLayout): Pass {
+  const cut = cutOf(layout, 32);
+  const { share } = cut;
   return pass(
-    sizes,
+    layout,
     "keys",
     cut,
     {
       label: "key and value",
-      read: { query: type, key: type, value: type, logSumExp: "f32", gradient: type, delta: "f32" },
-      write: { keyGradient: type, valueGradient: type },
+      read: ["query", "key", "value", "gradient"],
+      write: ["keyGradient", "valueGradient"],
+      statistics: { read: ["logSumExp", "delta"] },
     },
     {
       tiles: { queries: "query", gradients: "gradient" },
@@ -240,7 +275,7 @@ export function keyGradientWorkgroups(sizes: AttentionSizes): Pass {
   var v: array<V, ${share}>;
   var a: array<V, ${share}>;
   var b: array<V, ${share}>;
-  ${perLoad(cut, `k[c] = key[at + start + c] * (params.scale * ${Math.LOG2E}); v[c] = value[at + start + c];`)}`,
+  ${perLoad(cut, `k[c] = ${load(layout, "key")} * (params.scale * ${Math.LOG2E}); v[c] = ${load(layout, "value")};`)}`,
       products: `var sums = vec2f(); ${perLoad(cut, "sums += vec2f(inner(k[c], queries[near + c]), inner(v[c], gradients[near + c]));")}`,
       each: /* wgsl */ `
       let statistic = statistics + first + j;
@@ -249,7 +284,7 @@ export function keyGradientWorkgroups(sizes: AttentionSizes): Pass {
       ${perLoad(cut, "a[c] += slope * queries[near + c]; b[c] += weight * gradients[near + c];")}`,
       after: /* wgsl */ `
   if (inside) {
-    ${perLoad(cut, "keyGradient[at + start + c] = a[c] * params.scale; valueGradient[at + start + c] = b[c];")}
+    ${perLoad(cut, `${load(layout, "keyGradient")} = a[c] * params.scale; ${load(layout, "valueGradient")} = b[c];`)}
   }`,
     },
   );

@@ -1,7 +1,7 @@
 /** Products of matrices as they lie in storage: row after row of contiguous elements, one matrix for each slice. */
 import { loadQuad, type Product } from "./product.ts";
 
-/** An operand [rows, columns] or, transposed, [columns, rows] in storage. */
+/** An operand [rows, columns] or, transposed, [columns, rows] in storage. Both operands may lie in one binding. */
 export interface Matrix {
   /** Its binding. */
   readonly name: string;
@@ -47,8 +47,7 @@ export function matrixProduct({ a, b, y, m, n, k, wgsl, slices, bias }: MatrixPr
     bias,
     wgsl: { rows: wgsl.m, columns: wgsl.n, outputRows: wgsl.outputRows },
     code: /* wgsl */ `
-${loadQuad(a.name, a.elements)}
-${loadQuad(b.name, b.elements)}
+${[...new Set([loadQuad(a.name, a.elements), loadQuad(b.name, b.elements)])].join("\n")}
 struct Slice { quads: u32, a: u32, b: u32, y: u32 }
 fn sliceOf(index: u32) -> Slice {
   return Slice((${wgsl.k} + 3u) / 4u, ${a.first}, ${b.first}, ${y.first});

@@ -1,4 +1,4 @@
-import { attention, slice, type Tensor } from "@ddad/tensor";
+import { attentionPacked, type Tensor } from "@ddad/tensor";
 import type { HostRandom } from "../../hostRandom.ts";
 import { allZeros } from "../../init.ts";
 import { GroupNorm } from "../../layers/groupNorm.ts";
@@ -41,10 +41,8 @@ export class AttentionBlock extends Module {
     const depth = channels / this.heads;
     const normed = this.norm.forward(x).reshape([n, tokens, channels]);
     const qkv = this.toQkv.forward(normed).reshape([n, tokens, this.heads, 3 * depth]);
-    const part = (index: number): Tensor =>
-      slice(qkv, [0, 0, 0, index * depth], [n, tokens, this.heads, depth]).cast("f32");
     // The published code scales q and k by depth^(-1/4) each. A softmax is taken in f32.
-    const mixed = attention(part(0), part(1), part(2), { scale: 1 / Math.sqrt(depth) });
+    const mixed = attentionPacked(qkv.cast("f32"), { scale: 1 / Math.sqrt(depth) });
     return x.add(this.projOut.forward(mixed.cast(x.dtype).reshape([n, tokens, channels])).reshape(x.shape));
   }
 }

@@ -18,12 +18,13 @@ import {
   softmax,
   sum,
 } from "./movement.ts";
-import { attention, batchNorm2d, groupNorm, matmul, timeEmbedding } from "./networks.ts";
+import { attention, attentionPacked, batchNorm2d, groupNorm, matmul, timeEmbedding } from "./networks.ts";
 import type { Translator } from "./translator.ts";
 
 /** By the kernel's name; `reshape` has no kernel. */
 export const translators: Readonly<Record<string, Translator>> = {
   attention,
+  attentionPacked,
   averagePool,
   averagePool2,
   broadcast,

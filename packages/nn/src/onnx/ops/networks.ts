@@ -1,6 +1,7 @@
 /** Matrix products, norms and attention, and the modules that are translated as a whole. */
 import { elementType } from "../model.ts";
-import { channelsSecond } from "../translation.ts";
+import type { Step } from "../trace.ts";
+import { channelsSecond, type Translation } from "../translation.ts";
 import { silu } from "./elementwise.ts";
 import type { Translator } from "./translator.ts";
 
@@ -50,16 +51,41 @@ export const groupNorm: Translator = (t, { attrs, inputs, outputs }) => {
 };
 
 /** softmax(scale · q kᵀ) v by head. Runtimes fuse what they can; here the matrix of weights is a value. */
-export const attention: Translator = (t, { attrs, inputs, outputs }) => {
+export const attention: Translator = (t, step) => {
+  const query = t.read(step.inputs["query"]!, headsSecond);
+  const key = t.read(step.inputs["key"]!, [0, 2, 3, 1]); // [N, heads, D, S]
+  writeAttention(t, step, query, key, t.read(step.inputs["value"]!, headsSecond));
+};
+
+/** The same of one tensor, whose last axis holds q, k and v. */
+export const attentionPacked: Translator = (t, step) => {
+  const qkv = step.inputs["qkv"]!;
+  const read = t.read(qkv, headsSecond);
+  const dimension = qkv.shape[3]! / 3;
+  const part = (index: number): string =>
+    t.emit("Slice", [
+      read,
+      ...[index * dimension, (index + 1) * dimension, 3].map((value) => t.ints([value])),
+    ]);
+  const key = t.emit("Transpose", [part(1)], { perm: [0, 1, 3, 2] });
+  writeAttention(t, step, part(0), key, part(2));
+};
+
+/** [N, T, heads, D] as [N, heads, T, D]. */
+const headsSecond = [0, 2, 1, 3];
+
+function writeAttention(
+  t: Translation,
+  { attrs, outputs }: Step,
+  query: string,
+  key: string,
+  value: string,
+): void {
   const { scale } = attrs as { scale: number };
-  const heads = [0, 2, 1, 3]; // [N, heads, T, D]
-  const query = t.read(inputs["query"]!, heads);
-  const key = t.read(inputs["key"]!, [0, 2, 3, 1]); // [N, heads, D, S]
-  const value = t.read(inputs["value"]!, heads);
   const logits = t.emit("Mul", [t.emit("MatMul", [query, key]), t.scalar(scale, "f32")]);
   const weights = t.emit("Softmax", [logits], { axis: -1 });
-  t.write(outputs["y"]!, t.emit("MatMul", [weights, value]), heads);
-};
+  t.write(outputs["y"]!, t.emit("MatMul", [weights, value]), headsSecond);
+}
 
 /** By the running statistics: recorded as a product and a sum, which fewer tools recognise. */
 export const batchNorm2d: Translator = (t, { module, inputs, outputs }) => {

@@ -1,0 +1,55 @@
+/** Sizes that the attention kernels are tried with. */
+import type { Case, CaseInput } from "../kernel.ts";
+import type { Shape } from "../spec.ts";
+import type { AttentionAttrs } from "./shared.ts";
+
+type Sizes = readonly [images: number, tokens: number, heads: number, dimension: number];
+type AttentionCase<I extends string> = Case<I, AttentionAttrs>;
+
+/** About what unit logits give; the gradient is linear in the weights, so that any value tests it. */
+export const logSumExpOf = ([images, queries, heads]: Shape, keys: number): CaseInput => ({
+  shape: [images!, heads!, queries!],
+  fill: (_index, uniform) => Math.log(keys) + uniform(),
+});
+
+export const attentionCases = <I extends string>(
+  inputs: (query: Shape, key: Shape) => Case<I>["inputs"],
+): AttentionCase<I>[] => {
+  const example = (name: string, [n, t, h, d]: Sizes, keys = t): AttentionCase<I> => ({
+    name,
+    inputs: inputs([n, t, h, d], [n, keys, h, d]),
+    attrs: { scale: 1 / Math.sqrt(d) },
+  });
+  return [
+    example("one token, one dimension", [1, 1, 1, 1], 3),
+    example("odd sizes", [2, 13, 3, 7], 5),
+    example("fewer queries than a tile", [1, 3, 2, 8], 37),
+    example("tile borders + 1", [1, 65, 1, 16], 33),
+    example("eight tokens short", [2, 56, 2, 32]),
+    example("D 36", [1, 19, 1, 36], 17),
+    example("D 64", [1, 67, 2, 64]),
+    example("D 68", [1, 35, 1, 68], 18),
+    { ...example("[2, 64, 4, 64]", [2, 64, 4, 64]), bench: true },
+    { ...example("[2, 256, 4, 32]", [2, 256, 4, 32]), bench: true },
+    { ...example("[1, 1024, 4, 64]", [1, 1024, 4, 64]), benchOnly: true },
+    { ...example("[4, 256, 4, 128]", [4, 256, 4, 128]), benchOnly: true },
+  ];
+};
+
+export const packedCases = <I extends string>(
+  inputs: (qkv: Shape, y: Shape) => Case<I>["inputs"],
+): AttentionCase<I>[] => {
+  const example = (name: string, [n, t, h, d]: Sizes): AttentionCase<I> => ({
+    name,
+    inputs: inputs([n, t, h, 3 * d], [n, t, h, d]),
+    attrs: { scale: 1 / Math.sqrt(d) },
+  });
+  return [
+    example("one token, one dimension", [2, 1, 2, 1]),
+    example("odd sizes", [2, 13, 3, 7]),
+    example("tile borders + 1", [2, 33, 2, 16]),
+    example("D 68", [1, 35, 1, 68]),
+    { ...example("[2, 256, 4, 32]", [2, 256, 4, 32]), bench: true },
+    { ...example("[1, 1024, 4, 64]", [1, 1024, 4, 64]), benchOnly: true },
+  ];
+};

@@ -1,0 +1,71 @@
+/** The variants of attention and of its gradient, wherever the rows of their operands lie. */
+import type { Capabilities } from "../kernel.ts";
+import { spec, type TensorSpec } from "../spec.ts";
+import {
+  fitsMatrixProducts,
+  forwardProducts,
+  forwardScratch,
+  gradientProducts,
+  gradientScratch,
+} from "./matrixProducts.ts";
+import { forwardTiles, keyGradientTiles, queryGradientTiles } from "./registerTiles.ts";
+import { type AttentionLayout, forwardOutputs } from "./shared.ts";
+import { forwardWorkgroups, keyGradientWorkgroups, queryGradientWorkgroups } from "./workgroupTiles.ts";
+
+/** As much of a call as decides its passes; `I` are the inputs that hold q, k and v. */
+interface AttentionCall<I extends string> {
+  readonly inputs: Readonly<Record<I, TensorSpec>>;
+}
+
+/** How a call's operands lie, from its inputs. */
+type LayoutOf<I extends string> = (inputs: Readonly<Record<I, TensorSpec>>) => AttentionLayout;
+
+export const forwardVariants = <I extends string>(layoutOf: LayoutOf<I>) => [
+  {
+    name: "matrix products",
+    when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsMatrixProducts(caps, layoutOf(inputs)),
+    scratch: (_caps: Capabilities, { inputs }: AttentionCall<I>) => forwardScratch(layoutOf(inputs)),
+    passes: (caps: Capabilities, { inputs }: AttentionCall<I>) => forwardProducts(caps, layoutOf(inputs)),
+  },
+  {
+    name: "register tiles",
+    when: ({ adapterClass }: Capabilities) => adapterClass === "software",
+    passes: (_caps: Capabilities, { inputs }: AttentionCall<I>) => [forwardTiles(layoutOf(inputs))],
+  },
+  {
+    name: "workgroup tiles",
+    passes: (_caps: Capabilities, { inputs }: AttentionCall<I>) => [forwardWorkgroups(layoutOf(inputs))],
+  },
+];
+
+export function gradientVariants<I extends string>(layoutOf: LayoutOf<I>) {
+  /** δ of each query, which the pass for queries leaves for the pass for keys. */
+  const scratch = (_caps: Capabilities, { inputs }: AttentionCall<I>) => ({
+    delta: spec(forwardOutputs(layoutOf(inputs)).logSumExp.shape),
+  });
+  return [
+    {
+      name: "matrix products",
+      when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsMatrixProducts(caps, layoutOf(inputs)),
+      scratch: (_caps: Capabilities, { inputs }: AttentionCall<I>) => gradientScratch(layoutOf(inputs)),
+      passes: (caps: Capabilities, { inputs }: AttentionCall<I>) => gradientProducts(caps, layoutOf(inputs)),
+    },
+    {
+      name: "register tiles",
+      when: ({ adapterClass }: Capabilities) => adapterClass === "software",
+      scratch,
+      passes(_caps: Capabilities, { inputs }: AttentionCall<I>) {
+        const layout = layoutOf(inputs);
+        return [queryGradientTiles(layout), keyGradientTiles(layout)];
+      },
+    },
+    {
+      name: "workgroup tiles",
+      scratch,
+      passes(_caps: Capabilities, { inputs }: AttentionCall<I>) {
+        const layout = layoutOf(inputs);
+        return [queryGradientWorkgroups(layout), keyGradientWorkgroups(layout)];
+      },
+    },
+  ];
+}
