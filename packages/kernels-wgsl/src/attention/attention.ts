@@ -20,8 +20,8 @@ const growing: Fill = (index, uniform) => (index / 8) * (1 + uniform());
 
 /**
  * y = softmax(scale · q kᵀ) v for every image and head. Inputs query [N, T, heads, D], key and value [N, S, heads, D];
- * outputs y [N, T, heads, D] and logSumExp [N, heads, T], the logarithm of the softmax's denominator, from which the
- * gradient recomputes the weights.
+ * outputs y [N, T, heads, D] of their type and logSumExp [N, heads, T] in f32, the logarithm of the softmax's denominator, from
+ * which the gradient recomputes the weights.
  */
 export const attention = defineKernel({
   name,
@@ -102,7 +102,12 @@ export const attention = defineKernel({
     {
       inputs: { query: { shape: [1, 4, 1, 8], dtype: "i32" }, key: [1, 4, 1, 8], value: [1, 4, 1, 8] },
       attrs: { scale: 1 },
-      message: /attention: query must be f32 but is i32/,
+      message: /attention: query must be f32 or f16 but is i32/,
+    },
+    {
+      inputs: { query: { shape: [1, 4, 1, 8], dtype: "f16" }, key: [1, 4, 1, 8], value: [1, 4, 1, 8] },
+      attrs: { scale: 1 },
+      message: /attention: key must be f16 as query is, but is f32/,
     },
   ],
 });

@@ -1,6 +1,6 @@
 /** Gradient of attention, recomputing the weights from logSumExp (Dao et al. 2022, arXiv 2205.14135, appendix B). */
 import { defineKernel } from "../kernel.ts";
-import { bytesOf, spec } from "../spec.ts";
+import { bytesOf } from "../spec.ts";
 import { forEachQuery, logitsOf } from "./attention.ts";
 import { attentionCases, logSumExpOf } from "./cases.ts";
 import {
@@ -31,9 +31,9 @@ export const attentionGradient = defineKernel({
     checkForwardOutputs(name, layout, inputs);
     return {
       outputs: {
-        queryGradient: spec(inputs.query.shape),
-        keyGradient: spec(inputs.key.shape),
-        valueGradient: spec(inputs.value.shape),
+        queryGradient: inputs.query,
+        keyGradient: inputs.key,
+        valueGradient: inputs.value,
       },
       params: attentionValues(layout, attrs),
     };
@@ -75,7 +75,7 @@ export const attentionGradient = defineKernel({
     key,
     value: key,
     y: query,
-    logSumExp: logSumExpOf(query, key[1]!),
+    logSumExp: logSumExpOf(query, key.shape[1]!),
     gradient: query,
   })),
   refusals: [

@@ -60,7 +60,7 @@ export const attentionPacked = defineKernel({
     {
       inputs: { qkv: { shape: [1, 4, 1, 24], dtype: "i32" } },
       attrs: { scale: 1 },
-      message: /attentionPacked: qkv must be f32 but is i32/,
+      message: /attentionPacked: qkv must be f32 or f16 but is i32/,
     },
   ],
 });

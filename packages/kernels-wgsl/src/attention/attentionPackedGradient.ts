@@ -1,6 +1,6 @@
 /** Gradient of self-attention on one tensor of q, k and v: one tensor as well. */
 import { defineKernel } from "../kernel.ts";
-import { bytesOf, spec } from "../spec.ts";
+import { bytesOf } from "../spec.ts";
 import { attentionGradient } from "./attentionGradient.ts";
 import { separate } from "./attentionPacked.ts";
 import { logSumExpOf, packedCases } from "./cases.ts";
@@ -30,7 +30,7 @@ export const attentionPackedGradient = defineKernel({
     const layout = packedLayout(name, inputs);
     checkForwardOutputs(name, layout, inputs);
     return {
-      outputs: { qkvGradient: spec(inputs.qkv.shape) },
+      outputs: { qkvGradient: inputs.qkv },
       params: attentionValues(layout, attrs),
     };
   },
@@ -58,8 +58,18 @@ export const attentionPackedGradient = defineKernel({
     flops: gradientFlops(packedLayout(name, inputs)),
     bytes: 2 * bytesOf(inputs.qkv) + 2 * bytesOf(inputs.y) + bytesOf(inputs.logSumExp),
   }),
-  cases: packedCases((qkv, y) => ({ qkv, y, logSumExp: logSumExpOf(y, y[1]!), gradient: y })),
+  cases: packedCases((qkv, y) => ({ qkv, y, logSumExp: logSumExpOf(y, y.shape[1]!), gradient: y })),
   refusals: [
+    {
+      inputs: {
+        qkv: { shape: [2, 4, 2, 24], dtype: "f16" },
+        y: { shape: [2, 4, 2, 8], dtype: "f16" },
+        logSumExp: [2, 2, 4],
+        gradient: [2, 4, 2, 8],
+      },
+      attrs: { scale: 1 },
+      message: /attentionPackedGradient: gradient must be f16 beside a query of f16, but is f32/,
+    },
     {
       inputs: { qkv: [2, 4, 2, 24], y: [2, 4, 2, 8], logSumExp: [2, 4, 2], gradient: [2, 4, 2, 8] },
       attrs: { scale: 1 },

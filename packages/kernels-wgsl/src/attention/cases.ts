@@ -1,23 +1,23 @@
 /** Sizes that the attention kernels are tried with. */
 import type { Case, CaseInput } from "../kernel.ts";
-import type { Shape } from "../spec.ts";
+import type { DType } from "../spec.ts";
 import type { AttentionAttrs } from "./shared.ts";
 
 type Sizes = readonly [images: number, tokens: number, heads: number, dimension: number];
 type AttentionCase<I extends string> = Case<I, AttentionAttrs>;
 
 /** About what unit logits give; the gradient is linear in the weights, so that any value tests it. */
-export const logSumExpOf = ([images, queries, heads]: Shape, keys: number): CaseInput => ({
+export const logSumExpOf = ({ shape: [images, queries, heads] }: CaseInput, keys: number): CaseInput => ({
   shape: [images!, heads!, queries!],
   fill: (_index, uniform) => Math.log(keys) + uniform(),
 });
 
 export const attentionCases = <I extends string>(
-  inputs: (query: Shape, key: Shape) => Case<I>["inputs"],
+  inputs: (query: CaseInput, key: CaseInput) => Case<I>["inputs"],
 ): AttentionCase<I>[] => {
-  const example = (name: string, [n, t, h, d]: Sizes, keys = t): AttentionCase<I> => ({
+  const example = (name: string, [n, t, h, d]: Sizes, keys = t, dtype: DType = "f32"): AttentionCase<I> => ({
     name,
-    inputs: inputs([n, t, h, d], [n, keys, h, d]),
+    inputs: inputs({ shape: [n, t, h, d], dtype }, { shape: [n, keys, h, d], dtype }),
     attrs: { scale: 1 / Math.sqrt(d) },
   });
   return [
@@ -29,6 +29,8 @@ export const attentionCases = <I extends string>(
     example("D 36", [1, 19, 1, 36], 17),
     example("D 64", [1, 67, 2, 64]),
     example("D 68", [1, 35, 1, 68], 18),
+    example("halves", [2, 35, 2, 16], 20, "f16"),
+    example("halves, odd sizes", [2, 13, 3, 7], 5, "f16"),
     { ...example("[2, 64, 4, 64]", [2, 64, 4, 64]), bench: true },
     { ...example("[2, 256, 4, 32]", [2, 256, 4, 32]), bench: true },
     { ...example("[1, 1024, 4, 64]", [1, 1024, 4, 64]), benchOnly: true },
@@ -37,11 +39,11 @@ export const attentionCases = <I extends string>(
 };
 
 export const packedCases = <I extends string>(
-  inputs: (qkv: Shape, y: Shape) => Case<I>["inputs"],
+  inputs: (qkv: CaseInput, y: CaseInput) => Case<I>["inputs"],
 ): AttentionCase<I>[] => {
-  const example = (name: string, [n, t, h, d]: Sizes): AttentionCase<I> => ({
+  const example = (name: string, [n, t, h, d]: Sizes, dtype: DType = "f32"): AttentionCase<I> => ({
     name,
-    inputs: inputs([n, t, h, 3 * d], [n, t, h, d]),
+    inputs: inputs({ shape: [n, t, h, 3 * d], dtype }, { shape: [n, t, h, d], dtype }),
     attrs: { scale: 1 / Math.sqrt(d) },
   });
   return [
@@ -49,7 +51,10 @@ export const packedCases = <I extends string>(
     example("odd sizes", [2, 13, 3, 7]),
     example("tile borders + 1", [2, 33, 2, 16]),
     example("D 68", [1, 35, 1, 68]),
+    example("halves", [2, 36, 2, 16], "f16"),
+    example("halves, odd sizes", [2, 13, 3, 7], "f16"),
     { ...example("[2, 256, 4, 32]", [2, 256, 4, 32]), bench: true },
+    { ...example("[2, 256, 4, 32], halves", [2, 256, 4, 32], "f16"), benchOnly: true },
     { ...example("[1, 1024, 4, 64]", [1, 1024, 4, 64]), benchOnly: true },
   ];
 };

@@ -8,7 +8,7 @@ import { type Matrix, type MatrixProduct, matrixProduct } from "../matmul/matric
 import { elementsFor } from "../matmul/product.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
 import { productPass } from "../matmul/variants.ts";
-import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
+import { ceilDiv, type DType, spec, type TensorSpec } from "../spec.ts";
 import {
   type AttentionLayout,
   type AttentionSizes,
@@ -38,11 +38,11 @@ export const fitsMatrixProducts = (caps: Capabilities, sizes: AttentionSizes): b
 const firstRow = (rows: Rows): string => rowOf(rows, "index / params.heads", "0u", "index % params.heads");
 
 /** Rows of D numbers of each token of a head. */
-function tokens({ rows, dimension }: AttentionLayout, role: Role, transposed = false): Matrix {
+function tokens({ rows, dimension, dtype }: AttentionLayout, role: Role, transposed = false): Matrix {
   const { name, parts } = rows[role];
   return {
     name,
-    elements: elementsFor(dimension),
+    elements: elementsFor(dimension, dtype),
     first: `${firstRow(rows[role])} * ${dimension}u`,
     stride: `params.heads * ${parts * dimension}u`,
     transposed,
@@ -69,17 +69,18 @@ function productOf(
   caps: Capabilities,
   { images, heads }: AttentionSizes,
   product: Omit<MatrixProduct, "slices" | "bias">,
+  outputType: DType,
   finish: Finish | undefined,
 ): Pass {
   const width = product.n % 4 === 0 ? 4 : 1;
-  const type = width === 4 ? "vec4<f32>" : "f32";
+  const stored = elementsFor(product.n, outputType);
   const epilogue = finish && {
     read: finish.read,
     width: width as 1 | 4,
-    declarations: `fn epilogue(i: u32, value: ${type}) -> ${type} {\n  return ${finish.result};\n}`,
+    declarations: `fn epilogue(i: u32, value: ${elementsFor(product.n)}) -> ${stored} {\n  return ${stored}(${finish.result});\n}`,
   };
   const plain = matrixProduct({ ...product, slices: images * heads, bias: false });
-  return productPass(caps, { ...plain, outputType: "f32", epilogue });
+  return productPass(caps, { ...plain, outputType, epilogue });
 }
 
 /** Each query's row of `left` times each key's row of `right`: a matrix of weights `y`. */
@@ -105,6 +106,7 @@ function weightsProduct(
         outputRows: "(params.images * params.heads * params.queries)",
       },
     },
+    "f32",
     finish,
   );
 }
@@ -116,7 +118,7 @@ function tokensProduct(
   { y, by, of }: { y: Role; by: string; of: Role },
   finish?: Finish,
 ): Pass {
-  const { dimension, rows } = layout;
+  const { dimension, dtype, rows } = layout;
   const { name, side, parts } = rows[y];
   const other = rows[of].side;
   return productOf(
@@ -134,6 +136,7 @@ function tokensProduct(
         outputRows: `(params.images * params.heads * params.${side} * ${parts}u)`,
       },
     },
+    dtype,
     finish,
   );
 }
@@ -213,6 +216,9 @@ export const gradientScratch = (sizes: AttentionSizes): Record<string, TensorSpe
 export function gradientProducts(caps: Capabilities, layout: AttentionLayout): Pass[] {
   const { images, heads, queries, keys } = layout;
   const row = rowOfWeight(layout);
+  const type = loadType(layout);
+  const [a, b] = [`${type}(gradient[at])`, `${type}(y[at])`];
+  const product = type === "f32" ? `${a} * ${b}` : `dot(${a}, ${b})`;
   const scaled: Finish = { read: {}, result: "value * params.scale" };
   return [
     {
@@ -230,7 +236,7 @@ export function gradientProducts(caps: Capabilities, layout: AttentionLayout): P
   let first = ${rowOf(layout.rows.y, "image", "query", "head")} * params.columns;
   var sum = 0.0;
   for (var at = first; at < first + params.columns; at++) {
-    sum += ${loadType(layout) === "f32" ? "gradient[at] * y[at]" : "dot(gradient[at], y[at])"};
+    sum += ${product};
   }
   delta[i] = sum;`,
       ),

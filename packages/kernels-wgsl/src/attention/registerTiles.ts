@@ -4,13 +4,17 @@
  * matrix product, so that a number once loaded serves several products. Results accumulate in the outputs themselves,
  * because rows of D numbers do not fit in registers. The loops over D are not unrolled: it makes compiling them take minutes.
  */
-import { grid, type Pass, perThread } from "../kernel.ts";
+import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
 import { ceilDiv } from "../spec.ts";
 import { type AttentionLayout, bindingsOf, loadType, type Role, rowOf, type Side } from "./shared.ts";
 
 const own = 4;
 const block = 8;
 const workgroupSize = 32;
+
+/** Sums that lie in the outputs must be f32. */
+export const fitsTiles = ({ adapterClass }: Capabilities, { dtype }: AttentionLayout): boolean =>
+  adapterClass === "software" && dtype === "f32";
 
 /** Text of `count` repetitions, joined by line breaks. */
 const repeat = (count: number, line: (index: number) => string): string =>

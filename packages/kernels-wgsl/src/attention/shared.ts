@@ -1,6 +1,7 @@
 /** What attention and its gradient share: sizes, checks, and where the rows of their operands lie. */
-import { check } from "../errors.ts";
-import { type Shape, sameShape, show, spec, type TensorSpec } from "../spec.ts";
+import { check, checkFloat } from "../errors.ts";
+import { elementsFor } from "../matmul/product.ts";
+import { type DType, type Shape, sameShape, show, spec, type TensorSpec } from "../spec.ts";
 
 /** Attributes of `attention` and its gradient, packed or not. */
 export interface AttentionAttrs {
@@ -52,6 +53,8 @@ export type Role =
 
 /** Everything that decides the code of a pass. */
 export interface AttentionLayout extends AttentionSizes {
+  /** Type of all operands; sums, weights and statistics are f32 whatever it is. */
+  readonly dtype: DType;
   readonly rows: Readonly<Record<Role, Rows>>;
 }
 
@@ -94,7 +97,8 @@ export type SeparateInputs = Readonly<Record<"query" | "key" | "value", TensorSp
 /** query [N, T, heads, D], key and value [N, S, heads, D]. */
 export function separateLayout(op: string, { query, key, value }: SeparateInputs): AttentionLayout {
   for (const [name, { dtype, shape }] of Object.entries({ query, key, value })) {
-    check(dtype === "f32", op, `${name} must be f32 but is ${dtype}; cast it first.`);
+    checkFloat(op, name, dtype);
+    check(dtype === query.dtype, op, `${name} must be ${query.dtype} as query is, but is ${dtype}.`);
     check(shape.length === 4, op, `${name} must be [N, T, heads, D] but is ${show(shape)}.`);
   }
   const [images, queries, heads, dimension] = query.shape as [number, number, number, number];
@@ -111,7 +115,7 @@ export function separateLayout(op: string, { query, key, value }: SeparateInputs
   );
   check(keys >= 1, op, `key ${show(key.shape)} has no tokens to attend to.`);
   checkDimension(op, "query", query.shape, dimension);
-  return { images, queries, keys, heads, dimension, rows: separateRows };
+  return { images, queries, keys, heads, dimension, dtype: query.dtype, rows: separateRows };
 }
 
 export type PackedInputs = Readonly<Record<"qkv", TensorSpec>>;
@@ -119,7 +123,7 @@ export type PackedInputs = Readonly<Record<"qkv", TensorSpec>>;
 /** qkv [N, T, heads, 3·D]: q, k and v of a head behind one another. */
 export function packedLayout(op: string, { qkv }: PackedInputs): AttentionLayout {
   const { dtype, shape } = qkv;
-  check(dtype === "f32", op, `qkv must be f32 but is ${dtype}; cast it first.`);
+  checkFloat(op, "qkv", dtype);
   check(
     shape.length === 4 && shape[3]! % 3 === 0,
     op,
@@ -128,7 +132,8 @@ export function packedLayout(op: string, { qkv }: PackedInputs): AttentionLayout
   const [images, tokens, heads, width] = shape as [number, number, number, number];
   check(tokens >= 1, op, `qkv ${show(shape)} has no tokens to attend to.`);
   checkDimension(op, "qkv", shape, width / 3);
-  return { images, queries: tokens, keys: tokens, heads, dimension: width / 3, rows: packedRows };
+  const sizes = { images, queries: tokens, keys: tokens, heads, dimension: width / 3 };
+  return { ...sizes, dtype, rows: packedRows };
 }
 
 function checkDimension(op: string, name: string, shape: Shape, dimension: number): void {
@@ -140,8 +145,8 @@ function checkDimension(op: string, name: string, shape: Shape, dimension: numbe
 }
 
 /** What forward gives: y [N, T, heads, D], and the logarithm of the softmax's denominator [N, heads, T]. */
-export const forwardOutputs = ({ images, queries, heads, dimension }: AttentionSizes) => ({
-  y: spec([images, queries, heads, dimension]),
+export const forwardOutputs = ({ images, queries, heads, dimension, dtype }: AttentionLayout) => ({
+  y: spec([images, queries, heads, dimension], dtype),
   logSumExp: spec([images, heads, queries]),
 });
 
@@ -152,9 +157,13 @@ export function checkForwardOutputs(
   inputs: Readonly<Record<"y" | "logSumExp" | "gradient", TensorSpec>>,
 ): void {
   const { y, logSumExp } = forwardOutputs(layout);
-  for (const [input, { shape }] of Object.entries({ y, logSumExp, gradient: y })) {
+  for (const [input, { shape, dtype }] of Object.entries({ y, logSumExp, gradient: y })) {
     const given = inputs[input as keyof typeof inputs];
-    check(given.dtype === "f32", op, `${input} must be f32 but is ${given.dtype}; cast it first.`);
+    check(
+      given.dtype === dtype,
+      op,
+      `${input} must be ${dtype} beside a query of ${y.dtype}, but is ${given.dtype}; cast it first.`,
+    );
     check(
       sameShape(given.shape, shape),
       op,
@@ -163,13 +172,15 @@ export function checkForwardOutputs(
   }
 }
 
-/** WGSL type of one load: four numbers where they divide D evenly. */
-export const loadType = ({ dimension }: AttentionSizes): "f32" | "vec4<f32>" =>
-  dimension % 4 === 0 ? "vec4<f32>" : "f32";
+/** WGSL type of one load once it is read: four numbers where they divide D evenly. */
+export const loadType = ({ dimension }: AttentionSizes): string => elementsFor(dimension);
+
+/** The same as it is stored. */
+export const storedType = ({ dimension, dtype }: AttentionLayout): string => elementsFor(dimension, dtype);
 
 /** Bindings of operands and their types. */
 export const bindingsOf = (layout: AttentionLayout, roles: readonly Role[]): Record<string, string> =>
-  Object.fromEntries(roles.map((role) => [layout.rows[role].name, loadType(layout)]));
+  Object.fromEntries(roles.map((role) => [layout.rows[role].name, storedType(layout)]));
 
 /** The uniform struct's values. */
 export const attentionValues = (sizes: AttentionSizes, { scale }: AttentionAttrs) => ({

@@ -8,7 +8,7 @@ import {
   gradientProducts,
   gradientScratch,
 } from "./matrixProducts.ts";
-import { forwardTiles, keyGradientTiles, queryGradientTiles } from "./registerTiles.ts";
+import { fitsTiles, forwardTiles, keyGradientTiles, queryGradientTiles } from "./registerTiles.ts";
 import { type AttentionLayout, forwardOutputs } from "./shared.ts";
 import { forwardWorkgroups, keyGradientWorkgroups, queryGradientWorkgroups } from "./workgroupTiles.ts";
 
@@ -29,7 +29,7 @@ export const forwardVariants = <I extends string>(layoutOf: LayoutOf<I>) => [
   },
   {
     name: "register tiles",
-    when: ({ adapterClass }: Capabilities) => adapterClass === "software",
+    when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsTiles(caps, layoutOf(inputs)),
     passes: (_caps: Capabilities, { inputs }: AttentionCall<I>) => [forwardTiles(layoutOf(inputs))],
   },
   {
@@ -52,7 +52,7 @@ export function gradientVariants<I extends string>(layoutOf: LayoutOf<I>) {
     },
     {
       name: "register tiles",
-      when: ({ adapterClass }: Capabilities) => adapterClass === "software",
+      when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsTiles(caps, layoutOf(inputs)),
       scratch,
       passes(_caps: Capabilities, { inputs }: AttentionCall<I>) {
         const layout = layoutOf(inputs);

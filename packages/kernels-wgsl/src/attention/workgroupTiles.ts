@@ -14,12 +14,13 @@ import {
   type Role,
   rowOf,
   type Side,
+  storedType,
 } from "./shared.ts";
 
 const lanes = 64;
 
 interface Cut {
-  readonly type: "f32" | "vec4<f32>";
+  readonly type: string;
   /** Loads in a row of D numbers. */
   readonly columns: number;
   /** Lanes that share a row, and the loads each of them keeps. */
@@ -59,8 +60,9 @@ interface Bindings {
 const floats = (names: readonly string[] = []): Record<string, string> =>
   Object.fromEntries(names.map((name) => [name, "f32"]));
 
-/** The load `c` of a lane's share of an own row. */
-const load = ({ rows }: AttentionLayout, role: Role): string => `${rows[role].name}[${role}Row + start + c]`;
+/** Where the load `c` of a lane's share of an own row lies, and its value. */
+const place = ({ rows }: AttentionLayout, role: Role): string => `${rows[role].name}[${role}Row + start + c]`;
+const load = (layout: AttentionLayout, role: Role): string => `V(${place(layout, role)})`;
 
 interface Text {
   /** Tile arrays in workgroup memory and the operands that fill them. */
@@ -99,7 +101,7 @@ function pass(
   const fills = names
     .map(
       ([name, role]) =>
-        `${name}[e] = ${layout.rows[role].name}[${firstLoad(role, "other")} + e % ${columns}u];`,
+        `${name}[e] = V(${layout.rows[role].name}[${firstLoad(role, "other")} + e % ${columns}u]);`,
     )
     .join("\n      ");
   const exchange =
@@ -164,6 +166,7 @@ ${text.after}`;
     write: { ...bindingsOf(layout, write), ...floats(statistics.write) },
     workgroups: grid(layout.images * layout.heads * ceilDiv(layout[side], own)),
     code: `alias V = ${type};
+alias Stored = ${storedType(layout)};
 fn inner(a: V, b: V) -> f32 { return ${product}; }
 ${names.map(([name]) => `var<workgroup> ${name}: array<V, ${tile * columns}>;`).join("\n")}
 ${exchange}
@@ -203,7 +206,7 @@ export function forwardWorkgroups(layout: AttentionLayout): Pass {
       ${perLoad(cut, "o[c] += weight * values[near + c];")}`,
       after: /* wgsl */ `
   if (inside) {
-    ${perLoad(cut, `${load(layout, "y")} = o[c] / total;`)}
+    ${perLoad(cut, `${place(layout, "y")} = Stored(o[c] / total);`)}
     if (lane % ${parts}u == 0u) {
       logSumExp[(image * params.heads + head) * params.queries + token] = (top + log2(total)) * ${Math.LN2};
     }
@@ -248,7 +251,7 @@ export function queryGradientWorkgroups(layout: AttentionLayout): Pass {
       let slope = exp2(sums.x - norm) * (sums.y - mean);
       ${perLoad(cut, "o[c] += slope * keys[near + c];")}`,
       after: /* wgsl */ `
-  if (inside) { ${perLoad(cut, `${load(layout, "queryGradient")} = o[c] * params.scale;`)} }`,
+  if (inside) { ${perLoad(cut, `${place(layout, "queryGradient")} = Stored(o[c] * params.scale);`)} }`,
     },
   );
 }
@@ -284,7 +287,7 @@ export function keyGradientWorkgroups(layout: AttentionLayout): Pass {
       ${perLoad(cut, "a[c] += slope * queries[near + c]; b[c] += weight * gradients[near + c];")}`,
       after: /* wgsl */ `
   if (inside) {
-    ${perLoad(cut, `${load(layout, "keyGradient")} = a[c] * params.scale; ${load(layout, "valueGradient")} = b[c];`)}
+    ${perLoad(cut, `${place(layout, "keyGradient")} = Stored(a[c] * params.scale); ${place(layout, "valueGradient")} = Stored(b[c]);`)}
   }`,
     },
   );

@@ -16,7 +16,8 @@ export interface AttentionOptions {
 
 /**
  * softmax(scale · q kᵀ) v for each head: query [N, T, heads, D], key and value [N, S, heads, D] → [N, T, heads, D].
- * The T × S matrix is never kept, neither here nor for the gradient (Dao et al. 2022).
+ * All are f32 or all f16; logits, softmax and sums are f32. The T × S matrix is never kept, neither here nor for the gradient
+ * (Dao et al. 2022).
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
   const attrs = { scale: options.scale ?? 1 / Math.sqrt(query.shape.at(-1) ?? 1) };

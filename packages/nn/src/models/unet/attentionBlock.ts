@@ -41,8 +41,8 @@ export class AttentionBlock extends Module {
     const depth = channels / this.heads;
     const normed = this.norm.forward(x).reshape([n, tokens, channels]);
     const qkv = this.toQkv.forward(normed).reshape([n, tokens, this.heads, 3 * depth]);
-    // The published code scales q and k by depth^(-1/4) each. A softmax is taken in f32.
-    const mixed = attentionPacked(qkv.cast("f32"), { scale: 1 / Math.sqrt(depth) });
-    return x.add(this.projOut.forward(mixed.cast(x.dtype).reshape([n, tokens, channels])).reshape(x.shape));
+    // The published code scales q and k by depth^(-1/4) each.
+    const mixed = attentionPacked(qkv, { scale: 1 / Math.sqrt(depth) });
+    return x.add(this.projOut.forward(mixed.reshape([n, tokens, channels])).reshape(x.shape));
   }
 }
