@@ -2,7 +2,10 @@
 import { check, checkFloat } from "../errors.ts";
 import { type Case, defineKernel } from "../kernel.ts";
 import { bytesOf, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
-import { type Activation, applyPass, rstd, statisticsPasses, statisticsScratch } from "./passes.ts";
+import type { Activation } from "./activation.ts";
+import { forwardBlockPass } from "./blockPasses.ts";
+import { blocksOf } from "./blocks.ts";
+import { applyPass, rstd, statisticsPasses, statisticsScratch } from "./passes.ts";
 import { type NormLayout, normParams, normVariants } from "./slabs.ts";
 
 /** Attributes of `groupNorm` and its gradient. */
@@ -104,6 +107,8 @@ export function forEachMember(
 
 export const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 
+const layoutOf = ({ inputs, attrs }: GroupNormCall): NormLayout => groupLayout("groupNorm", inputs, attrs);
+
 /**
  * y = activation((x − mean) / √(variance + ε) · weight + bias), mean and biased variance over the pixels and channels of a
  * group of an image. Inputs x [N, …, C], weight [C], bias [C]; outputs y (x's shape and type), mean and rstd [N, groups], where
@@ -122,11 +127,17 @@ export const groupNorm = defineKernel({
       params: { images, pixels, epsilon: attrs.epsilon },
     };
   },
-  variants: normVariants(
-    ({ inputs, attrs }: GroupNormCall) => groupLayout("groupNorm", inputs, attrs),
-    statisticsScratch,
-    (slabs, { activation }) => [...statisticsPasses(slabs, rstd), applyPass(slabs, rstd, activation)],
-  ),
+  variants: [
+    {
+      name: "channel blocks",
+      when: (caps, call) => blocksOf(caps, layoutOf(call)) !== undefined,
+      passes: (caps, call) => [forwardBlockPass(blocksOf(caps, layoutOf(call))!, call.attrs.activation)],
+    },
+    ...normVariants(layoutOf, statisticsScratch, (slabs, { activation }) => [
+      ...statisticsPasses(slabs, rstd),
+      applyPass(slabs, rstd, activation),
+    ]),
+  ],
   reference({ x, weight, bias }, { inputs, attrs }) {
     const layout = groupLayout("groupNorm", inputs, attrs);
     const size = layout.images * layout.groups;

@@ -2,6 +2,8 @@
 import { check } from "../errors.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sameShape, show, sizeOf, spec } from "../spec.ts";
+import { gradientBlockPass } from "./blockPasses.ts";
+import { blocksOf } from "./blocks.ts";
 import {
   forEachMember,
   type GroupNormAttrs,
@@ -11,10 +13,27 @@ import {
   sigmoid,
 } from "./groupNorm.ts";
 import { gradientPasses, gradientScratch, parameterPass, rstd } from "./passes.ts";
-import { normParams, normVariants } from "./slabs.ts";
+import { type NormLayout, normParams, normVariants, Slabs, serialTiling } from "./slabs.ts";
 
 const sums = { bias: "imageBias", weight: "imageWeight" };
 const name = "groupNormGradient";
+
+const results = { bias: "biasGradient", weight: "weightGradient" };
+
+const layoutOf = ({ inputs, attrs }: GroupNormCall): NormLayout => groupLayout(name, inputs, attrs);
+
+/** The sums of each image, for a pass that adds them up. */
+const perImage = ({ images, channels }: NormLayout) => {
+  const sum = spec([images, channels]);
+  return { [sums.bias]: sum, [sums.weight]: sum };
+};
+
+/** Elements of all images up to which one dispatch less weighs more than work for more cores. */
+const smallElements = 2 ** 19;
+
+/** Images that a block takes one after another. */
+const together = ({ images, pixels, channels }: NormLayout): number =>
+  images * pixels * channels <= smallElements ? images : 1;
 
 const statistics = (shape: readonly number[]) => ({
   mean: { shape, fill: (_index: number, uniform: () => number) => uniform() - 0.5 },
@@ -56,14 +75,32 @@ export const groupNormGradient = defineKernel({
       params: { images, pixels, epsilon: attrs.epsilon },
     };
   },
-  variants: normVariants(
-    ({ inputs, attrs }: GroupNormCall) => groupLayout(name, inputs, attrs),
-    (slabs) => {
-      const perImage = spec([slabs.layout.images, slabs.layout.channels]);
-      return { ...gradientScratch(slabs), [sums.bias]: perImage, [sums.weight]: perImage };
+  variants: [
+    {
+      name: "channel blocks",
+      when: (caps, call) => blocksOf(caps, layoutOf(call)) !== undefined,
+      scratch: (_caps, call) =>
+        together(layoutOf(call)) === layoutOf(call).images ? {} : perImage(layoutOf(call)),
+      passes: (caps, call) => {
+        const layout = layoutOf(call);
+        const blocks = blocksOf(caps, layout, together(layout))!;
+        if (layout.images === blocks.together)
+          return [gradientBlockPass(blocks, call.attrs.activation, results)];
+        return [
+          gradientBlockPass(blocks, call.attrs.activation, sums),
+          parameterPass(new Slabs(layout, serialTiling), sums),
+        ];
+      },
     },
-    (slabs, { activation }) => [...gradientPasses(slabs, rstd, activation, sums), parameterPass(slabs, sums)],
-  ),
+    ...normVariants(
+      layoutOf,
+      (slabs) => ({ ...gradientScratch(slabs), ...perImage(slabs.layout) }),
+      (slabs, { activation }) => [
+        ...gradientPasses(slabs, rstd, activation, sums),
+        parameterPass(slabs, sums),
+      ],
+    ),
+  ],
   reference({ x, weight, bias, mean, rstd, gradient }, { inputs, attrs }) {
     const layout = groupLayout(name, inputs, attrs);
     const values = (layout.pixels * layout.channels) / layout.groups;

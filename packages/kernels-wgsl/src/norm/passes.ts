@@ -1,9 +1,8 @@
 /** The passes of group norm and batch norm, forward and backward, in terms of {@link Slabs}. */
 import type { Pass } from "../kernel.ts";
 import { spec, type TensorSpec } from "../spec.ts";
+import { type Activation, activateFunction, siluDerivativeFunction } from "./activation.ts";
 import type { Slabs } from "./slabs.ts";
-
-export type Activation = "none" | "silu";
 
 /** The statistic that is kept beside the mean: its name, its value from a variance, and 1/√(variance + ε) from it. */
 export interface Spread {
@@ -23,11 +22,6 @@ export const variance: Spread = {
   fromVariance: (value) => value,
   toRstd: (value, type) => `${type}(1.0) / sqrt(${value} + params.epsilon)`,
 };
-
-/** σ(z), with the exponent bounded so that nothing overflows. */
-const sigmoid = (type: string): string => /* wgsl */ `
-fn sigmoid(z: ${type}) -> ${type} { return ${type}(1.0) / (${type}(1.0) + exp(min(-z, ${type}(80.0)))); }
-`;
 
 export const statisticsScratch = (slabs: Slabs): Record<string, TensorSpec> => ({
   slabMean: slabs.partial,
@@ -108,9 +102,9 @@ export function applyPass(slabs: Slabs, spread: Spread, activation: Activation):
   let shift = bias[column];
   for (var at = first; at < end; at += ${columns}u) {
     let z = (${type}(x[at]) - centre) * scale + shift;
-    y[at] = ${stored}(${activation === "silu" ? "z * sigmoid(z)" : "z"});
+    y[at] = ${stored}(activate(z));
   }`,
-    activation === "silu" ? sigmoid(type) : "",
+    activateFunction(activation, type),
   );
 }
 
@@ -142,16 +136,14 @@ export function gradientPasses(
   const { type, stored, columns, slab, members, tiling, layout } = slabs;
   const silu = activation === "silu";
   const read = { x: stored, gradient: stored, mean: "f32", [spread.name]: "f32" };
-  const functions = silu ? sigmoid(type) : "";
+  const functions = silu ? siluDerivativeFunction(type) : "";
   const loads = /* wgsl */ `
   let centre = ${slabs.perGroup("mean")};
   let scale = ${spread.toRstd(slabs.perGroup(spread.name), type)};`;
-  // d silu(z) = σ(z) · (1 + z · (1 − σ(z)))
   const differentiate = silu
     ? /* wgsl */ `
     let z = normal * weight[column] + bias[column];
-    let s = sigmoid(z);
-    let dz = ${type}(gradient[at]) * s * (1.0 + z * (1.0 - s));`
+    let dz = ${type}(gradient[at]) * derivative(z);`
     : `let dz = ${type}(gradient[at]);`;
   return [
     slabs.perPiece(

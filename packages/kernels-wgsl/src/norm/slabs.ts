@@ -60,6 +60,20 @@ export const normVariants = <I extends string, A>(
 /** The uniform struct of all normalisations. */
 export const normParams = { images: "u32", pixels: "u32", epsilon: "f32" } as const;
 
+/**
+ * The `width` channels at `column` of an array with `stride` numbers per `image` and group (bound as f32), of which the
+ * `field`th; a vector where `width` is 4.
+ */
+export function perGroup(layout: NormLayout, width: number, name: string, stride = 1, field = 0): string {
+  const members = layout.channels / layout.groups;
+  const type = width === 4 ? "vec4<f32>" : "f32";
+  const group = (lane: number) =>
+    `(image * ${layout.groups}u + (column * ${width}u + ${lane}u) / ${members}u)`;
+  const value = (lane: number) => `${name}[${group(lane)} * ${stride}u + ${field}u]`;
+  if (width === 1 || members % 4 === 0) return `${type}(${value(0)})`;
+  return `${type}(${[0, 1, 2, 3].map(value).join(", ")})`;
+}
+
 const workgroupSize = 64;
 
 /** Everything the passes of one call bake into their source. */
@@ -99,13 +113,9 @@ export class Slabs {
     return spec([this.layout.images, this.slabs, this.layout.channels]);
   }
 
-  /** This thread's channels of an array with `stride` numbers per image and group (bound as f32), of which the `field`th. */
+  /** {@link perGroup} of this thread's columns. */
   perGroup(name: string, stride = 1, field = 0): string {
-    const group = (lane: number) =>
-      `(image * ${this.layout.groups}u + (column * ${this.width}u + ${lane}u) / ${this.members}u)`;
-    const value = (lane: number) => `${name}[${group(lane)} * ${stride}u + ${field}u]`;
-    if (this.width === 1 || this.members % 4 === 0) return `${this.type}(${value(0)})`;
-    return `vec4<f32>(${[0, 1, 2, 3].map(value).join(", ")})`;
+    return perGroup(this.layout, this.width, name, stride, field);
   }
 
   /** One thread per channel: `body` sees the channel `i`. */

@@ -1,0 +1,174 @@
+/**
+ * Group norm on a CPU that pretends to be a GPU: one dispatch, no barriers. A subgroup owns an image's block of channels, whole
+ * groups of them, and goes over its pixels twice: once for the sums, once to apply them, while the block is still in the core's
+ * cache. Each lane takes four channels of every `phases`th pixel; lanes exchange what they summed by shuffles.
+ */
+import { type Capabilities, grid, type Pass } from "../kernel.ts";
+import { fixedSubgroup } from "../matmul/registerTile.ts";
+import { ceilDiv } from "../spec.ts";
+import { type NormLayout, perGroup } from "./slabs.ts";
+
+/** Pixels of a lane that are summed on their own before they are added to the rest, which keeps the last digits. */
+export const chunk = 32;
+/** Channels that fill a cache line: every line of a narrower block is read by several cores. */
+const lineChannels = 16;
+/** So many subgroups keep the cores of most CPUs busy. */
+const wantedBlocks = 8;
+
+const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
+
+/**
+ * Channels of a block: whole groups and whole fours, at most four a lane; 0 where there are none such. The most that leave
+ * `wantedBlocks` in all, but a cache line where they can be as many.
+ */
+function blockChannels({ channels, groups }: NormLayout, lanes: number, imageRuns: number): number {
+  const members = channels / groups;
+  const unit = (4 * members) / greatestDivisor(4, members);
+  const possible: number[] = [];
+  for (let block = unit; block <= 4 * lanes; block += unit) if (channels % block === 0) possible.push(block);
+  const wanted = possible.filter((block) => (imageRuns * channels) / block >= wantedBlocks);
+  const least = Math.max(lineChannels, ...wanted);
+  return possible.find((block) => block >= least) ?? possible.at(-1) ?? 0;
+}
+
+/**
+ * The blocks of a layout, or undefined on a GPU, where lanes cannot shuffle, and where a group is too large for a subgroup.
+ * @param together images that a subgroup takes one after another
+ */
+export function blocksOf(caps: Capabilities, layout: NormLayout, together = 1): Blocks | undefined {
+  const lanes = caps.adapterClass === "software" ? fixedSubgroup(caps) : 0;
+  const channels = blockChannels(layout, lanes, ceilDiv(layout.images, together));
+  return channels ? new Blocks(layout, lanes, channels, together) : undefined;
+}
+
+/** Everything the passes of one call bake into their source. */
+export class Blocks {
+  readonly layout: NormLayout;
+  /** Images that a subgroup takes one after another. */
+  readonly together: number;
+  /** WGSL type of four channels as they are stored. */
+  readonly stored: string;
+  /** Channels in a group. */
+  readonly members: number;
+  /** Columns of four channels in a pixel. */
+  readonly columns: number;
+  /** Distance in memory between two pixels of a lane. */
+  readonly step: number;
+  /** Columns of a block. */
+  readonly #width: number;
+  /** Pixels that a subgroup has in hand at once. */
+  readonly #phases: number;
+  readonly #lanes: number;
+
+  /** @param channels of a block */
+  constructor(layout: NormLayout, lanes: number, channels: number, together: number) {
+    this.layout = layout;
+    this.together = together;
+    this.stored = `vec4<${layout.dtype}>`;
+    this.members = layout.channels / layout.groups;
+    this.columns = layout.channels / 4;
+    this.#width = channels / 4;
+    this.#phases = Math.floor(lanes / this.#width);
+    this.step = this.#phases * this.columns;
+    this.#lanes = lanes;
+  }
+
+  /** This lane's channels of an array per image and group: see {@link perGroup}. */
+  perGroup(name: string): string {
+    return perGroup(this.layout, 4, name);
+  }
+
+  /** Stores vectors of which all channels of a group hold the same into arrays per image and group, once each. */
+  storeGroups(values: Readonly<Record<string, string>>): string {
+    const { layout, members } = this;
+    const firsts = [0, 1, 2, 3].filter((i) => i % greatestDivisor(4, members) === 0);
+    const store = (i: number, channel: string) =>
+      Object.entries(values)
+        .map(
+          ([name, value]) =>
+            `${name}[image * ${layout.groups}u + ${channel} / ${members}u] = ${value}[${i}];`,
+        )
+        .join(" ");
+    return firsts
+      .map((i) => `if ((column * 4u + ${i}u) % ${members}u == 0u) { ${store(i, `(column * 4u + ${i}u)`)} }`)
+      .join("\n      ");
+  }
+
+  /**
+   * One subgroup for each block of `together` images: `body` sees each `image`, the lane's `column`, the places `first` and `end` of
+   * its first pixel and of the image's end, and `isFirst`, which holds for one lane of a column. `before` and `after` enclose the
+   * loop over the images and see `run`, which numbers the images that are taken together. `overPhases(value)` adds up what the
+   * lanes of a column have, `overGroup(value)` what the channels of a group have.
+   */
+  pass(
+    bindings: Pick<Pass, "label" | "read" | "write">,
+    functions: string,
+    { before = "", body, after = "" }: Readonly<{ before?: string; body: string; after?: string }>,
+  ): Pass {
+    const { together } = this;
+    const blocks = this.columns / this.#width;
+    const owned = this.#phases * this.#width;
+    return {
+      ...bindings,
+      workgroups: grid(ceilDiv(this.layout.images, together) * blocks),
+      code: /* wgsl */ `
+var<private> lane: u32;
+${this.#overPhases()}
+${this.#overGroup()}
+${functions}
+@compute @workgroup_size(${this.#lanes})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(subgroup_invocation_id) invocation: u32) {
+  lane = invocation;
+  let item = group.y * groups.x + group.x;
+  let run = item / ${blocks}u;
+  let column = item % ${blocks}u * ${this.#width}u + lane % ${this.#width}u;
+  let isFirst = lane < ${this.#width}u;
+${before}
+  for (var image = run * ${together}u; image < min((run + 1u) * ${together}u, params.images); image++) {
+    let end = (image + 1u) * params.pixels * ${this.columns}u;
+    let own = (image * params.pixels + lane / ${this.#width}u) * ${this.columns}u + column;
+    let first = ${owned < this.#lanes ? `select(end, own, lane < ${owned}u)` : "own"};
+${body}
+  }
+${after}
+}
+`,
+    };
+  }
+
+  #overPhases(): string {
+    const others = Array.from(
+      { length: this.#phases - 1 },
+      (_, p) =>
+        ` + subgroupShuffle(value, (lane + ${(p + 1) * this.#width}u) % ${this.#phases * this.#width}u)`,
+    );
+    return `fn overPhases(value: vec4f) -> vec4f { return value${others.join("")}; }`;
+  }
+
+  #overGroup(): string {
+    const { members } = this;
+    const inside: Readonly<Record<number, string>> = {
+      1: "value",
+      2: "value + value.yxwz",
+      4: "vec4f((value.x + value.y) + (value.z + value.w))",
+    };
+    if (inside[members]) return `fn overGroup(value: vec4f) -> vec4f { return ${inside[members]}; }`;
+    // Each column's part of each group, which the channels of that group add to theirs.
+    const parts = Array.from({ length: this.#width }, (_, k) => {
+      const groupOf = (i: number) => Math.floor((4 * k + i) / members);
+      const lines = [...new Set([0, 1, 2, 3].map(groupOf))].map((group) => {
+        const part = [0, 1, 2, 3].filter((i) => groupOf(i) === group).map((i) => `value${k}[${i}]`);
+        return `  sum += select(vec4f(), vec4f(${part.join(" + ")}), own == vec4u(${group}u));`;
+      });
+      return [`  let value${k} = subgroupShuffle(value, ${k}u);`, ...lines].join("\n");
+    });
+    return /* wgsl */ `
+fn overGroup(value: vec4f) -> vec4f {
+  let own = (vec4u(lane % ${this.#width}u * 4u) + vec4u(0u, 1u, 2u, 3u)) / ${members}u;
+  var sum = vec4f();
+${parts.join("\n")}
+  return sum;
+}`;
+  }
+}
