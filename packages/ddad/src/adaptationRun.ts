@@ -1,5 +1,14 @@
 /** An adaptation from its first step, or from where it stopped, to its end: what it learns from, when to stop, what to keep. */
-import { Module, type ResNet, type StateDict, type Tensor, type TensorSpec, tensor } from "@ddad/nn";
+import {
+  heldBytes,
+  Module,
+  type ResNet,
+  type StateDict,
+  type Tensor,
+  type TensorSpec,
+  tensor,
+  type Variable,
+} from "@ddad/nn";
 import { type AdaptationPair, type AdaptationState, Adapter } from "./adaptation.ts";
 import type { Config } from "./config.ts";
 import { batchIndices } from "./datasets/batches.ts";
@@ -151,13 +160,13 @@ function planAdaptation(
   const size = config.data.imageSize;
   const pictures = (count: number): TensorSpec => ({ shape: [count, size, size, 3], dtype: "f32" });
   const batch = pictures(Math.floor(config.adaptation.batchSize / 2));
-  const variablesOf = (network: unknown): Iterable<TensorSpec> =>
+  const variablesOf = (network: unknown): Iterable<Variable> =>
     network instanceof Module ? network.namedState().values() : [];
-  const moments = bytesOfAll(optimizer.variables) - bytesOfAll(optimizer.parameters);
+  const moments = heldBytes(optimizer.variables) - heldBytes(optimizer.parameters);
   const held = {
-    denoiser: bytesOfAll(variablesOf(denoiser)),
-    extractor: bytesOfAll(variablesOf(extractor)),
-    "the extractor as it was": bytesOfAll(variablesOf(frozen)),
+    denoiser: heldBytes(variablesOf(denoiser)),
+    extractor: heldBytes(variablesOf(extractor)),
+    "the extractor as it was": heldBytes(variablesOf(frozen)),
     "optimiser state": moments,
     ...(looked > 0 && { "held-out pictures": 2 * bytesOfAll([pictures(looked)]) }),
   };

@@ -53,8 +53,8 @@ export class Trainer {
     this.#whole = compile((x, t, alphaBar, keys, dropoutKeys, control) =>
       step.whole([x!, t!, alphaBar!, keys!], dropoutKeys!, control!),
     );
-    this.#part = compile((x, t, alphaBar, keys, dropoutKeys) =>
-      step.part([x!, t!, alphaBar!, keys!], dropoutKeys!),
+    this.#part = compile((x, t, alphaBar, keys, dropoutKeys, keep) =>
+      step.part([x!, t!, alphaBar!, keys!], dropoutKeys!, keep!),
     );
     this.#apply = compile((control: Tensor) => step.apply(control));
     this.#losses = compile((x, t, alphaBar, keys) => step.losses([x!, t!, alphaBar!, keys!]));
@@ -109,7 +109,8 @@ export class Trainer {
       return this.#stepLoss(this.#whole, picks, this.optimizer.control());
     }
     let loss = 0;
-    for (const part of this.#partsOf(picks)) loss += await this.#stepLoss(this.#part, part);
+    for (const [k, part] of this.#partsOf(picks).entries())
+      loss += await this.#stepLoss(this.#part, part, tensor([k === 0 ? 0 : 1]));
     using control = this.optimizer.control();
     await this.#apply(control);
     return loss;

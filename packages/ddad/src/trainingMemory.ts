@@ -1,5 +1,5 @@
 /** The device memory of a training, planned before its first step, and what of it fits into a budget. */
-import { bufferBytes, type PlannedBytes, planBytes, type TensorSpec } from "@ddad/nn";
+import { bufferBytes, heldBytes, planBytes, type TensorSpec } from "@ddad/nn";
 import type { Config } from "./config.ts";
 import { MemoryBudgetError } from "./errors.ts";
 import { divisorsOf, formatMemory, largestFitting, parseMemory, roomFor } from "./memoryBudget.ts";
@@ -33,7 +33,10 @@ export function planTraining(step: TrainingStep, microBatch: number): TrainingMe
   step.denoiser.train();
   const training = inParts
     ? [
-        planBytes((...[x, t, a, k, d]) => step.part([x!, t!, a!, k!], d!), [...noised, dropoutKeys]),
+        planBytes(
+          (...[x, t, a, k, d, keep]) => step.part([x!, t!, a!, k!], d!, keep!),
+          [...noised, dropoutKeys, { shape: [1], dtype: "f32" }],
+        ),
         planBytes((numbers) => void step.apply(numbers!), [control]),
       ]
     : [
@@ -43,18 +46,18 @@ export function planTraining(step: TrainingStep, microBatch: number): TrainingMe
         ),
       ];
   step.denoiser.eval();
-  const validation = [planBytes((...[x, t, a, k]) => step.losses([x!, t!, a!, k!]), noised), planSwap(step)];
-  const parameters = bytesOfAll(step.denoiser.namedState().values());
-  const average = bytesOfAll(step.average?.variables ?? []);
+  const validation = planBytes((...[x, t, a, k]) => step.losses([x!, t!, a!, k!]), noised);
+  const parameters = heldBytes(step.denoiser.namedState().values());
+  const average = heldBytes(step.average?.variables ?? []);
   const held = {
     parameters,
-    "optimiser state": bytesOfAll(step.variables) - parameters - average,
+    "optimiser state": heldBytes(step.variables) - parameters - average,
     ...(average > 0 && { average }),
-    ...(inParts && { "gradient sums": bytesOfAll(step.sums) }),
+    ...(inParts && { "gradient sums": heldBytes(step.sums) }),
   };
   const passed =
     bytesOfAll([...noised, dropoutKeys, control]) + bufferBytes({ shape: [microBatch], dtype: "f32" });
-  return { microBatch, recompute, ...memoryOf(held, passed, [...training, ...validation]) };
+  return { microBatch, recompute, ...memoryOf(held, passed, [...training, validation]) };
 }
 
 const noisedSpecs = (count: number, size: number): TensorSpec[] => [
@@ -63,20 +66,6 @@ const noisedSpecs = (count: number, size: number): TensorSpec[] => [
   { shape: [count], dtype: "f32" },
   { shape: [count, 4], dtype: "u32" },
 ];
-
-/** The exchange of parameters and averages around a validation, as `EMA.swap` makes it. */
-function planSwap({ average, optimizer }: TrainingStep): Pick<PlannedBytes, "slots"> {
-  if (average === undefined) return { slots: [] };
-  return planBytes(() => {
-    for (const parameter of optimizer.parameters) {
-      const mean = average.averageOf(parameter)!;
-      const old = parameter.value;
-      parameter.assign(mean);
-      mean.assign(old);
-    }
-    return undefined;
-  }, []);
-}
 
 /**
  * The step of a configuration, with as many pictures at a time as its budget, `training.memory`, has room for: the largest divisor

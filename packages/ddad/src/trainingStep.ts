@@ -2,6 +2,7 @@
 import {
   Adam,
   AdamW,
+  accumulate,
   averageWarmup,
   clipGradientNorm,
   clipScale,
@@ -14,11 +15,11 @@ import {
   RandomStream,
   randomNormal,
   type Tensor,
-  tensor,
   type UNet,
-  Variable,
+  type Variable,
   warmupCosine,
   where,
+  zerosSideBySide,
 } from "@ddad/nn";
 import type { Config } from "./config.ts";
 import { createDenoiser, denoisingError } from "./denoiser.ts";
@@ -59,9 +60,7 @@ export class TrainingStep {
 
   /** Sums of the gradients of a batch's parts; they come into being where a batch has parts. */
   get sums(): readonly Variable[] {
-    this.#sums ??= this.optimizer.parameters.map(
-      ({ size, shape }) => new Variable(tensor(new Float32Array(size), shape)),
-    );
+    this.#sums ??= zerosSideBySide(this.optimizer.parameters.map(({ shape }) => shape));
     return this.#sums;
   }
 
@@ -72,19 +71,21 @@ export class TrainingStep {
     return loss;
   }
 
-  /** Adds the gradients of a part of a batch to the sums; its share of the loss. */
-  part(noised: NoisedArguments, dropoutKeys: Tensor): Tensor {
+  /**
+   * Adds the gradients of a part of a batch to the sums; its share of the loss.
+   *
+   * @param keep [1]: 0 for the first part of a batch, whose gradients take the place of what was there; 1 for the others
+   */
+  part(noised: NoisedArguments, dropoutKeys: Tensor, keep: Tensor): Tensor {
     const loss = this.#lossOf(noised, dropoutKeys);
     const gradients = this.#gradientsOf(loss);
-    for (const [k, sum] of this.sums.entries()) sum.assign(sum.add(gradients[k]!));
+    for (const [k, sum] of this.sums.entries()) sum.assign(accumulate(sum, gradients[k]!, keep));
     return loss;
   }
 
   /** The step once all parts are summed up. */
   apply(control: Tensor): void {
     this.#update(this.sums, control);
-    // A product with 0 would keep what is not finite.
-    for (const sum of this.sums) sum.assign(where(sum.finite(), 0, 0));
   }
 
   /** Mean squared error of each picture, `[N]`, without learning from it. */

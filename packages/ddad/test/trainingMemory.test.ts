@@ -14,7 +14,7 @@ import { train } from "../src/trainingRun.ts";
 import { smallPictures } from "./small.ts";
 
 const settings = (training: NonNullable<ConfigInput["training"]>): ConfigInput => ({
-  data: { root: "parts", imageSize: 16 },
+  data: { root: "parts", imageSize: 32 },
   model: { baseChannels: 32, heads: 1, channelMultipliers: [1, 2], blocksPerLevel: 1, attentionSizes: [8] },
   training: { steps: 6, batchSize: 6, warmup: 0, ...training },
 });
@@ -112,7 +112,7 @@ describe("memory of a training", function () {
     const budget = resolveConfig(settings({ memory: megabytes(total - 1e3), steps: 1 }));
     const parts = resolveConfig(settings({ microBatch: 1, steps: 1 }));
     const pictures = { ...smallPictures(2, 1) };
-    const images = { count: 2, size: 16, data: new Uint8Array(2 * 16 * 16 * 3).map((_, i) => (i * 7) % 256) };
+    const images = { count: 2, size: 32, data: new Uint8Array(2 * 32 * 32 * 3).map((_, i) => (i * 7) % 256) };
     const told: string[] = [];
     const losses: number[] = [];
     for (const config of [budget, parts]) {

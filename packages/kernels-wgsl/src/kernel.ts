@@ -121,6 +121,14 @@ export interface Cost {
   readonly bytes: number;
 }
 
+/** How calls of a kernel on tensors that lie side by side become one. */
+export interface Packs<I extends string = string, O extends string = string> {
+  /** Inputs that must be the same in all of these calls. */
+  readonly shared: readonly NoInfer<I>[];
+  /** For sums over everything: the input that a call adds its own share to, and the output that is the next call's input. */
+  readonly carry?: readonly [input: NoInfer<I>, output: NoInfer<O>];
+}
+
 /** One kernel with inputs `I`, outputs `O`, attributes `A` and uniform params `P`. Made by {@link defineKernel}. */
 export interface Kernel<
   I extends string = string,
@@ -149,6 +157,11 @@ export interface Kernel<
   readonly refusals: readonly Refusal<NoInfer<I>, NoInfer<A>>[];
   /** The output on which an elementwise expression may run before it is stored: see `withEpilogue`. */
   readonly epilogue?: O;
+  /**
+   * Given where the kernel treats all elements alike, whatever tensor they are of: calls on tensors that lie side by side
+   * then are one call on all of them.
+   */
+  readonly packs?: Packs<I, O>;
   /** Fused kernels: the composition they stand for, in words. */
   readonly replaces?: string;
 }

@@ -31,6 +31,7 @@ export { type BatchNormAttrs, batchNorm } from "./norm/batchNorm.ts";
 export { batchNormGradient } from "./norm/batchNormGradient.ts";
 export { type GroupNormAttrs, groupNorm } from "./norm/groupNorm.ts";
 export { groupNormGradient } from "./norm/groupNormGradient.ts";
+export * from "./optim/accumulate.ts";
 export * from "./optim/adam.ts";
 export * from "./optim/sgdStep.ts";
 export * from "./optim/sumOfSquares.ts";

@@ -100,7 +100,7 @@ describe("UNet: recompute", function () {
     // A constant more or less.
     expect(again.inputs).to.be.closeTo(plain.inputs, 64);
     // Several values share a buffer, so that next to nothing lies idle.
-    expect(plain.intermediates).to.be.within(plain.live, 1.03 * plain.live);
-    expect(again.intermediates).to.be.within(again.live, 1.03 * again.live);
+    expect(plain.intermediates).to.be.within(plain.live, 1.05 * plain.live);
+    expect(again.intermediates).to.be.within(again.live, 1.05 * again.live);
   });
 });

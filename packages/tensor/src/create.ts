@@ -36,9 +36,10 @@ export function tensor(values: Values, shape?: Shape, { dtype = "f32" }: CreateO
   const packed = pack(flat, dtype);
   const spec = { shape: [...target], dtype };
   device.checkSize(bytesOf(spec), `tensor: ${dtype} ${show(target)}`);
-  const buffer = device.buffers.acquire(packed.byteLength);
+  const storage = Storage.own(device, packed.byteLength);
+  const { buffer } = storage.region;
   device.gpu.queue.writeBuffer(buffer, 0, packed as Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>);
-  return new Tensor(spec, { kind: "storage", storage: new Storage(device, buffer), version: 0 });
+  return new Tensor(spec, { kind: "storage", storage, version: 0 });
 }
 
 function flatten(values: Values): { flat: ArrayLike<number | boolean>; nesting: number[] } {

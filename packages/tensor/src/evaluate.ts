@@ -11,7 +11,8 @@ import { describePlan } from "./program/describe.ts";
 import { fuseEpilogues } from "./program/epilogues.ts";
 import { fuseProgram } from "./program/fuse.ts";
 import { type Lowered, lowerProgram } from "./program/lower.ts";
-import { type Plan, planProgram } from "./program/plan.ts";
+import { packProgram } from "./program/pack.ts";
+import { impossiblePacks, type Plan, planProgram } from "./program/plan.ts";
 import { type Captured, captureProgram, type Program, programKey } from "./program/program.ts";
 import { resolve, Storage, storageOf, Tensor, Variable } from "./tensor.ts";
 import { noteCalls } from "./tuning/collect.ts";
@@ -58,10 +59,13 @@ export async function evaluateNow(device: Device, targets: readonly Tensor[]): P
 /** The program that computes `tensors` and then overwrites `variables`. */
 export function capture(tensors: readonly Tensor[], variables: readonly Variable[]): Captured {
   const overwritten = new Set(variables.map(({ home }) => home));
-  // What stands in the buffer of another of these variables must be saved before that one is overwritten.
-  const safe = ({ value }: Variable): Tensor => {
+  // What stands in the buffer of another of these variables must be saved before that one is overwritten, and WebGPU copies nothing
+  // within a buffer.
+  const safe = ({ value, home }: Variable): Tensor => {
     const { source } = viewed(value);
-    return source.kind === "storage" && overwritten.has(source.storage) ? copy(value) : value;
+    if (source.kind !== "storage") return value;
+    const { storage } = source;
+    return overwritten.has(storage) || storage.region.buffer === home.region.buffer ? copy(value) : value;
   };
   return captureProgram(
     tensors,
@@ -111,9 +115,15 @@ async function prepareReplay(device: Device, program: Program): Promise<Replay> 
 
 /** The passes from a recorded program to a plan for this device. */
 export function planFor(device: Device, program: Program): { fused: Program; lowered: Lowered; plan: Plan } {
-  const fused = fuseEpilogues(fuseProgram(program));
-  const lowered = lowerProgram(fused, device.capabilities, device.tuning.choices);
-  return { fused, lowered, plan: planProgram(lowered) };
+  const recorded = fuseEpilogues(fuseProgram(program));
+  const lower = (fused: Program) => {
+    const lowered = lowerProgram(fused, device.capabilities, device.tuning.choices);
+    return { fused, lowered };
+  };
+  let ready = lower(packProgram(recorded));
+  const impossible = impossiblePacks(ready.lowered);
+  if (impossible.length > 0) ready = lower(packProgram(recorded, new Set(impossible)));
+  return { ...ready, plan: planProgram(ready.lowered) };
 }
 
 const checked = new WeakSet<Replay>();
@@ -130,14 +140,14 @@ export async function runReplay(
   device.throwFailure();
   noteCalls(replay.calls);
   const started = performance.now();
-  const results = replay.plan.results.map((bytes) => new Storage(device, device.buffers.acquire(bytes)));
+  const results = replay.plan.results.map((bytes) => Storage.own(device, bytes));
   for (const storage of results) storage.retain();
   const profile = profiling();
   const timing = profile ? new Timing(device.gpu, replay.dispatches) : undefined;
   const run = () =>
     replay.run(
-      leaves.map(({ buffer }) => buffer),
-      results.map(({ buffer }) => buffer),
+      leaves.map(({ region }) => region),
+      results.map(({ region }) => region),
       timing,
     );
   try {
@@ -165,12 +175,12 @@ export async function runReplay(
 export async function readData(tensor: Tensor): Promise<TensorData> {
   await evaluate(tensor);
   const device = currentDevice();
-  const { buffer } = storageOf(resolve(tensor), device);
+  const { buffer, offset } = storageOf(resolve(tensor), device).region;
   const size = Math.max(4, Math.ceil(bytesOf(tensor) / 4) * 4);
   const staging = device.gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
   try {
     const encoder = device.gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
+    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
     device.gpu.queue.submit([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => {
       device.throwFailure();

@@ -12,19 +12,62 @@ import {
 import type { Device } from "./device/device.ts";
 import { DeviceLostError, StaleValueError } from "./errors.ts";
 
-/** A buffer on the device, shared by the tensors (views of one another) that hold its contents. */
+/** A piece of a buffer. */
+export interface Region {
+  readonly buffer: GPUBuffer;
+  /** Bytes before it in the buffer. */
+  readonly offset: number;
+  /** Its bytes. */
+  readonly size: number;
+}
+
+/** Memory on the device, shared by the tensors (views of one another) that hold its contents. */
 export class Storage {
   readonly device: Device;
-  readonly buffer: GPUBuffer;
+  #region: Region;
+  #free: () => void;
   /** The variable whose home this is; weak, because a held storage must not keep its tensors alive. */
   owner: WeakRef<Variable> | undefined;
   /** Counts overwritings. A tensor remembers the version that it stands for. */
   version = 0;
   #holders = 0;
 
-  constructor(device: Device, buffer: GPUBuffer) {
+  /** @param free called once nobody holds the contents any more */
+  constructor(device: Device, region: Region, free: () => void) {
     this.device = device;
-    this.buffer = buffer;
+    this.#region = region;
+    this.#free = free;
+  }
+
+  /** Storage that has a buffer from the device's pool to itself. */
+  static own(device: Device, bytes: number): Storage {
+    const buffer = device.buffers.acquire(bytes);
+    return new Storage(device, { buffer, offset: 0, size: buffer.size }, () =>
+      device.buffers.release(buffer),
+    );
+  }
+
+  /** Where the contents are: ask each time, because they may move. */
+  get region(): Region {
+    return this.#region;
+  }
+
+  /** Whether others have pieces of the same buffer. */
+  get shares(): boolean {
+    return this.#region.size !== this.#region.buffer.size;
+  }
+
+  /** From here on the contents are there, where the caller has put them. */
+  moveTo(region: Region, free: () => void): void {
+    this.#free();
+    this.#region = region;
+    this.#free = free;
+  }
+
+  /** The two exchange what they hold. Nothing is copied. */
+  exchange(other: Storage): void {
+    [this.#region, other.#region] = [other.#region, this.#region];
+    [this.#free, other.#free] = [other.#free, this.#free];
   }
 
   retain(): this {
@@ -36,7 +79,7 @@ export class Storage {
     this.#holders--;
     if (this.#holders > 0 || Number.isNaN(this.version)) return;
     this.version = Number.NaN;
-    this.device.buffers.release(this.buffer);
+    this.#free();
   }
 }
 
@@ -222,6 +265,23 @@ export class Variable extends Tensor {
   reset(): void {
     this.#value = this.#held;
   }
+}
+
+/**
+ * Two variables exchange their values, without copying anything. Tensors that were computed from the old values and are pending
+ * can no longer be evaluated. Throws ShapeError where shape or type differ, and where a value assigned is not evaluated yet.
+ */
+export function exchange(a: Variable, b: Variable): void {
+  if (a.dtype !== b.dtype || show(a.shape) !== show(b.shape)) {
+    throw new ShapeError(
+      `exchange: the variables are ${a.dtype} ${show(a.shape)} and ${b.dtype} ${show(b.shape)}, but must be alike.`,
+    );
+  }
+  if (a.pending || b.pending)
+    throw new ShapeError("exchange: evaluate what was assigned to the variables first.");
+  a.home.exchange(b.home);
+  a.commit();
+  b.commit();
 }
 
 /** The plain tensor behind a variable; a tensor itself. */

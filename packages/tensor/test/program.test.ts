@@ -1,91 +1,19 @@
 /** The passes, on data alone: what is fused, where values live, which buffers are written in place. */
-import type { Capabilities } from "@ddad/kernels-wgsl";
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
 import { fuseProgram } from "../src/program/fuse.ts";
-import { type Lowered, lowerProgram } from "../src/program/lower.ts";
-import { offsetOf, type Place, planProgram } from "../src/program/plan.ts";
-import { captureProgram, printProgram, programKey } from "../src/program/program.ts";
-import { Tensor, type Variable } from "../src/tensor.ts";
+import { lowerProgram } from "../src/program/lower.ts";
+import { planProgram } from "../src/program/plan.ts";
+import { printProgram, programKey } from "../src/program/program.ts";
+import type { Tensor, Variable } from "../src/tensor.ts";
+import { assignTo, caps, capture, checkPlan, leaf } from "./plans.ts";
 
-const caps: Capabilities = {
-  adapterClass: "software",
-  f16: false,
-  subgroups: false,
-  subgroupSizes: [0, 0],
-  maxInvocations: 256,
-  workgroupMemory: 16384,
-  maxStorageBuffers: 8,
-};
-
-let placeholders = 0;
-/** A leaf that has no buffer: the passes do not need one. */
-const leaf = (...shape: number[]): Tensor =>
-  new Tensor({ shape, dtype: "f32" }, { kind: "argument", index: placeholders++ });
-
-const capture = (...targets: Tensor[]) => captureProgram(targets).program;
-const assignTo = (variable: Tensor, value: Tensor, ...targets: Tensor[]) =>
-  captureProgram(targets, [{ value, leaf: variable }]).program;
 const kernelsOf = (program: ReturnType<typeof capture>): string[] =>
   program.calls.map(({ kernel }) => kernel.name);
 const planOf = (program: ReturnType<typeof capture>) => {
   const lowered = lowerProgram(program, caps);
   return { lowered, plan: planProgram(lowered) };
 };
-
-/**
- * No dispatch may bind one buffer both for reading and for writing, nor write one piece of it twice, nor read what another value
- * overwrote, in part or as a whole.
- */
-function checkPlan(
-  { dispatches, updates, leaves, bytes }: Lowered,
-  plan: ReturnType<typeof planProgram>,
-): void {
-  interface Piece {
-    readonly buffer: string;
-    readonly from: number;
-    readonly to: number;
-  }
-  const pieceAt = (place: Place, size: number): Piece => ({
-    buffer: `${place.kind} ${place.index}`,
-    from: offsetOf(place),
-    to: offsetOf(place) + size,
-  });
-  const pieceOf = (id: number): Piece => pieceAt(plan.places[id]!, bytes[id]!);
-  const overlap = (a: Piece, b: Piece): boolean => a.buffer === b.buffer && a.from < b.to && b.from < a.to;
-  const content = new Map<number, Piece>();
-  const store = (id: number, piece: Piece): void => {
-    for (const [other, kept] of content) if (overlap(kept, piece)) content.delete(other);
-    content.set(id, piece);
-  };
-  for (let id = 0; id < leaves; id++) content.set(id, pieceOf(id));
-  dispatches.forEach(({ shader, values, label }, step) => {
-    for (const copy of plan.copies.filter(({ before }) => before === step)) {
-      const [from, to] = [pieceAt(copy.from, copy.bytes), pieceAt(copy.to, copy.bytes)];
-      expect(from.buffer, "a copy inside of one buffer").to.not.equal(to.buffer);
-      const copied = [...content].find(([, piece]) => overlap(piece, from))![0];
-      store(copied, to);
-    }
-    const writes = values.map((_, k) => shader.bindings[k]!.access === "read_write");
-    values.forEach((id, k) => {
-      const piece = pieceOf(id);
-      values.forEach((other, m) => {
-        if (m === k || (!writes[k] && !writes[m])) return;
-        if (writes[k] !== writes[m])
-          expect(pieceOf(other).buffer, `${label} reads and writes`).to.not.equal(piece.buffer);
-        else expect(overlap(pieceOf(other), piece), `${label} writes a piece twice`).to.equal(false);
-      });
-      if (!writes[k]) expect(content.get(id), `${label} reads v${id}`).to.deep.equal(piece);
-    });
-    values.forEach((id, k) => {
-      if (!writes[k]) return;
-      const source = updates.find(([output]) => output === id)?.[1];
-      if (source !== undefined && !content.has(id))
-        expect(content.get(source), `${label} updates v${source}`).to.deep.equal(pieceOf(id));
-      store(id, pieceOf(id));
-    });
-  });
-}
 
 describe("capture", () => {
   it("numbers leaves first, keeps the order of recording and sees through views", () => {
@@ -248,10 +176,10 @@ describe("variables", () => {
   });
 
   it("keep their buffer", async () => {
-    const { buffer } = v.home;
+    const { buffer } = v.home.region;
     v.assign(v.add(1));
     await t.evaluate(v);
-    expect(v.home.buffer).to.equal(buffer);
+    expect(v.home.region.buffer).to.equal(buffer);
   });
 
   it("fail with a sentence where an overwritten value is read", async () => {

@@ -153,6 +153,7 @@ export const adamStep = defineKernel({
     firstMomentNext: "firstMoment",
     secondMomentNext: "secondMoment",
   },
+  packs: { shared: ["control"] },
   params: { size: "u32" },
   infer({ parameter, gradient, firstMoment, secondMoment, control }, _attrs: AdamAttrs) {
     checkState("adamStep", { parameter, gradient, firstMoment, secondMoment }, control, 8);
@@ -209,6 +210,7 @@ export const adamAverageStep = defineKernel({
     secondMomentNext: "secondMoment",
     averageNext: "average",
   },
+  packs: { shared: ["control"] },
   params: { size: "u32" },
   infer({ parameter, gradient, firstMoment, secondMoment, average, control }, _attrs: AdamAttrs) {
     checkState("adamAverageStep", { parameter, gradient, firstMoment, secondMoment, average }, control, 8);

@@ -15,6 +15,7 @@ export const sgdStep = defineKernel({
   inputs: ["parameter", "gradient", "velocity", "control"],
   outputs: ["parameterNext", "velocityNext"],
   updates: { parameterNext: "parameter", velocityNext: "velocity" },
+  packs: { shared: ["control"] },
   params: { size: "u32" },
   infer({ parameter, gradient, velocity, control }, _attrs: Record<string, never>) {
     checkState("sgdStep", { parameter, gradient, velocity }, control, 4);

@@ -1,7 +1,7 @@
-/** `y = Σ x²` over all elements, as [1]: a parameter's share of the global norm of the gradients. Deterministic. */
+/** `y = total + Σ x²` over all elements of x: how the global norm of the gradients grows by one of them. Deterministic. */
 import { check } from "../errors.ts";
 import { type Capabilities, defineKernel, perThread } from "../kernel.ts";
-import { bytesOf, ceilDiv, sizeOf, spec } from "../spec.ts";
+import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec } from "../spec.ts";
 
 const workgroupSize = 64;
 
@@ -9,14 +9,17 @@ const workgroupSize = 64;
 const groupsOf = ({ adapterClass }: Capabilities, size: number): number =>
   Math.min(adapterClass === "software" ? 16 : 256, ceilDiv(size, 4 * workgroupSize));
 
-/** Input x of any shape, f32; output y [1]. */
+/** Inputs x of any shape and total [1], both f32; output y [1]. */
 export const sumOfSquares = defineKernel({
   name: "sumOfSquares",
-  inputs: ["x"],
+  inputs: ["x", "total"],
   outputs: ["y"],
+  packs: { shared: [], carry: ["total", "y"] },
   params: { size: "u32" },
-  infer({ x }, _attrs: Record<string, never>) {
-    check(x.dtype === "f32", "sumOfSquares", `x must be f32 but is ${x.dtype}; cast it first.`);
+  infer({ x, total }, _attrs: Record<string, never>) {
+    for (const [name, { dtype }] of Object.entries({ x, total }))
+      check(dtype === "f32", "sumOfSquares", `${name} must be f32 but is ${dtype}; cast it first.`);
+    check(sameShape(total.shape, [1]), "sumOfSquares", `total must be [1] but is ${show(total.shape)}.`);
     return { outputs: { y: spec([1]) }, params: { size: sizeOf(x.shape) } };
   },
   variants: [
@@ -35,30 +38,30 @@ export const sumOfSquares = defineKernel({
             code: perThread(
               workgroupSize,
               /* wgsl */ `
-  var total = 0.0;
+  var sum = 0.0;
   for (var at = i; at < params.size / ${width}u; at += ${threads}u) {
     let value = x[at];
-    total += ${width === 4 ? "dot(value, value)" : "value * value"};
+    sum += ${width === 4 ? "dot(value, value)" : "value * value"};
   }
-  partial[i] = total;`,
+  partial[i] = sum;`,
             ),
           },
           {
             label: "total",
-            read: { partial: "f32" },
+            read: { partial: "f32", total: "f32" },
             write: { y: "f32" },
             workgroups: [1, 1, 1],
             code: /* wgsl */ `
-var<workgroup> totals: array<f32, ${workgroupSize}>;
+var<workgroup> sums: array<f32, ${workgroupSize}>;
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(local_invocation_index) lane: u32) {
-  var total = 0.0;
-  for (var at = lane; at < ${threads}u; at += ${workgroupSize}u) { total += partial[at]; }
-  totals[lane] = total;
+  var sum = 0.0;
+  for (var at = lane; at < ${threads}u; at += ${workgroupSize}u) { sum += partial[at]; }
+  sums[lane] = sum;
   workgroupBarrier();
   if (lane == 0u) {
-    for (var other = 1u; other < ${workgroupSize}u; other++) { total += totals[other]; }
-    y[0] = total;
+    for (var other = 1u; other < ${workgroupSize}u; other++) { sum += sums[other]; }
+    y[0] = total[0] + sum;
   }
 }`,
           },
@@ -66,20 +69,27 @@ fn main(@builtin(local_invocation_index) lane: u32) {
       },
     },
   ],
-  reference: ({ x }) => ({ y: Float64Array.of(x.reduce((total, value) => total + value ** 2, 0)) }),
+  reference: ({ x, total }) => ({
+    y: Float64Array.of(x.reduce((sum, value) => sum + value ** 2, total[0]!)),
+  }),
   cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.x.shape), bytes: bytesOf(inputs.x) }),
   cases: [
-    { name: "a scalar", inputs: { x: [] }, attrs: {} },
-    { name: "prime size", inputs: { x: [10007] }, attrs: {} },
-    { name: "by four", inputs: { x: [3, 5, 4] }, attrs: {} },
-    { name: "a convolution's gradient", inputs: { x: [3, 3, 128, 128] }, attrs: {}, bench: true },
-    { name: "a large gradient", inputs: { x: [3, 3, 256, 512] }, attrs: {}, bench: true },
+    { name: "a scalar", inputs: { x: [], total: [1] }, attrs: {} },
+    { name: "prime size", inputs: { x: [10007], total: [1] }, attrs: {} },
+    { name: "by four", inputs: { x: [3, 5, 4], total: [1] }, attrs: {} },
+    { name: "a convolution's gradient", inputs: { x: [3, 3, 128, 128], total: [1] }, attrs: {}, bench: true },
+    { name: "a large gradient", inputs: { x: [3, 3, 256, 512], total: [1] }, attrs: {}, bench: true },
   ],
   refusals: [
     {
-      inputs: { x: { shape: [3], dtype: "i32" } },
+      inputs: { x: { shape: [3], dtype: "i32" }, total: [1] },
       attrs: {},
       message: /sumOfSquares: x must be f32 but is i32; cast it first/,
+    },
+    {
+      inputs: { x: [3], total: [2] },
+      attrs: {},
+      message: /sumOfSquares: total must be \[1\] but is \[2\]/,
     },
   ],
 });

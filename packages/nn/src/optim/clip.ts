@@ -12,10 +12,7 @@ export interface ClippedNorm {
  */
 export function clipGradientNorm(gradients: readonly Tensor[], largest: number): ClippedNorm {
   if (gradients.length === 0) throw new RangeError("clipGradientNorm: there are no gradients.");
-  const norm = gradients
-    .map(sumOfSquares)
-    .reduce((sum, share) => sum.add(share))
-    .sqrt();
+  const norm = sumOfSquares(...gradients).sqrt();
   return { norm, scale: clipScale(norm, largest) };
 }
 

@@ -1,5 +1,5 @@
 /** Averages of the parameters over the steps of training: what one evaluates and ships (Polyak and Juditsky 1992). */
-import { copy, evaluate, tensor, Variable } from "@ddad/tensor";
+import { copy, evaluate, exchange, tensor, type Variable, zerosSideBySide } from "@ddad/tensor";
 import { type Module, slotOf } from "../module.ts";
 import { assignState, readState, type Slot } from "../state.ts";
 import type { StateDict, StateEntry } from "../stateDict.ts";
@@ -31,12 +31,10 @@ export class EMA {
   constructor(module: Module, { decay = 0.999 }: EMAOptions = {}) {
     this.decay = typeof decay === "number" ? constantRate(decay) : decay;
     this.#module = module;
-    const averages = module.parameters().map((parameter): [Variable, Variable] => {
-      const average = new Variable(tensor(new Float32Array(parameter.size), parameter.shape));
-      average.assign(copy(parameter));
-      return [parameter, average];
-    });
-    this.#averages = new Map(averages);
+    const parameters = module.parameters();
+    const averages = zerosSideBySide(parameters.map(({ shape }) => shape));
+    for (const [k, average] of averages.entries()) average.assign(copy(parameters[k]!));
+    this.#averages = new Map(parameters.map((parameter, k) => [parameter, averages[k]!]));
   }
 
   /** The averages: evaluate them together with the parameters. */
@@ -59,12 +57,8 @@ export class EMA {
 
   /** Exchanges parameters and averages: once to evaluate the averages, once more to go on training. */
   async swap(): Promise<void> {
-    for (const [parameter, average] of this.#averages) {
-      const old = parameter.value;
-      parameter.assign(average);
-      average.assign(old);
-    }
     await evaluate(...this.#averages.keys(), ...this.variables);
+    for (const [parameter, average] of this.#averages) exchange(parameter, average);
   }
 
   /** The module's state dict with the averages in the place of the parameters: any module of its kind can load it. */

@@ -65,7 +65,7 @@ export class LossScale {
    */
   update(gradients: readonly Tensor[]): { readonly factor: Tensor; readonly norm: Tensor } {
     const scale = this.#scale.value;
-    const squares = gradients.map(sumOfSquares).reduce((sum, share) => sum.add(share));
+    const squares = sumOfSquares(...gradients);
     const finite = squares.finite();
     const factor = where(finite, scale.reciprocal(), 0);
     const calm = this.#calm.value.add(1);

@@ -1,5 +1,13 @@
 /** What optimisers have in common: which parameters they change, the count of steps, and state that can be saved. */
-import { ShapeError, type Tensor, tensor, Variable, where } from "@ddad/tensor";
+import {
+  moveSideBySide,
+  ShapeError,
+  type Tensor,
+  tensor,
+  type Variable,
+  where,
+  zerosSideBySide,
+} from "@ddad/tensor";
 import { StateDictError } from "../errors.ts";
 import { Module, slotOf } from "../module.ts";
 import { assignState, readState, type Slot } from "../state.ts";
@@ -56,9 +64,11 @@ export abstract class Optimizer {
     this.parameters = [...names.keys()];
     this.#names = [...names.values()];
     this.#schedule = typeof rate === "number" ? constantRate(rate) : rate;
-    const zeros = () =>
-      this.parameters.map(({ size, shape }) => new Variable(tensor(new Float32Array(size), shape)));
-    this.#series = new Map(series.map((name) => [name, zeros()]));
+    // Side by side, so that a step runs once for many parameters.
+    moveSideBySide(this.parameters);
+    this.#series = new Map(
+      series.map((name) => [name, zerosSideBySide(this.parameters.map(({ shape }) => shape))]),
+    );
     const mask = Array.from({ length: controlLength }, (_, index) => index === scaleIndex);
     this.#scaleMask = tensor(mask, [controlLength], { dtype: "bool" });
   }

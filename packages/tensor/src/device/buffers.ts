@@ -28,7 +28,11 @@ export class BufferPool {
 
   /** A storage buffer of at least `bytes`; its contents are undefined. */
   acquire(bytes: number): GPUBuffer {
-    const size = roundUp(bytes);
+    return this.acquireExactly(roundUp(bytes));
+  }
+
+  /** The same of exactly `size` bytes, a multiple of 4. */
+  acquireExactly(size: number): GPUBuffer {
     this.#live++;
     this.#liveBytes += size;
     const pooled = this.#free.get(size)?.pop();

@@ -147,6 +147,7 @@ const wantedLimits = [
   "maxComputeWorkgroupSizeX",
   "maxComputeWorkgroupSizeY",
   "maxStorageBuffersPerShaderStage",
+  "minStorageBufferOffsetAlignment",
 ] as const;
 
 async function openDevice(options: AdapterOptions): Promise<Device> {

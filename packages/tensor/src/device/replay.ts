@@ -2,6 +2,7 @@
 import type { Dispatch, Lowered } from "../program/lower.ts";
 import { offsetOf, type Place, type Plan } from "../program/plan.ts";
 import type { ProgramCall } from "../program/program.ts";
+import type { Region } from "../tensor.ts";
 import type { Device } from "./device.ts";
 import type { Timing } from "./timing.ts";
 
@@ -22,8 +23,8 @@ interface Ready {
   readonly uniformOffset: number;
   /** Those of them that are leaves or results: the others are slots, whose buffers never change. */
   readonly changing: readonly Place[];
-  /** Bind groups of recent runs, and the buffers of `changing` that each is for. */
-  readonly groups: { readonly buffers: readonly GPUBuffer[]; readonly group: GPUBindGroup }[];
+  /** Bind groups of recent runs, and where `changing` was that each is for. */
+  readonly groups: { readonly regions: readonly Region[]; readonly group: GPUBindGroup }[];
 }
 
 export class Replay {
@@ -34,7 +35,7 @@ export class Replay {
   readonly generation: number;
   readonly #device: Device;
   readonly #ready: readonly Ready[];
-  readonly #slots: readonly GPUBuffer[];
+  readonly #slots: readonly Region[];
   readonly #uniforms: GPUBuffer | undefined;
 
   private constructor(
@@ -50,7 +51,8 @@ export class Replay {
     this.generation = generation;
     this.plan = plan;
     this.#ready = ready;
-    this.#slots = device.workspace.reserve(plan.slots);
+    const slots = device.workspace.reserve(plan.slots);
+    this.#slots = slots.map((buffer) => ({ buffer, offset: 0, size: buffer.size }));
     this.#uniforms = uniforms;
   }
 
@@ -93,9 +95,9 @@ export class Replay {
   }
 
   /** Encodes and submits everything. With `timing`, each dispatch gets a pass of its own that is timed. */
-  run(leaves: readonly GPUBuffer[], results: readonly GPUBuffer[], timing?: Timing): void {
+  run(leaves: readonly Region[], results: readonly Region[], timing?: Timing): void {
     const { gpu } = this.#device;
-    const at = ({ kind, index }: Place): GPUBuffer =>
+    const at = ({ kind, index }: Place): Region =>
       (kind === "slot" ? this.#slots : kind === "leaf" ? leaves : results)[index]!;
     const encoder = gpu.createCommandEncoder();
     let pass: GPUComputePassEncoder | undefined;
@@ -111,7 +113,14 @@ export class Replay {
       for (; nextCopy < copies.length && copies[nextCopy]!.before <= step; nextCopy++) {
         endPass();
         const { from, to, bytes } = copies[nextCopy]!;
-        encoder.copyBufferToBuffer(at(from), offsetOf(from), at(to), offsetOf(to), bindingSize(bytes));
+        const [source, target] = [at(from), at(to)];
+        encoder.copyBufferToBuffer(
+          source.buffer,
+          source.offset + offsetOf(from),
+          target.buffer,
+          target.offset + offsetOf(to),
+          bindingSize(bytes),
+        );
       }
     };
     for (let step = 0; step < this.#ready.length; step++) {
@@ -138,17 +147,18 @@ export class Replay {
   }
 
   /** Arguments and results come from a pool and alternate between a few buffers: groups for the recent ones are kept. */
-  #group(ready: Ready, at: (place: Place) => GPUBuffer): GPUBindGroup {
+  #group(ready: Ready, at: (place: Place) => Region): GPUBindGroup {
     const { changing, groups } = ready;
     for (const known of groups) {
       let same = true;
-      for (let k = 0; same && k < changing.length; k++) same = known.buffers[k] === at(changing[k]!);
+      for (let k = 0; same && k < changing.length; k++)
+        same = sameRegion(known.regions[k]!, at(changing[k]!));
       if (same) return known.group;
     }
-    const entries: GPUBindGroupEntry[] = ready.places.map((place, binding) => ({
-      binding,
-      resource: { buffer: at(place), offset: offsetOf(place), size: ready.sizes[binding]! },
-    }));
+    const entries: GPUBindGroupEntry[] = ready.places.map((place, binding) => {
+      const { buffer, offset } = at(place);
+      return { binding, resource: { buffer, offset: offset + offsetOf(place), size: ready.sizes[binding]! } };
+    });
     if (ready.dispatch.uniform) {
       const { byteLength: size } = ready.dispatch.uniform;
       entries.push({
@@ -157,11 +167,13 @@ export class Replay {
       });
     }
     const group = this.#device.gpu.createBindGroup({ layout: ready.layout, entries });
-    groups.unshift({ buffers: changing.map(at), group });
+    groups.unshift({ regions: changing.map(at), group });
     if (groups.length > maxGroups) groups.pop();
     return group;
   }
 }
+
+const sameRegion = (a: Region, b: Region): boolean => a.buffer === b.buffer && a.offset === b.offset;
 
 /** Bindings and copies come in words. */
 const bindingSize = (bytes: number): number => Math.ceil(bytes / 4) * 4;

@@ -1,10 +1,15 @@
-/** Optimiser steps, one parameter a call. They give the next values; assigning these to variables updates in place. */
+/**
+ * Optimiser steps, one parameter a call (those of variables side by side run as one). They give the next values; assigning these
+ * to variables updates in place.
+ */
 import {
+  accumulate as accumulateKernel,
   adamAverageStep as adamAverageKernel,
   adamStep as adamKernel,
   sgdStep as sgdKernel,
   sumOfSquares as sumOfSquaresKernel,
 } from "@ddad/kernels-wgsl";
+import { constant } from "../create.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { mul } from "./elementwise.ts";
@@ -46,6 +51,19 @@ export interface SgdInputs {
 export const sgdStep = (inputs: SgdInputs): Record<"parameterNext" | "velocityNext", Tensor> =>
   record(sgdKernel, { ...inputs }, {});
 
-/** Σ x² over all elements → [1]. */
-export const sumOfSquares = (x: Tensor): Tensor =>
-  record(sumOfSquaresKernel, { x }, {}, { x: ({ y: g }) => mul(mul(x, 2), g) }).y;
+/** Σ x² over all elements of all tensors → [1]. */
+export const sumOfSquares = (...tensors: readonly Tensor[]): Tensor =>
+  tensors.reduce(
+    (total, x) =>
+      record(
+        sumOfSquaresKernel,
+        { x, total },
+        {},
+        { x: ({ y: g }) => mul(mul(x, 2), g), total: ({ y: g }) => g },
+      ).y,
+    constant(0, [1]),
+  );
+
+/** keep · total + x, in place where it is assigned to a variable `total`; x alone where keep, [1], is 0. No gradient. */
+export const accumulate = (total: Tensor, x: Tensor, keep: Tensor): Tensor =>
+  record(accumulateKernel, { total, x, keep }, {}).totalNext;

@@ -38,6 +38,8 @@ export interface Lowered {
   readonly updates: readonly (readonly [ValueId, ValueId])[];
   readonly results: readonly ValueId[];
   readonly assignments: Program["assignments"];
+  readonly runs: Program["runs"];
+  readonly packs: Program["packs"];
 }
 
 /**
@@ -84,8 +86,8 @@ export function lowerProgram(program: Program, caps: Capabilities, choices: Choi
       });
     });
   }
-  const { leaves, results, assignments } = program;
-  return { leaves, dispatches, bytes, updates, results, assignments };
+  const { leaves, results, assignments, runs, packs } = program;
+  return { leaves, dispatches, bytes, updates, results, assignments, runs, packs };
 }
 
 function checkHalves({ values, calls }: Program, { f16 }: Capabilities): void {

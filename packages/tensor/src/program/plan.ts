@@ -1,7 +1,7 @@
 /** Planning: where each value lives. A pure function. */
 import type { Dispatch, Lowered } from "./lower.ts";
-import type { ValueId } from "./program.ts";
-import { assignSlots, largestLive, type Tenant } from "./slots.ts";
+import type { Pack, ValueId } from "./program.ts";
+import { assignSlots, type Block, largestLive, type Tenant } from "./slots.ts";
 
 /** Where a value lives while the plan runs. */
 export type Place =
@@ -41,13 +41,16 @@ export function planProgram(lowered: Lowered): Plan {
   const places = new Array<Place | undefined>(bytes.length).fill(undefined);
   const copies: Copy[] = [];
   for (let id = 0; id < leaves; id++) places[id] = { kind: "leaf", index: id };
+  // A pack of leaves begins where the first of them does.
+  const leafPacks = lowered.packs.filter(({ members }) => members[0]! < leaves);
+  for (const { value, members } of leafPacks) places[value] = { kind: "leaf", index: members[0]! };
   results.forEach((id, index) => {
     places[id] = { kind: "result", index };
   });
 
   const pendingAssignments = lowered.assignments.filter(([value, leaf]) => {
     if (!canWriteInPlace(value, leaf, lowered, lives) || places[value] !== undefined) return true;
-    places[value] = { kind: "leaf", index: leaf };
+    places[value] = places[leaf];
     return false;
   });
 
@@ -66,11 +69,14 @@ export function planProgram(lowered: Lowered): Plan {
       } else tenants.set(id, { bytes: bytes[id]!, first, last, apart: new Set(), slot: -1, offset: 0 });
     }
   }
-  for (const dispatch of dispatches) keepApart(dispatch, tenants);
+  const packed = new Map(lowered.packs.map(({ value, members }) => [value, members]));
+  const membersOf = (id: ValueId): readonly ValueId[] => packed.get(id) ?? [id];
+  for (const dispatch of dispatches) keepApart(dispatch, membersOf, tenants);
   for (const [id, source] of updated) separate(tenants.get(id), tenants.get(source));
   const distinct = [...new Set(tenants.values())];
-  const slots = assignSlots(distinct);
+  const slots = assignSlots(blocksOf(distinct, lowered.packs, tenants));
   for (const [id, { slot, offset }] of tenants) places[id] = { kind: "slot", index: slot, offset };
+  for (const { value, members } of lowered.packs) places[value] ??= places[members[0]!];
   for (const [id, source] of updated) {
     const place = places[id];
     if (place === undefined || samePlace(place, places[source]!)) continue;
@@ -81,7 +87,7 @@ export function planProgram(lowered: Lowered): Plan {
     copies.push({
       before: end,
       from: places[value]!,
-      to: { kind: "leaf", index: leaf },
+      to: places[leaf]!,
       bytes: bytes[leaf]!,
     });
   }
@@ -101,14 +107,16 @@ export const samePlace = (a: Place, b: Place): boolean =>
 export const offsetOf = (place: Place): number => (place.kind === "slot" ? place.offset : 0);
 
 /** What a dispatch reads and what it writes must not share a buffer. */
-function keepApart({ shader, values }: Dispatch, tenants: ReadonlyMap<ValueId, Tenant>): void {
-  const writes = (binding: number): boolean => shader.bindings[binding]!.access === "read_write";
-  values.forEach((id, binding) => {
-    if (!writes(binding)) return;
-    values.forEach((other, k) => {
-      if (!writes(k)) separate(tenants.get(id), tenants.get(other));
-    });
-  });
+function keepApart(
+  { shader, values }: Dispatch,
+  membersOf: (id: ValueId) => readonly ValueId[],
+  tenants: ReadonlyMap<ValueId, Tenant>,
+): void {
+  const bound = (access: "read" | "read_write"): ValueId[] =>
+    values.filter((_, k) => shader.bindings[k]!.access === access).flatMap(membersOf);
+  const read = bound("read");
+  for (const written of bound("read_write"))
+    for (const other of read) separate(tenants.get(written), tenants.get(other));
 }
 
 function separate(a: Tenant | undefined, b: Tenant | undefined): void {
@@ -117,9 +125,42 @@ function separate(a: Tenant | undefined, b: Tenant | undefined): void {
   b.apart.add(a);
 }
 
+/** Tenants that planning places, those of a pack together. */
+function blocksOf(
+  tenants: readonly Tenant[],
+  packs: readonly Pack[],
+  byValue: ReadonlyMap<ValueId, Tenant>,
+): Block[] {
+  const packed = packs.map(({ members }) => members.flatMap((id) => byValue.get(id) ?? []));
+  const inPacks = new Set(packed.flat());
+  const alone = tenants.filter((tenant) => !inPacks.has(tenant)).map((tenant) => [tenant]);
+  return [...packed.filter(({ length }) => length > 0), ...alone];
+}
+
+/**
+ * Packs that cannot be: a dispatch reads one of their values and writes another, which WebGPU refuses within one buffer. The
+ * members of each.
+ */
+export function impossiblePacks({ dispatches, packs }: Lowered): ValueId[] {
+  const packOf = new Map(packs.flatMap((pack) => pack.members.map((id) => [id, pack] as const)));
+  const impossible = new Set<Pack>();
+  for (const { shader, values } of dispatches) {
+    const read = new Set<Pack | undefined>();
+    values.forEach((id, k) => {
+      if (shader.bindings[k]!.access === "read") read.add(packOf.get(id));
+    });
+    values.forEach((id, k) => {
+      const pack = packOf.get(id);
+      if (pack && shader.bindings[k]!.access === "read_write" && read.has(pack)) impossible.add(pack);
+    });
+  }
+  return [...impossible].flatMap(({ members }) => members);
+}
+
 /** First and last dispatch that touch each value made here. Results and values to assign live to the end. */
-function livesOf({ leaves, dispatches, results, assignments, updates }: Lowered): Map<ValueId, Life> {
+function livesOf({ leaves, dispatches, results, assignments, updates, packs }: Lowered): Map<ValueId, Life> {
   const lives = new Map<ValueId, Life>();
+  const membersOf = new Map(packs.map(({ value, members }) => [value, members]));
   const inputsOf = new Map(updates);
   dispatches.forEach(({ values }, step) => {
     for (const id of values) {
@@ -134,6 +175,11 @@ function livesOf({ leaves, dispatches, results, assignments, updates }: Lowered)
 
   function touch(id: ValueId, step: number): void {
     if (id < leaves) return;
+    const members = membersOf.get(id);
+    if (members) {
+      for (const member of members) touch(member, step);
+      return;
+    }
     const life = lives.get(id);
     if (life) life.last = Math.max(life.last, step);
     else lives.set(id, { first: step, last: step });
@@ -153,12 +199,34 @@ function canWriteInPlace(
   if (value < lowered.leaves) return false;
   const first = lives.get(value)!.first;
   const updatesLeaf = lowered.updates.some(([output, input]) => output === value && input === leaf);
+  const same = overlapping(leaf, lowered.packs);
+  const neighbours = sharingBuffer(same, lowered);
   for (let step = first; step < lowered.dispatches.length; step++) {
-    if (lowered.dispatches[step]!.values.includes(leaf)) return false;
+    const { values, shader } = lowered.dispatches[step]!;
+    if (values.some((id) => same.has(id))) return false;
+    if (!values.includes(value)) continue;
+    if (values.some((id, k) => shader.bindings[k]!.access === "read" && neighbours.has(id))) return false;
   }
   // Another assignment or update must not read the old contents either.
-  const otherwiseRead = lowered.updates.some(([output, input]) => input === leaf && output !== value);
+  const otherwiseRead = lowered.updates.some(([output, input]) => same.has(input) && output !== value);
   return !otherwiseRead && (updatesLeaf || !lowered.updates.some(([output]) => output === value));
+}
+
+/** A leaf or a pack of leaves, and all of both that it shares memory with. */
+function overlapping(leaf: ValueId, packs: readonly Pack[]): Set<ValueId> {
+  const own = packs.find(({ value }) => value === leaf)?.members ?? [leaf];
+  const others = packs.filter(({ members }) => members.some((id) => own.includes(id)));
+  return new Set([leaf, ...own, ...others.map(({ value }) => value)]);
+}
+
+/** The leaves, and packs of them, in the buffers that these leaves share with others. */
+function sharingBuffer(leaves: ReadonlySet<ValueId>, { runs, packs }: Lowered): Set<ValueId> {
+  const buffers = new Set(
+    runs.filter((run) => run.leaves.some((id) => leaves.has(id))).map((run) => run.buffer),
+  );
+  const all = new Set(runs.filter(({ buffer }) => buffers.has(buffer)).flatMap((run) => run.leaves));
+  for (const { value, members } of packs) if (members.some((id) => all.has(id))) all.add(value);
+  return all;
 }
 
 function groupBy(ids: readonly ValueId[], key: (id: ValueId) => number): Map<number, ValueId[]> {

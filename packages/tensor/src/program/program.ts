@@ -22,8 +22,24 @@ export interface Program {
   readonly calls: readonly ProgramCall[];
   /** Values that must outlive the program, each in a new buffer of its own. */
   readonly results: readonly ValueId[];
-  /** Values that overwrite a leaf when the program ends: `[value, leaf]`. */
+  /** Values that overwrite a leaf (or a pack of leaves) when the program ends: `[value, leaf]`. */
   readonly assignments: readonly (readonly [value: ValueId, leaf: ValueId])[];
+  /** Leaves in buffers that they share with others. */
+  readonly runs: readonly Run[];
+  /** Values that are several others, side by side in their order: all of them leaves, or none. */
+  readonly packs: readonly Pack[];
+}
+
+/** Leaves that lie side by side, without a gap, in their order. */
+export interface Run {
+  readonly leaves: readonly ValueId[];
+  /** Number of the buffer; several runs may be in one. */
+  readonly buffer: number;
+}
+
+export interface Pack {
+  readonly value: ValueId;
+  readonly members: readonly ValueId[];
 }
 
 /** A program and the tensors behind its leaves, in the order of their ids. */
@@ -111,8 +127,31 @@ export function captureProgram(
     calls,
     results: [...new Set(targetIds.filter((id) => id >= leaves.length))],
     assignments: assigned.map(({ value, leaf }) => [ids.get(value)!, ids.get(leaf)!] as const),
+    runs: runsOf(leaves),
+    packs: [],
   };
   return { program, leaves, targets: targetIds };
+}
+
+function runsOf(leaves: readonly Tensor[]): Run[] {
+  const byBuffer = new Map<GPUBuffer, { id: ValueId; from: number; to: number }[]>();
+  leaves.forEach(({ source }, id) => {
+    if (source.kind !== "storage" || !source.storage.shares) return;
+    const { buffer, offset, size } = source.storage.region;
+    const pieces = byBuffer.get(buffer) ?? [];
+    pieces.push({ id, from: offset, to: offset + size });
+    byBuffer.set(buffer, pieces);
+  });
+  return [...byBuffer.values()].flatMap((pieces, buffer) => {
+    const runs: { leaves: ValueId[]; buffer: number }[] = [];
+    let end = Number.NaN;
+    for (const { id, from, to } of pieces.sort((a, b) => a.from - b.from)) {
+      if (from === end) runs.at(-1)!.leaves.push(id);
+      else runs.push({ leaves: [id], buffer });
+      end = to;
+    }
+    return runs;
+  });
 }
 
 const specOf = ({ shape, dtype }: Tensor): TensorSpec => ({ shape, dtype });
@@ -140,7 +179,11 @@ export function programKey(program: Program): string {
       JSON.stringify(call.attrs) ?? "",
     );
   }
-  parts.push(program.results.join(","), program.assignments.join(";"));
+  parts.push(
+    program.results.join(","),
+    program.assignments.join(";"),
+    ...program.runs.map(({ leaves, buffer }) => `${buffer}:${leaves}`),
+  );
   return parts.join("|");
 }
 
@@ -164,6 +207,9 @@ export function printProgram(program: Program): string {
     return `${left.join(", ")} = ${kernel.name}(${right.join(", ")})`;
   });
   return [
+    ...program.packs.map(
+      ({ value, members }) => `${name(value)} = ${members.map(name).join(", ")} side by side`,
+    ),
     ...lines,
     ...program.assignments.map(([value, leaf]) => `${name(leaf)} ← ${name(value)}`),
     `results: ${program.results.map(name).join(", ")}`,

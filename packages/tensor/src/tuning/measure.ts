@@ -93,6 +93,8 @@ function programOf(entry: ProgramCall): Program {
     calls: [{ ...entry, inputs: ids(inputs), outputs: ids(outputs) }],
     results: Object.values(ids(outputs)),
     assignments: [],
+    runs: [],
+    packs: [],
   };
 }
 
