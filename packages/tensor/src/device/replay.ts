@@ -68,9 +68,10 @@ export class Replay {
     plan: Plan,
   ): Promise<Replay> {
     const { generation } = device.tuning;
-    lowered.bytes.forEach((bytes, id) => {
-      if (plan.places[id]) device.checkSize(bytes, describeValue(lowered, id));
-    });
+    for (const { kernel, values } of lowered.dispatches) {
+      for (const id of values)
+        device.checkSize(lowered.bytes[id]!, id < lowered.leaves ? "An input" : `A tensor of ${kernel}`);
+    }
     const structs = lowered.dispatches.map(({ uniform }) => uniform);
     const uniforms = writeUniforms(device, structs);
     let offset = 0;
@@ -197,10 +198,4 @@ function writeUniforms(device: Device, structs: readonly (ArrayBuffer | undefine
   }
   buffer.unmap();
   return buffer;
-}
-
-function describeValue({ dispatches, leaves }: Lowered, id: number): string {
-  if (id < leaves) return "An input";
-  const dispatch = dispatches.find(({ values }) => values.includes(id));
-  return dispatch ? `A tensor of ${dispatch.kernel}` : "A tensor";
 }
