@@ -1,16 +1,25 @@
 /** Group norm, forward and backward, in terms of {@link Blocks}. */
 import type { Pass } from "../kernel.ts";
 import { type Activation, activateFunction, siluDerivativeFunction } from "./activation.ts";
-import { type Blocks, chunk } from "./blocks.ts";
+import type { Blocks } from "./blocks.ts";
 import type { ImageSums } from "./passes.ts";
 
-/**
- * The place of the second of two neighbouring pixels of a lane, and whether there is one; where not, it is the first again. Two in
- * a round of a loop keep more of the core busy than one.
- */
-const neighbour = (step: number, end: string): string => /* wgsl */ `
-        let inside = at + ${step}u < ${end};
-        let next = select(at, at + ${step}u, inside);`;
+/** Pixels of a lane that are summed on their own before they are added to the rest, which keeps the last digits. */
+const chunk = 32;
+
+/** A loop over a lane's pixels, a chunk at a time: `before` and `after` enclose the loop over a chunk, from `begin` to `stop`. */
+const chunkLoop = (
+  step: number,
+  { before, body, after }: Record<"before" | "body" | "after", string>,
+): string => /* wgsl */ `
+    for (var begin = first; begin < end; begin += ${chunk * step}u) {
+      let stop = min(begin + ${chunk * step}u, end);
+${before}
+      for (var at = begin; at < stop; at += ${step}u) {
+${body}
+      }
+${after}
+    }`;
 
 /**
  * x → y, mean and rstd. Each lane sums chunks of its pixels as offsets from the first one of the chunk, as `statisticsPasses` does
@@ -18,28 +27,28 @@ const neighbour = (step: number, end: string): string => /* wgsl */ `
  */
 export function forwardBlockPass(blocks: Blocks, activation: Activation): Pass {
   const { stored, step, members } = blocks;
-  const body = /* wgsl */ `
-    var count = 0.0;
-    var centre = vec4f();
-    var squares = vec4f();
-    for (var begin = first; begin < end; begin += ${chunk * step}u) {
-      let stop = min(begin + ${chunk * step}u, end);
+  const statistics = chunkLoop(step, {
+    before: /* wgsl */ `
       let origin = vec4f(x[begin]);
       var sum = vec4f();
-      var sumSquares = vec4f();
-      for (var at = begin; at < stop; at += ${2 * step}u) {${neighbour(step, "stop")}
-        let a = vec4f(x[at]) - origin;
-        let b = select(vec4f(), vec4f(x[next]) - origin, inside);
-        sum += a + b;
-        sumSquares += a * a + b * b;
-      }
+      var sumSquares = vec4f();`,
+    body: /* wgsl */ `
+        let offset = vec4f(x[at]) - origin;
+        sum += offset;
+        sumSquares += offset * offset;`,
+    after: /* wgsl */ `
       let n = f32((stop - begin + ${step - 1}u) / ${step}u);
       let part = n / (count + n);
       let shift = origin + sum / n - centre;
       squares += max(sumSquares - sum * sum / n, vec4f()) + shift * (shift * (count * part));
       centre += shift * part;
-      count += n;
-    }
+      count += n;`,
+  });
+  const body = /* wgsl */ `
+    var count = 0.0;
+    var centre = vec4f();
+    var squares = vec4f();
+${statistics}
     let values = f32(params.pixels) * ${members}.0;
     // The mean is corrected once: its last digits count where data are far from zero.
     let near = overGroup(overPhases(count * centre)) / values;
@@ -52,11 +61,14 @@ export function forwardBlockPass(blocks: Blocks, activation: Activation): Pass {
     }
     let scale = spread * weight[column];
     let shift = bias[column];
-    for (var at = first; at < end; at += ${2 * step}u) {${neighbour(step, "end")}
-        let a = activate((vec4f(x[at]) - middle) * scale + shift);
-        let b = activate((vec4f(x[next]) - middle) * scale + shift);
-        y[at] = ${stored}(a);
-        y[next] = ${stored}(b);
+    // Two pixels in a round, of which the first waits for its activation while the second is loaded: where there is no
+    // second one, it is the first again.
+    for (var at = first; at < end; at += ${2 * step}u) {
+      let next = select(at, at + ${step}u, at + ${step}u < end);
+      let a = activate((vec4f(x[at]) - middle) * scale + shift);
+      let b = activate((vec4f(x[next]) - middle) * scale + shift);
+      y[at] = ${stored}(a);
+      y[next] = ${stored}(b);
     }`;
   const bindings = {
     read: { x: stored, weight: "vec4<f32>", bias: "vec4<f32>" },
@@ -67,32 +79,33 @@ export function forwardBlockPass(blocks: Blocks, activation: Activation): Pass {
 
 /**
  * The gradient of x, and in `sums` what the images that are taken together give to those of weight and bias. Formula: see
- * `gradientPasses`. What SiLU gives back is computed twice, because on a CPU it costs less than to write and read it.
+ * `gradientPasses`. Where the result is f32, the gradient at z is kept in its place instead of differentiating SiLU again.
  */
 export function gradientBlockPass(blocks: Blocks, activation: Activation, sums: ImageSums): Pass {
   const { stored, step, members, columns } = blocks;
   const silu = activation === "silu";
-  /** Of the pixel at `at`: x̂ and the gradient at z. */
-  const load = (name: string, at: string): string => /* wgsl */ `
-        let ${name} = (vec4f(x[${at}]) - centre) * scale;
-        let ${name}Dz = vec4f(gradient[${at}])${silu ? ` * derivative(${name} * factor + shift)` : ""};`;
+  const keeps = silu && blocks.layout.dtype === "f32";
+  const normal = "let normal = (vec4f(x[at]) - centre) * scale;";
+  const differentiate = `let dz = ${silu ? "derivative(normal * factor + shift) * " : ""}vec4f(gradient[at]);`;
+  const sumLoop = chunkLoop(step, {
+    before: /* wgsl */ `
+      var chunkBias = vec4f();
+      var chunkWeight = vec4f();`,
+    body: /* wgsl */ `
+        ${normal}
+        ${differentiate}${keeps ? "\n        xGradient[at] = dz;" : ""}
+        chunkBias += dz;
+        chunkWeight += dz * normal;`,
+    after: /* wgsl */ `
+      biasSum += chunkBias;
+      weightSum += chunkWeight;`,
+  });
   const body = /* wgsl */ `
     let centre = ${blocks.perGroup("mean")};
     let scale = ${blocks.perGroup("rstd")};
     var biasSum = vec4f();
     var weightSum = vec4f();
-    for (var begin = first; begin < end; begin += ${chunk * step}u) {
-      let stop = min(begin + ${chunk * step}u, end);
-      var chunkBias = vec4f();
-      var chunkWeight = vec4f();
-      for (var at = begin; at < stop; at += ${2 * step}u) {${neighbour(step, "stop")}${load("a", "at")}${load("b", "next")}
-        let bInside = select(vec4f(), bDz, inside);
-        chunkBias += aDz + bInside;
-        chunkWeight += aDz * a + bInside * b;
-      }
-      biasSum += chunkBias;
-      weightSum += chunkWeight;
-    }
+${sumLoop}
     biasSum = overPhases(biasSum);
     weightSum = overPhases(weightSum);
     biasTotal += biasSum;
@@ -100,11 +113,13 @@ export function gradientBlockPass(blocks: Blocks, activation: Activation, sums: 
     let values = f32(params.pixels) * ${members}.0;
     let plain = overGroup(factor * biasSum) / values;
     let slope = overGroup(factor * weightSum) / values;
-    for (var at = first; at < end; at += ${2 * step}u) {${neighbour(step, "end")}${load("a", "at")}${load("b", "next")}
-        xGradient[at] = ${stored}(scale * (factor * aDz - plain - a * slope));
-        xGradient[next] = ${stored}(scale * (factor * bDz - plain - b * slope));
+    for (var at = first; at < end; at += ${step}u) {
+      ${normal}
+      ${keeps ? "let dz = xGradient[at];" : differentiate}
+      xGradient[at] = ${stored}(scale * (factor * dz - plain - normal * slope));
     }`;
   const bindings = {
+    label: "gradient",
     read: {
       x: stored,
       weight: "vec4<f32>",
@@ -115,7 +130,7 @@ export function gradientBlockPass(blocks: Blocks, activation: Activation, sums: 
     },
     write: { xGradient: stored, [sums.bias]: "vec4<f32>", [sums.weight]: "vec4<f32>" },
   };
-  return blocks.pass({ label: "gradient", ...bindings }, silu ? siluDerivativeFunction("vec4<f32>") : "", {
+  return blocks.pass(bindings, silu ? siluDerivativeFunction("vec4<f32>") : "", {
     before: /* wgsl */ `
   let factor = weight[column];${silu ? "\n  let shift = bias[column];" : ""}
   var biasTotal = vec4f();

@@ -8,37 +8,45 @@ import { fixedSubgroup } from "../matmul/registerTile.ts";
 import { ceilDiv } from "../spec.ts";
 import { type NormLayout, perGroup } from "./slabs.ts";
 
-/** Pixels of a lane that are summed on their own before they are added to the rest, which keeps the last digits. */
-export const chunk = 32;
 /** Channels that fill a cache line: every line of a narrower block is read by several cores. */
 const lineChannels = 16;
-/** So many subgroups keep the cores of most CPUs busy. */
-const wantedBlocks = 8;
+/** Subgroups that keep the cores of most CPUs busy, */
+const wantedSubgroups = 8;
+/** and how few of them may share more than `smallElements` elements. */
+const fewestSubgroups = 4;
+const smallElements = 2 ** 17;
 
 const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
 
 /**
  * Channels of a block: whole groups and whole fours, at most four a lane; 0 where there are none such. The most that leave
- * `wantedBlocks` in all, but a cache line where they can be as many.
+ * `wantedSubgroups`, but not less than a cache line, or half of one where there would be too few subgroups.
+ * @param runs images that are not taken together
  */
-function blockChannels({ channels, groups }: NormLayout, lanes: number, imageRuns: number): number {
+function blockChannels({ channels, groups }: NormLayout, lanes: number, runs: number): number {
   const members = channels / groups;
   const unit = (4 * members) / greatestDivisor(4, members);
   const possible: number[] = [];
   for (let block = unit; block <= 4 * lanes; block += unit) if (channels % block === 0) possible.push(block);
-  const wanted = possible.filter((block) => (imageRuns * channels) / block >= wantedBlocks);
-  const least = Math.max(lineChannels, ...wanted);
-  return possible.find((block) => block >= least) ?? possible.at(-1) ?? 0;
+  const subgroups = (block: number) => (runs * channels) / block;
+  const wanted = possible.filter((block) => subgroups(block) >= wantedSubgroups);
+  const least = subgroups(lineChannels) >= fewestSubgroups ? lineChannels : lineChannels / 2;
+  return possible.find((block) => block >= Math.max(least, ...wanted)) ?? possible.at(-1) ?? 0;
 }
 
 /**
- * The blocks of a layout, or undefined on a GPU, where lanes cannot shuffle, and where a group is too large for a subgroup.
+ * The blocks of a layout; undefined on a GPU, where lanes cannot shuffle, where a group is too large for a subgroup, and where few
+ * subgroups would do much, while passes over slabs keep any number of cores busy.
  * @param together images that a subgroup takes one after another
  */
 export function blocksOf(caps: Capabilities, layout: NormLayout, together = 1): Blocks | undefined {
+  const { images, pixels, channels } = layout;
   const lanes = caps.adapterClass === "software" ? fixedSubgroup(caps) : 0;
-  const channels = blockChannels(layout, lanes, ceilDiv(layout.images, together));
-  return channels ? new Blocks(layout, lanes, channels, together) : undefined;
+  const runs = ceilDiv(images, together);
+  const block = blockChannels(layout, lanes, runs);
+  if (!block) return undefined;
+  const few = (runs * channels) / block < fewestSubgroups && images * pixels * channels > smallElements;
+  return few ? undefined : new Blocks(layout, lanes, block, together);
 }
 
 /** Everything the passes of one call bake into their source. */

@@ -52,7 +52,10 @@ export function groupLayout(
   return { images, pixels: sizeOf(x.shape) / (images * channels), channels, groups, dtype: x.dtype };
 }
 
-/** Sizes around every border: slabs of 8 and 32 pixels, strips of 4 and 16, channels in fours or not. */
+/**
+ * Sizes around every border: slabs of 8 and 32 pixels, strips of 4 and 16, channels in fours or not, and blocks of whole groups that
+ * fill a subgroup, or part of it, or do not fit.
+ */
 export const groupCases = (
   inputs: (shape: readonly number[]) => Case["inputs"],
 ): Case<"x" | "weight" | "bias", GroupNormAttrs>[] => {
@@ -70,6 +73,19 @@ export const groupCases = (
     { name: "groups of one, slab border + 1", inputs: inputs([2, 33, 32]), attrs: attrs(32, "silu") },
     { name: "groups of eight, slab border − 1", inputs: inputs([1, 31, 64]), attrs: attrs(8) },
     { name: "many slabs", inputs: inputs([1, 4099, 8]), attrs: attrs(4, "silu") },
+    { name: "groups of three, chunk border + 1", inputs: inputs([1, 33, 96]), attrs: attrs(32, "silu") },
+    { name: "groups of four", inputs: inputs([2, 37, 32]), attrs: attrs(8, "silu") },
+    { name: "groups of five", inputs: inputs([2, 41, 20]), attrs: attrs(4) },
+    { name: "groups of six", inputs: inputs([2, 70, 192]), attrs: attrs(32, "silu") },
+    {
+      name: "groups of twelve, more images than a subgroup has lanes",
+      inputs: inputs([9, 19, 48]),
+      attrs: attrs(4),
+    },
+    { name: "groups of sixteen, one pixel", inputs: inputs([2, 64]), attrs: attrs(4, "silu") },
+    { name: "groups of 32", inputs: inputs([2, 67, 64]), attrs: attrs(2, "silu") },
+    { name: "groups of 64", inputs: inputs([2, 11, 64]), attrs: attrs(1, "silu") },
+    { name: "many elements", inputs: inputs([2, 65, 65, 64]), attrs: attrs(32, "silu") },
     {
       name: "[2, 32, 32, 64], 32 groups, SiLU",
       inputs: inputs([2, 32, 32, 64]),
@@ -185,6 +201,16 @@ export const groupNorm = defineKernel({
       attrs: { groups: 4, epsilon: 1e-5, activation: "none" },
       // Inputs near 200 with a spread of 0.3: half a unit in the last place of the mean is already 2.6e-5 of it.
       tolerance: 5e-5,
+    },
+    {
+      // Sums of all pixels' offsets from the first one would lose four digits.
+      name: "first pixel far from the others",
+      inputs: {
+        x: { shape: [1, 2048, 16], fill: (index, uniform) => (index < 16 ? 100 : 0) + uniform() },
+        weight: [16],
+        bias: [16],
+      },
+      attrs: { groups: 8, epsilon: 1e-5, activation: "none" },
     },
   ],
   refusals: [

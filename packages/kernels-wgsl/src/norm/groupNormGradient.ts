@@ -1,9 +1,9 @@
 /** Gradient of group normalisation with its optional SiLU; nothing of the forward pass is kept but mean and rstd. */
 import { check } from "../errors.ts";
-import { defineKernel } from "../kernel.ts";
+import { type Capabilities, defineKernel } from "../kernel.ts";
 import { bytesOf, sameShape, show, sizeOf, spec } from "../spec.ts";
 import { gradientBlockPass } from "./blockPasses.ts";
-import { blocksOf } from "./blocks.ts";
+import { type Blocks, blocksOf } from "./blocks.ts";
 import {
   forEachMember,
   type GroupNormAttrs,
@@ -28,12 +28,17 @@ const perImage = ({ images, channels }: NormLayout) => {
   return { [sums.bias]: sum, [sums.weight]: sum };
 };
 
-/** Elements of all images up to which one dispatch less weighs more than work for more cores. */
-const smallElements = 2 ** 19;
+/** Up to so many elements, one dispatch less is worth more than work for more cores. */
+const fewElements = 2 ** 19;
 
-/** Images that a block takes one after another. */
-const together = ({ images, pixels, channels }: NormLayout): number =>
-  images * pixels * channels <= smallElements ? images : 1;
+/** Blocks of all images where that saves the pass over the images' sums. */
+const blocksOfCall = (caps: Capabilities, call: GroupNormCall): Blocks | undefined => {
+  const layout = layoutOf(call);
+  const together = sizeOf(call.inputs.x.shape) <= fewElements ? layout.images : 1;
+  return blocksOf(caps, layout, together) ?? blocksOf(caps, layout);
+};
+
+const sumsImages = ({ layout, together }: Blocks): boolean => together === layout.images;
 
 const statistics = (shape: readonly number[]) => ({
   mean: { shape, fill: (_index: number, uniform: () => number) => uniform() - 0.5 },
@@ -78,18 +83,14 @@ export const groupNormGradient = defineKernel({
   variants: [
     {
       name: "channel blocks",
-      when: (caps, call) => blocksOf(caps, layoutOf(call)) !== undefined,
-      scratch: (_caps, call) =>
-        together(layoutOf(call)) === layoutOf(call).images ? {} : perImage(layoutOf(call)),
+      when: (caps, call) => blocksOfCall(caps, call) !== undefined,
+      scratch: (caps, call) => (sumsImages(blocksOfCall(caps, call)!) ? {} : perImage(layoutOf(call))),
       passes: (caps, call) => {
-        const layout = layoutOf(call);
-        const blocks = blocksOf(caps, layout, together(layout))!;
-        if (layout.images === blocks.together)
-          return [gradientBlockPass(blocks, call.attrs.activation, results)];
-        return [
-          gradientBlockPass(blocks, call.attrs.activation, sums),
-          parameterPass(new Slabs(layout, serialTiling), sums),
-        ];
+        const blocks = blocksOfCall(caps, call)!;
+        const { activation } = call.attrs;
+        if (sumsImages(blocks)) return [gradientBlockPass(blocks, activation, results)];
+        const slabs = new Slabs(blocks.layout, serialTiling);
+        return [gradientBlockPass(blocks, activation, sums), parameterPass(slabs, sums)];
       },
     },
     ...normVariants(
