@@ -192,8 +192,10 @@ export function storageOf(tensor: Tensor, device: Device): Storage {
  * a new value; `evaluate(variable)` writes that value into the variable's own buffer, which stays the same for life.
  */
 export class Variable extends Tensor {
-  #value: Tensor;
-  #held: Tensor;
+  /** What was assigned and is not yet in the buffer. */
+  #assigned: Tensor | undefined;
+  /** Made when somebody asks: a training step that is replayed changes thousands of variables, and nobody does. */
+  #held: Tensor | undefined;
   readonly #home: Storage;
 
   /** Takes over the value of an evaluated tensor (which must not be used any more). */
@@ -203,29 +205,27 @@ export class Variable extends Tensor {
     super(initial, source);
     this.#home = source.storage;
     this.#home.owner = new WeakRef<Variable>(this);
-    this.#held = new Tensor(initial, source);
-    this.#value = this.#held;
     initial.dispose();
   }
 
   override dispose(): void {
-    this.#held.dispose();
+    this.held.dispose();
     super.dispose();
   }
 
   /** The tensor that this variable stands for now. */
   get value(): Tensor {
-    return this.#value;
+    return this.#assigned ?? this.held;
   }
 
   override get source(): Source {
-    return this.#value?.source ?? super.source;
+    return this.value.source;
   }
 
   /** Whether a value was assigned that is not yet in the buffer. */
   get pending(): boolean {
-    const { source } = this.#value;
-    return !(source.kind === "storage" && source.storage === this.#home);
+    const source = this.#assigned?.source;
+    return source !== undefined && !(source.kind === "storage" && source.storage === this.#home);
   }
 
   /** The buffer that all values of this variable are written into. */
@@ -235,6 +235,11 @@ export class Variable extends Tensor {
 
   /** The tensor that stands for what the buffer holds now: the value, unless one is pending. */
   get held(): Tensor {
+    this.#held ??= new Tensor(this, {
+      kind: "storage",
+      storage: this.#home,
+      version: this.#home.version,
+    });
     return this.#held;
   }
 
@@ -246,24 +251,20 @@ export class Variable extends Tensor {
       );
     }
     assignments?.add(this);
-    this.#value = resolve(value);
+    this.#assigned = resolve(value);
   }
 
   /** After the new value was written into the buffer. */
   commit(): void {
-    this.#held.letGo();
+    this.#held?.letGo();
+    this.#held = undefined;
     this.#home.version++;
-    this.#held = new Tensor(this, {
-      kind: "storage",
-      storage: this.#home,
-      version: this.#home.version,
-    });
     this.reset();
   }
 
   /** Back to what the buffer holds: a value that was assigned and never evaluated is forgotten. */
   reset(): void {
-    this.#value = this.#held;
+    this.#assigned = undefined;
   }
 }
 

@@ -14,6 +14,9 @@ const maxGroups = 4;
 
 interface Ready {
   readonly dispatch: Dispatch;
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   /** Place of each binding. */
@@ -23,6 +26,8 @@ interface Ready {
   readonly uniformOffset: number;
   /** Those of them that are leaves or results: the others are slots, whose buffers never change. */
   readonly changing: readonly Place[];
+  /** That of the run before, unless something it binds has moved since. */
+  group: GPUBindGroup | undefined;
   /** Bind groups of recent runs, and where `changing` was that each is for. */
   readonly groups: { readonly regions: readonly Region[]; readonly group: GPUBindGroup }[];
 }
@@ -36,6 +41,8 @@ export class Replay {
   readonly #device: Device;
   readonly #ready: readonly Ready[];
   readonly #slots: readonly Region[];
+  readonly #leaves: Users;
+  readonly #results: Users;
   readonly #uniforms: GPUBuffer | undefined;
 
   private constructor(
@@ -54,6 +61,8 @@ export class Replay {
     const slots = device.workspace.reserve(plan.slots);
     this.#slots = slots.map((buffer) => ({ buffer, offset: 0, size: buffer.size }));
     this.#uniforms = uniforms;
+    this.#leaves = new Users(ready, "leaf");
+    this.#results = new Users(ready, "result");
   }
 
   get dispatches(): number {
@@ -82,12 +91,16 @@ export class Replay {
         const places = dispatch.values.map((id) => plan.places[id]!);
         return {
           dispatch,
+          x: dispatch.workgroups[0],
+          y: dispatch.workgroups[1],
+          z: dispatch.workgroups[2],
           pipeline: await device.pipelines.pipeline(dispatch.shader, dispatch.label),
           layout: device.pipelines.layout(dispatch.shader),
           places,
           sizes: dispatch.values.map((id) => bindingSize(lowered.bytes[id]!)),
           uniformOffset,
           changing: places.filter(({ kind }) => kind !== "slot"),
+          group: undefined,
           groups: [],
         };
       }),
@@ -100,6 +113,8 @@ export class Replay {
     const { gpu } = this.#device;
     const at = ({ kind, index }: Place): Region =>
       (kind === "slot" ? this.#slots : kind === "leaf" ? leaves : results)[index]!;
+    this.#leaves.follow(leaves);
+    this.#results.follow(results);
     const encoder = gpu.createCommandEncoder();
     let pass: GPUComputePassEncoder | undefined;
     let pipeline: GPUComputePipeline | undefined;
@@ -137,9 +152,9 @@ export class Replay {
         pipeline = ready.pipeline;
         pass.setPipeline(pipeline);
       }
-      pass.setBindGroup(0, this.#group(ready, at));
-      const [x, y, z] = ready.dispatch.workgroups;
-      pass.dispatchWorkgroups(x, y, z);
+      ready.group ??= this.#groupOf(ready, at);
+      pass.setBindGroup(0, ready.group);
+      pass.dispatchWorkgroups(ready.x, ready.y, ready.z);
     }
     copyBefore(this.#ready.length);
     endPass();
@@ -148,7 +163,7 @@ export class Replay {
   }
 
   /** Arguments and results come from a pool and alternate between a few buffers: groups for the recent ones are kept. */
-  #group(ready: Ready, at: (place: Place) => Region): GPUBindGroup {
+  #groupOf(ready: Ready, at: (place: Place) => Region): GPUBindGroup {
     const { changing, groups } = ready;
     for (const known of groups) {
       let same = true;
@@ -171,6 +186,32 @@ export class Replay {
     groups.unshift({ regions: changing.map(at), group });
     if (groups.length > maxGroups) groups.pop();
     return group;
+  }
+}
+
+/** Which dispatches bind the leaves, or the results; those whose buffer is another than in the run before look for a group. */
+class Users {
+  readonly #byIndex: Ready[][] = [];
+  #regions: readonly (Region | undefined)[] = [];
+
+  constructor(all: readonly Ready[], kind: Place["kind"]) {
+    for (const ready of all) {
+      for (const place of ready.changing) {
+        if (place.kind !== kind) continue;
+        this.#byIndex[place.index] ??= [];
+        this.#byIndex[place.index]!.push(ready);
+      }
+    }
+  }
+
+  follow(regions: readonly Region[]): void {
+    for (let index = 0; index < regions.length; index++) {
+      const before = this.#regions[index];
+      const users = this.#byIndex[index];
+      if (!users || (before && sameRegion(before, regions[index]!))) continue;
+      for (const ready of users) ready.group = undefined;
+    }
+    this.#regions = regions;
   }
 }
 
