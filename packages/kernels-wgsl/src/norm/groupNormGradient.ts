@@ -31,8 +31,12 @@ const perImage = ({ images, channels }: NormLayout) => {
 /** Up to so many elements, one dispatch less is worth more than work for more cores. */
 const fewElements = 2 ** 19;
 
+/** Inputs and outputs, which the passes over slabs never bind all at once. */
+const blockBindings = 9;
+
 /** Blocks of all images where that saves the pass over the images' sums. */
 const blocksOfCall = (caps: Capabilities, call: GroupNormCall): Blocks | undefined => {
+  if (caps.maxStorageBuffers < blockBindings) return undefined;
   const layout = layoutOf(call);
   const together = sizeOf(call.inputs.x.shape) <= fewElements ? layout.images : 1;
   return blocksOf(caps, layout, together) ?? blocksOf(caps, layout);
