@@ -1,4 +1,4 @@
-/** Adam and AdamW, one kernel a parameter. */
+/** Adam and AdamW. Recorded for one parameter at a time; those that lie side by side are stepped together. */
 import { adamAverageStep, adamControl, adamStep, type Tensor, type Variable } from "@ddad/tensor";
 import type { EMA } from "./ema.ts";
 import { Optimizer, type ParameterSource } from "./optimizer.ts";
