@@ -6,10 +6,11 @@ import { bytesOf, type Kernel, sizeOf, type TensorSpec } from "@ddad/kernels-wgs
 import { mapRecord, type Pack, type Program, type ProgramCall, type ValueId } from "./program.ts";
 
 /**
- * Bytes of a pack at most. Its values have fixed places in one buffer, which everything that meets them must keep out of: smaller
- * packs leave more room for the rest.
+ * Packs of one series at least, unless they would be smaller than this many bytes. The values of a pack have fixed places in one
+ * buffer, which everything that meets them must keep out of: smaller packs leave more room for the rest.
  */
-const maxPackBytes = 4 * 2 ** 20;
+const packsOfSeries = 16;
+const smallestPack = 2 ** 18;
 
 /** A pure function: an equivalent program with fewer calls. Those on values in `except` stay as they are. */
 export function packProgram(program: Program, except: ReadonlySet<ValueId> = new Set()): Program {
@@ -144,11 +145,15 @@ class Packing {
   /** Cuts calls, ordered by their variables, wherever an input does not go on. */
   #stretches(entries: readonly Entry[]): Entry[][] {
     const stretches: Entry[][] = [];
+    const sizeOfEntry = ({ call }: Entry): number =>
+      Math.max(...Object.values(call.call.inputs).map(bytesOf));
+    const total = entries.reduce((sum, entry) => sum + sizeOfEntry(entry), 0);
+    const most = Math.max(smallestPack, total / packsOfSeries);
     let bytes = 0;
     for (const entry of entries) {
       const stretch = stretches.at(-1);
-      const size = Math.max(...Object.values(entry.call.call.inputs).map(bytesOf));
-      if (stretch && bytes + size <= maxPackBytes && this.#follows(stretch.at(-1)!.call, entry.call)) {
+      const size = sizeOfEntry(entry);
+      if (stretch && bytes + size <= most && this.#follows(stretch.at(-1)!.call, entry.call)) {
         stretch.push(entry);
         bytes += size;
       } else if (this.#packable(entry.call)) {
