@@ -7,6 +7,7 @@ import {
   conv2d,
   evaluate,
   grad,
+  heldBytes,
   memory,
   mseLoss,
   randomKeys,
@@ -118,12 +119,12 @@ await check("a small UNet learns the noise of a picture", async () => {
   }
   const shown = losses.map((loss) => loss.toFixed(3)).join(", ");
   assert(losses.at(-1)! < 0.8 * losses[0]!, `losses: ${shown}`);
-  const before = memory().buffers;
-  const held = optimizer.variables.length;
+  const before = memory().liveBytes;
+  const held = heldBytes(optimizer.variables);
   network.dispose();
   optimizer.dispose();
-  const freed = before - memory().buffers;
-  assert(freed >= held, `${freed} buffers freed of the ${held} that network and optimiser held`);
+  const freed = before - memory().liveBytes;
+  assert(freed >= held, `${freed} bytes freed of the ${held} that network and optimiser held`);
 });
 
 await check("a picture is decoded by the platform", async () => {
