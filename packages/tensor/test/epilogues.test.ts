@@ -55,6 +55,13 @@ describe("fuseEpilogues", () => {
     expect(kernelsOf(fuse(t.add(y, t.sum(convolved))).fused)).to.deep.equal(["conv2d", "sum", "elementwise"]);
   });
 
+  it("leaves a product that one call reads twice", async () => {
+    const product = t.matmul(leaf(0, 4, 8), leaf(1, 8, 4));
+    expect(kernelsOf(fuse(t.mul(product, product)).fused)).to.deep.equal(["matmul", "elementwise"]);
+    const twos = t.matmul(t.ones([2, 2]), t.ones([2, 2]));
+    expect([...(await t.mul(twos, twos).data())]).to.deep.equal([4, 4, 4, 4]);
+  });
+
   it("does not repeat a product that is broadcast", () => {
     const row = t.matmul(leaf(0, 1, 8), leaf(1, 8, 4));
     expect(kernelsOf(fuse(t.add(row, leaf(2, 5, 4))).fused)).to.deep.equal(["matmul", "elementwise"]);

@@ -20,10 +20,11 @@ const maxSteps = 16;
 export function fuseEpilogues(program: Program): Program {
   const { calls } = program;
   const producer = new Map<ValueId, number>();
-  const readers = new Map<ValueId, number>();
+  /** How often each value is read; a call that reads a product twice, or as two shapes, needs it stored. */
+  const reads = new Map<ValueId, number>();
   calls.forEach((call, index) => {
     for (const id of Object.values(call.outputs)) producer.set(id, index);
-    for (const id of new Set(Object.values(call.inputs))) readers.set(id, (readers.get(id) ?? 0) + 1);
+    for (const id of Object.values(call.inputs)) reads.set(id, (reads.get(id) ?? 0) + 1);
   });
   const kept = new Set([...program.results, ...program.assignments.map(([value]) => value)]);
   const moved = new Set<number>();
@@ -31,7 +32,7 @@ export function fuseEpilogues(program: Program): Program {
     if (call.kernel.name !== elementwise.name) return call;
     const candidates = Object.entries(call.inputs)
       .map(([name, id]) => ({ name: name as Ref, id, at: producer.get(id) ?? -1 }))
-      .filter(({ id, at }) => at >= 0 && readers.get(id) === 1 && !kept.has(id) && !moved.has(at))
+      .filter(({ id, at }) => at >= 0 && reads.get(id) === 1 && !kept.has(id) && !moved.has(at))
       .sort((a, b) => b.at - a.at);
     for (const { name, at } of candidates) {
       const merged = mergeEpilogue(calls[at]!, call, name);
