@@ -188,4 +188,28 @@ describe("packing", () => {
     const apart = planned(programOf([{ leaf: b, value: t.exp(a) }], [[a], [b]]));
     expect(apart.plan.copies).to.have.length(0);
   });
+
+  it("writes in place only one of two neighbours where a dispatch reads the one's new value and writes the other's", () => {
+    const [a, b] = [leaf(8), leaf(8)];
+    const next = t.exp(leaf(8));
+    const assigned = [
+      { leaf: a, value: next },
+      { leaf: b, value: t.add(next, 1) },
+    ];
+    for (const order of [assigned, assigned.toReversed()]) {
+      expect(planned(programOf(order, [[a, b]])).plan.copies).to.have.length(1);
+      expect(planned(programOf(order, [[a], [b]])).plan.copies).to.have.length(0);
+    }
+  });
+
+  it("gives one value to two neighbours by two copies, because nothing is copied within a buffer", () => {
+    const [a, b] = [leaf(8), leaf(8)];
+    const value = t.exp(leaf(8));
+    const assigned = [
+      { leaf: a, value },
+      { leaf: b, value },
+    ];
+    expect(planned(programOf(assigned, [[a, b]])).plan.copies).to.have.length(2);
+    expect(planned(programOf(assigned, [[a], [b]])).plan.copies).to.have.length(1);
+  });
 });

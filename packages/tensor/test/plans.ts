@@ -83,7 +83,7 @@ export function checkPlan(
     for (const [member, piece] of partsOf(value, pieceOf(value)))
       expect(pieceOf(member), `v${member} in the pack v${value}`).to.deep.equal(piece);
   }
-  dispatches.forEach(({ shader, values, label }, step) => {
+  const copyBefore = (step: number): void => {
     for (const copy of plan.copies.filter(({ before }) => before === step)) {
       const [from, to] = [pieceAt(copy.from, copy.bytes), pieceAt(copy.to, copy.bytes)];
       expect(from.buffer, "a copy inside of one buffer").to.not.equal(to.buffer);
@@ -97,6 +97,9 @@ export function checkPlan(
           to: end - from.from + to.from,
         });
     }
+  };
+  dispatches.forEach(({ shader, values, label }, step) => {
+    copyBefore(step);
     const writes = values.map((_, k) => shader.bindings[k]!.access === "read_write");
     values.forEach((id, k) => {
       const piece = pieceOf(id);
@@ -120,4 +123,5 @@ export function checkPlan(
       store(id, pieceOf(id));
     });
   });
+  copyBefore(dispatches.length);
 }

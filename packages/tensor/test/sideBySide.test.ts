@@ -77,6 +77,15 @@ describe("variables side by side", () => {
     b.assign(oldA);
     await t.evaluate(a, b);
     expect(await values(a, b)).to.deep.equal([sixteen(5), sixteen(0)]);
+    a.assign(t.add(t.tensor(sixteen(0)), 1));
+    b.assign(t.add(a, 1));
+    await t.evaluate(a, b);
+    expect(await values(a, b)).to.deep.equal([sixteen(1), sixteen(2)]);
+    const same = t.add(t.tensor(sixteen(0)), 7);
+    a.assign(same);
+    b.assign(same);
+    await t.evaluate(a, b);
+    expect(await values(a, b)).to.deep.equal([sixteen(7), sixteen(7)]);
   });
 
   it("give their memory back when the last of them goes", () => {

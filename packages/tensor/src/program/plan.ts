@@ -49,7 +49,7 @@ export function planProgram(lowered: Lowered): Plan {
   });
 
   const pendingAssignments = lowered.assignments.filter(([value, leaf]) => {
-    if (!canWriteInPlace(value, leaf, lowered, lives) || places[value] !== undefined) return true;
+    if (places[value] !== undefined || !canWriteInPlace(value, leaf, lowered, lives, places)) return true;
     places[value] = places[leaf];
     return false;
   });
@@ -188,25 +188,36 @@ function livesOf({ leaves, dispatches, results, assignments, updates, packs }: L
 
 /**
  * Whether `value` may be written straight into the leaf it will replace: nothing reads the old contents once the first
- * dispatch that writes `value` runs. That dispatch itself may read them only as the input that it updates.
+ * dispatch that writes `value` runs. That dispatch itself may read them only as the input that it updates. And no dispatch or copy
+ * meets both `value` and something else in the leaf's buffer, to read the one and write the other.
+ *
+ * @param places of leaves, results and what is written in place already
  */
 function canWriteInPlace(
   value: ValueId,
   leaf: ValueId,
   lowered: Lowered,
   lives: ReadonlyMap<ValueId, Life>,
+  places: readonly (Place | undefined)[],
 ): boolean {
   if (value < lowered.leaves) return false;
   const first = lives.get(value)!.first;
   const updatesLeaf = lowered.updates.some(([output, input]) => output === value && input === leaf);
   const same = overlapping(leaf, lowered.packs);
   const neighbours = sharingBuffer(same, lowered);
+  const inBuffer = (id: ValueId): boolean => {
+    const place = places[id];
+    return place?.kind === "leaf" && neighbours.has(place.index);
+  };
   for (let step = first; step < lowered.dispatches.length; step++) {
     const { values, shader } = lowered.dispatches[step]!;
     if (values.some((id) => same.has(id))) return false;
-    if (!values.includes(value)) continue;
-    if (values.some((id, k) => shader.bindings[k]!.access === "read" && neighbours.has(id))) return false;
+    const own = values.indexOf(value);
+    if (own < 0) continue;
+    const { access } = shader.bindings[own]!;
+    if (values.some((id, k) => shader.bindings[k]!.access !== access && inBuffer(id))) return false;
   }
+  if (lowered.assignments.some(([other, to]) => other === value && to !== leaf && inBuffer(to))) return false;
   // Another assignment or update must not read the old contents either.
   const otherwiseRead = lowered.updates.some(([output, input]) => same.has(input) && output !== value);
   return !otherwiseRead && (updatesLeaf || !lowered.updates.some(([output]) => output === value));
@@ -219,14 +230,12 @@ function overlapping(leaf: ValueId, packs: readonly Pack[]): Set<ValueId> {
   return new Set([leaf, ...own, ...others.map(({ value }) => value)]);
 }
 
-/** The leaves, and packs of them, in the buffers that these leaves share with others. */
-function sharingBuffer(leaves: ReadonlySet<ValueId>, { runs, packs }: Lowered): Set<ValueId> {
+/** The leaves in the buffers that these leaves share with others. */
+function sharingBuffer(leaves: ReadonlySet<ValueId>, { runs }: Lowered): Set<ValueId> {
   const buffers = new Set(
     runs.filter((run) => run.leaves.some((id) => leaves.has(id))).map((run) => run.buffer),
   );
-  const all = new Set(runs.filter(({ buffer }) => buffers.has(buffer)).flatMap((run) => run.leaves));
-  for (const { value, members } of packs) if (members.some((id) => all.has(id))) all.add(value);
-  return all;
+  return new Set(runs.filter(({ buffer }) => buffers.has(buffer)).flatMap((run) => run.leaves));
 }
 
 function groupBy(ids: readonly ValueId[], key: (id: ValueId) => number): Map<number, ValueId[]> {
