@@ -1,7 +1,7 @@
 /** Group norm, forward and backward, in terms of {@link Blocks}. */
 import type { Pass } from "../kernel.ts";
 import { type Activation, activateFunction, siluDerivativeFunction } from "./activation.ts";
-import type { Blocks } from "./blocks.ts";
+import { type Blocks, storeGroups } from "./blocks.ts";
 import type { ImageSums } from "./passes.ts";
 
 /** Pixels of a lane that are summed on their own before they are added to the rest, which keeps the last digits. */
@@ -57,7 +57,7 @@ ${statistics}
     let variance = overGroup(overPhases(squares + count * offset * offset)) / values;
     let spread = vec4f(1.0) / sqrt(variance + params.epsilon);
     if (isFirst) {
-      ${blocks.storeGroups({ mean: "middle", rstd: "spread" })}
+      ${storeGroups(blocks.layout, { mean: "middle", rstd: "spread" })}
     }
     let scale = spread * weight[column];
     let shift = bias[column];

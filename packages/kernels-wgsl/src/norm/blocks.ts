@@ -18,20 +18,46 @@ const smallElements = 2 ** 17;
 
 const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
 
-/**
- * Channels of a block: whole groups and whole fours, at most four a lane; 0 where there are none such. The most that leave
- * `wantedSubgroups`, but not less than a cache line, or half of one where there would be too few subgroups.
- * @param runs images that are not taken together
- */
-function blockChannels({ channels, groups }: NormLayout, lanes: number, runs: number): number {
+/** What the channels of a block can be, ascending: whole groups and whole fours, at most `most` of them. */
+export function wholeBlocks({ channels, groups }: NormLayout, most: number): number[] {
   const members = channels / groups;
   const unit = (4 * members) / greatestDivisor(4, members);
   const possible: number[] = [];
-  for (let block = unit; block <= 4 * lanes; block += unit) if (channels % block === 0) possible.push(block);
-  const subgroups = (block: number) => (runs * channels) / block;
+  for (let block = unit; block <= Math.min(most, channels); block += unit)
+    if (channels % block === 0) possible.push(block);
+  return possible;
+}
+
+/**
+ * Channels of a block, at most four a lane; 0 where there are none such. The most that leave `wantedSubgroups`, but not less than a
+ * cache line, or half of one where there would be too few subgroups.
+ * @param runs images that are not taken together
+ */
+function blockChannels(layout: NormLayout, lanes: number, runs: number): number {
+  const possible = wholeBlocks(layout, 4 * lanes);
+  const subgroups = (block: number) => (runs * layout.channels) / block;
   const wanted = possible.filter((block) => subgroups(block) >= wantedSubgroups);
   const least = subgroups(lineChannels) >= fewestSubgroups ? lineChannels : lineChannels / 2;
   return possible.find((block) => block >= Math.max(least, ...wanted)) ?? possible.at(-1) ?? 0;
+}
+
+/**
+ * Stores vectors of the four channels of a `column`, in which all channels of a group hold the same, into arrays per `image` and
+ * group, once each.
+ */
+export function storeGroups(
+  { channels, groups }: NormLayout,
+  values: Readonly<Record<string, string>>,
+): string {
+  const members = channels / groups;
+  const firsts = [0, 1, 2, 3].filter((i) => i % greatestDivisor(4, members) === 0);
+  const store = (i: number, channel: string) =>
+    Object.entries(values)
+      .map(([name, value]) => `${name}[image * ${groups}u + ${channel} / ${members}u] = ${value}[${i}];`)
+      .join(" ");
+  return firsts
+    .map((i) => `if ((column * 4u + ${i}u) % ${members}u == 0u) { ${store(i, `(column * 4u + ${i}u)`)} }`)
+    .join("\n      ");
 }
 
 /**
@@ -84,22 +110,6 @@ export class Blocks {
   /** This lane's channels of an array per image and group: see {@link perGroup}. */
   perGroup(name: string): string {
     return perGroup(this.layout, 4, name);
-  }
-
-  /** Stores vectors of which all channels of a group hold the same into arrays per image and group, once each. */
-  storeGroups(values: Readonly<Record<string, string>>): string {
-    const { layout, members } = this;
-    const firsts = [0, 1, 2, 3].filter((i) => i % greatestDivisor(4, members) === 0);
-    const store = (i: number, channel: string) =>
-      Object.entries(values)
-        .map(
-          ([name, value]) =>
-            `${name}[image * ${layout.groups}u + ${channel} / ${members}u] = ${value}[${i}];`,
-        )
-        .join(" ");
-    return firsts
-      .map((i) => `if ((column * 4u + ${i}u) % ${members}u == 0u) { ${store(i, `(column * 4u + ${i}u)`)} }`)
-      .join("\n      ");
   }
 
   /**

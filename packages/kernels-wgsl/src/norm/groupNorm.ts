@@ -1,12 +1,14 @@
 /** Group normalisation (Wu and He 2018, arXiv 1803.08494), channels last, with an optional SiLU in the same pass. */
 import { check, checkFloat } from "../errors.ts";
-import { type Case, defineKernel } from "../kernel.ts";
+import { type Capabilities, type Case, defineKernel } from "../kernel.ts";
 import { bytesOf, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import type { Activation } from "./activation.ts";
 import { forwardBlockPass } from "./blockPasses.ts";
 import { blocksOf } from "./blocks.ts";
 import { applyPass, rstd, statisticsPasses, statisticsScratch } from "./passes.ts";
 import { type NormLayout, normParams, normVariants } from "./slabs.ts";
+import { forwardWorkgroupPass } from "./workgroupBlockPasses.ts";
+import { measuredBlocksOf, workgroupBlocksOf } from "./workgroupBlocks.ts";
 
 /** Attributes of `groupNorm` and its gradient. */
 export interface GroupNormAttrs {
@@ -125,6 +127,15 @@ export const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 
 const layoutOf = ({ inputs, attrs }: GroupNormCall): NormLayout => groupLayout("groupNorm", inputs, attrs);
 
+/** A workgroup for each block of channels, as `blocksOf` cuts them. */
+const workgroupVariant = (name: string, blocksOf: typeof measuredBlocksOf) => ({
+  name,
+  when: (caps: Capabilities, call: GroupNormCall) => blocksOf(caps, layoutOf(call)) !== undefined,
+  passes: (caps: Capabilities, call: GroupNormCall) => [
+    forwardWorkgroupPass(blocksOf(caps, layoutOf(call))!, call.attrs.activation),
+  ],
+});
+
 /**
  * y = activation((x − mean) / √(variance + ε) · weight + bias), mean and biased variance over the pixels and channels of a
  * group of an image. Inputs x [N, …, C], weight [C], bias [C]; outputs y (x's shape and type), mean and rstd [N, groups], where
@@ -149,10 +160,12 @@ export const groupNorm = defineKernel({
       when: (caps, call) => blocksOf(caps, layoutOf(call)) !== undefined,
       passes: (caps, call) => [forwardBlockPass(blocksOf(caps, layoutOf(call))!, call.attrs.activation)],
     },
+    workgroupVariant("workgroup blocks", workgroupBlocksOf),
     ...normVariants(layoutOf, statisticsScratch, (slabs, { activation }) => [
       ...statisticsPasses(slabs, rstd),
       applyPass(slabs, rstd, activation),
     ]),
+    workgroupVariant("workgroup blocks, by measurement", measuredBlocksOf),
   ],
   reference({ x, weight, bias }, { inputs, attrs }) {
     const layout = groupLayout("groupNorm", inputs, attrs);

@@ -13,7 +13,9 @@ import {
   sigmoid,
 } from "./groupNorm.ts";
 import { gradientPasses, gradientScratch, parameterPass, rstd } from "./passes.ts";
-import { type NormLayout, normParams, normVariants, Slabs, serialTiling } from "./slabs.ts";
+import { type NormLayout, normParams, normVariants, Slabs, serialTiling, workgroupTiling } from "./slabs.ts";
+import { gradientWorkgroupPass } from "./workgroupBlockPasses.ts";
+import { measuredBlocksOf, workgroupBlocksOf } from "./workgroupBlocks.ts";
 
 const sums = { bias: "imageBias", weight: "imageWeight" };
 const name = "groupNormGradient";
@@ -43,6 +45,22 @@ const blocksOfCall = (caps: Capabilities, call: GroupNormCall): Blocks | undefin
 };
 
 const sumsImages = ({ layout, together }: Blocks): boolean => together === layout.images;
+
+/** A workgroup for each block of channels, as `blocksOf` cuts them; several images are added up by a pass of their own. */
+const workgroupVariant = (variant: string, blocksOf: typeof measuredBlocksOf) => ({
+  name: variant,
+  when: (caps: Capabilities, call: GroupNormCall) =>
+    caps.maxStorageBuffers >= blockBindings && blocksOf(caps, layoutOf(call)) !== undefined,
+  scratch: (_caps: Capabilities, call: GroupNormCall) =>
+    layoutOf(call).images === 1 ? {} : perImage(layoutOf(call)),
+  passes: (caps: Capabilities, call: GroupNormCall) => {
+    const blocks = blocksOf(caps, layoutOf(call))!;
+    const { activation } = call.attrs;
+    if (blocks.layout.images === 1) return [gradientWorkgroupPass(blocks, activation, results)];
+    const slabs = new Slabs(blocks.layout, workgroupTiling);
+    return [gradientWorkgroupPass(blocks, activation, sums), parameterPass(slabs, sums)];
+  },
+});
 
 const statistics = (shape: readonly number[]) => ({
   mean: { shape, fill: (_index: number, uniform: () => number) => uniform() - 0.5 },
@@ -97,6 +115,7 @@ export const groupNormGradient = defineKernel({
         return [gradientBlockPass(blocks, activation, sums), parameterPass(slabs, sums)];
       },
     },
+    workgroupVariant("workgroup blocks", workgroupBlocksOf),
     ...normVariants(
       layoutOf,
       (slabs) => ({ ...gradientScratch(slabs), ...perImage(slabs.layout) }),
@@ -105,6 +124,7 @@ export const groupNormGradient = defineKernel({
         parameterPass(slabs, sums),
       ],
     ),
+    workgroupVariant("workgroup blocks, by measurement", measuredBlocksOf),
   ],
   reference({ x, weight, bias, mean, rstd, gradient }, { inputs, attrs }) {
     const layout = groupLayout(name, inputs, attrs);
