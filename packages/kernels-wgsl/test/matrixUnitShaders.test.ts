@@ -26,8 +26,21 @@ const capabilitiesWith = (subgroupMatrix: SubgroupMatrix): Capabilities => ({
 });
 
 const names = ["matmul", "conv2d", "conv2dInputGradient", "conv2dWeightGradient"];
-const products = kernels.filter(({ name }) => names.includes(name));
-const operands: readonly string[] = ["a", "b", "x", "weight", "gradient"];
+const products = kernels.filter(({ name }) => names.includes(name) || name.startsWith("attention"));
+const operands: readonly string[] = [
+  "a",
+  "b",
+  "x",
+  "weight",
+  "gradient",
+  "query",
+  "key",
+  "value",
+  "qkv",
+  "y",
+];
+/** Beginnings of the names of the variants that run on the unit. */
+const byUnit = ["subgroup matrix", "matrix products, by"];
 
 /** The call of a case with its operands in halves, as only those run on a matrix unit. */
 function callInHalves(kernel: Kernel, example: Case): Call {
@@ -48,7 +61,7 @@ const passesFor = (kernel: Kernel, caps: Capabilities) =>
     .flatMap((example) => {
       const call = callInHalves(kernel, example);
       return kernel.variants
-        .filter(({ name, when }) => name.startsWith("subgroup matrix") && when!(caps, call))
+        .filter(({ name, when }) => byUnit.some((start) => name.startsWith(start)) && when!(caps, call))
         .flatMap((variant) =>
           variant.passes(caps, call).map((pass) => ({
             label: `${kernel.name}/${variant.name} ${example.name}`,
@@ -90,8 +103,27 @@ describe("shaders for matrix units", () => {
     });
   }
 
+  it("are what attention as matrix products runs but for its softmax and its sums of gradients", () => {
+    const shadersOf = (name: string): string[] =>
+      passesFor(products.find((kernel) => kernel.name === name)!, capabilitiesWith(units[0]!)).map(
+        ({ shader }) => shader.code,
+      );
+    const byMatrices = (code: string): boolean => code.includes("subgroupMatrixMultiplyAccumulate");
+    for (const [name, share] of [
+      ["attention", 2 / 3],
+      ["attentionPacked", 2 / 3],
+      ["attentionGradient", 5 / 6],
+      ["attentionPackedGradient", 5 / 6],
+    ] as const) {
+      const shaders = shadersOf(name);
+      expect(shaders.length).to.be.above(0);
+      expect(shaders.filter(byMatrices), name).to.have.length(Math.round(shaders.length * share));
+    }
+  });
+
   it("are refused where they are wrong", async () => {
-    const [pass] = passesFor(products[0]!, capabilitiesWith(units[0]!));
+    const matmul = products.find(({ name }) => name === "matmul")!;
+    const [pass] = passesFor(matmul, capabilitiesWith(units[0]!));
     const { code } = pass!.shader;
     expect(code).to.include("subgroup_matrix_left<f16");
     const wrong = code.replaceAll("subgroup_matrix_left<f16", "subgroup_matrix_left<f32");

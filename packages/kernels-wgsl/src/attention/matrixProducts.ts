@@ -1,14 +1,14 @@
 /**
  * Attention as matrix products with the matrix of weights in memory: more bytes than the tiles of flash attention, but products
- * at the full speed of the register tiling. On a software adapter, where a load costs as much as several multiply-adds and
- * memory is the host's, that is several times faster.
+ * at the full speed of the tilings. On a software adapter, where a load costs as much as several multiply-adds and memory is
+ * the host's, that is several times faster; on a GPU it is measured, and where operands are f16 its matrix unit does the work.
  */
 import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
 import { type Matrix, type MatrixProduct, matrixProduct } from "../matmul/matrices.ts";
 import { elementsFor } from "../matmul/product.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
 import { productPass } from "../matmul/variants.ts";
-import { ceilDiv, type DType, spec, type TensorSpec } from "../spec.ts";
+import { bytesOf, ceilDiv, type DType, spec, type TensorSpec } from "../spec.ts";
 import {
   type AttentionLayout,
   type AttentionSizes,
@@ -18,21 +18,30 @@ import {
   type Rows,
   rowOf,
 } from "./shared.ts";
+import { softmaxLanes, softmaxPass } from "./softmaxPass.ts";
 
-/** Bytes of a matrix of weights that are still held: 4 images of 4 heads of 2048 tokens. */
-const largestWeights = 2 ** 28;
+/**
+ * Bytes of a matrix of weights that are still held: on software adapters 4 images of 4 heads of 2048 tokens, elsewhere what
+ * every adapter can bind.
+ */
+const largestWeights = { software: 2 ** 28, measured: 2 ** 27 };
 
-const weightsSpec = ({ images, heads, queries, keys }: AttentionSizes): TensorSpec =>
-  spec([images, heads, queries, keys]);
+const weightsSpec = ({ images, heads, queries, keys }: AttentionSizes, dtype: DType = "f32"): TensorSpec =>
+  spec([images, heads, queries, keys], dtype);
 
-export const fitsMatrixProducts = (caps: Capabilities, sizes: AttentionSizes): boolean => {
-  const { images, heads, queries, keys } = sizes;
-  return (
-    caps.adapterClass === "software" &&
-    fixedSubgroup(caps) > 0 &&
-    4 * images * heads * queries * keys <= largestWeights
-  );
-};
+/** Whether it is the fastest by far. */
+export const winsByProducts = (caps: Capabilities, sizes: AttentionSizes): boolean =>
+  caps.adapterClass === "software" &&
+  fixedSubgroup(caps) > 0 &&
+  bytesOf(weightsSpec(sizes)) <= largestWeights.software;
+
+/** Whether it is worth measuring. */
+export const fitsProducts = (caps: Capabilities, sizes: AttentionSizes): boolean =>
+  caps.adapterClass !== "software" && bytesOf(weightsSpec(sizes)) <= largestWeights.measured;
+
+/** Type of the weights in memory: f16 where the matrix unit takes them. What comes of a product is summed in f32. */
+const weightsType = ({ subgroupMatrix }: Capabilities, { dtype }: AttentionLayout): DType =>
+  subgroupMatrix ? dtype : "f32";
 
 /** The first token's row in the slice `index`. */
 const firstRow = (rows: Rows): string => rowOf(rows, "index / params.heads", "0u", "index % params.heads");
@@ -50,9 +59,9 @@ function tokens({ rows, dimension, dtype }: AttentionLayout, role: Role, transpo
 }
 
 /** [N, heads, queries, keys] */
-const weights = (name: string, { keys }: AttentionSizes, transposed: boolean): Matrix => ({
+const weights = (name: string, { keys }: AttentionSizes, dtype: DType, transposed: boolean): Matrix => ({
   name,
-  elements: elementsFor(keys),
+  elements: elementsFor(keys, dtype),
   first: "index * params.queries * params.keys",
   stride: "params.keys",
   transposed,
@@ -83,11 +92,11 @@ function productOf(
   return productPass(caps, { ...plain, outputType, epilogue });
 }
 
-/** Each query's row of `left` times each key's row of `right`: a matrix of weights `y`. */
+/** Each query's row of `left` times each key's row of `right`: a matrix `y` of weights of type `dtype`. */
 function weightsProduct(
   caps: Capabilities,
   layout: AttentionLayout,
-  { y, left, right }: { y: string; left: Role; right: Role },
+  { y, left, right, dtype }: { y: string; left: Role; right: Role; dtype: DType },
   finish?: Finish,
 ): Pass {
   const { queries, keys, dimension } = layout;
@@ -106,7 +115,7 @@ function weightsProduct(
         outputRows: "(params.images * params.heads * params.queries)",
       },
     },
-    "f32",
+    dtype,
     finish,
   );
 }
@@ -125,7 +134,7 @@ function tokensProduct(
     caps,
     layout,
     {
-      a: weights(by, layout, side === "keys"),
+      a: weights(by, layout, weightsType(caps, layout), side === "keys"),
       b: tokens(layout, of),
       y: { name, first: firstRow(rows[y]), stride: `params.heads * ${parts}u` },
       ...{ m: layout[side], n: dimension, k: layout[other] },
@@ -144,53 +153,29 @@ function tokensProduct(
 /** The matrix of weights' row of an element at `i`. */
 const rowOfWeight = ({ keys }: AttentionSizes): string => `i / (params.keys / ${keys % 4 === 0 ? 4 : 1}u)`;
 
-export const forwardScratch = (sizes: AttentionSizes): Record<string, TensorSpec> => ({
-  weights: weightsSpec(sizes),
-  factors: spec([sizes.images, sizes.queries, sizes.heads]),
-});
+/** Weights take the place of the logits where they have their type. */
+const logitsName = (dtype: DType): string => (dtype === "f32" ? "weights" : "logits");
 
-/** query, key, value → y, logSumExp. Logits are in base 2 after the first pass. */
+export function forwardScratch(caps: Capabilities, layout: AttentionLayout): Record<string, TensorSpec> {
+  const dtype = weightsType(caps, layout);
+  return {
+    [logitsName(dtype)]: weightsSpec(layout),
+    weights: weightsSpec(layout, dtype),
+    factors: spec([layout.images, layout.queries, layout.heads]),
+  };
+}
+
+/** query, key, value → y, logSumExp. */
 export function forwardProducts(caps: Capabilities, layout: AttentionLayout): Pass[] {
-  const { images, heads, queries, keys, dimension } = layout;
-  const width = keys % 4 === 0 ? 4 : 1;
-  const type = width === 4 ? "vec4<f32>" : "f32";
-  const across = (fn: string): string => (width === 4 ? `${fn}(${fn}(v.x, v.y), ${fn}(v.z, v.w))` : "v");
+  const dtype = weightsType(caps, layout);
+  const logits = logitsName(dtype);
+  const lanes = caps.adapterClass === "software" ? 1 : softmaxLanes(layout);
   return [
-    { ...weightsProduct(caps, layout, { y: "weights", left: "query", right: "key" }), label: "logits" },
     {
-      label: "softmax",
-      read: {},
-      write: { weights: type, factors: "f32", logSumExp: "f32" },
-      workgroups: grid(ceilDiv(images * heads * queries, 64)),
-      code: /* wgsl */ `
-alias V = ${type};
-fn largest(v: V) -> f32 { return ${across("max")}; }
-fn total(v: V) -> f32 { return ${width === 4 ? "dot(v, vec4f(1.0))" : "v"}; }
-${perThread(
-  64,
-  /* wgsl */ `
-  if (i >= params.images * params.heads * params.queries) { return; }
-  let factor = params.scale * ${Math.LOG2E};
-  let length = params.keys / ${width}u;
-  let first = i * length;
-  let end = first + length;
-  var tops = V(-3.4e38);
-  for (var at = first; at < end; at++) { tops = max(tops, weights[at] * factor); }
-  let top = largest(tops);
-  var sums = V();
-  for (var at = first; at < end; at++) {
-    let weight = exp2(weights[at] * factor - top);
-    weights[at] = weight;
-    sums += weight;
-  }
-  let sum = total(sums);
-  let query = i % params.queries;
-  let head = i / params.queries % params.heads;
-  let image = i / (params.queries * params.heads);
-  factors[(image * params.queries + query) * params.heads + head] = 1.0 / sum;
-  logSumExp[i] = (top + log2(sum)) * ${Math.LN2};`,
-)}`,
+      ...weightsProduct(caps, layout, { y: logits, left: "query", right: "key", dtype: "f32" }),
+      label: "logits",
     },
+    softmaxPass(layout, lanes, { from: logits, to: "weights", dtype }),
     {
       ...tokensProduct(
         caps,
@@ -198,7 +183,7 @@ ${perThread(
         { y: "y", by: "weights", of: "value" },
         {
           read: { factors: "f32" },
-          result: `value * factors[i / ${dimension / (dimension % 4 === 0 ? 4 : 1)}u]`,
+          result: "value * factors[i / params.columns]",
         },
       ),
       label: "values",
@@ -206,15 +191,19 @@ ${perThread(
   ];
 }
 
-export const gradientScratch = (sizes: AttentionSizes): Record<string, TensorSpec> => ({
-  weights: weightsSpec(sizes),
-  slopes: weightsSpec(sizes),
-  delta: spec([sizes.images, sizes.heads, sizes.queries]),
-});
+export function gradientScratch(caps: Capabilities, layout: AttentionLayout): Record<string, TensorSpec> {
+  const ofWeights = weightsSpec(layout, weightsType(caps, layout));
+  return {
+    weights: ofWeights,
+    slopes: ofWeights,
+    delta: spec([layout.images, layout.heads, layout.queries]),
+  };
+}
 
 /** → queryGradient, keyGradient, valueGradient; `slopes` is dS. */
 export function gradientProducts(caps: Capabilities, layout: AttentionLayout): Pass[] {
   const { images, heads, queries, keys } = layout;
+  const dtype = weightsType(caps, layout);
   const row = rowOfWeight(layout);
   const type = loadType(layout);
   const [a, b] = [`${type}(gradient[at])`, `${type}(y[at])`];
@@ -245,7 +234,7 @@ export function gradientProducts(caps: Capabilities, layout: AttentionLayout): P
       ...weightsProduct(
         caps,
         layout,
-        { y: "weights", left: "query", right: "key" },
+        { y: "weights", left: "query", right: "key", dtype },
         {
           read: { logSumExp: "f32" },
           result: `exp2((value * params.scale - logSumExp[${row}]) * ${Math.LOG2E})`,
@@ -257,10 +246,10 @@ export function gradientProducts(caps: Capabilities, layout: AttentionLayout): P
       ...weightsProduct(
         caps,
         layout,
-        { y: "slopes", left: "gradient", right: "value" },
+        { y: "slopes", left: "gradient", right: "value", dtype },
         {
-          read: { weights: elementsFor(keys), delta: "f32" },
-          result: `weights[i] * (value - delta[${row}])`,
+          read: { weights: elementsFor(keys, dtype), delta: "f32" },
+          result: `${elementsFor(keys)}(weights[i]) * (value - delta[${row}])`,
         },
       ),
       label: "slopes",

@@ -2,11 +2,12 @@
 import type { Capabilities } from "../kernel.ts";
 import { spec, type TensorSpec } from "../spec.ts";
 import {
-  fitsMatrixProducts,
+  fitsProducts,
   forwardProducts,
   forwardScratch,
   gradientProducts,
   gradientScratch,
+  winsByProducts,
 } from "./matrixProducts.ts";
 import { fitsTiles, forwardTiles, keyGradientTiles, queryGradientTiles } from "./registerTiles.ts";
 import { type AttentionLayout, forwardOutputs } from "./shared.ts";
@@ -20,36 +21,46 @@ interface AttentionCall<I extends string> {
 /** How a call's operands lie, from its inputs. */
 type LayoutOf<I extends string> = (inputs: Readonly<Record<I, TensorSpec>>) => AttentionLayout;
 
-export const forwardVariants = <I extends string>(layoutOf: LayoutOf<I>) => [
-  {
-    name: "matrix products",
-    when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsMatrixProducts(caps, layoutOf(inputs)),
-    scratch: (_caps: Capabilities, { inputs }: AttentionCall<I>) => forwardScratch(layoutOf(inputs)),
+type Fits = (caps: Capabilities, layout: AttentionLayout) => boolean;
+
+/** Its name where only `tune` takes it. */
+const measured = "matrix products, by measurement";
+
+export function forwardVariants<I extends string>(layoutOf: LayoutOf<I>) {
+  const products = (name: string, fits: Fits) => ({
+    name,
+    when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fits(caps, layoutOf(inputs)),
+    scratch: (caps: Capabilities, { inputs }: AttentionCall<I>) => forwardScratch(caps, layoutOf(inputs)),
     passes: (caps: Capabilities, { inputs }: AttentionCall<I>) => forwardProducts(caps, layoutOf(inputs)),
-  },
-  {
-    name: "register tiles",
-    when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsTiles(caps, layoutOf(inputs)),
-    passes: (_caps: Capabilities, { inputs }: AttentionCall<I>) => [forwardTiles(layoutOf(inputs))],
-  },
-  {
-    name: "workgroup tiles",
-    passes: (_caps: Capabilities, { inputs }: AttentionCall<I>) => [forwardWorkgroups(layoutOf(inputs))],
-  },
-];
+  });
+  return [
+    products("matrix products", winsByProducts),
+    {
+      name: "register tiles",
+      when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsTiles(caps, layoutOf(inputs)),
+      passes: (_caps: Capabilities, { inputs }: AttentionCall<I>) => [forwardTiles(layoutOf(inputs))],
+    },
+    {
+      name: "workgroup tiles",
+      passes: (_caps: Capabilities, { inputs }: AttentionCall<I>) => [forwardWorkgroups(layoutOf(inputs))],
+    },
+    products(measured, fitsProducts),
+  ];
+}
 
 export function gradientVariants<I extends string>(layoutOf: LayoutOf<I>) {
+  const products = (name: string, fits: Fits) => ({
+    name,
+    when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fits(caps, layoutOf(inputs)),
+    scratch: (caps: Capabilities, { inputs }: AttentionCall<I>) => gradientScratch(caps, layoutOf(inputs)),
+    passes: (caps: Capabilities, { inputs }: AttentionCall<I>) => gradientProducts(caps, layoutOf(inputs)),
+  });
   /** δ of each query, which the pass for queries leaves for the pass for keys. */
   const scratch = (_caps: Capabilities, { inputs }: AttentionCall<I>) => ({
     delta: spec(forwardOutputs(layoutOf(inputs)).logSumExp.shape),
   });
   return [
-    {
-      name: "matrix products",
-      when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsMatrixProducts(caps, layoutOf(inputs)),
-      scratch: (_caps: Capabilities, { inputs }: AttentionCall<I>) => gradientScratch(layoutOf(inputs)),
-      passes: (caps: Capabilities, { inputs }: AttentionCall<I>) => gradientProducts(caps, layoutOf(inputs)),
-    },
+    products("matrix products", winsByProducts),
     {
       name: "register tiles",
       when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsTiles(caps, layoutOf(inputs)),
@@ -67,5 +78,6 @@ export function gradientVariants<I extends string>(layoutOf: LayoutOf<I>) {
         return [queryGradientWorkgroups(layout), keyGradientWorkgroups(layout)];
       },
     },
+    products(measured, fitsProducts),
   ];
 }

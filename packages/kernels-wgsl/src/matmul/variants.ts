@@ -12,10 +12,11 @@ import {
   workgroupTiling,
 } from "./tilings.ts";
 
-/** The pass of a product that is one part of a larger kernel: f32, k not split. */
+/** The pass of a product that is one part of a larger kernel, k not split. */
 export function productPass(caps: Capabilities, product: StoredProduct): Pass {
   const whole = <T extends Tile>(tiling: Tiling<T>): Pass =>
     tiling.pass(caps, product, tiling.tileFor(caps, product), 1);
+  if (subgroupMatrixTiling.admits!(caps, product)) return whole(subgroupMatrixTiling);
   return registerTiling.admits!(caps, product) ? whole(registerTiling) : whole(workgroupTiling);
 }
 
