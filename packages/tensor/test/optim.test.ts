@@ -47,10 +47,11 @@ describe("adamStep on variables", () => {
   });
 
   it("sums of squares have a gradient", async () => {
-    const x = t.tensor([1, 2, 3]);
-    const [g] = t.grad(t.sqrt(t.sumOfSquares(x)), [x]);
-    const norm = Math.sqrt(14);
-    for (const [k, value] of [...(await g!.data())].entries())
-      expect(value).to.be.closeTo((k + 1) / norm, 1e-6);
+    const [x, y] = [t.tensor([1, 2, 3]), t.tensor(4, [])];
+    const gradients = t.grad(t.sqrt(t.sumOfSquares(x, y)), [x, y]);
+    const norm = Math.sqrt(30);
+    for (const [index, expected] of [[1, 2, 3], [4]].entries())
+      for (const [k, value] of [...(await gradients[index]!.data())].entries())
+        expect(value).to.be.closeTo(expected[k]! / norm, 1e-6);
   });
 });

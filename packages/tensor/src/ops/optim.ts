@@ -13,6 +13,7 @@ import { constant } from "../create.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { mul } from "./elementwise.ts";
+import { reshape } from "./reshape.ts";
 
 export { type AdamSettings, adamControl } from "@ddad/kernels-wgsl";
 
@@ -59,7 +60,7 @@ export const sumOfSquares = (...tensors: readonly Tensor[]): Tensor =>
         sumOfSquaresKernel,
         { x, total },
         {},
-        { x: ({ y: g }) => mul(mul(x, 2), g), total: ({ y: g }) => g },
+        { x: ({ y: g }) => mul(mul(x, 2), reshape(g, [])), total: ({ y: g }) => g },
       ).y,
     constant(0, [1]),
   );
