@@ -3,9 +3,11 @@ import { show } from "@ddad/kernels-wgsl";
 import { currentDevice, type Device } from "./device/device.ts";
 import type { Replay } from "./device/replay.ts";
 import { capture, evaluate, evaluateNow, replayOf, runReplay } from "./evaluate.ts";
-import { type Captured, nodesBehind } from "./program/program.ts";
+import { copy } from "./ops/movement.ts";
+import { type Captured, nodesBehind, runsOf } from "./program/program.ts";
 import { upcomingId } from "./record.ts";
-import { resolve, Storage, storageOf, Tensor, trackAssignments, type Variable } from "./tensor.ts";
+import { layoutVersion, Storage } from "./storage.ts";
+import { resolve, storageOf, Tensor, trackAssignments, type Variable } from "./tensor.ts";
 
 /** What a compiled function may return: tensors in any nesting of plain objects and arrays. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that only assigns returns nothing
@@ -13,6 +15,8 @@ export type Tensors = Tensor | void | undefined | readonly Tensors[] | { readonl
 
 interface Compiled {
   readonly device: Device;
+  /** `layoutVersion()` that the replay is for. */
+  readonly layout: number;
   readonly replay: Replay;
   readonly captured: Pick<Captured, "program" | "targets">;
   /** Where each leaf comes from: the index of an argument, a variable's buffer, or a tensor used inside. */
@@ -41,12 +45,15 @@ export function compile<A extends readonly Tensor[], R extends Tensors>(
         compiled = await trace(device, fn, args);
         known.set(key, compiled);
       }
-      if (compiled.replay.generation !== device.tuning.generation) {
-        compiled = { ...compiled, replay: await replayOf(device, compiled.captured.program) };
+      await evaluateNow(device, pendingVariables(compiled));
+      const passed = await apart(device, args, compiled);
+      while (outdated(compiled)) {
+        compiled = await renewed(compiled);
         known.set(key, compiled);
       }
-      await evaluateNow(device, pendingVariables(compiled));
-      return (await replayCompiled(compiled, args)) as R;
+      const result = await replayCompiled(compiled, args, passed);
+      for (const [index, tensor] of passed.entries()) if (tensor !== args[index]) tensor.dispose();
+      return result as R;
     });
   };
 }
@@ -58,6 +65,7 @@ async function trace<A extends readonly Tensor[]>(
 ): Promise<Compiled> {
   const placeholders = args.map((arg, index) => new Tensor(arg, { kind: "argument", index }));
   const start = upcomingId();
+  const layout = layoutVersion();
   const { result, assigned } = trackAssignments(() => fn(...(placeholders as unknown as A)));
   try {
     const outputs = [...new Set(flatten(result).map(resolve))].filter(({ source }) => source.kind === "node");
@@ -66,6 +74,7 @@ async function trace<A extends readonly Tensor[]>(
     const replay = await replayOf(device, program);
     return {
       device,
+      layout,
       replay,
       captured: { program, targets },
       leaves: leaves.map((leaf) => {
@@ -95,17 +104,50 @@ function refuseOlderNodes(roots: readonly Tensor[], start: number): void {
   );
 }
 
+/** Whether variables have moved, or variants were chosen anew, since the replay was made. */
+const outdated = ({ device, layout, replay }: Compiled): boolean =>
+  layout !== layoutVersion() || replay.generation !== device.tuning.generation;
+
+async function renewed(compiled: Compiled): Promise<Compiled> {
+  const { device, captured } = compiled;
+  const layout = layoutVersion();
+  const runs = runsOf(compiled.leaves.map((leaf) => (leaf instanceof Storage ? leaf : undefined)));
+  const program = { ...captured.program, runs };
+  return { ...compiled, layout, captured: { ...captured, program }, replay: await replayOf(device, program) };
+}
+
+/** The arguments, copied where they share a buffer with variables: a plan does not know where its arguments live. */
+async function apart(
+  device: Device,
+  args: readonly Tensor[],
+  { variables }: Compiled,
+): Promise<readonly Tensor[]> {
+  const homes = new Set(variables.map(({ home }) => home));
+  const passed = args.map((arg) => {
+    const { source } = resolve(arg);
+    const shares = source.kind === "storage" && (source.storage.shares || homes.has(source.storage));
+    return shares && variables.length > 0 ? copy(arg) : arg;
+  });
+  await evaluateNow(device, passed);
+  return passed;
+}
+
 /** Variables read by the compiled function that were assigned elsewhere and not evaluated since. */
 const pendingVariables = ({ leaves }: Compiled): Variable[] =>
   leaves
     .flatMap((leaf) => (leaf instanceof Storage ? (leaf.owner?.deref() ?? []) : []))
     .filter(({ pending }) => pending);
 
-async function replayCompiled(compiled: Compiled, args: readonly Tensor[]): Promise<Tensors> {
+/** @param passed what the function reads as its arguments `args` */
+async function replayCompiled(
+  compiled: Compiled,
+  args: readonly Tensor[],
+  passed: readonly Tensor[],
+): Promise<Tensors> {
   const { device, replay, captured, variables } = compiled;
   const leaves = compiled.leaves.map((leaf) =>
     typeof leaf === "number"
-      ? storageOf(resolve(args[leaf]!), device)
+      ? storageOf(resolve(passed[leaf]!), device)
       : leaf instanceof Tensor
         ? storageOf(leaf, device)
         : leaf,

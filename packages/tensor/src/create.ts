@@ -3,7 +3,8 @@ import { bytesOf, type DType, pack, type Shape, ShapeError, show, sizeOf } from 
 import { currentDevice, type Device } from "./device/device.ts";
 import { reshape } from "./ops/reshape.ts";
 import { broadcastTo } from "./ops/sum.ts";
-import { Storage, Tensor, Variable } from "./tensor.ts";
+import { Storage } from "./storage.ts";
+import { Tensor, Variable } from "./tensor.ts";
 
 /** Options of what makes tensors. */
 export interface CreateOptions {

@@ -14,7 +14,8 @@ import { type Lowered, lowerProgram } from "./program/lower.ts";
 import { packProgram } from "./program/pack.ts";
 import { impossiblePacks, type Plan, planProgram } from "./program/plan.ts";
 import { type Captured, captureProgram, type Program, programKey } from "./program/program.ts";
-import { resolve, Storage, storageOf, Tensor, Variable } from "./tensor.ts";
+import { layoutVersion, Storage } from "./storage.ts";
+import { resolve, storageOf, Tensor, Variable } from "./tensor.ts";
 import { noteCalls } from "./tuning/collect.ts";
 
 /** Computes the tensors and writes assigned variables into their buffers. Resolves once the work is submitted. */
@@ -38,14 +39,17 @@ function describe(value: unknown): string {
 
 /** `evaluate` for a caller that already has the device to itself. */
 export async function evaluateNow(device: Device, targets: readonly Tensor[]): Promise<void> {
-  const distinct = [...new Set(targets)];
-  const variables = distinct.filter((target) => target instanceof Variable).filter(({ pending }) => pending);
-  const tensors = [...new Set(targets.map(resolve))].filter(
-    (tensor) => tensor.source.kind === "node" && !variables.some(({ value }) => value === tensor),
-  );
+  const [tensors, variables] = pendingOf(targets);
   if (!tensors.length && !variables.length) return device.throwFailure();
-  const captured = capture(tensors, variables);
-  const replay = await replayOf(device, captured.program);
+  let layout: number;
+  let captured: Captured;
+  let replay: Replay;
+  do {
+    layout = layoutVersion();
+    captured = capture(tensors, variables);
+    replay = await replayOf(device, captured.program);
+    // Variables may have moved meanwhile: an optimiser that is made waits for nobody.
+  } while (layout !== layoutVersion());
   await runReplay(
     device,
     replay,
@@ -56,20 +60,28 @@ export async function evaluateNow(device: Device, targets: readonly Tensor[]): P
   );
 }
 
+/** What of these is to be computed, and which variables are to be overwritten. */
+export function pendingOf(targets: readonly Tensor[]): [tensors: Tensor[], variables: Variable[]] {
+  const distinct = [...new Set(targets)];
+  const variables = distinct.filter((target) => target instanceof Variable).filter(({ pending }) => pending);
+  const assigned = new Set(variables.map(({ value }) => value));
+  const tensors = [...new Set(targets.map(resolve))].filter(
+    (tensor) => tensor.source.kind === "node" && !assigned.has(tensor),
+  );
+  return [tensors, variables];
+}
+
 /** The program that computes `tensors` and then overwrites `variables`. */
 export function capture(tensors: readonly Tensor[], variables: readonly Variable[]): Captured {
-  const overwritten = new Set(variables.map(({ home }) => home));
-  // What stands in the buffer of another of these variables must be saved before that one is overwritten, and WebGPU copies nothing
-  // within a buffer.
-  const safe = ({ value, home }: Variable): Tensor => {
+  // What stands in the home of a variable may be overwritten before it is copied to another, or share its buffer, and WebGPU copies
+  // nothing within a buffer.
+  const safe = (value: Tensor): Tensor => {
     const { source } = viewed(value);
-    if (source.kind !== "storage") return value;
-    const { storage } = source;
-    return overwritten.has(storage) || storage.region.buffer === home.region.buffer ? copy(value) : value;
+    return source.kind === "storage" && source.storage.owner ? copy(value) : value;
   };
   return captureProgram(
     tensors,
-    variables.map((variable) => ({ value: safe(variable), leaf: variable.held })),
+    variables.map(({ value, held }) => ({ value: safe(value), leaf: held })),
   );
 }
 

@@ -2,12 +2,13 @@
  * Variables side by side: one buffer for many of them, without gaps, so that a kernel that treats all alike (a step of an
  * optimiser) runs once for many. See `program/pack.ts`.
  */
-import { bytesOf, type Shape } from "@ddad/kernels-wgsl";
+import { bytesOf, type Shape, type TensorSpec } from "@ddad/kernels-wgsl";
 import { currentDevice, type Device } from "./device/device.ts";
-import { type Region, Storage, Tensor, Variable } from "./tensor.ts";
+import { type Region, Storage } from "./storage.ts";
+import { Tensor, Variable } from "./tensor.ts";
 
-/** Bytes of a shared buffer, unless one variable alone has more. Freed memory returns in such pieces. */
-const bufferBytes = 64 * 2 ** 20;
+/** Bytes of a shared buffer at most, unless one variable alone has more. Freed memory returns in such pieces. */
+const mostBytes = 64 * 2 ** 20;
 
 /**
  * Moves f32 variables into shared buffers, in their order; those whose size would leave a gap come last. They stay what they
@@ -17,9 +18,10 @@ const bufferBytes = 64 * 2 ** 20;
 export function moveSideBySide(variables: readonly Variable[]): void {
   const device = currentDevice();
   const movable = [...new Set(variables)].filter(
-    ({ dtype, home }) => dtype === "f32" && home.device === device && !home.shares,
+    ({ dtype, home }) => dtype === "f32" && home.device === device && !home.shares && !home.freed,
   );
-  const places = reserve(device, movable.map(bytesOf));
+  if (movable.length === 0) return;
+  const places = reserve(device, movable);
   const encoder = device.gpu.createCommandEncoder();
   for (const [index, { home }] of movable.entries()) {
     const { buffer, offset, size } = places[index]!.region;
@@ -35,7 +37,7 @@ export function moveSideBySide(variables: readonly Variable[]): void {
 export function zerosSideBySide(shapes: readonly Shape[]): Variable[] {
   const device = currentDevice();
   const specs = shapes.map((shape) => ({ shape: [...shape], dtype: "f32" as const }));
-  const places = reserve(device, specs.map(bytesOf));
+  const places = reserve(device, specs);
   const encoder = device.gpu.createCommandEncoder();
   for (const buffer of new Set(places.map(({ region }) => region.buffer))) encoder.clearBuffer(buffer);
   device.gpu.queue.submit([encoder.finish()]);
@@ -55,8 +57,9 @@ interface Piece {
   readonly free: () => void;
 }
 
-/** A piece for each of these sizes, in shared buffers. */
-function reserve(device: Device, sizes: readonly number[]): Piece[] {
+/** A piece for each of these, in shared buffers. */
+function reserve(device: Device, specs: readonly TensorSpec[]): Piece[] {
+  const sizes = specs.map((spec) => Math.max(bytesOf(spec), 4)); // something even for one without elements
   const alignment = device.gpu.limits.minStorageBufferOffsetAlignment;
   const align = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
   const leavesGap = (index: number): boolean => sizes[index]! % alignment !== 0;
@@ -68,7 +71,7 @@ function reserve(device: Device, sizes: readonly number[]): Piece[] {
     for (; next < order.length; next++) {
       const index = order[next]!;
       const bytes = align(sizes[index]!);
-      if (members.length > 0 && total + bytes > bufferBytes) break;
+      if (members.length > 0 && total + bytes > mostBytes) break;
       members.push({ index, offset: total });
       total += bytes;
     }

@@ -11,77 +11,7 @@ import {
 } from "@ddad/kernels-wgsl";
 import type { Device } from "./device/device.ts";
 import { DeviceLostError, StaleValueError } from "./errors.ts";
-
-/** A piece of a buffer. */
-export interface Region {
-  readonly buffer: GPUBuffer;
-  /** Bytes before it in the buffer. */
-  readonly offset: number;
-  /** Its bytes. */
-  readonly size: number;
-}
-
-/** Memory on the device, shared by the tensors (views of one another) that hold its contents. */
-export class Storage {
-  readonly device: Device;
-  #region: Region;
-  #free: () => void;
-  /** The variable whose home this is; weak, because a held storage must not keep its tensors alive. */
-  owner: WeakRef<Variable> | undefined;
-  /** Counts overwritings. A tensor remembers the version that it stands for. */
-  version = 0;
-  #holders = 0;
-
-  /** @param free called once nobody holds the contents any more */
-  constructor(device: Device, region: Region, free: () => void) {
-    this.device = device;
-    this.#region = region;
-    this.#free = free;
-  }
-
-  /** Storage that has a buffer from the device's pool to itself. */
-  static own(device: Device, bytes: number): Storage {
-    const buffer = device.buffers.acquire(bytes);
-    return new Storage(device, { buffer, offset: 0, size: buffer.size }, () =>
-      device.buffers.release(buffer),
-    );
-  }
-
-  /** Where the contents are: ask each time, because they may move. */
-  get region(): Region {
-    return this.#region;
-  }
-
-  /** Whether others have pieces of the same buffer. */
-  get shares(): boolean {
-    return this.#region.size !== this.#region.buffer.size;
-  }
-
-  /** From here on the contents are there, where the caller has put them. */
-  moveTo(region: Region, free: () => void): void {
-    this.#free();
-    this.#region = region;
-    this.#free = free;
-  }
-
-  /** The two exchange what they hold. Nothing is copied. */
-  exchange(other: Storage): void {
-    [this.#region, other.#region] = [other.#region, this.#region];
-    [this.#free, other.#free] = [other.#free, this.#free];
-  }
-
-  retain(): this {
-    this.#holders++;
-    return this;
-  }
-
-  release(): void {
-    this.#holders--;
-    if (this.#holders > 0 || Number.isNaN(this.version)) return;
-    this.version = Number.NaN;
-    this.#free();
-  }
-}
+import type { Storage } from "./storage.ts";
 
 /** Gradients of an operation: input → function from the gradients of the outputs to that of the input. */
 export type Gradients = Readonly<
@@ -189,7 +119,7 @@ export function storageOf(tensor: Tensor, device: Device): Storage {
 
 /**
  * A mutable cell. It can be used wherever a tensor can and then stands for its value at that moment. `assign` gives it
- * a new value; `evaluate(variable)` writes that value into the variable's own buffer, which stays the same for life.
+ * a new value; `evaluate(variable)` writes that value into the variable's home, its place in a buffer.
  */
 export class Variable extends Tensor {
   /** What was assigned and is not yet in the buffer. */
@@ -228,7 +158,7 @@ export class Variable extends Tensor {
     return source !== undefined && !(source.kind === "storage" && source.storage === this.#home);
   }
 
-  /** The buffer that all values of this variable are written into. */
+  /** What all values of this variable are written into. Its place may change: `moveSideBySide`, `exchange`. */
   get home(): Storage {
     return this.#home;
   }
@@ -270,7 +200,8 @@ export class Variable extends Tensor {
 
 /**
  * Two variables exchange their values, without copying anything. Tensors that were computed from the old values and are pending
- * can no longer be evaluated. Throws ShapeError where shape or type differ, and where a value assigned is not evaluated yet.
+ * can no longer be evaluated. Throws ShapeError where shape or type differ, and where a value assigned is not evaluated yet;
+ * StaleValueError where a variable was disposed of.
  */
 export function exchange(a: Variable, b: Variable): void {
   if (a.dtype !== b.dtype || show(a.shape) !== show(b.shape)) {
@@ -280,6 +211,7 @@ export function exchange(a: Variable, b: Variable): void {
   }
   if (a.pending || b.pending)
     throw new ShapeError("exchange: evaluate what was assigned to the variables first.");
+  for (const { held } of [a, b]) storageOf(held, a.home.device); // throws where it is gone
   a.home.exchange(b.home);
   a.commit();
   b.commit();

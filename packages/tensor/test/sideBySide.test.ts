@@ -64,6 +64,50 @@ describe("variables side by side", () => {
     expect(error).to.be.instanceOf(t.StaleValueError);
   });
 
+  it("are written and read by functions that were compiled before they were moved", async () => {
+    const step = t.compile(() => {
+      a.assign(t.add(b, 1));
+      odd.assign(t.add(odd, 1));
+    });
+    const take = t.compile(() => a.assign(b));
+    await step();
+    await take();
+    t.moveSideBySide([a, b, odd]);
+    b.assign(t.tensor(sixteen(20)));
+    await step();
+    expect(await values(a, b, odd)).to.deep.equal([sixteen(21), sixteen(20), [9, 10, 11]]);
+    await take();
+    expect(await values(a)).to.deep.equal([sixteen(20)]);
+  });
+
+  it("may be moved while an evaluation is being planned", async () => {
+    // At one of these moments it is.
+    for (let ticks = 0; ticks < 12; ticks++) {
+      const [c, d] = [t.variable(t.tensor(sixteen(0))), t.variable(t.tensor(sixteen(1)))];
+      c.assign(t.add(d, 1));
+      const evaluated = t.evaluate(c);
+      for (let tick = 0; tick < ticks; tick++) await undefined;
+      t.moveSideBySide([c, d]);
+      await evaluated;
+      expect(await values(c, d), `${ticks} ticks`).to.deep.equal([sixteen(2), sixteen(1)]);
+      c.dispose();
+      d.dispose();
+    }
+  });
+
+  it("are arguments of functions that assign their neighbours, and themselves", async () => {
+    t.moveSideBySide([a, b]);
+    const take = t.compile((x: t.Tensor, y: t.Tensor) => {
+      a.assign(t.add(x, 1));
+      odd.assign(t.mul(y, 2));
+      return x;
+    });
+    expect(await take(b, odd)).to.equal(b);
+    expect(await values(a, b, odd)).to.deep.equal([sixteen(101), sixteen(100), [14, 16, 18]]);
+    await take(a, odd);
+    expect(await values(a, odd)).to.deep.equal([sixteen(102), [28, 32, 36]]);
+  });
+
   it("take their neighbours' values, as they are and computed, all at once", async () => {
     t.moveSideBySide([a, b]);
     b.assign(t.mul(a, 3));
@@ -120,6 +164,47 @@ describe("variables side by side", () => {
     a.assign(t.mul(b, 2));
     expect(() => t.exchange(a, b)).to.throw(/evaluate what was assigned/);
     await t.evaluate(a);
+    b.dispose();
+    expect(() => t.exchange(a, b)).to.throw(t.StaleValueError, /was disposed of/);
+    expect(await values(a)).to.deep.equal([sixteen(0).map((x) => 2 * x)]);
+  });
+
+  it("are stepped where they are after an exchange of some of them", async () => {
+    const [c, d] = [t.variable(t.tensor(sixteen(200))), t.variable(t.tensor(sixteen(300)))];
+    t.moveSideBySide([a, b]);
+    t.moveSideBySide([c, d]);
+    const keep = t.ones([1]);
+    const add = t.compile((x: t.Tensor) => {
+      for (const variable of [a, b]) variable.assign(t.accumulate(variable, t.add(x, variable), keep));
+    });
+    await add(t.zeros([16]));
+    t.exchange(b, d);
+    await add(t.zeros([16]));
+    expect(await values(a, b, c, d)).to.deep.equal([
+      sixteen(0).map((x) => 4 * x),
+      sixteen(300).map((x) => 2 * x),
+      sixteen(200),
+      sixteen(100).map((x) => 2 * x),
+    ]);
+    c.dispose();
+    d.dispose();
+  });
+
+  it("stay disposed of: what has their memory now keeps it", async () => {
+    a.dispose();
+    const next = t.tensor(sixteen(50));
+    t.moveSideBySide([a, b]);
+    expect(await values(next, b)).to.deep.equal([sixteen(50), sixteen(100)]);
+  });
+
+  it("may have no elements", async () => {
+    const [none, one] = t.zerosSideBySide([[0], [1]]) as [t.Variable, t.Variable];
+    none.assign(t.add(none, 1));
+    one.assign(t.add(one, 1));
+    await t.evaluate(none, one);
+    expect(await values(none, one, t.exp(none))).to.deep.equal([[], [1], []]);
+    none.dispose();
+    one.dispose();
   });
 });
 
@@ -192,6 +277,25 @@ describe("steps on variables side by side", () => {
     for (const variable of [...parameters, ...first, ...second, ...averages, ...sums]) variable.dispose();
     return { values: result, steps };
   }
+
+  it("are explained as they run", async () => {
+    const [parameters, velocities] = [t.zerosSideBySide([[32], [64]]), t.zerosSideBySide([[32], [64]])];
+    const control = t.tensor([0.1, 0.9, 0, 1]);
+    for (const [k, parameter] of parameters.entries()) {
+      const gradient = t.ones(parameter.shape);
+      const next = t.sgdStep({ parameter, gradient, velocity: velocities[k]!, control });
+      parameter.assign(next.parameterNext);
+      velocities[k]!.assign(next.velocityNext);
+    }
+    const changed = [...parameters, ...velocities];
+    const explained = t.explain(...changed);
+    const { rows } = await t.profile(() => t.evaluate(...changed));
+    const dispatches = rows.reduce((sum, { count }) => sum + count, 0);
+    expect(explained)
+      .to.contain(` ${dispatches} dispatches:`)
+      .and.to.match(/results: \n/);
+    for (const variable of changed) variable.dispose();
+  });
 
   it("come to the same as one by one, in fewer dispatches", async () => {
     const [alone, together] = [await train(false), await train(true)];

@@ -2,7 +2,7 @@
 import type { Dispatch, Lowered } from "../program/lower.ts";
 import { offsetOf, type Place, type Plan } from "../program/plan.ts";
 import type { ProgramCall } from "../program/program.ts";
-import type { Region } from "../tensor.ts";
+import type { Region } from "../storage.ts";
 import type { Device } from "./device.ts";
 import type { Timing } from "./timing.ts";
 

@@ -49,7 +49,8 @@ export interface Lowered {
  */
 export function lowerProgram(program: Program, caps: Capabilities, choices: Choices = new Map()): Lowered {
   checkHalves(program, caps);
-  const bytes = program.values.map(bytesOf);
+  // WebGPU binds nothing that is empty; 16 bytes are the largest element.
+  const bytes = program.values.map((spec) => bytesOf(spec) || 16);
   const dispatches: Dispatch[] = [];
   const updates: (readonly [ValueId, ValueId])[] = [];
   for (const entry of program.calls) {

@@ -1,5 +1,6 @@
 /** A program: what `evaluate` is about to run, as plain printable data on numbered values. */
 import { type Call, type Kernel, show, type TensorSpec } from "@ddad/kernels-wgsl";
+import type { Storage } from "../storage.ts";
 import { type Node, resolve, type Tensor } from "../tensor.ts";
 
 /** Index into `Program.values`. */
@@ -127,17 +128,18 @@ export function captureProgram(
     calls,
     results: [...new Set(targetIds.filter((id) => id >= leaves.length))],
     assignments: assigned.map(({ value, leaf }) => [ids.get(value)!, ids.get(leaf)!] as const),
-    runs: runsOf(leaves),
+    runs: runsOf(leaves.map(({ source }) => (source.kind === "storage" ? source.storage : undefined))),
     packs: [],
   };
   return { program, leaves, targets: targetIds };
 }
 
-function runsOf(leaves: readonly Tensor[]): Run[] {
+/** The runs of leaves in these places; undefined for one that has a buffer of its own. */
+export function runsOf(leaves: readonly (Storage | undefined)[]): Run[] {
   const byBuffer = new Map<GPUBuffer, { id: ValueId; from: number; to: number }[]>();
-  leaves.forEach(({ source }, id) => {
-    if (source.kind !== "storage" || !source.storage.shares) return;
-    const { buffer, offset, size } = source.storage.region;
+  leaves.forEach((storage, id) => {
+    if (!storage?.shares) return;
+    const { buffer, offset, size } = storage.region;
     const pieces = byBuffer.get(buffer) ?? [];
     pieces.push({ id, from: offset, to: offset + size });
     byBuffer.set(buffer, pieces);
