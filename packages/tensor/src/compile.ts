@@ -122,11 +122,12 @@ async function apart(
   args: readonly Tensor[],
   { variables }: Compiled,
 ): Promise<readonly Tensor[]> {
-  const homes = new Set(variables.map(({ home }) => home));
   const passed = args.map((arg) => {
     const { source } = resolve(arg);
-    const shares = source.kind === "storage" && (source.storage.shares || homes.has(source.storage));
-    return shares && variables.length > 0 ? copy(arg) : arg;
+    // Only variables share buffers, and only theirs are overwritten.
+    if (source.kind !== "storage" || !source.storage.owner || variables.length === 0) return arg;
+    const { storage } = source;
+    return storage.shares || variables.some(({ home }) => home === storage) ? copy(arg) : arg;
   });
   await evaluateNow(device, passed);
   return passed;
