@@ -1,6 +1,6 @@
 /**
- * Every kernel, every case, every variant that the adapter admits, against the f64 reference. Variants that are only for tuning
- * have a test of their own, on a few cases: `tuningVariants.test.ts`.
+ * Every kernel, every case, every variant that is admitted by the adapter, or by a GPU with its features, against the f64 reference.
+ * Variants that are only for tuning have a test of their own, on a few cases: `tuningVariants.test.ts`.
  */
 
 import type { Kernel } from "@ddad/kernels-wgsl";
@@ -20,11 +20,11 @@ for (const kernel of library.kernels as readonly Kernel[]) {
           this.skip();
         }
         const expected = kernel.reference(values, call);
-        const variants = library
-          .usualVariants(kernel)
-          .filter((variant) => library.admits(variant, capabilities, call));
-        for (const variant of variants) {
-          const got = await runVariant(gpu, capabilities, kernel, variant, call, values);
+        const settings = [capabilities, { ...capabilities, adapterClass: "discrete" as const }];
+        for (const variant of library.usualVariants(kernel)) {
+          const caps = settings.find((setting) => library.admits(variant, setting, call));
+          if (!caps) continue;
+          const got = await runVariant(gpu, caps, kernel, variant, call, values);
           for (const [name, { dtype }] of Object.entries(call.outputs)) {
             const label = `${kernel.name}/${variant.name} ${example.name}: ${name}`;
             compare(label, got[name]!, expected[name]!, dtype, example.tolerance ?? 1e-5);

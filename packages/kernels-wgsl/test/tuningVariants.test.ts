@@ -49,6 +49,19 @@ const convolutionVariants: readonly [name: string, ...cases: string[]][] = [
   ["Winograd, by measurement", "tile borders", "halves", "epilogue: a shift of each image, and a residual"],
 ];
 
+/** Reductions divided otherwise than usual, on cases of `sum` and `max`. */
+const reductionVariants: readonly [name: string, ...cases: string[]][] = [
+  ["subgroup, whole", "a second pass, odd"],
+  ["subgroup, divided", "odd channels, several loads at once", "far from zero on the wrong side"],
+  ["workgroup, whole", "a second pass"],
+  [
+    "workgroup, divided",
+    "halves, to more than a half can hold",
+    "odd channels, several loads at once",
+    "long rows",
+  ],
+];
+
 /** The large unit keeps the shaders short: each compiles for seconds on a CPU. */
 const withUnit = (capabilities: Capabilities): Capabilities => ({
   ...capabilities,
@@ -70,7 +83,7 @@ async function check(
   const { gpu, capabilities } = testDevice();
   const { call, values } = library.prepareCase(kernel, example);
   const [least, most] = capabilities.subgroupSizes;
-  if (name.startsWith("register tile") && !(capabilities.subgroups && least >= 4 && least === most)) {
+  if (/^(register tile|subgroup,)/.test(name) && !(capabilities.subgroups && least >= 4 && least === most)) {
     console.log("    skipped: this adapter has no subgroups of one size");
     test.skip();
   }
@@ -98,6 +111,16 @@ describe("variants for tuning", function () {
   for (const kernel of convolutions) {
     for (const [name, ...cases] of convolutionVariants) {
       if (!kernel.variants.some((variant) => variant.name === name)) continue;
+      for (const example of kernel.cases.filter((one) => cases.includes(one.name))) {
+        it(`${kernel.name}/${name}: ${example.name}`, function () {
+          return check(this, kernel, name, example);
+        });
+      }
+    }
+  }
+
+  for (const kernel of [library.sum, library.max] as unknown as readonly Kernel[]) {
+    for (const [name, ...cases] of reductionVariants) {
       for (const example of kernel.cases.filter((one) => cases.includes(one.name))) {
         it(`${kernel.name}/${name}: ${example.name}`, function () {
           return check(this, kernel, name, example);

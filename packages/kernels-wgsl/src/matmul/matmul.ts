@@ -6,7 +6,9 @@
 import { check, checkFloat } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
 import { bytesOf, sameShape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { cases, epilogueCases } from "./cases.ts";
 import { type EpilogueAttrs, withEpilogue } from "./epilogue.ts";
+import { fewRowsVariants } from "./fewRows.ts";
 import { matrixProduct } from "./matrices.ts";
 import { elementsFor, type Product } from "./product.ts";
 import { productVariants } from "./variants.ts";
@@ -106,7 +108,7 @@ const plain = defineKernel({
       params: { ...sizesOf(a, b, attrs) },
     };
   },
-  variants: productVariants(product),
+  variants: [...fewRowsVariants(product), ...productVariants(product)],
   reference({ a, b, bias }, { inputs, outputs, attrs }) {
     const { batch, m, n, k, strideB } = sizesOf(inputs.a, inputs.b, attrs);
     const y = new Float64Array(sizeOf(outputs.y.shape));
@@ -127,95 +129,7 @@ const plain = defineKernel({
     flops: 2 * params.batch * params.m * params.n * params.k,
     bytes: bytesOf(inputs.a) + bytesOf(inputs.b) + bytesOf(outputs.y),
   }),
-  cases: [
-    {
-      name: "one element",
-      inputs: { a: [1, 1], b: [1, 1], bias: [1] },
-      attrs: { transposeA: false, transposeB: false },
-    },
-    {
-      name: "prime sizes",
-      inputs: { a: [13, 17], b: [17, 11], bias: [11] },
-      attrs: { transposeA: false, transposeB: false },
-    },
-    {
-      name: "prime sizes, a transposed",
-      inputs: { a: [17, 13], b: [17, 11] },
-      attrs: { transposeA: true, transposeB: false },
-    },
-    {
-      name: "prime sizes, b transposed",
-      inputs: { a: [13, 17], b: [11, 17], bias: [11] },
-      attrs: { transposeA: false, transposeB: true },
-    },
-    {
-      name: "prime sizes, both transposed",
-      inputs: { a: [17, 13], b: [11, 17] },
-      attrs: { transposeA: true, transposeB: true },
-    },
-    {
-      name: "batches",
-      inputs: { a: [2, 3, 5, 8], b: [2, 3, 8, 12] },
-      attrs: { transposeA: false, transposeB: false },
-    },
-    {
-      name: "b shared by batches",
-      inputs: { a: [3, 7, 8], b: [8, 12], bias: [12] },
-      attrs: { transposeA: false, transposeB: false },
-    },
-    {
-      name: "b shared by batches, a transposed",
-      inputs: { a: [3, 8, 7], b: [8, 12] },
-      attrs: { transposeA: true, transposeB: false },
-    },
-    {
-      name: "halves",
-      inputs: { a: { shape: [9, 12], dtype: "f16" }, b: { shape: [12, 20], dtype: "f16" }, bias: [20] },
-      attrs: { transposeA: false, transposeB: false },
-    },
-    {
-      name: "halves, prime sizes, b of singles, both transposed",
-      inputs: { a: { shape: [2, 13, 11], dtype: "f16" }, b: [2, 7, 13] },
-      attrs: { transposeA: true, transposeB: true },
-    },
-    {
-      name: "halves to singles",
-      inputs: { a: { shape: [5, 8], dtype: "f16" }, b: { shape: [8, 3], dtype: "f16" } },
-      attrs: { transposeA: false, transposeB: false, dtype: "f32" },
-    },
-    {
-      name: "square",
-      inputs: { a: [512, 512], b: [512, 512] },
-      attrs: { transposeA: false, transposeB: false },
-      bench: true,
-    },
-    {
-      name: "many tiles, none of them whole",
-      inputs: { a: [451, 19], b: [19, 453], bias: [453] },
-      attrs: { transposeA: false, transposeB: false },
-    },
-    {
-      name: "many tiles, none of them whole, both transposed",
-      inputs: { a: [19, 451], b: [453, 19] },
-      attrs: { transposeA: true, transposeB: true },
-    },
-    {
-      name: "few rows",
-      inputs: { a: [2, 256], b: [256, 1024], bias: [1024] },
-      attrs: { transposeA: false, transposeB: false },
-      bench: true,
-    },
-    {
-      name: "few rows, b transposed",
-      inputs: { a: [3, 1022], b: [255, 1022] },
-      attrs: { transposeA: false, transposeB: true },
-    },
-    {
-      name: "long sum",
-      inputs: { a: [4099, 33], b: [4099, 37], bias: [37] },
-      attrs: { transposeA: true, transposeB: false },
-    },
-  ],
+  cases,
   refusals: [
     {
       inputs: { a: [2, 3], b: [4, 5] },
@@ -246,38 +160,4 @@ const plain = defineKernel({
 });
 
 /** Inputs a, b, and bias [N] or none; output y […, M, N]. Shapes as above, by what is transposed. */
-export const matmul = withEpilogue(plain, "y", [
-  {
-    name: "epilogue: a residual under another shape",
-    inputs: { a: [6, 20], b: [20, 8], bias: [8], in1: [2, 3, 8] },
-    attrs: {
-      transposeA: false,
-      transposeB: false,
-      epilogue: {
-        expression: { inputs: 2, constants: [], steps: [{ op: "add", args: ["in0", "in1"] }] },
-        product: "in0",
-        shape: [2, 3, 8],
-      },
-    },
-  },
-  {
-    name: "epilogue: long sum, odd columns, a scale",
-    inputs: { a: [5, 2000], b: [2000, 7], in1: [1] },
-    attrs: {
-      transposeA: false,
-      transposeB: false,
-      epilogue: {
-        expression: {
-          inputs: 2,
-          constants: [0.5],
-          steps: [
-            { op: "mul", args: ["in0", "in1"] },
-            { op: "maximum", args: ["s0", "c0"] },
-          ],
-        },
-        product: "in0",
-        shape: [5, 7],
-      },
-    },
-  },
-]);
+export const matmul = withEpilogue(plain, "y", epilogueCases);

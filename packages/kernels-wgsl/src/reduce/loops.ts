@@ -1,5 +1,5 @@
 /** Reductions over any axes as a few nested loops. */
-import { ceilDiv, stridesOf } from "../spec.ts";
+import { type DType, sizeOf, stridesOf } from "../spec.ts";
 
 /** An extent of x and the distance of its elements. */
 export interface Loop {
@@ -28,17 +28,43 @@ export function loopsOf(
   return loops;
 }
 
-/** WGSL (and JavaScript) expression of a flat index over `loops` of one kind, as the offset in `x`. */
+/** WGSL expression of a flat index over `loops` of one kind, as the offset in `x`. The index is one that exists. */
 export function offset(index: string, loops: readonly Loop[]): string {
   let inner = 1;
   const terms: string[] = [];
-  for (const { extent, stride } of [...loops].reverse()) {
-    terms.push(`(${index} / ${inner}u % ${extent}u) * ${stride}u`);
+  for (const [depth, { extent, stride }] of [...loops.entries()].reverse()) {
+    const divided = inner === 1 ? index : `${index} / ${inner}u`;
+    terms.push(`(${depth === 0 ? divided : `${divided} % ${extent}u`}) * ${stride}u`);
     inner *= extent;
   }
   return terms.join(" + ") || "0u";
 }
 
-/** Enough blocks to occupy a GPU, and not so many that the second pass becomes long. */
-export const blocksOf = (params: { outputs: number; reduced: number }): number =>
-  Math.max(1, Math.min(256, ceilDiv(params.reduced, 64), ceilDiv(16384, params.outputs)));
+/** A reduction in units of what is loaded at once: one element, or four that lie side by side. */
+export interface Layout {
+  readonly kept: readonly Loop[];
+  readonly reduced: readonly Loop[];
+  /** What lies side by side in memory: values of neighbouring outputs, or those of one. */
+  readonly along: "kept" | "reduced";
+  /** Elements that are loaded at once. */
+  readonly width: 1 | 4;
+  /** Outputs, and values of each. */
+  readonly outputs: number;
+  readonly values: number;
+  readonly dtype: DType;
+}
+
+/** The layout of a reduction of x, which has elements. */
+export function layoutOf(shape: readonly number[], axes: readonly number[], dtype: DType): Layout {
+  const { kept, reduced } = loopsOf(shape, axes);
+  const along = kept.at(-1)?.stride === 1 ? "kept" : "reduced";
+  const innermost = (along === "kept" ? kept : reduced).at(-1);
+  const width = innermost && innermost.extent % 4 === 0 ? 4 : 1;
+  const inUnits = (loop: Loop): Loop =>
+    loop === innermost
+      ? { extent: loop.extent / width, stride: 1 }
+      : { extent: loop.extent, stride: loop.stride / width };
+  const loops = { kept: kept.map(inUnits), reduced: reduced.map(inUnits) };
+  const count = (of: readonly Loop[]): number => sizeOf(of.map(({ extent }) => extent));
+  return { ...loops, along, width, outputs: count(loops.kept), values: count(loops.reduced), dtype };
+}

@@ -1,7 +1,7 @@
 /** Largest and smallest value over some axes. */
 import { reduction } from "./reduction.ts";
 
-export type { ReduceAttrs as MaxAttrs } from "./reduction.ts";
+export type { ReduceAttrs as MaxAttrs } from "./foldVariants.ts";
 
 const extremum = <const N extends "max" | "min">(name: N) =>
   reduction({

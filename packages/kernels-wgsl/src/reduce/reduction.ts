@@ -2,25 +2,17 @@
 import { check, checkFloat } from "../errors.ts";
 import { type Case, defineKernel, grid, perThread, type Refusal } from "../kernel.ts";
 import { bytesOf, ceilDiv, show, sizeOf, spec, stridesOf } from "../spec.ts";
-import { blocksOf, loopsOf, offset } from "./loops.ts";
+import type { Combination } from "./fold.ts";
+import { foldVariants, isDirect, type ReduceAttrs } from "./foldVariants.ts";
+import { loopsOf, offset } from "./loops.ts";
 
-/** Attributes of `sum`, `max` and `min`. */
-export interface ReduceAttrs {
-  /** The axes to reduce; they become extents of 1. */
-  readonly axes: readonly number[];
-}
-
-/** How two values become one. */
-export interface Reduction<N extends string> {
+/** How two values become one, and what else the three kernels differ in. */
+export interface Reduction<N extends string> extends Combination {
   readonly name: N;
-  /** WGSL that combines a total with one more value. */
-  combine(total: string, value: string): string;
-  /** The same in f64. */
+  /** What `combine` does, in f64. */
   fold(total: number, value: number): number;
   /** Whether x may be f16; y is f32 then, too. */
   readonly halves?: boolean;
-  /** What the reduction of no values is. */
-  readonly identity: number;
   readonly cases: readonly Case<"x", ReduceAttrs>[];
   readonly refusals?: readonly Refusal<"x", ReduceAttrs>[];
 }
@@ -35,14 +27,7 @@ export function reduction<const N extends string>({
   halves = false,
   ...tests
 }: Reduction<N>) {
-  /** WGSL that leaves in `total` what combines the `values` from `first` to before `end`. */
-  const accumulate = (first: string, end: string, value: (index: string) => string): string => {
-    const loop = (total: string, start: string): string => /* wgsl */ `
-  var total = ${total};
-  for (var r = ${start}; r < ${end}; r++) { total = ${combine("total", value("r"))}; }`;
-    // WGSL cannot write an infinite identity; there is a first value then, which the shape rule sees to.
-    return Number.isFinite(identity) ? loop(`f32(${identity})`, first) : loop(value(first), `${first} + 1u`);
-  };
+  const folds = foldVariants({ combine, identity });
   return defineKernel({
     name,
     inputs: ["x"],
@@ -68,58 +53,13 @@ export function reduction<const N extends string>({
     },
     variants: [
       {
-        // Many values for few outputs: blocks of values side by side, then their totals in a second pass.
-        name: "split",
-        when: (_caps, { params }) =>
-          params.reduced >= 256 && params.outputs * 4 < params.reduced * 64 && params.outputs < 65536,
-        scratch: (_caps, { params }) => ({ partial: spec([blocksOf(params), params.outputs]) }),
-        passes(_caps, { inputs, attrs, params }) {
-          const { kept, reduced } = loopsOf(inputs.x.shape, attrs.axes);
-          const length = ceilDiv(params.reduced, blocksOf(params));
-          // Rounding the length up can leave fewer blocks with work than scratch has room for.
-          const blocks = ceilDiv(params.reduced, length);
-          const ofBlock = accumulate(
-            "first",
-            `min(first + ${length}u, params.reduced)`,
-            (r) => `f32(x[base + ${offset(r, reduced)}])`,
-          );
-          const ofBlocks = accumulate("0u", `${blocks}u`, (r) => `partial[${r} * params.outputs + i]`);
-          return [
-            {
-              label: "partial",
-              read: { x: inputs.x.dtype },
-              write: { partial: "f32" },
-              workgroups: grid(ceilDiv(blocks * params.outputs, workgroupSize)),
-              code: perThread(
-                workgroupSize,
-                /* wgsl */ `
-  if (i >= ${blocks}u * params.outputs) { return; }
-  let output = i % params.outputs;
-  let first = (i / params.outputs) * ${length}u;
-  let base = ${offset("output", kept)};${ofBlock}
-  partial[i] = total;`,
-              ),
-            },
-            {
-              label: "total",
-              read: { partial: "f32" },
-              write: { y: "f32" },
-              workgroups: grid(ceilDiv(params.outputs, workgroupSize)),
-              code: perThread(
-                workgroupSize,
-                /* wgsl */ `
-  if (i >= params.outputs) { return; }${ofBlocks}
-  y[i] = total;`,
-              ),
-            },
-          ];
-        },
-      },
-      {
         name: "direct",
+        when: isDirect,
         passes(_caps, { inputs, attrs, params }) {
           const { kept, reduced } = loopsOf(inputs.x.shape, attrs.axes);
-          const all = accumulate("0u", "params.reduced", (r) => `f32(x[base + ${offset(r, reduced)}])`);
+          const value = (r: string) => `f32(x[base + ${offset(r, reduced)}])`;
+          // WGSL cannot write an infinite identity; there is a first value then, which the shape rule sees to.
+          const [start, first] = Number.isFinite(identity) ? [`f32(${identity})`, "0u"] : [value("0u"), "1u"];
           return [
             {
               read: { x: inputs.x.dtype },
@@ -129,13 +69,16 @@ export function reduction<const N extends string>({
                 workgroupSize,
                 /* wgsl */ `
   if (i >= params.outputs) { return; }
-  let base = ${offset("i", kept)};${all}
+  let base = ${offset("i", kept)};
+  var total = ${start};
+  for (var r = ${first}; r < params.reduced; r++) { total = ${combine("total", value("r"))}; }
   y[i] = total;`,
               ),
             },
           ];
         },
       },
+      ...folds,
     ],
     reference({ x }, { inputs, outputs, attrs }) {
       const y = new Float64Array(sizeOf(outputs.y.shape)).fill(identity);
