@@ -28,6 +28,9 @@ export type ParameterSource = Module | readonly Variable[];
 /**
  * Changes parameters by their gradients. A step only records the update; evaluating `variables` carries it out.
  *
+ * Making one moves its f32 parameters into buffers that they share, so that a step runs once for many of them. Such a buffer is
+ * freed once all of them are disposed of.
+ *
  * ```ts
  * const gradients = grad(loss, optimizer.parameters);
  * optimizer.step(gradients);

@@ -6,11 +6,13 @@ import { bytesOf, type Kernel, sizeOf, type TensorSpec } from "@ddad/kernels-wgs
 import { mapRecord, type Pack, type Program, type ProgramCall, type ValueId } from "./program.ts";
 
 /**
- * Packs of one series at least, unless they would be smaller than this many bytes. The values of a pack have fixed places in one
- * buffer, which everything that meets them must keep out of: smaller packs leave more room for the rest.
+ * Into how many packs a long series is cut, about. The values of a pack have fixed places in one buffer, which everything that
+ * meets them must keep out of: smaller packs leave more room for the rest.
  */
 const packsOfSeries = 16;
-const smallestPack = 2 ** 18;
+
+/** Bytes up to which a pack is small enough, however short the series. */
+const smallPack = 2 ** 18;
 
 /** A pure function: an equivalent program with fewer calls. Those on values in `except` stay as they are. */
 export function packProgram(program: Program, except: ReadonlySet<ValueId> = new Set()): Program {
@@ -148,7 +150,7 @@ class Packing {
     const sizeOfEntry = ({ call }: Entry): number =>
       Math.max(...Object.values(call.call.inputs).map(bytesOf));
     const total = entries.reduce((sum, entry) => sum + sizeOfEntry(entry), 0);
-    const most = Math.max(smallestPack, total / packsOfSeries);
+    const most = Math.max(smallPack, total / packsOfSeries);
     let bytes = 0;
     for (const entry of entries) {
       const stretch = stretches.at(-1);
