@@ -48,12 +48,13 @@ function blockChannels(layout: NormLayout, lanes: number, runs: number): number 
 export function storeGroups(
   { channels, groups }: NormLayout,
   values: Readonly<Record<string, string>>,
+  image = "image",
 ): string {
   const members = channels / groups;
   const firsts = [0, 1, 2, 3].filter((i) => i % greatestDivisor(4, members) === 0);
   const store = (i: number, channel: string) =>
     Object.entries(values)
-      .map(([name, value]) => `${name}[image * ${groups}u + ${channel} / ${members}u] = ${value}[${i}];`)
+      .map(([name, value]) => `${name}[${image} * ${groups}u + ${channel} / ${members}u] = ${value}[${i}];`)
       .join(" ");
   return firsts
     .map((i) => `if ((column * 4u + ${i}u) % ${members}u == 0u) { ${store(i, `(column * 4u + ${i}u)`)} }`)

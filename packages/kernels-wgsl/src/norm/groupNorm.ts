@@ -7,8 +7,8 @@ import { forwardBlockPass } from "./blockPasses.ts";
 import { blocksOf } from "./blocks.ts";
 import { applyPass, rstd, statisticsPasses, statisticsScratch } from "./passes.ts";
 import { type NormLayout, normParams, normVariants } from "./slabs.ts";
-import { forwardWorkgroupPass } from "./workgroupBlockPasses.ts";
-import { measuredBlocksOf, workgroupBlocksOf } from "./workgroupBlocks.ts";
+import { forwardWorkgroupPasses, forwardWorkgroupScratch } from "./workgroupBlockPasses.ts";
+import { type BlockChoice, blockChoices, measuredBlockChoices } from "./workgroupChoice.ts";
 
 /** Attributes of `groupNorm` and its gradient. */
 export interface GroupNormAttrs {
@@ -127,13 +127,14 @@ export const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
 
 const layoutOf = ({ inputs, attrs }: GroupNormCall): NormLayout => groupLayout("groupNorm", inputs, attrs);
 
-/** A workgroup for each block of channels, as `blocksOf` cuts them. */
-const workgroupVariant = (name: string, blocksOf: typeof measuredBlocksOf) => ({
+/** A workgroup for each block, as `blocksOf` cuts them. */
+const workgroupVariant = ([name, blocksOf]: readonly [string, BlockChoice]) => ({
   name,
   when: (caps: Capabilities, call: GroupNormCall) => blocksOf(caps, layoutOf(call)) !== undefined,
-  passes: (caps: Capabilities, call: GroupNormCall) => [
-    forwardWorkgroupPass(blocksOf(caps, layoutOf(call))!, call.attrs.activation),
-  ],
+  scratch: (caps: Capabilities, call: GroupNormCall) =>
+    forwardWorkgroupScratch(blocksOf(caps, layoutOf(call))!),
+  passes: (caps: Capabilities, call: GroupNormCall) =>
+    forwardWorkgroupPasses(blocksOf(caps, layoutOf(call))!, call.attrs.activation),
 });
 
 /**
@@ -160,12 +161,12 @@ export const groupNorm = defineKernel({
       when: (caps, call) => blocksOf(caps, layoutOf(call)) !== undefined,
       passes: (caps, call) => [forwardBlockPass(blocksOf(caps, layoutOf(call))!, call.attrs.activation)],
     },
-    workgroupVariant("workgroup blocks", workgroupBlocksOf),
+    ...Object.entries(blockChoices).map(workgroupVariant),
     ...normVariants(layoutOf, statisticsScratch, (slabs, { activation }) => [
       ...statisticsPasses(slabs, rstd),
       applyPass(slabs, rstd, activation),
     ]),
-    workgroupVariant("workgroup blocks, by measurement", measuredBlocksOf),
+    ...Object.entries(measuredBlockChoices).map(workgroupVariant),
   ],
   reference({ x, weight, bias }, { inputs, attrs }) {
     const layout = groupLayout("groupNorm", inputs, attrs);

@@ -14,8 +14,9 @@ import {
 } from "./groupNorm.ts";
 import { gradientPasses, gradientScratch, parameterPass, rstd } from "./passes.ts";
 import { type NormLayout, normParams, normVariants, Slabs, serialTiling, workgroupTiling } from "./slabs.ts";
-import { gradientWorkgroupPass } from "./workgroupBlockPasses.ts";
-import { measuredBlocksOf, workgroupBlocksOf } from "./workgroupBlocks.ts";
+import { gradientWorkgroupPasses, gradientWorkgroupScratch } from "./workgroupBlockPasses.ts";
+import type { WorkgroupBlocks } from "./workgroupBlocks.ts";
+import { type BlockChoice, blockChoices, measuredBlockChoices } from "./workgroupChoice.ts";
 
 const sums = { bias: "imageBias", weight: "imageWeight" };
 const name = "groupNormGradient";
@@ -46,21 +47,29 @@ const blocksOfCall = (caps: Capabilities, call: GroupNormCall): Blocks | undefin
 
 const sumsImages = ({ layout, together }: Blocks): boolean => together === layout.images;
 
-/** A workgroup for each block of channels, as `blocksOf` cuts them; several images are added up by a pass of their own. */
-const workgroupVariant = (variant: string, blocksOf: typeof measuredBlocksOf) => ({
-  name: variant,
-  when: (caps: Capabilities, call: GroupNormCall) =>
-    caps.maxStorageBuffers >= blockBindings && blocksOf(caps, layoutOf(call)) !== undefined,
-  scratch: (_caps: Capabilities, call: GroupNormCall) =>
-    layoutOf(call).images === 1 ? {} : perImage(layoutOf(call)),
-  passes: (caps: Capabilities, call: GroupNormCall) => {
-    const blocks = blocksOf(caps, layoutOf(call))!;
-    const { activation } = call.attrs;
-    if (blocks.layout.images === 1) return [gradientWorkgroupPass(blocks, activation, results)];
-    const slabs = new Slabs(blocks.layout, workgroupTiling);
-    return [gradientWorkgroupPass(blocks, activation, sums), parameterPass(slabs, sums)];
-  },
-});
+/** A workgroup for each block, as `choice` cuts them; several images are added up by a pass of their own. */
+const workgroupVariant = ([variant, choice]: readonly [string, BlockChoice]) => {
+  const blocksFor = (caps: Capabilities, call: GroupNormCall): WorkgroupBlocks | undefined => {
+    const blocks = choice(caps, layoutOf(call));
+    // Slabs are added up from one buffer more.
+    return blocks && caps.maxStorageBuffers >= blockBindings + Number(blocks.slabs > 1) ? blocks : undefined;
+  };
+  return {
+    name: variant,
+    when: (caps: Capabilities, call: GroupNormCall) => blocksFor(caps, call) !== undefined,
+    scratch: (caps: Capabilities, call: GroupNormCall) => ({
+      ...gradientWorkgroupScratch(blocksFor(caps, call)!),
+      ...(layoutOf(call).images === 1 ? {} : perImage(layoutOf(call))),
+    }),
+    passes: (caps: Capabilities, call: GroupNormCall) => {
+      const blocks = blocksFor(caps, call)!;
+      const { activation } = call.attrs;
+      if (blocks.layout.images === 1) return gradientWorkgroupPasses(blocks, activation, results);
+      const slabs = new Slabs(blocks.layout, workgroupTiling);
+      return [...gradientWorkgroupPasses(blocks, activation, sums), parameterPass(slabs, sums)];
+    },
+  };
+};
 
 const statistics = (shape: readonly number[]) => ({
   mean: { shape, fill: (_index: number, uniform: () => number) => uniform() - 0.5 },
@@ -115,7 +124,7 @@ export const groupNormGradient = defineKernel({
         return [gradientBlockPass(blocks, activation, sums), parameterPass(slabs, sums)];
       },
     },
-    workgroupVariant("workgroup blocks", workgroupBlocksOf),
+    ...Object.entries(blockChoices).map(workgroupVariant),
     ...normVariants(
       layoutOf,
       (slabs) => ({ ...gradientScratch(slabs), ...perImage(slabs.layout) }),
@@ -124,7 +133,7 @@ export const groupNormGradient = defineKernel({
         parameterPass(slabs, sums),
       ],
     ),
-    workgroupVariant("workgroup blocks, by measurement", measuredBlocksOf),
+    ...Object.entries(measuredBlockChoices).map(workgroupVariant),
   ],
   reference({ x, weight, bias, mean, rstd, gradient }, { inputs, attrs }) {
     const layout = groupLayout(name, inputs, attrs);

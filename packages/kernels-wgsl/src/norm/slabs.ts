@@ -64,11 +64,18 @@ export const normParams = { images: "u32", pixels: "u32", epsilon: "f32" } as co
  * The `width` channels at `column` of an array with `stride` numbers per `image` and group (bound as f32), of which the
  * `field`th; a vector where `width` is 4.
  */
-export function perGroup(layout: NormLayout, width: number, name: string, stride = 1, field = 0): string {
+export function perGroup(
+  layout: NormLayout,
+  width: number,
+  name: string,
+  stride = 1,
+  field = 0,
+  image = "image",
+): string {
   const members = layout.channels / layout.groups;
   const type = width === 4 ? "vec4<f32>" : "f32";
   const group = (lane: number) =>
-    `(image * ${layout.groups}u + (column * ${width}u + ${lane}u) / ${members}u)`;
+    `(${image} * ${layout.groups}u + (column * ${width}u + ${lane}u) / ${members}u)`;
   const value = (lane: number) => `${name}[${group(lane)} * ${stride}u + ${field}u]`;
   if (width === 1 || members % 4 === 0) return `${type}(${value(0)})`;
   return `${type}(${[0, 1, 2, 3].map(value).join(", ")})`;

@@ -1,39 +1,20 @@
 /**
- * Group norm on a GPU in one dispatch: a workgroup owns an image's block of channels, whole groups of them. Its lanes are the block's
- * columns of four channels × rows of pixels, so that neighbouring lanes read neighbouring memory; a lane takes every `rows`th pixel
- * and keeps what it has read.
- *
- * Where a block pays: one multiprocessor moves some 100 GB/s through its caches and normalises some 10 elements a nanosecond with
- * SiLU. The 128 KB that a workgroup of 1024 lanes can keep, eight pixels of four channels each, come in 1.3 µs, wait 3 µs for
- * arithmetic and leave in 1.3 µs; the two or three dispatches that are spared cost 3 to 5 µs each, even where there are far fewer
- * workgroups than multiprocessors, and where there are more, nothing is read twice. A larger block takes several times as long, while
- * passes over slabs would keep the whole GPU busy: that is left to measuring.
+ * Group norm on a GPU by workgroups that own a block of an image: some neighbouring channels, whole groups of them, of all pixels or of
+ * a slab of them. Its lanes are the block's columns of four channels × rows of pixels, so that neighbouring lanes read neighbouring
+ * memory; a lane takes every `rows`th pixel and keeps what it has read. `workgroupChoice.ts` says how blocks are cut.
  */
-import { type Capabilities, grid, type Pass } from "../kernel.ts";
+import { grid, type Pass } from "../kernel.ts";
 import { perWorkgroup } from "../reduce/workgroup.ts";
-import { wholeBlocks } from "./blocks.ts";
 import { type NormLayout, perGroup } from "./slabs.ts";
 
 /** Pixels of a lane that it keeps: 128 bytes, half of the registers that each of 1024 lanes has on most GPUs. */
 export const keptPixels = 8;
-/** Pixels of a lane up to which measuring is worth its time. */
-const measuredPixels = 64;
+/** Bytes that memory moves at once: narrower rows of a block cost as much. */
+export const sectorBytes = 32;
+/** Lanes below which there is nothing to gain by giving each more pixels. */
+export const fewLanes = 256;
 /** Pixels of a lane that leave it enough loads to wait for at once. */
 const wantedPixels = 4;
-/** Lanes below which there is nothing to gain by giving each more pixels, */
-const fewLanes = 256;
-/** and the most of them. */
-const mostLanes = 1024;
-/** Bytes of four channels in f32. */
-const vectorBytes = 16;
-/** Bytes of workgroup memory for each lane. */
-const laneBytes = 2 * vectorBytes;
-/** Bytes that memory moves at once: narrower rows of a block cost as much. */
-const sectorBytes = 32;
-/** Bytes of a cache line, */
-const lineBytes = 128;
-/** which rows fill as far as that leaves so many workgroups, several for each multiprocessor of a large GPU. */
-const plentyWorkgroups = 512;
 /** Rows that are added up between two barriers. */
 const foldedRows = 8;
 
@@ -44,31 +25,6 @@ function rowsOf(pixels: number, width: number, lanes: number): number {
   const wanted = Math.min(lanes, Math.max(fewLanes, Math.ceil((pixels * width) / wantedPixels)));
   return 2 ** Math.floor(Math.log2(Math.min(pixels, Math.max(1, wanted / width))));
 }
-
-/**
- * The blocks of a layout; undefined on a software adapter, where barriers are dear, and where no block of whole groups leaves a lane
- * at most `most` pixels, and as many bytes as those have at most.
- */
-export function workgroupBlocksOf(
-  caps: Capabilities,
-  layout: NormLayout,
-  most = keptPixels,
-): WorkgroupBlocks | undefined {
-  if (caps.adapterClass === "software") return undefined;
-  const lanes = Math.min(mostLanes, caps.maxInvocations, Math.floor(caps.workgroupMemory / laneBytes));
-  const possible = wholeBlocks(layout, 4 * lanes)
-    .map((channels) => new WorkgroupBlocks(layout, channels, lanes))
-    .filter(({ perLane, moved }) => perLane <= most && moved <= most * lanes * vectorBytes);
-  const wide = possible.filter(
-    (block) => block.rowBytes <= lineBytes && block.workgroups >= plentyWorkgroups,
-  );
-  const narrow = possible.find(({ rowBytes }) => rowBytes >= sectorBytes) ?? possible.at(-1);
-  return narrow && [narrow, ...wide].reduce((a, b) => (b.rowBytes > a.rowBytes ? b : a));
-}
-
-/** Larger blocks than {@link workgroupBlocksOf} takes by itself. */
-export const measuredBlocksOf = (caps: Capabilities, layout: NormLayout): WorkgroupBlocks | undefined =>
-  workgroupBlocksOf(caps, layout) ? undefined : workgroupBlocksOf(caps, layout, measuredPixels);
 
 /** A value for each pixel of a lane: WGSL that declares what is kept of it, computes it first, and has it again. */
 export interface PixelValue {
@@ -93,6 +49,10 @@ export class WorkgroupBlocks {
   readonly moved: number;
   /** Pixels that a lane takes at most. */
   readonly perLane: number;
+  /** Blocks one below the other in an image. */
+  readonly slabs: number;
+  /** Pixels of a block. */
+  readonly #slab: number;
   /** Columns of a block. */
   readonly #width: number;
   readonly #rows: number;
@@ -100,23 +60,36 @@ export class WorkgroupBlocks {
   /**
    * @param channels of a block
    * @param lanes that a workgroup may have
+   * @param slab pixels of a block, all of them unless given
    */
-  constructor(layout: NormLayout, channels: number, lanes: number) {
+  constructor(layout: NormLayout, channels: number, lanes: number, slab = layout.pixels) {
     this.layout = layout;
     this.stored = `vec4<${layout.dtype}>`;
     this.members = layout.channels / layout.groups;
     this.columns = layout.channels / 4;
     this.rowBytes = channels * bytesOfChannel(layout);
-    this.moved = layout.pixels * Math.max(this.rowBytes, sectorBytes);
-    this.workgroups = layout.images * (layout.channels / channels);
+    this.moved = slab * Math.max(this.rowBytes, sectorBytes);
+    this.slabs = Math.ceil(layout.pixels / slab);
+    this.workgroups = layout.images * this.slabs * (layout.channels / channels);
+    this.#slab = slab;
     this.#width = channels / 4;
-    this.#rows = rowsOf(layout.pixels, this.#width, lanes);
-    this.perLane = Math.ceil(layout.pixels / this.#rows);
+    this.#rows = rowsOf(slab, this.#width, lanes);
+    this.perLane = Math.ceil(slab / this.#rows);
   }
 
   /** This lane's channels of an array per image and group: see {@link perGroup}. */
-  perGroup(name: string): string {
-    return perGroup(this.layout, 4, name);
+  perGroup(name: string, image = "image"): string {
+    return perGroup(this.layout, 4, name, 1, 0, image);
+  }
+
+  /** `body` for every `rows`th slab of the image: its number `s`, its number among those of all images `place`, its pixels `n`. */
+  overSlabs(body: string): string {
+    return /* wgsl */ `
+  for (var s = row; s < slabs; s += ${this.#rows}u) {
+    let place = image * slabs + s;
+    let n = f32(min(${this.#slab}u, params.pixels - s * ${this.#slab}u));
+${body}
+  }`;
   }
 
   /**
@@ -143,9 +116,10 @@ export class WorkgroupBlocks {
   for (var at = first; at < end; at += ${step}u) {
 ${body("")}
   }`;
-    // Only the last one may lie past the end.
+    // Only the last one may lie past the end, unless the last slab is smaller than the others.
+    const mayEnd = (k: number) => k === this.perLane - 1 || this.slabs > 1;
     const pixel = (k: number) => /* wgsl */ `
-  ${k === this.perLane - 1 ? `if (first + ${k * step}u < end) ` : ""}{
+  ${mayEnd(k) ? `if (first + ${k * step}u < end) ` : ""}{
     let at = first + ${k * step}u;
 ${body(String(k))}
   }`;
@@ -178,8 +152,9 @@ ${body(String(k))}
   }
 
   /**
-   * One workgroup for each block: `body` sees `image`, the lane's `column` and its place `own` in the block, the places `first` and
-   * `end` of its first pixel and of the image's end, and `isFirst`, which holds for one lane of a column.
+   * One workgroup for each block: `body` sees `image`, `slab` of `slabs`, the block's `count` of pixels, the lane's `row`, its `column`
+   * and the place `own` of that in the block, the places `first` and `end` of the lane's first pixel and of the block's end, and
+   * `isFirst`, which holds for one lane of a column.
    * @param sums names of what lanes add up, at most two
    */
   pass(
@@ -190,13 +165,21 @@ ${body(String(k))}
   ): Pass {
     const { columns } = this;
     const blocks = columns / this.#width;
+    const slabs = this.slabs > 1 ? `((params.pixels + ${this.#slab - 1}u) / ${this.#slab}u)` : "1u";
+    const below = this.slabs > 1 ? `slab * ${this.#slab}u` : "0u";
+    const count = this.slabs > 1 ? `min(${this.#slab}u, params.pixels - ${below})` : "params.pixels";
     const prologue = /* wgsl */ `
-  let image = item / ${blocks}u;
+  let slabs = ${slabs};
+  let slab = item / ${blocks}u % slabs;
+  let image = item / ${blocks}u / slabs;
+  let count = ${count};
+  let row = lane / ${this.#width}u;
   let own = lane % ${this.#width}u;
-  let isFirst = lane < ${this.#width}u;
+  let isFirst = row == 0u;
   let column = item % ${blocks}u * ${this.#width}u + own;
-  let first = (image * params.pixels + lane / ${this.#width}u) * ${columns}u + column;
-  let end = (image + 1u) * params.pixels * ${columns}u;
+  let begin = (image * params.pixels + ${below}) * ${columns}u + column;
+  let first = begin + row * ${columns}u;
+  let end = begin + count * ${columns}u;
 `;
     const lanes = this.#rows * this.#width;
     return {
@@ -207,7 +190,7 @@ ${body(String(k))}
         sums
           .map((name) => `var<workgroup> ${name}: array<vec4f, ${lanes}>;\n${this.#ofGroup(name)}`)
           .join("") +
-        perWorkgroup(lanes, `params.images * ${blocks}u`, prologue + body),
+        perWorkgroup(lanes, `params.images * ${slabs} * ${blocks}u`, prologue + body),
     };
   }
 
