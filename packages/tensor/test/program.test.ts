@@ -86,17 +86,6 @@ describe("fusion", () => {
   });
 });
 
-describe("recording", () => {
-  it("sums nothing where the axes have one element: the same numbers under another shape", () => {
-    const x = leaf(1, 8);
-    const y = t.mul(x, 2).sum([0]);
-    expect(y.shape).to.deep.equal([8]);
-    expect(kernelsOf(capture(y))).to.deep.equal(["elementwise"]);
-    expect(t.sum(x, [0], { keepDims: true }).shape).to.deep.equal([1, 8]);
-    expect(kernelsOf(capture(leaf(2, 8).sum([0])))).to.deep.equal(["sum"]);
-  });
-});
-
 describe("planning", () => {
   /** exp and sum alternate so that nothing fuses. */
   const chain = (x: Tensor, length: number): Tensor => {

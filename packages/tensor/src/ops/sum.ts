@@ -18,9 +18,6 @@ export function sum(
   { keepDims = false }: ReduceOptions = {},
 ): Tensor {
   const reduced = normaliseAxes("sum", x.shape, axes);
-  // Nothing to add up: at batch 1 that is every gradient of a bias behind a time embedding.
-  if (x.dtype === "f32" && reduced.every((axis) => x.shape[axis] === 1))
-    return reshape(x, keepDims ? x.shape : dropAxes(x.shape, reduced));
   // The gradient stays small: whoever reads it broadcasts it.
   const { y } = record(sumKernel, { x }, { axes: reduced }, { x: ({ y: g }) => g });
   return keepDims ? y : reshape(y, dropAxes(x.shape, reduced));
