@@ -129,16 +129,19 @@ export class Trainer {
         return { index, t: timestepIn(bucket, seed, draw), draw };
       }),
     );
-    this.denoiser.eval();
-    await this.average?.swap();
     // The last part is filled up: a plan for its number of pictures would need buffers of other sizes.
     const { microBatch } = this.memory;
     while (picks.length % microBatch !== 0) picks.push(picks[0]!);
     const losses: number[] = [];
-    for (const part of this.#partsOf(picks)) {
-      losses.push(...(await this.#run(this.#losses, part, "validation", heldOut)));
-    }
+    this.denoiser.eval();
     await this.average?.swap();
+    try {
+      for (const part of this.#partsOf(picks)) {
+        losses.push(...(await this.#run(this.#losses, part, "validation", heldOut)));
+      }
+    } finally {
+      await this.average?.swap();
+    }
     const count = heldOut.ids.length;
     return heldOutLoss(
       buckets,

@@ -12,8 +12,8 @@ import { fuseEpilogues } from "./program/epilogues.ts";
 import { fuseProgram } from "./program/fuse.ts";
 import { type Lowered, lowerProgram } from "./program/lower.ts";
 import { packProgram } from "./program/pack.ts";
-import { impossiblePacks, type Plan, planProgram } from "./program/plan.ts";
-import { type Captured, captureProgram, type Program, programKey } from "./program/program.ts";
+import { misplaced, type Plan, planProgram } from "./program/plan.ts";
+import { type Captured, captureProgram, type Program, programKey, type ValueId } from "./program/program.ts";
 import { layoutVersion, Storage } from "./storage.ts";
 import { resolve, storageOf, Tensor, Variable } from "./tensor.ts";
 import { noteCalls } from "./tuning/collect.ts";
@@ -132,9 +132,12 @@ export function planFor(device: Device, program: Program): { fused: Program; low
     const lowered = lowerProgram(fused, device.capabilities, device.tuning.choices);
     return { fused, lowered };
   };
+  const except = new Set<ValueId>();
   let ready = lower(packProgram(recorded));
-  const impossible = impossiblePacks(ready.lowered);
-  if (impossible.length > 0) ready = lower(packProgram(recorded, new Set(impossible)));
+  for (let found = misplaced(ready.lowered); found.length > 0; found = misplaced(ready.lowered)) {
+    for (const id of found) except.add(id);
+    ready = lower(packProgram(recorded, except));
+  }
   return { ...ready, plan: planProgram(ready.lowered) };
 }
 

@@ -60,6 +60,7 @@ interface Piece {
 /** A piece for each of these, in shared buffers. */
 function reserve(device: Device, specs: readonly TensorSpec[]): Piece[] {
   const sizes = specs.map((spec) => Math.max(bytesOf(spec), 4)); // something even for one without elements
+  for (const size of sizes) device.checkSize(size, "A variable");
   const alignment = device.gpu.limits.minStorageBufferOffsetAlignment;
   const align = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
   const leavesGap = (index: number): boolean => sizes[index]! % alignment !== 0;

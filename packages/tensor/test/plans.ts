@@ -39,8 +39,8 @@ export function checkPlan(
     readonly to: number;
   }
   const shared = new Map<number, Piece>();
-  for (const { leaves: run, buffer } of runs) {
-    let from = 0;
+  for (const [index, { leaves: run, buffer }] of runs.entries()) {
+    let from = index * 2 ** 24; // a gap between the runs of one buffer
     for (const id of run) {
       shared.set(id, { buffer: `shared ${buffer}`, from, to: from + bytes[id]! });
       from += bytes[id]!;

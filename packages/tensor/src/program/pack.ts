@@ -166,8 +166,9 @@ class Packing {
     return stretches;
   }
 
-  #packedInputs = ({ kernel, inputs }: ProgramCall): [string, ValueId][] =>
-    Object.entries(inputs).filter(([name]) => !kernel.packs!.shared.includes(name));
+  #packedInputs({ kernel, inputs }: ProgramCall): [string, ValueId][] {
+    return Object.entries(inputs).filter(([name]) => !kernel.packs!.shared.includes(name));
+  }
 
   /** Whether every packed input has a place of its own: in a run, or one that planning is free to choose. */
   #packable(call: ProgramCall): boolean {

@@ -138,23 +138,19 @@ function blocksOf(
 }
 
 /**
- * Packs that cannot be: a dispatch reads one of their values and writes another, which WebGPU refuses within one buffer. The
- * members of each.
+ * Values that must not be in their pack: a dispatch reads them and writes another value of it, which WebGPU refuses within one
+ * buffer.
  */
-export function impossiblePacks({ dispatches, packs }: Lowered): ValueId[] {
+export function misplaced({ dispatches, packs }: Lowered): ValueId[] {
   const packOf = new Map(packs.flatMap((pack) => pack.members.map((id) => [id, pack] as const)));
-  const impossible = new Set<Pack>();
+  const found = new Set<ValueId>();
   for (const { shader, values } of dispatches) {
-    const read = new Set<Pack | undefined>();
-    values.forEach((id, k) => {
-      if (shader.bindings[k]!.access === "read") read.add(packOf.get(id));
-    });
-    values.forEach((id, k) => {
-      const pack = packOf.get(id);
-      if (pack && shader.bindings[k]!.access === "read_write" && read.has(pack)) impossible.add(pack);
-    });
+    const packsOf = (access: "read" | "read_write"): [ValueId, Pack | undefined][] =>
+      values.filter((_, k) => shader.bindings[k]!.access === access).map((id) => [id, packOf.get(id)]);
+    const written = new Set(packsOf("read_write").map(([, pack]) => pack));
+    for (const [id, pack] of packsOf("read")) if (pack && written.has(pack)) found.add(id);
   }
-  return [...impossible].flatMap(({ members }) => members);
+  return [...found];
 }
 
 /** First and last dispatch that touch each value made here. Results and values to assign live to the end. */
