@@ -59,7 +59,10 @@ function makeDenoiser(config: Config, batch: number): Made {
   const optimizer = new Adam(unet, { rate: training.learningRate, weightDecay: training.weightDecay });
   const lossScale = config.precision === "mixed" ? new LossScale() : undefined;
   const images = (count: number): Tensor => normal([count, data.imageSize, data.imageSize, 3]);
-  const forward = compile((x: Tensor, t: Tensor) => [unet.forward(x, t)]);
+  // As it samples: a network that is not trained keeps its weights as halves where it computes in them.
+  const sampling = createDenoiser(config).eval();
+  const ready = config.precision === "mixed" ? sampling.halveWeights() : undefined;
+  const forward = compile((x: Tensor, t: Tensor) => [sampling.forward(x, t)]);
   // The paper's: noise is drawn, the loss is a sum over pixels, and Adam decays the weights with the gradient.
   const train = compile(
     (x: Tensor, t: Tensor, alphaBar: Tensor, keys: Tensor, dropoutKeys: Tensor, control: Tensor) => {
@@ -73,9 +76,9 @@ function makeDenoiser(config: Config, batch: number): Made {
     },
   );
   const [image, time] = [images(1), tensor([225])];
-  const call: Step = () => {
-    unet.eval();
-    return forward(image, time);
+  const call: Step = async () => {
+    await ready;
+    return await forward(image, time);
   };
   const times = Array.from({ length: batch }, (_, k) => (k * 37) % 1000);
   const schedule = scheduleOf(config);
@@ -86,8 +89,8 @@ function makeDenoiser(config: Config, batch: number): Made {
     keysOf("training", batch),
     keysOf("dropout", batch),
   ] as const;
+  unet.train();
   const step: Step = async () => {
-    unet.train();
     using control = optimizer.control();
     return await train(...batchArguments, control);
   };
@@ -98,6 +101,7 @@ function makeDenoiser(config: Config, batch: number): Made {
       lossScale?.dispose();
       optimizer.dispose();
       unet.dispose();
+      sampling.dispose();
     },
   };
 }
