@@ -1,5 +1,5 @@
 /** The device memory of a training, planned before its first step, and what of it fits into a budget. */
-import { bufferBytes, heldBytes, planBytes, type TensorSpec } from "@ddad/nn";
+import { bufferBytes, currentDevice, heldBytes, planBytes, type TensorSpec } from "@ddad/nn";
 import type { Config } from "./config.ts";
 import { MemoryBudgetError } from "./errors.ts";
 import { divisorsOf, formatMemory, largestFitting, parseMemory, roomFor } from "./memoryBudget.ts";
@@ -18,6 +18,8 @@ export type TrainingMemory = PlannedMemory & {
   readonly microBatch: number;
   /** Whether blocks are computed again for the gradient. */
   readonly recompute: boolean;
+  /** Bytes of the largest tensor: adapters bind so many and no more. */
+  readonly largest: number;
 };
 
 /**
@@ -57,7 +59,8 @@ export function planTraining(step: TrainingStep, microBatch: number): TrainingMe
   };
   const passed =
     bytesOfAll([...noised, dropoutKeys, control]) + bufferBytes({ shape: [microBatch], dtype: "f32" });
-  return { microBatch, recompute, ...memoryOf(held, passed, [...training, validation]) };
+  const largest = Math.max(...[...training, validation].map((plan) => plan.largest));
+  return { microBatch, recompute, largest, ...memoryOf(held, passed, [...training, validation]) };
 }
 
 const noisedSpecs = (count: number, size: number): TensorSpec[] => [
@@ -68,8 +71,9 @@ const noisedSpecs = (count: number, size: number): TensorSpec[] => [
 ];
 
 /**
- * The step of a configuration, with as many pictures at a time as its budget, `training.memory`, has room for: the largest divisor
- * of the batch, with the blocks computed again where not even one picture fits otherwise. A number that is given stands.
+ * The step of a configuration, with as many pictures at a time as its budget, `training.memory`, has room for and the adapter can
+ * bind: the largest divisor of the batch, with the blocks computed again where not even one picture fits otherwise. A number that is
+ * given stands.
  *
  * @throws MemoryBudgetError where nothing fits.
  */
@@ -78,8 +82,8 @@ export async function stepWithinBudget(
 ): Promise<{ readonly step: TrainingStep; readonly memory: TrainingMemory }> {
   const { batchSize, microBatch, recompute, memory } = config.training;
   const budget = memory === undefined ? Number.POSITIVE_INFINITY : parseMemory(memory)!;
-  const candidates =
-    microBatch === undefined && budget < Infinity ? divisorsOf(batchSize) : [microBatch ?? batchSize];
+  const candidates = microBatch === undefined ? divisorsOf(batchSize) : [microBatch];
+  const { largestTensor } = currentDevice();
   const ways = recompute || microBatch !== undefined ? [recompute] : [false, true];
   let least: TrainingMemory | undefined;
   for (const again of ways) {
@@ -90,7 +94,10 @@ export async function stepWithinBudget(
       plans.set(count, plan);
       return plan;
     };
-    const found = largestFitting(candidates, (count) => planFor(count).total <= budget);
+    // Where not even the smallest part can be bound, running it says which tensor is too large.
+    const binds = (count: number): boolean =>
+      count === candidates[0] || planFor(count).largest <= largestTensor;
+    const found = largestFitting(candidates, (count) => planFor(count).total <= budget && binds(count));
     if (found !== undefined) return { step, memory: planFor(found) };
     least = planFor(candidates[0]!);
     step.dispose();

@@ -10,7 +10,7 @@ import {
 import type { Config } from "./config.ts";
 import type { Pictures } from "./datasets/imageSet.ts";
 import type { HeldOutLoss } from "./heldOutLoss.ts";
-import { divisorsOf } from "./memoryBudget.ts";
+import { divisorsOf, formatMemory } from "./memoryBudget.ts";
 import type { Model, TrainingState } from "./modelFile.ts";
 import { Trainer } from "./training.ts";
 import type { TrainingMemory } from "./trainingMemory.ts";
@@ -160,7 +160,13 @@ export async function tuneTraining(
 }
 
 function tellMemory({ config, memory }: Trainer, { onMemory, onNotice }: TrainingOptions): void {
+  const { batchSize, microBatch, memory: budget } = config.training;
   onMemory?.(memory);
+  if (budget === undefined && microBatch === undefined && memory.microBatch < batchSize) {
+    onNotice?.(
+      `The whole batch of ${batchSize} pictures at once would need larger tensors than the ${formatMemory(currentDevice().largestTensor)} that this adapter binds, so it is computed in parts: the same result but for the order of sums.`,
+    );
+  }
   if (memory.recompute && !config.training.recompute) {
     onNotice?.(
       `Without computing blocks again for the gradient not even one picture at a time fits into ${config.training.memory}, so training.recompute is on: a third more arithmetic, the same result.`,

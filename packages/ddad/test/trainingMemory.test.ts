@@ -86,6 +86,28 @@ describe("memory of a training", function () {
     expect(await found(byOne.total - 1e3)).to.deep.equal({ microBatch: 1, recompute: true });
   });
 
+  it("takes as many pictures as the adapter can bind, whatever the budget", async () => {
+    const device = testDevice();
+    const { largest } = await planned({ microBatch: 3 });
+    expect((await planned({ microBatch: 6 })).largest).to.equal(2 * largest);
+    const bindable = (bytes: number): void => {
+      Object.defineProperty(device, "largestTensor", { value: bytes, configurable: true });
+    };
+    try {
+      bindable(largest);
+      expect(await planned({})).to.include({ microBatch: 3, recompute: false });
+      expect(await planned({ memory: "1GB" })).to.include({ microBatch: 3, recompute: false });
+      expect(await planned({ microBatch: 6 })).to.include({ microBatch: 6 });
+      bindable(largest - 1);
+      expect(await planned({})).to.include({ microBatch: 2 });
+      // Not even one picture: which tensor is too large is said when it runs.
+      bindable(largest / 3 - 1);
+      expect(await planned({})).to.include({ microBatch: 1 });
+    } finally {
+      Reflect.deleteProperty(device, "largestTensor");
+    }
+  });
+
   it("says what is needed, and the cures, where nothing fits", async () => {
     const least = await planned({ microBatch: 1, recompute: true });
     const error = await planned({ memory: "5MB" }).catch((reason: unknown) => reason);

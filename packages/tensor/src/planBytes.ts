@@ -17,6 +17,8 @@ export interface PlannedBytes {
   readonly slots: readonly number[];
   /** The most that is alive at once between the kernels: the least that any plan could need. */
   readonly live: number;
+  /** The largest tensor that a kernel binds: at most `currentDevice().largestTensor` can run. */
+  readonly largest: number;
 }
 
 /**
@@ -38,7 +40,8 @@ export function planBytes(
       outputs.filter(({ source }) => source.kind === "node"),
       assigned,
     );
-    const { plan } = planFor(currentDevice(), program);
+    const { plan, lowered } = planFor(currentDevice(), program);
+    const bound = lowered.dispatches.flatMap(({ values }) => values);
     const sum = (bytes: readonly number[]) => bytes.reduce((total, size) => total + size, 0);
     return {
       inputs: sum(program.values.slice(0, program.leaves).map(bytesOf)),
@@ -46,6 +49,7 @@ export function planBytes(
       intermediates: sum(plan.slots),
       slots: plan.slots,
       live: plan.liveBytes,
+      largest: bound.reduce((most, id) => Math.max(most, lowered.bytes[id]!), 0),
     };
   } finally {
     for (const variable of assigned) variable.reset();

@@ -77,12 +77,17 @@ export class Device {
     if (this.#submitted.length > maxOutstanding) await this.#submitted.shift();
   }
 
+  /** Bytes of the largest tensor that the adapter can bind. */
+  get largestTensor(): number {
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.limits;
+    return Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  }
+
   /** Throws LimitError when one tensor is larger than the adapter can bind. */
   checkSize(bytes: number, what: string): void {
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.limits;
-    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    const limit = this.largestTensor;
     if (bytes <= limit) return;
-    const which = limit === maxBufferSize ? "maxBufferSize" : "maxStorageBufferBindingSize";
+    const which = limit === this.gpu.limits.maxBufferSize ? "maxBufferSize" : "maxStorageBufferBindingSize";
     throw new LimitError(
       `${what} needs ${megabytes(bytes)} in one buffer, but ${which} of ${this.name} is ${megabytes(limit)}. ` +
         "Use a smaller micro-batch or smaller images.",
