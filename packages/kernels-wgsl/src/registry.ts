@@ -16,6 +16,7 @@ export type { CosineDistanceAttrs } from "./distance/pairs.ts";
 export * from "./elementwise/broadcast.ts";
 export * from "./elementwise/elementwise.ts";
 export * from "./elementwise/expression.ts";
+export * from "./elementwise/row.ts";
 export * from "./elementwise/table.ts";
 export { type Epilogue, type EpilogueInput, maxEpilogueInputs } from "./matmul/epilogue.ts";
 export * from "./matmul/matmul.ts";

@@ -5,8 +5,18 @@
  * because rows of D numbers do not fit in registers. The loops over D are not unrolled: it makes compiling them take minutes.
  */
 import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
+import { repeat } from "../repeat.ts";
 import { ceilDiv } from "../spec.ts";
-import { type AttentionLayout, bindingsOf, loadType, type Role, rowOf, type Side } from "./shared.ts";
+import {
+  type AttentionLayout,
+  bindingsOf,
+  floats,
+  loadType,
+  type Role,
+  rowOf,
+  type Side,
+  type TileBindings,
+} from "./shared.ts";
 
 const own = 4;
 const block = 8;
@@ -16,25 +26,6 @@ const workgroupSize = 32;
 export const fitsTiles = ({ adapterClass }: Capabilities, { dtype }: AttentionLayout): boolean =>
   adapterClass === "software" && dtype === "f32";
 
-/** Text of `count` repetitions, joined by line breaks. */
-const repeat = (count: number, line: (index: number) => string): string =>
-  Array.from({ length: count }, (_, index) => line(index)).join("\n");
-
-const join = (count: number, separator: string, term: (index: number) => string): string =>
-  Array.from({ length: count }, (_, index) => term(index)).join(separator);
-
-interface Bindings {
-  readonly label?: string;
-  /** Operands. */
-  readonly read: readonly Role[];
-  readonly write: readonly Role[];
-  /** Other bindings: a number for each query. */
-  readonly statistics: { readonly read?: readonly string[]; readonly write?: readonly string[] };
-}
-
-const floats = (names: readonly string[] = []): Record<string, string> =>
-  Object.fromEntries(names.map((name) => [name, "f32"]));
-
 /**
  * One thread per image, head and four own tokens. `before`, `each` (once per block of the other side) and `after` see `image`,
  * `head`, the own tokens' `token0`…, `inside0`…, and an operand's first loads by its role: `query0`… of the own tokens, and in
@@ -43,7 +34,7 @@ const floats = (names: readonly string[] = []): Record<string, string> =>
 function pass(
   layout: AttentionLayout,
   side: Side,
-  { label, read, write, statistics }: Bindings,
+  { label, read, write, statistics }: TileBindings,
   text: { before: string; each: string; after: string },
 ): Pass {
   const tokens = `params.${side}`;
@@ -94,7 +85,7 @@ function tileText({ rows }: AttentionLayout) {
 
   /** Declares the tile `name{row}_{j}` = Σ over D of left (an own row) times right (a row of the block). */
   const products = (name: string, left: Role, right: Role): string => /* wgsl */ `
-${repeat(own, (r) => `    ${join(block, " ", (j) => `var ${name}${r}_${j} = 0.0;`)}`)}
+${repeat(own, (r) => `    ${repeat(block, (j) => `var ${name}${r}_${j} = 0.0;`, " ")}`)}
     for (var c = 0u; c < params.columns; c++) {
 ${repeat(own, (r) => `      let a${r} = ${load(left, r)};`)}
 ${repeat(block, (j) => `      let b${j} = ${load(right, j)};`)}
@@ -110,7 +101,7 @@ ${repeat(own, (r) => repeat(block, (j) => `      ${name}${r}_${j} += inner(a${r}
 ${repeat(block, (j) => `      let b${j} = ${load(source, j)};`)}
 ${repeat(own, (r) => {
   const old = `${load(output, r)}${factor ? ` * ${factor(r)}` : ""}`;
-  return `      if (inside${r}) { ${load(output, r)} = ${old} + ${join(block, " + ", (j) => `${tile}${r}_${j} * b${j}`)}; }`;
+  return `      if (inside${r}) { ${load(output, r)} = ${old} + ${repeat(block, (j) => `${tile}${r}_${j} * b${j}`, " + ")}; }`;
 })}
     }`,
       )
@@ -156,7 +147,7 @@ ${repeat(block, (j) => `    p${r}_${j} = p${r}_${j} * factor + hidden${j};`)}
     let shrink${r} = exp2(top${r} - next${r});
     top${r} = next${r};
 ${repeat(block, (j) => `    p${r}_${j} = exp2(p${r}_${j} - top${r});`)}
-    sum${r} = sum${r} * shrink${r} + ${join(block, " + ", (j) => `p${r}_${j}`)};`,
+    sum${r} = sum${r} * shrink${r} + ${repeat(block, (j) => `p${r}_${j}`, " + ")};`,
 )}
 ${accumulate(["y", "p", "value", (r) => `shrink${r}`])}`,
       after: `${scaled("y", (r) => `(1.0 / sum${r})`)}

@@ -178,6 +178,20 @@ export const loadType = ({ dimension }: AttentionSizes): string => elementsFor(d
 /** The same as it is stored. */
 export const storedType = ({ dimension, dtype }: AttentionLayout): string => elementsFor(dimension, dtype);
 
+/** What a pass on tiles binds. */
+export interface TileBindings {
+  readonly label?: string;
+  /** Operands. */
+  readonly read: readonly Role[];
+  readonly write: readonly Role[];
+  /** Other bindings: a number for each query. */
+  readonly statistics: { readonly read?: readonly string[]; readonly write?: readonly string[] };
+}
+
+/** Bindings of f32. */
+export const floats = (names: readonly string[] = []): Record<string, string> =>
+  Object.fromEntries(names.map((name) => [name, "f32"]));
+
 /** Bindings of operands and their types. */
 export const bindingsOf = (layout: AttentionLayout, roles: readonly Role[]): Record<string, string> =>
   Object.fromEntries(roles.map((role) => [layout.rows[role].name, storedType(layout)]));

@@ -10,11 +10,13 @@ import {
   type AttentionLayout,
   type AttentionSizes,
   bindingsOf,
+  floats,
   loadType,
   type Role,
   rowOf,
   type Side,
   storedType,
+  type TileBindings,
 } from "./shared.ts";
 
 const lanes = 64;
@@ -48,18 +50,6 @@ const perLoad = ({ columns, parts, share }: Cut, text: string): string =>
     ? `for (var c = 0u; c < ${share}u; c++) { ${text} }`
     : `for (var c = 0u; c < ${share}u && start + c < ${columns}u; c++) { ${text} }`;
 
-interface Bindings {
-  readonly label?: string;
-  /** Operands. */
-  readonly read: readonly Role[];
-  readonly write: readonly Role[];
-  /** Other bindings: a number for each query. */
-  readonly statistics: { readonly read?: readonly string[]; readonly write?: readonly string[] };
-}
-
-const floats = (names: readonly string[] = []): Record<string, string> =>
-  Object.fromEntries(names.map((name) => [name, "f32"]));
-
 /** Where the load `c` of a lane's share of an own row lies, and its value. */
 const place = ({ rows }: AttentionLayout, role: Role): string => `${rows[role].name}[${role}Row + start + c]`;
 const load = (layout: AttentionLayout, role: Role): string => `V(${place(layout, role)})`;
@@ -84,7 +74,7 @@ function pass(
   layout: AttentionLayout,
   side: Side,
   cut: Cut,
-  { label, read, write, statistics }: Bindings,
+  { label, read, write, statistics }: TileBindings,
   text: Text,
 ): Pass {
   const { type, columns, parts, share, own, tile } = cut;

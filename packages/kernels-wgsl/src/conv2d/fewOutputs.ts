@@ -6,6 +6,7 @@
 import { type Capabilities, grid, type Pass } from "../kernel.ts";
 import { type StoredProduct, tilePass } from "../matmul/product.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
+import { repeat } from "../repeat.ts";
 import { ceilDiv } from "../spec.ts";
 import type { Geometry } from "./geometry.ts";
 
@@ -16,9 +17,6 @@ const workgroupSize = 64;
 /** Whether the windows of neighbouring pixels overlap and everything fits in registers. */
 export const hasFewOutputs = (g: Geometry): boolean =>
   g.outChannels <= mostOutputs && g.kernelWidth <= mostTaps && g.stride === 1 && g.inChannels % 4 === 0;
-
-const repeat = (count: number, line: (index: number) => string, between = "\n"): string =>
-  Array.from({ length: count }, (_, index) => line(index)).join(between);
 
 /** @param product the same convolution as a matrix product, which says how results are stored */
 export function fewOutputsPass(caps: Capabilities, g: Geometry, product: StoredProduct): Pass {

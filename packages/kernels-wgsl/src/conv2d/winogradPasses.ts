@@ -3,6 +3,7 @@ import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
 import { matrixProduct } from "../matmul/matrices.ts";
 import { loadQuad, type StoredProduct, tilePass } from "../matmul/product.ts";
 import { productPass } from "../matmul/variants.ts";
+import { repeat } from "../repeat.ts";
 import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
 import type { Geometry } from "./geometry.ts";
 
@@ -63,8 +64,20 @@ const tilesHigh = ({ to }: Convolution): string => `((${to.wgsl.height} + 1u) / 
 const tiles = (convolution: Convolution): string =>
   `(params.batch * ${tilesHigh(convolution)} * ${tilesWide(convolution)})`;
 
-const repeat = (count: number, line: (index: number) => string, between = "\n"): string =>
-  Array.from({ length: count }, (_, index) => line(index)).join(between);
+/** One thread for each tile and four channels: `body` sees `size`, how many there are, `image`, and the tile's first pixel. */
+const perTile = (convolution: Convolution, quads: number, body: string): string =>
+  perThread(
+    workgroupSize,
+    /* wgsl */ `
+  let size = ${tiles(convolution)} * ${quads}u;
+  if (i >= size) { return; }
+  let tile = i / ${quads}u;
+  let line = tile / ${tilesWide(convolution)};
+  let image = line / ${tilesHigh(convolution)};
+  let down = line % ${tilesHigh(convolution)} * 2u;
+  let right = tile % ${tilesWide(convolution)} * 2u;
+${body}`,
+  );
 
 /** G g Gᵀ of four channels of `to`; columns of the matrices are the places in a row. */
 function weightsPass({ from, to, turned }: Convolution, name: string, dtype: string): Pass {
@@ -129,17 +142,13 @@ ${repeat(4, (j) => `  let d${j} = load(image, h, w + ${j}u, quad);`)}
 fn put(h: u32, i: u32, size: u32, d: mat4x4f) {
 ${repeat(4, (j) => `  tiles[(4u * h + ${j}u) * size + i] = d[${j}];`)}
 }
-${perThread(
-  workgroupSize,
+${perTile(
+  convolution,
+  quads,
   /* wgsl */ `
-  let size = ${tiles(convolution)} * ${quads}u;
-  if (i >= size) { return; }
-  let tile = i / ${quads}u;
-  let line = tile / ${tilesWide(convolution)};
-  let image = line / ${tilesHigh(convolution)};
   // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
-  let h = line % ${tilesHigh(convolution)} * 2u - ${top}u;
-  let w = tile % ${tilesWide(convolution)} * 2u - ${left}u;
+  let h = down - ${top}u;
+  let w = right - ${left}u;
 ${repeat(4, (j) => `  let d${j} = row(image, h + ${j}u, w, i % ${quads}u);`)}
   put(0u, i, size, d0 - d2);
   put(1u, i, size, d1 + d2);
@@ -203,19 +212,13 @@ fn put(image: u32, h: u32, w: u32, quad: u32, y: mat2x4f) {
   store(Slice(), 0u, pixel, quad * 4u, y[0]);
   if (w + 1u < ${width}) { store(Slice(), 0u, pixel + 1u, quad * 4u, y[1]); }
 }
-${perThread(
-  workgroupSize,
+${perTile(
+  convolution,
+  quads,
   /* wgsl */ `
-  let size = ${tiles(convolution)} * ${quads}u;
-  if (i >= size) { return; }
-  let tile = i / ${quads}u;
-  let line = tile / ${tilesWide(convolution)};
-  let image = line / ${tilesHigh(convolution)};
-  let h = line % ${tilesHigh(convolution)} * 2u;
-  let w = tile % ${tilesWide(convolution)} * 2u;
 ${repeat(4, (j) => `  let m${j} = row(${j}u, i, size);`)}
-  put(image, h, w, i % ${quads}u, m0 + m1 + m2);
-  put(image, h + 1u, w, i % ${quads}u, m1 - m2 - m3);`,
+  put(image, down, right, i % ${quads}u, m0 + m1 + m2);
+  put(image, down + 1u, right, i % ${quads}u, m1 - m2 - m3);`,
 )}`,
     ),
     label: "result",

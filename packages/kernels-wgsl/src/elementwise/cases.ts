@@ -2,7 +2,8 @@
 import type { Case, CaseInput, Fill } from "../kernel.ts";
 import type { ElementwiseAttrs } from "./elementwise.ts";
 import type { Step } from "./expression.ts";
-import { type ElementwiseName, elementwiseTable } from "./table.ts";
+import type { ElementwiseName } from "./row.ts";
+import { elementwiseTable } from "./table.ts";
 
 const normalFill: Fill = (_, uniform) => 4 * (uniform() + uniform() + uniform() - 1.5);
 const positive: Fill = (_, uniform) => 0.1 + 3 * uniform();

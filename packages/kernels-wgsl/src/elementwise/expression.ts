@@ -1,7 +1,8 @@
 /** A chain of elementwise operations as printable data: what a generated kernel computes for each element. */
 import { check, ShapeError } from "../errors.ts";
 import { type DType, isFloat } from "../spec.ts";
-import { type ElementwiseName, elementwiseTable } from "./table.ts";
+import type { ElementwiseName } from "./row.ts";
+import { elementwiseTable } from "./table.ts";
 
 /** `in0` an input, `c0` a constant, `s0` an earlier step. Also the name of the variable in the shader. */
 export type Ref = `in${number}` | `c${number}` | `s${number}`;

@@ -4,6 +4,7 @@
  * that b is read once, and its threads share k: one dispatch.
  */
 import type { Call, Pass, Variant } from "../kernel.ts";
+import { repeat } from "../repeat.ts";
 import { ceilDiv } from "../spec.ts";
 import type { EpilogueAttrs } from "./epilogue.ts";
 import { type Product, type StoredProduct, type Tile, tileIndices, tilePass, tilesOf } from "./product.ts";
@@ -74,9 +75,6 @@ export function fewRowsVariants<
     variant("few rows, whole columns a thread", true, mostRows.thread, threadTile),
   ];
 }
-
-const repeat = (count: number, line: (index: number) => string, between = "\n  "): string =>
-  Array.from({ length: count }, (_, index) => line(index)).join(between);
 
 /** WGSL that adds the products of one quad of k to `y0`, `y1`, …: four columns of each of a thread's rows. */
 function multiply({ aAlong, bAlong }: Product, perThread: number): string {

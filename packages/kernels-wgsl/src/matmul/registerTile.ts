@@ -4,6 +4,7 @@
  * multiply-adds for each lane, a shuffle costs one instruction for all lanes.
  */
 import type { Capabilities, Pass } from "../kernel.ts";
+import { repeat } from "../repeat.ts";
 import { type StoredProduct, type Tile, tileIndices, tilePass } from "./product.ts";
 
 /** Lanes of a subgroup where the adapter has only one size, else 0. */
@@ -17,9 +18,6 @@ export interface RegisterTile extends Tile {
   /** Column groups of `lanes` columns each. */
   readonly groups: number;
 }
-
-const repeat = (count: number, line: (index: number) => string, between = "\n  "): string =>
-  Array.from({ length: count }, (_, index) => line(index)).join(between);
 
 export function registerTilePass(product: StoredProduct, tile: RegisterTile, splits: number): Pass {
   const { lanes, perLane, groups } = tile;

@@ -3,6 +3,7 @@
  * workgroup memory, but they are f16 there, and each subgroup multiplies whole matrices of them, summing in f32.
  */
 import type { Pass, SubgroupMatrix } from "../kernel.ts";
+import { repeat } from "../repeat.ts";
 import { ceilDiv } from "../spec.ts";
 import { matrixUnit } from "./matrixUnit.ts";
 import { type StoredProduct, type Tile, tileIndices, tilePass } from "./product.ts";
@@ -18,9 +19,6 @@ export interface SubgroupMatrixTile extends Tile {
 const depth = 8;
 /** Elements between two rows of a piece beyond its own, so that they do not all begin in the same memory banks. */
 const padding = 8;
-
-const repeat = (count: number, line: (index: number) => string, between = "\n    "): string =>
-  Array.from({ length: count }, (_, index) => line(index)).join(between);
 
 /** How many of a subgroup's results, of `wide` side by side, are written at once: fewer barriers against more memory. */
 const matricesTogether = (wide: number): number => (wide % 2 === 0 ? 2 : 1);

@@ -3,6 +3,7 @@
  * from storage once per tile. While a piece is multiplied, the next one is already on its way into registers.
  */
 import type { Pass } from "../kernel.ts";
+import { repeat } from "../repeat.ts";
 import { ceilDiv } from "../spec.ts";
 import { type Product, type StoredProduct, type Tile, tileIndices, tilePass } from "./product.ts";
 
@@ -15,9 +16,6 @@ export interface WorkgroupTile extends Tile {
 const depth = 4;
 /** Vectors between two quads of a in workgroup memory beyond the rows: threads that write together meet no bank twice. */
 const padding = 2;
-
-const repeat = (count: number, line: (index: number) => string, between = "\n    "): string =>
-  Array.from({ length: count }, (_, index) => line(index)).join(between);
 
 /** Threads of a workgroup. */
 export const workgroupTileThreads = ({ rows, columns, perThread }: WorkgroupTile): number =>

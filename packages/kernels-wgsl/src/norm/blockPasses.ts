@@ -2,7 +2,7 @@
 import type { Pass } from "../kernel.ts";
 import { type Activation, activateFunction, siluDerivativeFunction } from "./activation.ts";
 import { type Blocks, storeGroups } from "./blocks.ts";
-import type { ImageSums } from "./passes.ts";
+import { gradientBindings, type ImageSums } from "./passes.ts";
 
 /** Pixels of a lane that are summed on their own before they are added to the rest, which keeps the last digits. */
 const chunk = 32;
@@ -118,18 +118,7 @@ ${sumLoop}
       ${keeps ? "let dz = xGradient[at];" : differentiate}
       xGradient[at] = ${stored}(scale * (factor * dz - plain - normal * slope));
     }`;
-  const bindings = {
-    label: "gradient",
-    read: {
-      x: stored,
-      weight: "vec4<f32>",
-      ...(silu ? { bias: "vec4<f32>" } : {}),
-      mean: "f32",
-      rstd: "f32",
-      gradient: stored,
-    },
-    write: { xGradient: stored, [sums.bias]: "vec4<f32>", [sums.weight]: "vec4<f32>" },
-  };
+  const bindings = { label: "gradient", ...gradientBindings(stored, silu, sums) };
   return blocks.pass(bindings, silu ? siluDerivativeFunction("vec4<f32>") : "", {
     before: /* wgsl */ `
   let factor = weight[column];${silu ? "\n  let shift = bias[column];" : ""}

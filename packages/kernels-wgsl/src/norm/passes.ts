@@ -114,6 +114,23 @@ export interface ImageSums {
   readonly weight: string;
 }
 
+/** What a gradient in one pass binds. @param stored WGSL's type of four stored elements */
+export const gradientBindings = (
+  stored: string,
+  silu: boolean,
+  sums: ImageSums,
+): Pick<Pass, "read" | "write"> => ({
+  read: {
+    x: stored,
+    weight: "vec4<f32>",
+    ...(silu ? { bias: "vec4<f32>" } : {}),
+    mean: "f32",
+    rstd: "f32",
+    gradient: stored,
+  },
+  write: { xGradient: stored, [sums.bias]: "vec4<f32>", [sums.weight]: "vec4<f32>" },
+});
+
 export const gradientScratch = (slabs: Slabs): Record<string, TensorSpec> => ({
   slabBias: slabs.partial,
   slabWeight: slabs.partial,

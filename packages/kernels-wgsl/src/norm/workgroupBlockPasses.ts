@@ -3,7 +3,7 @@ import type { Pass } from "../kernel.ts";
 import { spec, type TensorSpec } from "../spec.ts";
 import { type Activation, activateFunction, siluDerivativeFunction } from "./activation.ts";
 import { storeGroups } from "./blocks.ts";
-import type { ImageSums } from "./passes.ts";
+import { gradientBindings, type ImageSums } from "./passes.ts";
 import { keptPixels, type WorkgroupBlocks } from "./workgroupBlocks.ts";
 
 /** What slabs leave for the second pass of {@link forwardWorkgroupPasses}. */
@@ -170,15 +170,7 @@ ${blocks.overPixels(
     (values: typeof kept) =>
     (pixel: string): string =>
       values.map(({ again }) => again(pixel)).join("\n    ");
-  const read = {
-    x: stored,
-    weight: "vec4<f32>",
-    ...(silu ? { bias: "vec4<f32>" } : {}),
-    mean: "f32",
-    rstd: "f32",
-    gradient: stored,
-  };
-  const write = { xGradient: stored, [sums.bias]: "vec4<f32>", [sums.weight]: "vec4<f32>" };
+  const { read, write } = gradientBindings(stored, silu, sums);
   if (blocks.slabs === 1) {
     const body = loads + addPixels + apply(againOf(kept));
     return [blocks.pass({ label: "gradient", read, write }, names, functions, body)];
