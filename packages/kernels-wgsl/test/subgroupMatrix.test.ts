@@ -1,6 +1,6 @@
 /**
- * The tiling for matrix units, by an emulated one of f32 matrices: what it reads, multiplies and writes is the same, so every
- * case must give the reference's numbers at the usual tolerance. What the hardware makes of it can only be tried on hardware.
+ * The tiling for matrix units. An emulated one of f32 matrices reads, multiplies and writes the same, so every case must give the
+ * reference's numbers at the usual tolerance, on any adapter. Where the adapter has a unit of its own, every tile runs on that.
  */
 import type { Capabilities, Kernel } from "@ddad/kernels-wgsl";
 import * as library from "@ddad/kernels-wgsl";
@@ -46,3 +46,41 @@ for (const kernel of products as unknown as readonly Kernel[]) {
     });
   });
 }
+
+/** More than one tile each way, the last of them not whole, and a k that is divided. */
+const halves = {
+  plain: {
+    inputs: { a: { shape: [131, 773], dtype: "f16" }, b: { shape: [773, 133], dtype: "f16" }, bias: [133] },
+    attrs: { transposeA: false, transposeB: false },
+  },
+  transposed: {
+    inputs: { a: { shape: [773, 131], dtype: "f16" }, b: { shape: [133, 773], dtype: "f16" } },
+    attrs: { transposeA: true, transposeB: true },
+  },
+} satisfies Record<string, Pick<library.Case, "inputs" | "attrs">>;
+
+describe("kernel matmul by the matrix unit of the adapter", function () {
+  this.timeout(600_000); // a CPU that plays the unit compiles each tile for seconds
+  const matmul = library.matmul as unknown as Kernel;
+  for (const [name, example] of Object.entries(halves)) {
+    it(`${name}, by every tile`, async function () {
+      const { gpu, capabilities } = testDevice();
+      // A software adapter has one too in newer versions of Mesa, and does not take it by itself.
+      const caps: Capabilities = { ...capabilities, adapterClass: "discrete" };
+      if (!caps.subgroupMatrix) {
+        console.log("    skipped: this adapter has no subgroup matrices of halves");
+        this.skip();
+      }
+      const { call, values } = library.prepareCase(matmul, example);
+      const expected = matmul.reference(values, call);
+      const variants = matmul.variants.filter(
+        (variant) => variant.name.startsWith("subgroup matrix") && library.admits(variant, caps, call),
+      );
+      expect(variants.length).to.be.above(4);
+      for (const variant of variants) {
+        const got = await runVariant(gpu, caps, matmul, variant, call, values);
+        compare(`${variant.name} ${name}`, got["y"]!, expected["y"]!, call.outputs["y"]!.dtype, 1e-5);
+      }
+    });
+  }
+});

@@ -5,6 +5,7 @@
  */
 import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
 import { type Matrix, type MatrixProduct, matrixProduct } from "../matmul/matrices.ts";
+import { matrixUnitOf } from "../matmul/matrixUnit.ts";
 import { elementsFor } from "../matmul/product.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
 import { productPass } from "../matmul/variants.ts";
@@ -40,8 +41,8 @@ export const fitsProducts = (caps: Capabilities, sizes: AttentionSizes): boolean
   caps.adapterClass !== "software" && bytesOf(weightsSpec(sizes)) <= largestWeights.measured;
 
 /** Type of the weights in memory: f16 where the matrix unit takes them. What comes of a product is summed in f32. */
-const weightsType = ({ subgroupMatrix }: Capabilities, { dtype }: AttentionLayout): DType =>
-  subgroupMatrix ? dtype : "f32";
+const weightsType = (caps: Capabilities, { dtype }: AttentionLayout): DType =>
+  matrixUnitOf(caps) ? dtype : "f32";
 
 /** The first token's row in the slice `index`. */
 const firstRow = (rows: Rows): string => rowOf(rows, "index / params.heads", "0u", "index % params.heads");

@@ -3,7 +3,7 @@
  * extension (gpuweb proposal 4195, as Dawn has it); the emulated one does the same with plain sums, so that a tiling can be
  * tested on any adapter.
  */
-import type { SubgroupMatrix } from "../kernel.ts";
+import type { Capabilities, SubgroupMatrix } from "../kernel.ts";
 
 /** An operand in workgroup memory, row-major, and the elements from one of its rows to the next. */
 export interface Piece {
@@ -27,6 +27,10 @@ export interface MatrixUnit {
   /** A statement: writes a result to `results`, row-major, its rows `n` apart. */
   store(results: string, offset: string, result: string): string;
 }
+
+/** The unit that products may use: not one that a CPU plays, which is six times slower than its plain multiply-adds. */
+export const matrixUnitOf = ({ adapterClass, subgroupMatrix }: Capabilities): SubgroupMatrix | undefined =>
+  adapterClass === "software" && !subgroupMatrix?.emulated ? undefined : subgroupMatrix;
 
 /** @param a left operands, @param b right operands */
 export const matrixUnit = (sizes: SubgroupMatrix, a: Piece, b: Piece): MatrixUnit =>

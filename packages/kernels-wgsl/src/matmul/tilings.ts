@@ -1,6 +1,7 @@
 /** The tilings of a product: the tile that each takes by itself, and others that may be faster on the adapter at hand. */
 import type { Capabilities, Pass, SubgroupMatrix } from "../kernel.ts";
 import { ceilDiv } from "../spec.ts";
+import { matrixUnitOf } from "./matrixUnit.ts";
 import { type Product, type StoredProduct, type Tile, tilesOf } from "./product.ts";
 import { fixedSubgroup, type RegisterTile, registerTilePass } from "./registerTile.ts";
 import { type SubgroupMatrixTile, subgroupMatrixTilePass, workgroupBytes } from "./subgroupMatrixTile.ts";
@@ -146,9 +147,10 @@ export const subgroupMatrixTiling: Tiling<SubgroupMatrixTile> = {
   name: "subgroup matrix",
   /** Only operands that are f16 already: nothing is rounded that the caller did not round. */
   admits(caps, product) {
-    if (!caps.subgroupMatrix) return false;
+    const unit = matrixUnitOf(caps);
+    if (!unit) return false;
     const halves = Object.values(product.read).every((elements) => elements.includes("f16"));
-    return halves && fitsUnit(caps, this.tileFor(caps, product), caps.subgroupMatrix);
+    return halves && fitsUnit(caps, this.tileFor(caps, product), unit);
   },
   tileFor({ subgroupMatrix }, product) {
     const [large, small] = [subgroupMatrixTiles["128×128"], subgroupMatrixTiles["64×64"]];
