@@ -69,6 +69,22 @@ describe("ddad run", function () {
     const other = await ddad("run", "--data", root, ...settings, "--set", "training.seed=1", "--out", out);
     expect(other.code).to.equal(2);
     expect(other.errors).to.match(/tile holds a run with other settings/);
+
+    // A damaged file stops its own category alone.
+    writeFileSync(join(tile, "evaluation", "results.json"), "{");
+    const damaged = await ddad("run", "--data", root, ...settings, "--out", out);
+    expect(damaged.code).to.equal(2);
+    expect(damaged.errors).to.match(/tile: .+results\.json is damaged \(it is no JSON\); remove it/);
+    expect(damaged.errors).to.match(/evaluation.results\.json is not in the summary: it is no JSON/);
+    expect(JSON.parse(readFileSync(join(out, "summary.json"), "utf8"))).to.deep.equal({
+      results: [results[1]],
+    });
+    rmSync(join(tile, "evaluation", "results.json"));
+    writeFileSync(join(tile, "stages.json"), '{"trained": 1}');
+    const unclear = await ddad("run", "--data", root, ...settings, "--out", out);
+    expect(unclear.errors).to.match(
+      /tile: .+stages\.json is damaged, so nothing says what of the run is done/,
+    );
   });
 
   it("uses other weights of the extractor where a model is completed with them, and refuses them elsewhere", async () => {

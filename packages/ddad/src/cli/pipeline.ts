@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { readCheckpoint } from "@ddad/nn";
+import * as z from "zod";
 import { publishedDatasets } from "../config/categories.ts";
 import { readConfigFile } from "../config/file.ts";
 import { mergeConfig } from "../config/settings.ts";
@@ -12,6 +13,7 @@ import { ConfigError, DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { decodeModel } from "../modelFile.ts";
 import { type EvaluationResult, formatResults } from "../report/results.ts";
+import { readResult } from "../report/storedEvaluation.ts";
 import { summaryCsv, summaryMarkdown } from "../report/summary.ts";
 import { adaptInto } from "./adapt.ts";
 import { evaluateModel } from "./evaluate.ts";
@@ -30,7 +32,8 @@ export type PipelineOptions = ConfigOptions & {
 };
 
 /** Which parts of a category's run are done; `stages.json` in its folder. */
-type Stages = { trained?: true; adapted?: true };
+const stagesSchema = z.object({ trained: z.literal(true).optional(), adapted: z.literal(true).optional() });
+type Stages = z.infer<typeof stagesSchema>;
 
 /** A run ended by Ctrl-C. */
 class Interrupted extends Error {}
@@ -111,8 +114,12 @@ async function runOne(folder: string, config: Config, tune = false): Promise<Eva
   checkSettings(folder, config);
   const results = resultsFile(folder);
   if (existsSync(results)) {
+    const stored = readResult(readFileSync(results, "utf8"));
+    if ("problem" in stored) {
+      throw new DataError(`${results} is damaged (${stored.problem}); remove it, and it is evaluated again.`);
+    }
     say(`done already: ${results}`);
-    return JSON.parse(readFileSync(results, "utf8")) as EvaluationResult;
+    return stored.value;
   }
   const stages = readStages(folder);
   const path = join(folder, modelFile);
@@ -152,19 +159,32 @@ function checkSettings(folder: string, config: Config): void {
   );
 }
 
-const readStages = (folder: string): Stages =>
-  existsSync(join(folder, stagesFile))
-    ? (JSON.parse(readFileSync(join(folder, stagesFile), "utf8")) as Stages)
-    : {};
+function readStages(folder: string): Stages {
+  const path = join(folder, stagesFile);
+  if (!existsSync(path)) return {};
+  try {
+    return stagesSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    throw new DataError(
+      `${path} is damaged, so nothing says what of the run is done; restore it from a copy, or choose another folder by --out.`,
+      { cause },
+    );
+  }
+}
 
 const writeStages = (folder: string, stages: Stages): void =>
   writeWhole(join(folder, stagesFile), JSON.stringify(stages));
 
-/** Sums up all that was evaluated in a folder, by this command or an earlier one. */
+/** Sums up all that was evaluated in a folder, by this command or an earlier one; what cannot be read is told and left out. */
 function writeSummary(folder: string): void {
   const categories = existsSync(folder) ? listFolders(folder) : [];
   const files = [folder, ...categories.map((name) => join(folder, name))].map(resultsFile).filter(existsSync);
-  const results = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as EvaluationResult);
+  const results = files.flatMap((file) => {
+    const stored = readResult(readFileSync(file, "utf8"));
+    if ("value" in stored) return [stored.value];
+    say(`${file} is not in the summary: ${stored.problem}`);
+    return [];
+  });
   writeWhole(join(folder, "summary.json"), `${JSON.stringify({ results }, undefined, 2)}\n`);
   writeWhole(join(folder, "summary.csv"), summaryCsv(results));
   writeWhole(join(folder, "summary.md"), summaryMarkdown(results));
