@@ -26,6 +26,8 @@ export interface SubgroupMatrix {
   readonly n: number;
   readonly k: number;
   readonly lanes: number;
+  /** Whether a shader must ask for subgroups of so many lanes, because the adapter has others, too. */
+  readonly sized?: boolean;
   /** Made of plain loops: for tests on adapters without one. */
   readonly emulated?: boolean;
 }

@@ -40,6 +40,7 @@ export function assembleShader(kernel: Kernel, pass: Pass): Shader {
     /\bsubgroupMatrix/.test(body)
       ? "enable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);"
       : "",
+    /@subgroup_size\(/.test(body) ? "enable subgroup_size_control;" : "",
     /\bsubgroup[A-Z]\w*\(|subgroup_size|subgroup_invocation_id/.test(body) ? "enable subgroups;" : "",
   ];
   return { code: [...enables.filter(Boolean), body].join("\n"), bindings, uniform };

@@ -5,12 +5,17 @@
 import type { Call, Capabilities, Case, Kernel, SubgroupMatrix } from "@ddad/kernels-wgsl";
 import { assembleShader, kernels, prepareCase, spec } from "@ddad/kernels-wgsl";
 import { expect } from "chai";
-import { requestAdapter, subgroupMatrixFeature } from "../../tensor/src/device/adapter.ts";
+import {
+  requestAdapter,
+  subgroupMatrixFeature,
+  subgroupSizeFeature,
+} from "../../tensor/src/device/adapter.ts";
 
-/** Those of NVIDIA and AMD, Intel, and Apple. */
+/** Those of NVIDIA, AMD, Intel, and Apple. */
 const units: readonly SubgroupMatrix[] = [
   { m: 16, n: 16, k: 16, lanes: 32 },
-  { m: 8, n: 16, k: 16, lanes: 16 },
+  { m: 16, n: 16, k: 16, lanes: 32, sized: true },
+  { m: 8, n: 16, k: 16, lanes: 32, sized: true },
   { m: 8, n: 8, k: 8, lanes: 32 },
 ];
 
@@ -88,14 +93,14 @@ describe("shaders for matrix units", () => {
     const toggles = ["enable-dawn-features=allow_unsafe_apis", "backend=null"];
     const adapter = await requestAdapter({ toggles });
     device = await adapter.requestDevice({
-      requiredFeatures: ["shader-f16", "subgroups", subgroupMatrixFeature],
+      requiredFeatures: ["shader-f16", "subgroups", subgroupMatrixFeature, subgroupSizeFeature],
     });
   });
 
   after(() => device.destroy());
 
   for (const unit of units) {
-    it(`compile for ${unit.m}×${unit.n}×${unit.k} and ${unit.lanes} lanes`, async () => {
+    it(`compile for ${unit.m}×${unit.n}×${unit.k} and ${unit.lanes} lanes${unit.sized ? ", asked for" : ""}`, async () => {
       const caps = capabilitiesWith(unit);
       const passes = products.flatMap((kernel) => passesFor(kernel, caps));
       expect(passes.length).to.be.above(100);

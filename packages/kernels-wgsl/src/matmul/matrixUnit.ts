@@ -32,6 +32,10 @@ export interface MatrixUnit {
 export const matrixUnitOf = ({ adapterClass, subgroupMatrix }: Capabilities): SubgroupMatrix | undefined =>
   adapterClass === "software" && !subgroupMatrix?.emulated ? undefined : subgroupMatrix;
 
+/** The attributes of an entry point of so many `threads`, all of them in subgroups of the unit's size. */
+export const entryPoint = ({ lanes, sized }: SubgroupMatrix, threads: number): string =>
+  `@compute @workgroup_size(${threads})${sized ? ` @subgroup_size(${lanes})` : ""}`;
+
 /** @param a left operands, @param b right operands */
 export const matrixUnit = (sizes: SubgroupMatrix, a: Piece, b: Piece): MatrixUnit =>
   sizes.emulated ? emulated(sizes, a, b) : hardware(sizes, a, b);

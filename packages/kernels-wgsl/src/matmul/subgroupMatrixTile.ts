@@ -5,7 +5,7 @@
 import type { Pass, SubgroupMatrix } from "../kernel.ts";
 import { repeat } from "../repeat.ts";
 import { ceilDiv } from "../spec.ts";
-import { matrixUnit } from "./matrixUnit.ts";
+import { entryPoint, matrixUnit } from "./matrixUnit.ts";
 import { type StoredProduct, type Tile, tileIndices, tilePass } from "./product.ts";
 
 /** A tile and how its subgroups share it. */
@@ -113,7 +113,7 @@ var<workgroup> aPiece: array<${component}, ${rows * a.stride}>;
 var<workgroup> bPiece: array<${component}, ${4 * depth * b.stride}>;
 var<workgroup> results: array<f32, ${down * across * area}>;
 ${unit.declarations}
-@compute @workgroup_size(${threads})
+${entryPoint(sizes, threads)}
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) thread: u32) {${tileIndices(product, tile, splits)}
     let subgroup = thread / ${lanes}u;

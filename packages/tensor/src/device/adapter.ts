@@ -81,15 +81,27 @@ interface MatrixConfig {
 /** The name of the feature in Dawn; not in the types of WebGPU yet. */
 export const subgroupMatrixFeature = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
 
-/** The largest unit of f16 operands and f32 sums, where subgroups have one size, so that it is known who takes part. */
-function subgroupMatrixOf({ info, features }: GPUAdapter): SubgroupMatrix | undefined {
-  const { subgroupMinSize: least, subgroupMaxSize: lanes } = info;
-  if (!features.has(subgroupMatrixFeature) || !lanes || least !== lanes) return undefined;
+/** Lets a shader ask for a size of its subgroups; not in the types of WebGPU yet. */
+export const subgroupSizeFeature = "subgroup-size-control" as GPUFeatureName;
+
+/** The size that the matrix units of AMD (RDNA 3 on) and Intel (Xe2 on) take, among others of their subgroups. */
+const usualLanes = 32;
+
+/** The largest unit of f16 operands and f32 sums, where the size of its subgroups is known or can be asked for. */
+export function subgroupMatrixOf({
+  info,
+  features,
+}: Pick<GPUAdapter, "info" | "features">): SubgroupMatrix | undefined {
+  const { subgroupMinSize: least = 0, subgroupMaxSize: most = 0 } = info;
+  if (!features.has(subgroupMatrixFeature) || most === 0) return undefined;
+  const sized = least !== most;
+  const lanes = sized ? usualLanes : most;
+  if (lanes < least || lanes > most || (sized && !features.has(subgroupSizeFeature))) return undefined;
   const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
   const [largest] = [...subgroupMatrixConfigs]
     .filter((config) => config.componentType === "f16" && config.resultComponentType === "f32")
     .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
-  return largest && { m: largest.M, n: largest.N, k: largest.K, lanes };
+  return largest && { m: largest.M, n: largest.N, k: largest.K, lanes, ...(sized && { sized }) };
 }
 
 export function capabilitiesOf(adapter: GPUAdapter): Capabilities {

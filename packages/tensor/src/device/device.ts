@@ -9,6 +9,7 @@ import {
   capabilitiesOf,
   requestAdapter,
   subgroupMatrixFeature,
+  subgroupSizeFeature,
 } from "./adapter.ts";
 import { BufferPool } from "./buffers.ts";
 import { PipelineCache } from "./pipelines.ts";
@@ -143,6 +144,7 @@ const wantedFeatures: readonly GPUFeatureName[] = [
   "subgroups",
   "timestamp-query",
   subgroupMatrixFeature,
+  subgroupSizeFeature,
 ];
 const wantedLimits = [
   "maxBufferSize",
