@@ -66,15 +66,24 @@ export const copy = (bytes: number): Program => ({
   ),
 });
 
-/** Multiply-adds of each accumulator. Loops add u32(a number below 1) to theirs, so that no compiler knows how many they are. */
-const rounds = 256;
-const threads = 2 ** 16;
+/** How much a program of multiply-adds does. */
+export interface AddingWork {
+  /** Multiply-adds of each accumulator. Loops add u32(a number below 1) to theirs, so that no compiler knows how many they are. */
+  readonly rounds: number;
+  /** A multiple of 64. */
+  readonly threads: number;
+}
 
 /**
  * `chains` independent accumulators of four `type`, a ← a s + s, which ends at s / (1 − s); `unrolled` of each in the body of
  * the loop.
  */
-export const multiplyAdd = (type: "f32" | "f16", chains: number, unrolled: number): Program => {
+export const multiplyAdd = (
+  type: "f32" | "f16",
+  chains: number,
+  unrolled: number,
+  { rounds, threads }: AddingWork,
+): Program => {
   const names = Array.from({ length: chains }, (_, chain) => `a${chain}`);
   const body = Array.from({ length: unrolled }, () => names.map((a) => `${a} = fma(${a}, s, s);`).join(" "));
   const code = entry(/* wgsl */ `

@@ -1,6 +1,7 @@
 /** What the adapter can do at best, measured: the kernels' times are shown against it. */
 import type { Device } from "@ddad/tensor";
 import {
+  type AddingWork,
   copy,
   empty,
   type MatrixWork,
@@ -64,17 +65,32 @@ const tiles = [
   [2, 4],
   [4, 4],
 ] as const;
-const matrixWork: MatrixWork = { rounds: 1024, workgroups: 1024 };
 
-/** Throws where a shader does not compile or computes something else than it should. */
-export async function measureCeilings(device: Device, effort: Effort): Promise<Ceilings> {
+/** Beside it neither starting a GPU's thousands of threads nor the slowest of them counts: milliseconds on a large one. */
+const gpuWork = {
+  adding: { rounds: 1024, threads: 2 ** 20 } satisfies AddingWork,
+  matrices: { rounds: 1024, workgroups: 1024 } satisfies MatrixWork,
+};
+const softwareWork: typeof gpuWork = {
+  adding: { rounds: 256, threads: 2 ** 16 },
+  matrices: { rounds: 256, workgroups: 64 },
+};
+
+/**
+ * Throws where a shader does not compile or computes something else than it should; of the shapes for one ceiling only where none
+ * is right. `failed` is told of the others.
+ */
+export async function measureCeilings(device: Device, effort: Effort, failed: Failed): Promise<Ceilings> {
   const { adapterClass, f16, subgroupMatrix } = device.capabilities;
   const { maxStorageBufferBindingSize } = device.gpu.limits;
-  const bytes = Math.min(maxStorageBufferBindingSize, (adapterClass === "software" ? 64 : 256) * 2 ** 20);
-  using bench = new CeilingBench(device, bytes, effort);
+  const software = adapterClass === "software";
+  const bytes = Math.min(maxStorageBufferBindingSize, (software ? 64 : 256) * 2 ** 20);
+  const work = software ? softwareWork : gpuWork;
+  using bench = new CeilingBench(device, bytes, effort, failed);
   const dispatch = await bench.milliseconds(empty);
   const copied = await bench.milliseconds(copy(bytes));
-  const fma = (type: "f32" | "f16") => loops.map(([chains, unrolled]) => multiplyAdd(type, chains, unrolled));
+  const fma = (type: "f32" | "f16") =>
+    loops.map(([chains, unrolled]) => multiplyAdd(type, chains, unrolled, work.adding));
   const unit = subgroupMatrix;
   return {
     copyGbps: (2 * bytes) / copied / 1e6,
@@ -82,24 +98,29 @@ export async function measureCeilings(device: Device, effort: Effort): Promise<C
     ...(f16 && { multiplyAddF16Gflops: await bench.best(fma("f16")) }),
     ...(unit && {
       subgroupMatrixGflops: await bench.best(
-        tiles.map(([tall, wide]) => matrixProducts(unit, tall, wide, matrixWork)),
+        tiles.map(([tall, wide]) => matrixProducts(unit, tall, wide, work.matrices)),
       ),
     }),
     dispatchMicroseconds: 1000 * dispatch,
   };
 }
 
+/** Told of a program that was not timed, and why. May throw, where nothing can follow. */
+type Failed = (name: string, error: unknown) => void;
+
 /** Runs programs from one buffer to another. */
 export class CeilingBench {
   readonly #device: Device;
   readonly #effort: Effort;
+  readonly #failed: Failed;
   readonly #source: GPUBuffer;
   readonly #target: GPUBuffer;
 
-  constructor(device: Device, bytes: number, effort: Effort) {
+  constructor(device: Device, bytes: number, effort: Effort, failed: Failed) {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     this.#device = device;
     this.#effort = effort;
+    this.#failed = failed;
     this.#source = device.gpu.createBuffer({ size: bytes, usage });
     this.#target = device.gpu.createBuffer({ size: bytes, usage });
     device.gpu.queue.writeBuffer(this.#source, 0, sourceValues);
@@ -115,8 +136,13 @@ export class CeilingBench {
   async best(programs: readonly Program[]): Promise<number> {
     let gflops = 0;
     for (const program of programs) {
-      gflops = Math.max(gflops, program.flops / (await this.milliseconds(program)) / 1e6);
+      try {
+        gflops = Math.max(gflops, program.flops / (await this.milliseconds(program)) / 1e6);
+      } catch (error) {
+        this.#failed(program.name, error);
+      }
     }
+    if (gflops === 0) throw new Error(`No program for the ceiling of ${programs[0]?.name} is right.`);
     return gflops;
   }
 

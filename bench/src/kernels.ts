@@ -26,13 +26,15 @@ export interface Run {
   readonly wanted: (name: string) => boolean;
   /** Told to people, beside the table. */
   readonly report: (line: string) => void;
+  /** Told of what gets no time because it fails or computes something wrong. Throws where nothing can follow. */
+  readonly failed: (name: string, error: unknown) => void;
 }
 
 /** The f64 reference of more operations or elements than this takes longer than everything else here. */
 const referenceFlops = 2e8;
 const referenceBytes = 32e6;
 
-/** Times the cases one after another. A variant that computes something wrong is an error, not a result. */
+/** Times the cases one after another. A variant that computes something wrong has failed, and has no result. */
 export async function* benchmarkKernels(run: Run): AsyncGenerator<CaseResult> {
   for (const kernel of kernels) {
     for (const example of kernel.cases) {
@@ -41,8 +43,9 @@ export async function* benchmarkKernels(run: Run): AsyncGenerator<CaseResult> {
       try {
         yield* benchmarkCase(kernel, example, run);
       } catch (error) {
-        if (!(error instanceof LimitError)) throw error;
-        run.report(`${kernel.name}, ${example.name}: skipped. ${error.message}`);
+        const name = `${kernel.name}, ${example.name}`;
+        if (error instanceof LimitError) run.report(`${name}: skipped. ${error.message}`);
+        else run.failed(name, error);
       }
     }
   }
@@ -66,16 +69,20 @@ async function* benchmarkCase(kernel: Kernel, example: Case, run: Run): AsyncGen
   for (const variant of admitted) {
     const name = nameOf(kernel, variant, example);
     if (!run.wanted(name)) continue;
-    const prepared = await VariantRun.prepare(device, kernel, variant, call, inputs);
+    let prepared: VariantRun | undefined;
     try {
+      prepared = await VariantRun.prepare(device, kernel, variant, call, inputs);
       await runSteps(device, prepared.steps, 1);
       checkOutputs(name, call, await prepared.outputs(), expected.outputs, expected.tolerance);
       const timing = await measureSteps(name, device, prepared.steps, effort);
       const chosen = variant === admitted[0] && admitted.length > 1 ? "the engine's choice, " : "";
       const note = chosen + checkOf(variant, admitted, expected);
       yield { ...caseResult(name, timing, work, ceilings, note), case: `${kernel.name} ${example.name}` };
+    } catch (error) {
+      if (error instanceof LimitError) throw error;
+      run.failed(name, error);
     } finally {
-      prepared.destroy();
+      prepared?.destroy();
     }
   }
 }

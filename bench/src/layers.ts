@@ -1,5 +1,5 @@
 /** Layers and models as people run them: compiled, then replayed. */
-import { type Device, LimitError, OutOfMemoryError, type Profile, profile } from "@ddad/nn";
+import { type Device, LimitError, OutOfMemoryError, type Profile, profile, tune } from "@ddad/nn";
 import { usesMatrixUnit, type Work } from "./ceilings.ts";
 import type { Run } from "./kernels.ts";
 import { blockFamilies } from "./layers/blocks.ts";
@@ -10,32 +10,41 @@ import { effortFor, measure } from "./measure.ts";
 import { type Commands, countCommands, timeSubmissions } from "./observe.ts";
 import { type CaseResult, caseResult } from "./results.ts";
 
-/** Times the cases one after another; with `profiling`, reports where their time goes. */
-export async function* benchmarkLayers(run: Run, profiling: boolean): AsyncGenerator<CaseResult> {
+/** What is done with a layer beside timing it. */
+export interface LayerOptions {
+  /** Its kernels' variants are measured first, and the fastest run from then on. */
+  readonly tune: boolean;
+  /** Where its time goes is reported. */
+  readonly profile: boolean;
+}
+
+/** Times the cases one after another. */
+export async function* benchmarkLayers(run: Run, options: LayerOptions): AsyncGenerator<CaseResult> {
   const conditions = { ...run.device.capabilities, quick: run.quick };
   for (const family of [
     ...blockFamilies,
     ...denoiserFamilies(conditions),
     ...inspectionFamilies(conditions),
   ]) {
-    if (family.names.some(run.wanted)) yield* benchmarkFamily(family, run, profiling);
+    if (family.names.some(run.wanted)) yield* benchmarkFamily(family, run, options);
   }
 }
 
 async function* benchmarkFamily(
   { names, make }: Family,
   run: Run,
-  profiling: boolean,
+  options: LayerOptions,
 ): AsyncGenerator<CaseResult> {
   const { steps, parameters, dispose } = await make();
   for (const [index, step] of steps.entries()) {
     const name = names[index]!;
     if (!run.wanted(name)) continue;
     try {
-      yield { ...(await benchmarkLayer(name, finished(run.device, step), run, profiling)), parameters };
+      yield { ...(await benchmarkLayer(name, finished(run.device, step), run, options)), parameters };
     } catch (error) {
-      if (!(error instanceof LimitError || error instanceof OutOfMemoryError)) throw error;
-      run.report(`${name}: skipped. ${error.message}`);
+      const tooLarge = error instanceof LimitError || error instanceof OutOfMemoryError;
+      if (tooLarge) run.report(`${name}: skipped. ${error.message}`);
+      else run.failed(name, error);
     }
   }
   dispose?.();
@@ -52,9 +61,10 @@ async function benchmarkLayer(
   name: string,
   work: () => Promise<void>,
   run: Run,
-  profiling: boolean,
+  options: LayerOptions,
 ): Promise<CaseResult> {
   const { device, ceilings } = run;
+  if (options.tune) await tuneLayer(name, work, run);
   const start = performance.now();
   await work();
   const first = performance.now() - start;
@@ -63,7 +73,7 @@ async function benchmarkLayer(
   const again = performance.now() - start - first;
   const commands = await countCommands(device.gpu, work);
   const profiled = await profileOrNothing(device, work);
-  if (profiling && profiled) run.report(`\n${name}, ${describe(commands)}\n${profiled}\n`);
+  if (options.profile && profiled) run.report(`\n${name}, ${describe(commands)}\n${profiled}\n`);
   let host = Number.POSITIVE_INFINITY;
   const timed = async (): Promise<void> => {
     const submissions = await timeSubmissions(device.gpu, work);
@@ -77,6 +87,13 @@ async function benchmarkLayer(
   const note = `${describe(commands)}, ${replayed}; first call ${first.toFixed(0)} ms`;
   const result = caseResult(name, timing, workOf(profiled), ceilings, note);
   return { ...result, dispatches, replayMicroseconds };
+}
+
+async function tuneLayer(name: string, work: () => Promise<void>, run: Run): Promise<void> {
+  const start = performance.now();
+  const report = await tune(work);
+  const seconds = ((performance.now() - start) / 1000).toFixed(0);
+  run.report(`\n${name}, ${report.rows.length} kernel calls measured in ${seconds} s\n${report}\n`);
 }
 
 const describe = ({ dispatches, pipelines, bindGroups }: Commands): string =>

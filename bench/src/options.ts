@@ -13,6 +13,8 @@ export interface Options {
   readonly quick: boolean;
   /** Also tell where the time of each layer goes. */
   readonly profile: boolean;
+  /** Layers: measure the variants of their kernels first, and run the fastest. */
+  readonly tune: boolean;
   /** Kernels: also the variants that only tuning tries. */
   readonly allVariants: boolean;
   readonly sections: ReadonlySet<Section>;
@@ -24,6 +26,7 @@ export const usage = `npm run bench -- [options]
   --filter TEXT                 only cases whose name contains TEXT
   --quick                       fewer and shorter samples, none of the largest sizes
   --variants all                kernels: also the variants that only tuning tries
+  --tune                        layers: measure the variants of their kernels first, and run the fastest
   --profile                     where the time of each layer goes, by timestamp queries
   --json FILE                   write the results there
   --help`;
@@ -47,6 +50,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     json: values.json,
     quick: values.quick ?? false,
     profile: values.profile ?? false,
+    tune: values.tune ?? false,
     allVariants: values.variants === "all",
     sections: new Set(chosen.length ? chosen : sections),
   };
@@ -63,6 +67,7 @@ function read(args: readonly string[]) {
         engine: flag,
         quick: flag,
         profile: flag,
+        tune: flag,
         help: flag,
         filter: { type: "string" },
         variants: { type: "string" },

@@ -6,16 +6,20 @@ import { testDevice } from "../../packages/tensor/test/device.hooks.ts";
 import { copy, empty, matrixProducts, multiplyAdd, type Program } from "../src/ceilingPrograms.ts";
 import { CeilingBench, checkProgram, leastMilliseconds, measureCeilings } from "../src/ceilings.ts";
 
+const adding = { rounds: 64, threads: 2 ** 12 };
+const refuse = (_name: string, error: unknown): never => {
+  throw error;
+};
 const effort = { seconds: 0, samples: 1, sampleMs: 0 };
 
 describe("ceilings of an adapter", () => {
   const run = async (program: Program): Promise<void> => {
-    using bench = new CeilingBench(testDevice(), 2 ** 22, effort);
+    using bench = new CeilingBench(testDevice(), 2 ** 22, effort, refuse);
     await bench.check(program);
   };
 
   it("counts what the programs do", () => {
-    expect(multiplyAdd("f32", 4, 4).flops).to.equal(2 ** 16 * 256 * 4 * 4 * 2);
+    expect(multiplyAdd("f32", 4, 4, adding).flops).to.equal(2 ** 12 * 64 * 4 * 4 * 2);
     const work = { rounds: 10, workgroups: 3 };
     const { flops, count } = matrixProducts({ m: 16, n: 8, k: 4, lanes: 32 }, 2, 3, work);
     expect(flops).to.equal(3 * 4 * 10 * 2 * 3 * (2 * 16 * 8 * 4));
@@ -25,9 +29,9 @@ describe("ceilings of an adapter", () => {
   it("nothing, a copy, and multiply-adds of both types", async function () {
     await run(empty);
     await run(copy(2 ** 20));
-    await run(multiplyAdd("f32", 2, 8));
+    await run(multiplyAdd("f32", 2, 8, adding));
     if (!testDevice().capabilities.f16) return this.skip();
-    await run(multiplyAdd("f16", 8, 2));
+    await run(multiplyAdd("f16", 8, 2, adding));
   });
 
   it("matrix products, by an emulated unit", async () => {
@@ -67,9 +71,22 @@ describe("ceilings of an adapter", () => {
     expect(() => checkProgram(program, Float32Array.of(0, 100))).to.throw(/number 2 is undefined/);
   });
 
+  it("of several programs the right ones count, and one of them there must be", async () => {
+    const failed: string[] = [];
+    using bench = new CeilingBench(testDevice(), 2 ** 22, effort, (name, error) => {
+      failed.push(`${name}: ${error}`);
+    });
+    const right = multiplyAdd("f32", 1, 8, adding);
+    const wrong = { ...right, name: "one more", expected: (index: number) => 1 + right.expected(index) };
+    expect(await bench.best([wrong, right])).to.be.greaterThan(0);
+    expect(failed.join()).to.match(/^one more: Error: The ceiling of one more is wrong/);
+    const failure = await bench.best([wrong]).catch((error: Error) => error.message);
+    expect(failure).to.equal("No program for the ceiling of one more is right.");
+  });
+
   it("all are there that the adapter can have", async () => {
     const { f16, subgroupMatrix } = testDevice().capabilities;
-    const ceilings = await measureCeilings(testDevice(), effort);
+    const ceilings = await measureCeilings(testDevice(), effort, refuse);
     for (const rate of Object.values(ceilings)) expect(rate).to.be.greaterThan(0);
     expect("multiplyAddF16Gflops" in ceilings).to.equal(f16);
     expect("subgroupMatrixGflops" in ceilings).to.equal(subgroupMatrix !== undefined);

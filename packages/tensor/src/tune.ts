@@ -55,8 +55,8 @@ const worthwhile = 0.95;
 /**
  * Runs `fn` once, and measures every variant of the kernels that it evaluates, on random numbers of the same shapes. From then on
  * the fastest of those that compute the same as the variant that always fits are taken, by compiled functions too; the results of
- * variants differ by rounding. Takes seconds to minutes; other evaluations wait meanwhile. What is measured is remembered, for this
- * adapter, driver and version of the library, and read by `setupDevice`.
+ * variants differ by rounding. Takes seconds to minutes; other evaluations wait meanwhile. What is measured is remembered at once, for
+ * this adapter, driver and version of the library, and read by `setupDevice`; a `tune` that was interrupted goes on from there.
  *
  * @param fn evaluates what is to become faster, such as one training step
  */
@@ -67,21 +67,21 @@ export async function tune(fn: () => Promise<unknown>, options: TuneOptions = {}
   const calls = await collectCalls(fn);
   const rows: TuneRow[] = [];
   const unsaved = await device.exclusively(async () => {
-    const choices = new Map<string, string>();
     const pipelines = new PipelineCache(device.gpu); // the losers' go with it
-    try {
-      for (const [key, entry] of calls) {
-        if (!again && device.tuning.choices.has(key)) continue;
-        const row = await tuneCall(device, pipelines, entry, samples);
-        if (!row) continue;
-        rows.push(row);
-        if (row.chosen !== undefined) choices.set(key, row.chosen);
-        onRow?.(row);
+    let unsaved: string | undefined;
+    for (const [key, entry] of calls) {
+      if (!again && device.tuning.choices.has(key)) continue;
+      const row = await tuneCall(device, pipelines, entry, samples);
+      if (!row) continue;
+      rows.push(row);
+      if (row.chosen !== undefined) {
+        device.tuning.remember([[key, row.chosen]]);
+        // At once: all of it takes minutes, and who ends it early goes on from here the next time.
+        unsaved = await save(device, store);
       }
-    } finally {
-      if (choices.size) device.tuning.remember(choices);
+      onRow?.(row);
     }
-    return choices.size ? save(device, store) : undefined;
+    return unsaved;
   });
   return {
     rows,

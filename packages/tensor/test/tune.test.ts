@@ -250,6 +250,26 @@ describe("tune", () => {
       expect(stranger.tuning.choices.size).to.equal(0);
     });
 
+    it("each choice at once, whatever ends the measuring", async () => {
+      const store = fileStore(join(folder, "interrupted.json"));
+      const run = (onRow?: () => void) =>
+        t.tune(() => t.evaluate(doubled(ones(5)), doubled(ones(6))), {
+          samples: 1,
+          store,
+          ...(onRow && { onRow }),
+        });
+      const interrupt = (): void => {
+        throw new Error("enough");
+      };
+      expect(await run(interrupt).catch((error: Error) => error.message)).to.equal("enough");
+      const { name, tuning } = testDevice();
+      tuning.forget();
+      await loadTuning({ name, tuning }, store);
+      expect([...tuning.choices.values()]).to.deep.equal(["fast"]);
+      const { rows, skipped } = await run();
+      expect([rows.length, skipped]).to.deep.equal([1, 1]);
+    });
+
     it("beside what another process has stored meanwhile", async () => {
       const store = fileStore(join(folder, "shared.json"));
       const [one, two, three] = [1, 2, 3].map(() => ({ name: "adapter", tuning: new Tuning() }));
