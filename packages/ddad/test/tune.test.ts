@@ -164,7 +164,7 @@ describe("--tune", () => {
         device.checkSize = checkSize;
       });
     expect(stopped).to.equal("enough was seen");
-    expect(shapes).to.match(new RegExp(`^x f32 \\[${atATime}, 8, 8, 3\\]`));
+    expect(shapes).to.match(new RegExp(`^x f32 \\[${atATime}, `));
   });
 
   it("is refused where there is no training step", async () => {

@@ -40,13 +40,19 @@ export interface TuneRow {
 
 /** What `tune` measured. As a string it is a table. */
 export interface TuneReport {
-  /** In the order in which they ran. */
+  /** In the order in which they were measured: those with the most work first. */
   readonly rows: readonly TuneRow[];
   /** Distinct kernel calls that were not measured: they have one variant, or their choice is known already. */
   readonly skipped: number;
   /** Why later processes will not know these choices; undefined where they are stored, or there are none. */
   readonly unsaved: string | undefined;
   toString(): string;
+}
+
+/** Roughly what a call costs, a byte taken for as much as sixteen operations: GPUs and processors lie about there. */
+function workOf({ kernel, call }: ProgramCall): number {
+  const { flops, bytes } = kernel.cost(call);
+  return flops / 16 + bytes;
 }
 
 /** What runs stays unless another variant takes less than this share of its time: smaller gains may be chance. */
@@ -64,7 +70,7 @@ export async function tune(fn: () => Promise<unknown>, options: TuneOptions = {}
   const { again = false, samples = 5, onRow } = options;
   const store = "store" in options ? options.store : tuningStore();
   const device = currentDevice();
-  const calls = await collectCalls(fn);
+  const calls = [...(await collectCalls(fn))].sort(([, a], [, b]) => workOf(b) - workOf(a));
   const rows: TuneRow[] = [];
   const unsaved = await device.exclusively(async () => {
     const pipelines = new PipelineCache(device.gpu); // the losers' go with it
@@ -85,9 +91,9 @@ export async function tune(fn: () => Promise<unknown>, options: TuneOptions = {}
   });
   return {
     rows,
-    skipped: calls.size - rows.length,
+    skipped: calls.length - rows.length,
     unsaved,
-    toString: () => (rows.length ? table(rows, unsaved) : nothing(calls.size)),
+    toString: () => (rows.length ? table(rows, unsaved) : nothing(calls.length)),
   };
 }
 
