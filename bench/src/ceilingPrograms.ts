@@ -159,7 +159,7 @@ export function matrixProducts(
   work: MatrixWork,
   syntax: MatrixSyntax = hardware(sizes),
 ): Program {
-  const { m, n, k, lanes } = sizes;
+  const { m, n, k, lanes, sized } = sizes;
   const { component } = syntax;
   const size = subgroups * lanes;
   const [lefts, rights, results] = [tall * m * k, wide * k * n, tall * wide * m * n];
@@ -171,7 +171,7 @@ export function matrixProducts(
 var<workgroup> lefts: array<${component}, ${lefts}>;
 var<workgroup> rights: array<${component}, ${rights}>;
 ${syntax.declarations}
-@compute @workgroup_size(${size})
+@compute @workgroup_size(${size})${sized ? ` @subgroup_size(${lanes})` : ""}
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   for (var i = thread; i < ${lefts}u; i += ${size}u) { lefts[i] = ${value("i")}; }
   for (var i = thread; i < ${rights}u; i += ${size}u) { rights[i] = ${value(`i + ${lefts}u`)}; }
@@ -190,6 +190,7 @@ ${each(pairs.length, (pair) => {
   let first = (group.x * ${subgroups}u + thread / ${lanes}u) * ${results}u;
 ${each(pairs.length, (pair) => syntax.store("target_", `first + ${pair * m * n}u`, `y${pair}`))}
 }`;
+  const enables = [component === "f16" ? matrixEnables : "", sized ? "enable subgroup_size_control;" : ""];
   const area = productsOf(sizes, tall, wide).map((product) => product * work.rounds);
   return {
     name: `matrix products of ${m}×${n}×${k}, ${tall}×${wide}`,
@@ -199,7 +200,7 @@ ${each(pairs.length, (pair) => syntax.store("target_", `first + ${pair * m * n}u
     // Units may cut off what does not fit into a sum where f32 would round: 2⁻²³ of it a round, always downwards.
     tolerance: 1e-3,
     expected: (index) => area[index % results]!,
-    shader: shader("f32", code, component === "f16" ? matrixEnables : ""),
+    shader: shader("f32", code, enables.join("\n")),
   };
 }
 

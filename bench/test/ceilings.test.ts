@@ -1,7 +1,11 @@
 /** The programs behind the ceilings compute what is expected of them; what does not is refused; and the rule of the percentage. */
 import { expect } from "chai";
 import { matrixUnit } from "../../packages/kernels-wgsl/src/matmul/matrixUnit.ts";
-import { requestAdapter, subgroupMatrixFeature } from "../../packages/tensor/src/device/adapter.ts";
+import {
+  requestAdapter,
+  subgroupMatrixFeature,
+  subgroupSizeFeature,
+} from "../../packages/tensor/src/device/adapter.ts";
 import { testDevice } from "../../packages/tensor/test/device.hooks.ts";
 import { copy, empty, matrixProducts, multiplyAdd, type Program } from "../src/ceilingPrograms.ts";
 import { CeilingBench, checkProgram, leastMilliseconds, measureCeilings } from "../src/ceilings.ts";
@@ -44,15 +48,22 @@ describe("ceilings of an adapter", () => {
     const adapter = await requestAdapter({
       toggles: ["enable-dawn-features=allow_unsafe_apis", "backend=null"],
     });
-    const requiredFeatures: GPUFeatureName[] = ["shader-f16", "subgroups", subgroupMatrixFeature];
+    const requiredFeatures: GPUFeatureName[] = [
+      "shader-f16",
+      "subgroups",
+      subgroupMatrixFeature,
+      subgroupSizeFeature,
+    ];
     const device = await adapter.requestDevice({ requiredFeatures });
     try {
-      for (const [m, n, k] of [
-        [8, 8, 8],
-        [16, 16, 8],
-        [8, 32, 16],
+      for (const [m, n, k, sized] of [
+        [8, 8, 8, false],
+        [16, 16, 8, false],
+        [8, 32, 16, true],
       ] as const) {
-        const { shader } = matrixProducts({ m, n, k, lanes: 32 }, 2, 4, { rounds: 5, workgroups: 2 });
+        const sizes = { m, n, k, lanes: 32, sized };
+        const { shader } = matrixProducts(sizes, 2, 4, { rounds: 5, workgroups: 2 });
+        expect(shader.code.includes("@subgroup_size(32)")).to.equal(sized);
         const { messages } = await device.createShaderModule({ code: shader.code }).getCompilationInfo();
         expect(messages.map(({ message }) => message)).to.deep.equal([]);
       }
