@@ -86,7 +86,8 @@ export function gradientBlockPass(blocks: Blocks, activation: Activation, sums: 
   const silu = activation === "silu";
   const keeps = silu && blocks.layout.dtype === "f32";
   const normal = "let normal = (vec4f(x[at]) - centre) * scale;";
-  const differentiate = `let dz = ${silu ? "derivative(normal * factor + shift) * " : ""}vec4f(gradient[at]);`;
+  const differentiate = `let dy = vec4f(gradient[at]);
+        let dz = ${silu ? "derivative(fma(normal, factor, shift)) * " : ""}dy;`;
   const sumLoop = chunkLoop(step, {
     before: /* wgsl */ `
       var chunkBias = vec4f();
@@ -95,7 +96,7 @@ export function gradientBlockPass(blocks: Blocks, activation: Activation, sums: 
         ${normal}
         ${differentiate}${keeps ? "\n        xGradient[at] = dz;" : ""}
         chunkBias += dz;
-        chunkWeight += dz * normal;`,
+        chunkWeight = fma(dz, normal, chunkWeight);`,
     after: /* wgsl */ `
       biasSum += chunkBias;
       weightSum += chunkWeight;`,
@@ -113,10 +114,13 @@ ${sumLoop}
     let values = f32(params.pixels) * ${members}.0;
     let plain = overGroup(factor * biasSum) / values;
     let slope = overGroup(factor * weightSum) / values;
+    let scaledFactor = scale * factor;
+    let scaledPlain = scale * plain;
+    let scaledSlope = scale * slope;
     for (var at = first; at < end; at += ${step}u) {
       ${normal}
       ${keeps ? "let dz = xGradient[at];" : differentiate}
-      xGradient[at] = ${stored}(scale * (factor * dz - plain - normal * slope));
+      xGradient[at] = ${stored}(fma(scaledFactor, dz, -fma(scaledSlope, normal, scaledPlain)));
     }`;
   const bindings = { label: "gradient", ...gradientBindings(stored, silu, sums) };
   return blocks.pass(bindings, silu ? siluDerivativeFunction("vec4<f32>") : "", {
