@@ -79,7 +79,7 @@ export abstract class Module {
 
   /**
    * Takes over the values of a state dict with PyTorch's names and layouts (a prefix `module.` is dropped). Either all
-   * values are taken over or, with an error, none.
+   * values are taken over or, with an error, none: where the adapter has no memory for them, that of the next evaluation.
    *
    * @param options `strict` (default true): names missing or left over are errors, not only reported
    * @throws StateDictError that lists every mismatch

@@ -1,5 +1,5 @@
 /** Variables on the device from and to arrays on the host, by name. */
-import { evaluate, type Tensor, tensor, type Variable } from "@ddad/tensor";
+import { allOrNone, evaluate, type Tensor, tensor, type Variable } from "@ddad/tensor";
 import { StateDictError } from "./errors.ts";
 import {
   elements,
@@ -42,7 +42,10 @@ async function entryOf({ variable, layout }: Slot): Promise<StateEntry> {
     : { shape, dtype: "i64", data: BigInt64Array.from(values, BigInt) };
 }
 
-/** Assigns the values of a dict (a prefix `module.` is dropped); throws StateDictError, and then assigns nothing. */
+/**
+ * Assigns the values of a dict (a prefix `module.` is dropped); throws StateDictError, and then assigns nothing. Where the adapter has
+ * no memory for them, the next evaluation rejects with OutOfMemoryError, and all variables keep what they held.
+ */
 export function assignState(
   slots: ReadonlyMap<string, Slot>,
   dict: ReadonlyMap<string, StateEntry>,
@@ -60,7 +63,8 @@ export function assignState(
   const matching = [...slots].filter(([name]) => given.has(name));
   for (const [name, slot] of matching) problems.push(...mismatches(name, slot, given.get(name)!));
   if (problems.length > 0) throw new StateDictError(problems);
-  for (const [name, slot] of matching) slot.variable.assign(tensorFor(slot, given.get(name)!));
+  const values = allOrNone(() => matching.map(([name, slot]) => tensorFor(slot, given.get(name)!)));
+  for (const [index, [, { variable }]] of matching.entries()) variable.assign(values[index]!);
   return { missing, unexpected };
 }
 

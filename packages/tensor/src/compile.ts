@@ -2,12 +2,13 @@
 import { show } from "@ddad/kernels-wgsl";
 import { currentDevice, type Device } from "./device/device.ts";
 import type { Replay } from "./device/replay.ts";
-import { capture, evaluate, evaluateNow, replayOf, runReplay } from "./evaluate.ts";
+import { StaleValueError } from "./errors.ts";
+import { capture, evaluate, evaluateNow, releaseAll, replayOf, resultsOf, runReplay } from "./evaluate.ts";
 import { copy } from "./ops/movement.ts";
 import { type Captured, nodesBehind, runsOf } from "./program/program.ts";
 import { upcomingId } from "./record.ts";
 import { layoutVersion, Storage } from "./storage.ts";
-import { resolve, storageOf, Tensor, trackAssignments, type Variable } from "./tensor.ts";
+import { resolve, storageOf, Tensor, trackAssignments, type Variable, withoutMemory } from "./tensor.ts";
 
 /** What a compiled function may return: tensors in any nesting of plain objects and arrays. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that only assigns returns nothing
@@ -47,13 +48,22 @@ export function compile<A extends readonly Tensor[], R extends Tensors>(
       }
       await evaluateNow(device, pendingVariables(compiled));
       const passed = await apart(device, args, compiled);
-      while (outdated(compiled)) {
-        compiled = await renewed(compiled);
-        known.set(key, compiled);
+      try {
+        for (;;) {
+          while (outdated(compiled)) {
+            compiled = await renewed(compiled);
+            known.set(key, compiled);
+          }
+          const results = await resultsOf(device, compiled.replay);
+          try {
+            if (!outdated(compiled)) return (await replayCompiled(compiled, args, passed, results)) as R;
+          } finally {
+            releaseAll(results);
+          }
+        }
+      } finally {
+        for (const [index, tensor] of passed.entries()) if (tensor !== args[index]) tensor.dispose();
       }
-      const result = await replayCompiled(compiled, args, passed);
-      for (const [index, tensor] of passed.entries()) if (tensor !== args[index]) tensor.dispose();
-      return result as R;
     });
   };
 }
@@ -139,11 +149,15 @@ const pendingVariables = ({ leaves }: Compiled): Variable[] =>
     .flatMap((leaf) => (leaf instanceof Storage ? (leaf.owner?.deref() ?? []) : []))
     .filter(({ pending }) => pending);
 
-/** @param passed what the function reads as its arguments `args` */
+/**
+ * @param passed what the function reads as its arguments `args`
+ * @param results of `resultsOf`
+ */
 async function replayCompiled(
   compiled: Compiled,
   args: readonly Tensor[],
   passed: readonly Tensor[],
+  results: readonly Storage[],
 ): Promise<Tensors> {
   const { device, replay, captured, variables } = compiled;
   const leaves = compiled.leaves.map((leaf) =>
@@ -151,16 +165,24 @@ async function replayCompiled(
       ? storageOf(resolve(passed[leaf]!), device)
       : leaf instanceof Tensor
         ? storageOf(leaf, device)
-        : leaf,
+        : inPlace(leaf),
   );
   const fresh = compiled.outputs.map((tensor) => new Tensor(tensor, { kind: "argument", index: -1 }));
-  await runReplay(device, replay, captured, leaves, fresh, variables);
+  await runReplay(device, replay, captured, { leaves, results, tensors: fresh, variables });
   const byTrace = new Map(compiled.outputs.map((tensor, index) => [tensor, fresh[index]!]));
   return mapTensors(compiled.result, (tensor) => {
     const { source } = resolve(tensor);
     if (source.kind === "argument") return args[source.index]!;
     return byTrace.get(resolve(tensor)) ?? tensor;
   });
+}
+
+/** The memory of a variable, which somebody else may have once the variable is disposed of. */
+function inPlace(home: Storage): Storage {
+  if (home.freed)
+    throw new StaleValueError("A variable that the compiled function uses was disposed of: compile it anew.");
+  if (home.refused) throw withoutMemory("A variable that the compiled function uses");
+  return home;
 }
 
 function flatten(result: Tensors): Tensor[] {

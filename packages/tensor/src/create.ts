@@ -37,9 +37,12 @@ export function tensor(values: Values, shape?: Shape, { dtype = "f32" }: CreateO
   const packed = pack(flat, dtype);
   const spec = { shape: [...target], dtype };
   device.checkSize(bytesOf(spec), `tensor: ${dtype} ${show(target)}`);
-  const storage = Storage.own(device, packed.byteLength);
-  const { buffer } = storage.region;
-  device.gpu.queue.writeBuffer(buffer, 0, packed as Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>);
+  const storage = device.buffers.together(() => {
+    const own = Storage.own(device, packed.byteLength);
+    const { buffer } = own.region;
+    device.gpu.queue.writeBuffer(buffer, 0, packed as Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>);
+    return own;
+  });
   return new Tensor(spec, { kind: "storage", storage, version: 0 });
 }
 

@@ -2,9 +2,10 @@
 import { bytesOf, sizeOf, type TensorData, unpack } from "@ddad/kernels-wgsl";
 import { debug } from "./debug.ts";
 import { currentDevice, type Device } from "./device/device.ts";
-import { withErrors } from "./device/errorScopes.ts";
+import { popScopes, pushScopes, withErrors } from "./device/errorScopes.ts";
 import { Replay } from "./device/replay.ts";
 import { Timing } from "./device/timing.ts";
+import { OutOfMemoryError } from "./errors.ts";
 import { copy } from "./ops/movement.ts";
 import { profiling } from "./profile.ts";
 import { describePlan } from "./program/describe.ts";
@@ -14,7 +15,7 @@ import { type Lowered, lowerProgram } from "./program/lower.ts";
 import { packProgram } from "./program/pack.ts";
 import { misplaced, type Plan, planProgram } from "./program/plan.ts";
 import { type Captured, captureProgram, type Program, programKey, type ValueId } from "./program/program.ts";
-import { layoutVersion, Storage } from "./storage.ts";
+import { layoutVersion, outdatePlans, Storage } from "./storage.ts";
 import { resolve, storageOf, Tensor, Variable } from "./tensor.ts";
 import { noteCalls } from "./tuning/collect.ts";
 
@@ -39,25 +40,23 @@ function describe(value: unknown): string {
 
 /** `evaluate` for a caller that already has the device to itself. */
 export async function evaluateNow(device: Device, targets: readonly Tensor[]): Promise<void> {
+  device.throwFailure();
   const [tensors, variables] = pendingOf(targets);
-  if (!tensors.length && !variables.length) return device.throwFailure();
-  let layout: number;
-  let captured: Captured;
-  let replay: Replay;
-  do {
-    layout = layoutVersion();
-    captured = capture(tensors, variables);
-    replay = await replayOf(device, captured.program);
-    // Variables may have moved meanwhile: an optimiser that is made waits for nobody.
-  } while (layout !== layoutVersion());
-  await runReplay(
-    device,
-    replay,
-    captured,
-    captured.leaves.map((leaf) => storageOf(leaf, device)),
-    tensors,
-    variables,
-  );
+  if (!tensors.length && !variables.length) return;
+  for (;;) {
+    const layout = layoutVersion();
+    const captured = capture(tensors, variables);
+    const replay = await replayOf(device, captured.program);
+    const results = await resultsOf(device, replay);
+    try {
+      // Variables may have exchanged their places meanwhile.
+      if (layout !== layoutVersion()) continue;
+      const leaves = captured.leaves.map((leaf) => storageOf(leaf, device));
+      return await runReplay(device, replay, captured, { leaves, results, tensors, variables });
+    } finally {
+      releaseAll(results);
+    }
+  }
 }
 
 /** What of these is to be computed, and which variables are to be overwritten. */
@@ -122,7 +121,32 @@ export function replayOf(device: Device, program: Program): Promise<Replay> {
 async function prepareReplay(device: Device, program: Program): Promise<Replay> {
   const { fused, lowered, plan } = planFor(device, program);
   debug(1, () => describePlan(program, fused, lowered, plan));
-  return withErrors(device, () => Replay.prepare(device, fused.calls, lowered, plan));
+  const prepare = () => withErrors(device, () => Replay.prepare(device, fused.calls, lowered, plan));
+  try {
+    return await prepare();
+  } catch (error) {
+    if (!device.workspace.refused) throw error;
+    // What takes the room may be the intermediates of plans that nobody runs any more.
+    await makeRoom(device, program);
+    if (!(error instanceof OutOfMemoryError)) throw error;
+  }
+  try {
+    return await prepare();
+  } catch (error) {
+    if (device.workspace.refused) await makeRoom(device, program);
+    throw error;
+  }
+}
+
+/** Gives the intermediates back to the system. All plans are made anew when they run again; that of `program` is being made. */
+async function makeRoom(device: Device, program: Program): Promise<void> {
+  const own = programKey(program);
+  const cache = replays.get(device)!.byKey;
+  for (const key of cache.keys()) if (key !== own) cache.delete(key);
+  outdatePlans();
+  device.workspace.clear();
+  device.buffers.trim();
+  await device.gpu.queue.onSubmittedWorkDone();
 }
 
 /** The passes from a recorded program to a plan for this device. */
@@ -143,20 +167,39 @@ export function planFor(device: Device, program: Program): { fused: Program; low
 
 const checked = new WeakSet<Replay>();
 
-/** Runs a replay on these leaves, settles `tensors` on new buffers and commits `variables`. */
+/** Storage for what a replay gives back, there for sure. The caller releases it. */
+export function resultsOf(device: Device, { plan }: Replay): Promise<Storage[]> {
+  return device.buffers.obtain(
+    () => plan.results.map((bytes) => Storage.own(device, bytes).retain()),
+    releaseAll,
+  );
+}
+
+export function releaseAll(storages: readonly Storage[]): void {
+  for (const storage of storages) storage.release();
+}
+
+/** What a replay reads and what it changes. */
+export interface Bound {
+  readonly leaves: readonly Storage[];
+  /** Of `resultsOf`. */
+  readonly results: readonly Storage[];
+  /** Settled on their results. */
+  readonly tensors: readonly Tensor[];
+  /** Committed. */
+  readonly variables: readonly Variable[];
+}
+
+/** Runs a replay. */
 export async function runReplay(
   device: Device,
   replay: Replay,
   { program, targets }: Pick<Captured, "program" | "targets">,
-  leaves: readonly Storage[],
-  tensors: readonly Tensor[],
-  variables: readonly Variable[],
+  { leaves, results, tensors, variables }: Bound,
 ): Promise<void> {
   device.throwFailure();
   noteCalls(replay.calls);
   const started = performance.now();
-  const results = replay.plan.results.map((bytes) => Storage.own(device, bytes));
-  for (const storage of results) storage.retain();
   const profile = profiling();
   const timing = profile ? new Timing(device.gpu, replay.dispatches) : undefined;
   const run = () =>
@@ -165,18 +208,14 @@ export async function runReplay(
       results.map(({ region }) => region),
       timing,
     );
-  try {
-    if (checked.has(replay)) run();
-    else await withErrors(device, run);
-    checked.add(replay);
-    tensors.forEach((tensor, index) => {
-      const id = targets[index]!;
-      tensor.settle(id < program.leaves ? leaves[id]! : results[program.results.indexOf(id)]!);
-    });
-    for (const variable of variables) variable.commit();
-  } finally {
-    for (const storage of results) storage.release();
-  }
+  if (checked.has(replay)) run();
+  else await withErrors(device, run);
+  checked.add(replay);
+  tensors.forEach((tensor, index) => {
+    const id = targets[index]!;
+    tensor.settle(id < program.leaves ? leaves[id]! : results[program.results.indexOf(id)]!);
+  });
+  for (const variable of variables) variable.commit();
   debug(
     2,
     () => `${replay.dispatches} dispatches submitted in ${(performance.now() - started).toFixed(2)} ms`,
@@ -192,16 +231,16 @@ export async function readData(tensor: Tensor): Promise<TensorData> {
   const device = currentDevice();
   const { buffer, offset } = storageOf(resolve(tensor), device).region;
   const size = Math.max(4, Math.ceil(bytesOf(tensor) / 4) * 4);
+  pushScopes(device.gpu);
   const staging = device.gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
   try {
     const encoder = device.gpu.createCommandEncoder();
     encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
     device.gpu.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ).catch((error: unknown) => {
-      device.throwFailure();
-      throw error;
-    });
+    const mapped = staging.mapAsync(GPUMapMode.READ).catch((reason: unknown) => reason);
+    const [refusal, failure] = await Promise.all([popScopes(device.gpu), mapped]);
     device.throwFailure();
+    if (refusal ?? failure) throw refusal ?? failure;
     return unpack(staging.getMappedRange(), tensor.dtype, sizeOf(tensor.shape));
   } finally {
     staging.destroy();

@@ -24,7 +24,7 @@ export { currentDevice, Device, setupDevice } from "./device/device.ts";
 export * from "./errors.ts";
 export { evaluate } from "./evaluate.ts";
 export { explain } from "./explain.ts";
-export { type Memory, memory } from "./memory.ts";
+export { allOrNone, type Memory, memory } from "./memory.ts";
 export { bufferBytes, type PlannedBytes, planBytes, sharedBytes } from "./planBytes.ts";
 
 import "./methods.ts";

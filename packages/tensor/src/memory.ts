@@ -13,6 +13,12 @@ export interface Memory {
   readonly plannedPeakBytes: number;
 }
 
+/**
+ * Runs `make`, whose tensors get memory all of them or none. Where the adapter has too little, the next evaluation rejects with
+ * OutOfMemoryError, and variables that they were assigned to keep what they held.
+ */
+export const allOrNone = <T>(make: () => T): T => currentDevice().buffers.together(make);
+
 /** What the current device holds now. */
 export function memory(): Memory {
   const { buffers, workspace } = currentDevice();

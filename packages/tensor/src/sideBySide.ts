@@ -7,40 +7,71 @@ import { currentDevice, type Device } from "./device/device.ts";
 import { type Region, Storage } from "./storage.ts";
 import { Tensor, Variable } from "./tensor.ts";
 
-/** Bytes of a shared buffer at most, unless one variable alone has more. Freed memory returns in such pieces. */
+/**
+ * Bytes of a shared buffer at most, unless one variable alone has more. It is freed as a whole, once all variables in it are gone:
+ * who keeps one parameter of a network and disposes of the others keeps up to this much.
+ */
 const mostBytes = 64 * 2 ** 20;
 
 /**
  * Moves f32 variables into shared buffers, in their order; those whose size would leave a gap come last. They stay what they
  * are, compiled functions and pending tensors that read them included. Variables that share a buffer already stay where they
- * are. Nothing here waits for the device.
+ * are, whatever became of their neighbours.
+ *
+ * Nothing here waits for the device: the variables move before the next evaluation. Where the adapter has no memory for the shared
+ * buffers, all of them stay where they are, and that evaluation rejects with OutOfMemoryError. For a moment there must be room for
+ * the variables twice.
  */
 export function moveSideBySide(variables: readonly Variable[]): void {
   const device = currentDevice();
-  const movable = [...new Set(variables)].filter(
-    ({ dtype, home }) => dtype === "f32" && home.device === device && !home.shares && !home.freed,
+  const distinct = [...new Set(variables)];
+  const moved = device.exclusively(() => move(device, distinct));
+  moved.catch((error: Error) => device.fail(error));
+}
+
+async function move(device: Device, variables: readonly Variable[]): Promise<void> {
+  const movable = variables.filter(
+    ({ dtype, home }) =>
+      dtype === "f32" && home.device === device && !home.shares && !home.freed && !home.refused,
   );
   if (movable.length === 0) return;
-  const places = reserve(device, movable);
+  const places = await device.buffers.obtain(() => reserve(device, movable), freeAll);
   const encoder = device.gpu.createCommandEncoder();
   for (const [index, { home }] of movable.entries()) {
-    const { buffer, offset, size } = places[index]!.region;
-    encoder.copyBufferToBuffer(home.region.buffer, home.region.offset, buffer, offset, size);
+    const { region } = places[index]!;
+    if (home.freed) continue; // disposed of while the adapter was asked
+    encoder.copyBufferToBuffer(
+      home.region.buffer,
+      home.region.offset,
+      region.buffer,
+      region.offset,
+      region.size,
+    );
   }
   device.gpu.queue.submit([encoder.finish()]);
-  for (const [index, { home }] of movable.entries()) home.moveTo(places[index]!.region, places[index]!.free);
+  for (const [index, { home }] of movable.entries()) {
+    const { region, free } = places[index]!;
+    if (home.freed) free();
+    else home.moveTo(region, free);
+  }
   // The buffers that were left have sizes that nothing else may ask for.
   device.buffers.trim();
 }
 
-/** f32 variables of zeros in shared buffers. */
+/**
+ * f32 variables of zeros in shared buffers. Where the adapter has no memory for them, none of them can be used, and the next evaluation
+ * rejects with OutOfMemoryError.
+ */
 export function zerosSideBySide(shapes: readonly Shape[]): Variable[] {
   const device = currentDevice();
   const specs = shapes.map((shape) => ({ shape: [...shape], dtype: "f32" as const }));
-  const places = reserve(device, specs);
-  const encoder = device.gpu.createCommandEncoder();
-  for (const buffer of new Set(places.map(({ region }) => region.buffer))) encoder.clearBuffer(buffer);
-  device.gpu.queue.submit([encoder.finish()]);
+  const places = device.buffers.together(() => {
+    const reserved = reserve(device, specs);
+    const encoder = device.gpu.createCommandEncoder();
+    for (const buffer of new Set(reserved.map(({ region }) => region.buffer))) encoder.clearBuffer(buffer);
+    device.gpu.queue.submit([encoder.finish()]);
+    return reserved;
+  });
   return specs.map((spec, index) => {
     const { region, free } = places[index]!;
     const storage = new Storage(device, region, free);
@@ -48,22 +79,40 @@ export function zerosSideBySide(shapes: readonly Shape[]): Variable[] {
   });
 }
 
-/** Bytes of the buffers that variables live in, each buffer once. */
+/**
+ * Bytes that variables take: of one that has a buffer to itself the whole buffer, of one in a shared buffer its own part, the gap after
+ * it included. So what two sets of variables take adds up, wherever exchanges have brought them. The part of one that was disposed of
+ * counts for nobody, though its neighbours keep the buffer.
+ */
 export const heldBytes = (variables: Iterable<Variable>): number =>
-  [...new Set([...variables].map(({ home }) => home.region.buffer))].reduce((sum, { size }) => sum + size, 0);
+  [...new Set([...variables].map(({ home }) => home))]
+    .filter(({ freed }) => !freed)
+    .reduce(
+      (sum, { device, shares, region }) => sum + (shares ? align(device, region.size) : region.size),
+      0,
+    );
+
+/** Bytes from one variable in a shared buffer to the next. */
+function align({ gpu }: Device, bytes: number): number {
+  const { minStorageBufferOffsetAlignment: alignment } = gpu.limits;
+  return Math.ceil(bytes / alignment) * alignment;
+}
 
 interface Piece {
   readonly region: Region;
   readonly free: () => void;
 }
 
+const freeAll = (pieces: readonly Piece[]): void => {
+  for (const { free } of pieces) free();
+};
+
 /** A piece for each of these, in shared buffers. */
 function reserve(device: Device, specs: readonly TensorSpec[]): Piece[] {
   const sizes = specs.map((spec) => Math.max(bytesOf(spec), 4)); // something even for one without elements
   for (const size of sizes) device.checkSize(size, "A variable");
-  const alignment = device.gpu.limits.minStorageBufferOffsetAlignment;
-  const align = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
-  const leavesGap = (index: number): boolean => sizes[index]! % alignment !== 0;
+  const steps = sizes.map((size) => align(device, size));
+  const leavesGap = (index: number): boolean => sizes[index] !== steps[index];
   const order = [...sizes.keys()].sort((a, b) => Number(leavesGap(a)) - Number(leavesGap(b)) || a - b);
   const pieces: Piece[] = [];
   for (let next = 0; next < order.length; ) {
@@ -71,16 +120,17 @@ function reserve(device: Device, specs: readonly TensorSpec[]): Piece[] {
     let total = 0;
     for (; next < order.length; next++) {
       const index = order[next]!;
-      const bytes = align(sizes[index]!);
+      const bytes = steps[index]!;
       if (members.length > 0 && total + bytes > mostBytes) break;
       members.push({ index, offset: total });
       total += bytes;
     }
-    const buffer = device.buffers.acquireExactly(total);
+    // One that is alone shares with nobody: another call may move it.
+    const buffer = device.buffers.acquireExactly(members.length > 1 ? total : sizes[members[0]!.index]!);
     let held = members.length;
     const free = (): void => {
       held--;
-      if (held === 0) device.buffers.release(buffer);
+      if (held === 0) device.buffers.discard(buffer);
     };
     for (const { index, offset } of members) {
       pieces[index] = { region: { buffer, offset, size: sizes[index]! }, free };

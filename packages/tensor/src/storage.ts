@@ -47,6 +47,11 @@ export class Storage {
     return this.#region.size !== this.#region.buffer.size;
   }
 
+  /** Whether the adapter had no memory for it. */
+  get refused(): boolean {
+    return this.device.buffers.refused(this.#region.buffer);
+  }
+
   /** From here on the contents are there, where the caller has put them. */
   moveTo(region: Region, free: () => void): void {
     this.#free();
@@ -84,3 +89,8 @@ let layouts = 0;
 
 /** Changes whenever contents move: a plan depends on what shares a buffer, and where in it. */
 export const layoutVersion = (): number => layouts;
+
+/** From here on plans made before are out of date, as if contents had moved. */
+export const outdatePlans = (): void => {
+  layouts++;
+};

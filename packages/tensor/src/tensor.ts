@@ -10,7 +10,7 @@ import {
   type TensorSpec,
 } from "@ddad/kernels-wgsl";
 import type { Device } from "./device/device.ts";
-import { DeviceLostError, StaleValueError } from "./errors.ts";
+import { DeviceLostError, OutOfMemoryError, StaleValueError } from "./errors.ts";
 import type { Storage } from "./storage.ts";
 
 /** Gradients of an operation: input → function from the gradients of the outputs to that of the input. */
@@ -97,7 +97,7 @@ export class Tensor {
   }
 }
 
-/** The buffer of an evaluated tensor. Throws where it is gone: disposed of, overwritten, or on a lost device. */
+/** The buffer of an evaluated tensor. Throws where it is gone: disposed of, overwritten, or on a lost device; or never was. */
 export function storageOf(tensor: Tensor, device: Device): Storage {
   const { source } = tensor;
   if (source.kind !== "storage") throw new Error(`${tensor} has no buffer yet; evaluate it first.`);
@@ -108,6 +108,7 @@ export function storageOf(tensor: Tensor, device: Device): Storage {
     );
   }
   if (Number.isNaN(version)) throw new StaleValueError(`${tensor} was disposed of.`);
+  if (storage.refused) throw withoutMemory(`${tensor}`);
   if (storage.version !== version) {
     throw new StaleValueError(
       `${tensor} reads the value that a variable had before it was assigned anew, and that value is overwritten. ` +
@@ -116,6 +117,12 @@ export function storageOf(tensor: Tensor, device: Device): Storage {
   }
   return storage;
 }
+
+/** What to say of a tensor that was made when the adapter was out of memory. */
+export const withoutMemory = (what: string): OutOfMemoryError =>
+  new OutOfMemoryError(
+    `${what} has no memory: the adapter was out of it. Use a smaller micro-batch or smaller images, and make it again.`,
+  );
 
 /**
  * A mutable cell. It can be used wherever a tensor can and then stands for its value at that moment. `assign` gives it
@@ -145,6 +152,8 @@ export class Variable extends Tensor {
 
   /** The tensor that this variable stands for now. */
   get value(): Tensor {
+    const source = this.#assigned?.source;
+    if (source?.kind === "storage" && source.storage.refused) this.reset(); // there never was such a value
     return this.#assigned ?? this.held;
   }
 
@@ -154,8 +163,8 @@ export class Variable extends Tensor {
 
   /** Whether a value was assigned that is not yet in the buffer. */
   get pending(): boolean {
-    const source = this.#assigned?.source;
-    return source !== undefined && !(source.kind === "storage" && source.storage === this.#home);
+    const { source } = this;
+    return this.#assigned !== undefined && !(source.kind === "storage" && source.storage === this.#home);
   }
 
   /** What all values of this variable are written into. Its place may change: `moveSideBySide`, `exchange`. */

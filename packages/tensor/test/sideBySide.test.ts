@@ -8,6 +8,12 @@ const values = async (...tensors: t.Tensor[]): Promise<number[][]> =>
 
 const bufferOf = ({ home }: t.Variable): GPUBuffer => home.region.buffer;
 
+/** They have moved by the next evaluation. */
+const moved = (...variables: t.Variable[]): Promise<void> => {
+  t.moveSideBySide(variables);
+  return t.evaluate();
+};
+
 /** [16] each: a multiple of every alignment. */
 const sixteen = (first: number): number[] => Array.from({ length: 16 }, (_, k) => first + k);
 
@@ -27,7 +33,7 @@ describe("variables side by side", () => {
   });
 
   it("keep their values in one buffer, without gaps, what would leave one last", async () => {
-    t.moveSideBySide([a, odd, b]);
+    await moved(a, odd, b);
     expect(bufferOf(a)).to.equal(bufferOf(b)).and.to.equal(bufferOf(odd));
     const offsets = [a, b, odd].map(({ home }) => home.region.offset);
     const aligned = testDevice().gpu.limits.minStorageBufferOffsetAlignment <= 64;
@@ -36,10 +42,10 @@ describe("variables side by side", () => {
     expect(t.heldBytes([a, b, odd])).to.equal(bufferOf(a).size);
   });
 
-  it("stay where they are when they are moved again", () => {
-    t.moveSideBySide([a, b]);
+  it("stay where they are when they are moved again", async () => {
+    await moved(a, b);
     const shared = bufferOf(a);
-    t.moveSideBySide([a, b, odd]);
+    await moved(a, b, odd);
     expect([bufferOf(a), bufferOf(b)]).to.deep.equal([shared, shared]);
     expect(bufferOf(odd)).to.not.equal(shared);
   });
@@ -132,14 +138,16 @@ describe("variables side by side", () => {
     expect(await values(a, b)).to.deep.equal([sixteen(7), sixteen(7)]);
   });
 
-  it("give their memory back when the last of them goes", () => {
+  it("give their memory back when the last of them goes", async () => {
     const { buffers } = testDevice();
-    t.moveSideBySide([a, b]);
+    await moved(a, b);
     const before = buffers.live;
     a.dispose();
     expect(buffers.live).to.equal(before);
     b.dispose();
     expect(buffers.live).to.equal(before - 1);
+    // Nobody else would ask for a buffer of its size.
+    expect(buffers.pooledBytes).to.equal(0);
   });
 
   it("begin as zeros, even in memory that was used before", async () => {
@@ -153,7 +161,7 @@ describe("variables side by side", () => {
   });
 
   it("exchange their values without a copy", async () => {
-    t.moveSideBySide([a, b]);
+    await moved(a, b);
     const read = t.compile(() => t.add(a, 0));
     (await read()).dispose();
     const old = t.mul(a, 2);
@@ -171,8 +179,8 @@ describe("variables side by side", () => {
 
   it("are stepped where they are after an exchange of some of them", async () => {
     const [c, d] = [t.variable(t.tensor(sixteen(200))), t.variable(t.tensor(sixteen(300)))];
-    t.moveSideBySide([a, b]);
-    t.moveSideBySide([c, d]);
+    await moved(a, b);
+    await moved(c, d);
     const keep = t.ones([1]);
     const add = t.compile((x: t.Tensor) => {
       for (const variable of [a, b]) variable.assign(t.accumulate(variable, t.add(x, variable), keep));
@@ -188,6 +196,78 @@ describe("variables side by side", () => {
     ]);
     c.dispose();
     d.dispose();
+  });
+
+  it("count what they take, wherever exchanges have brought them", async () => {
+    const others = t.zerosSideBySide([[16], [16], [3]]) as [t.Variable, t.Variable, t.Variable];
+    await moved(a, b, odd);
+    const each = bufferOf(a).size;
+    expect(bufferOf(others[0]).size).to.equal(each);
+    t.exchange(a, others[0]);
+    expect(t.heldBytes([a, b, odd])).to.equal(each);
+    expect(t.heldBytes(others)).to.equal(each);
+    expect(t.heldBytes([a, b, odd, ...others, a])).to.equal(2 * each);
+    const own = t.variable(t.tensor(sixteen(0)));
+    expect(t.heldBytes([own])).to.equal(bufferOf(own).size);
+    for (const variable of [own, ...others]) variable.dispose();
+    expect(t.heldBytes([own, ...others])).to.equal(0);
+  });
+
+  it("are seen under another shape as before, while they move and afterwards", async () => {
+    const view = a.reshape([4, 4]);
+    await t.evaluate(view);
+    const pending = b.reshape([4, 4]);
+    t.moveSideBySide([a, b]);
+    const during = await Promise.all([view.data(), pending.data()]);
+    expect(during.map((data) => [...data])).to.deep.equal([sixteen(0), sixteen(100)]);
+    expect(await values(view, a)).to.deep.equal([sixteen(0), sixteen(0)]);
+    a.dispose(); // the view has its memory still
+    b.assign(t.add(b, 1));
+    expect(await values(view, b)).to.deep.equal([sixteen(0), sixteen(101)]);
+    view.dispose();
+  });
+
+  it("may be disposed of while they are being moved, twice", async () => {
+    const { buffers, workspace } = testDevice();
+    const live = () => buffers.live - workspace.count;
+    const before = live();
+    for (let ticks = 0; ticks < 40; ticks++) {
+      const [c, d] = [t.variable(t.tensor(sixteen(0))), t.variable(t.tensor(sixteen(1)))];
+      t.moveSideBySide([c, d]);
+      const evaluated = t.evaluate();
+      if (ticks < 20) for (let tick = 0; tick < ticks; tick++) await undefined;
+      else await new Promise((resolve) => setTimeout(resolve, (ticks - 20) / 10));
+      c.dispose();
+      c.dispose();
+      await evaluated;
+      expect(await values(d), `${ticks} ticks`).to.deep.equal([sixteen(1)]);
+      d.dispose();
+      d.dispose();
+    }
+    expect(live()).to.equal(before);
+  });
+
+  it("may be exchanged while a function is on its way that changes one of them", async () => {
+    const add = t.compile((x: t.Tensor) => {
+      a.assign(t.add(a, x));
+      return t.mul(x, 2);
+    });
+    const one = t.tensor([1]);
+    for (let ticks = 0; ticks < 30; ticks++) {
+      a.assign(t.tensor(sixteen(0)));
+      b.assign(t.tensor(sixteen(100)));
+      await t.evaluate(a, b);
+      if (ticks % 3 === 0) t.moveSideBySide([a, b]);
+      const added = add(one);
+      for (let tick = 0; tick < ticks; tick++) await undefined;
+      t.exchange(a, b);
+      (await added).dispose();
+      const [first, second] = await values(a, b);
+      const before = first![0] === 101;
+      const expected = before ? [sixteen(101), sixteen(0)] : [sixteen(100), sixteen(1)];
+      expect([first, second], `${ticks} ticks`).to.deep.equal(expected);
+    }
+    one.dispose();
   });
 
   it("stay disposed of: what has their memory now keeps it", async () => {

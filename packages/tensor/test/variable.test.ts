@@ -98,6 +98,23 @@ describe("variables", () => {
     expect(error.message).to.match(/Evaluate it before, or together with, the variable/);
   });
 
+  it("that were disposed of are refused by functions compiled before, which leave their memory alone", async () => {
+    const v = t.variable(t.tensor([1, 2]));
+    const read = t.compile(() => v.mul(2));
+    const write = t.compile((x: t.Tensor) => v.assign(x.mul(3)));
+    const x = t.tensor([5, 5]);
+    (await read()).dispose();
+    await write(x);
+    v.dispose();
+    const next = t.tensor([8, 9]); // in the memory that was the variable's
+    for (const call of [read(), write(x)]) {
+      const error = await rejection(call);
+      expect(error).to.be.instanceOf(t.StaleValueError);
+      expect(error.message).to.match(/was disposed of/);
+    }
+    expect(await values(next)).to.deep.equal([[8, 9]]);
+  });
+
   it("refuse a value of another shape or type", () => {
     const v = t.variable(t.tensor([1, 2]));
     expect(() => v.assign(t.tensor([1]))).to.throw(t.ShapeError, /\[2\]/);

@@ -1,5 +1,6 @@
 /** What optimisers have in common: which parameters they change, the count of steps, and state that can be saved. */
 import {
+  allOrNone,
   moveSideBySide,
   ShapeError,
   type Tensor,
@@ -28,8 +29,10 @@ export type ParameterSource = Module | readonly Variable[];
 /**
  * Changes parameters by their gradients. A step only records the update; evaluating `variables` carries it out.
  *
- * Making one moves its f32 parameters into buffers that they share, so that a step runs once for many of them. Such a buffer is
- * freed once all of them are disposed of.
+ * Making one moves its f32 parameters into buffers that they share before the next evaluation, so that a step runs once for many of
+ * them. They stay there when the optimiser is disposed of, and a second one finds them there; such a buffer is freed once all
+ * parameters in it are disposed of. Where the adapter has no memory for all this, that evaluation rejects with OutOfMemoryError: the
+ * parameters are where they were, with their values, but the optimiser cannot be used.
  *
  * ```ts
  * const gradients = grad(loss, optimizer.parameters);
@@ -38,7 +41,10 @@ export type ParameterSource = Module | readonly Variable[];
  * ```
  */
 export abstract class Optimizer {
-  /** The parameters of a module that were not frozen when this optimiser was made, or the list that was given. */
+  /**
+   * The parameters of a module that were not frozen when this optimiser was made, or the list that was given. Freezing one later takes
+   * none out: make another optimiser.
+   */
   readonly parameters: readonly Variable[];
   /** Steps taken so far. */
   stepCount = 0;
@@ -69,9 +75,8 @@ export abstract class Optimizer {
     this.#schedule = typeof rate === "number" ? constantRate(rate) : rate;
     // Side by side, so that a step runs once for many parameters.
     moveSideBySide(this.parameters);
-    this.#series = new Map(
-      series.map((name) => [name, zerosSideBySide(this.parameters.map(({ shape }) => shape))]),
-    );
+    const shapes = this.parameters.map(({ shape }) => shape);
+    this.#series = allOrNone(() => new Map(series.map((name) => [name, zerosSideBySide(shapes)])));
     const mask = Array.from({ length: controlLength }, (_, index) => index === scaleIndex);
     this.#scaleMask = tensor(mask, [controlLength], { dtype: "bool" });
   }

@@ -1,15 +1,35 @@
-/** Storage buffers: a pool that hands released ones out again, and the counters behind `memory()`. */
+/**
+ * Storage buffers: a pool that hands released ones out again, and the counters behind `memory()`. Whether the adapter has the
+ * memory for a new buffer is known a moment after it was made; until then it can be used as if it had.
+ */
+import { popScopes, pushScopes } from "./errorScopes.ts";
+
+/** Buffers that are given together or not at all. */
+interface Group {
+  readonly buffers: GPUBuffer[];
+  /** Whether one of them is new, so that error scopes are open. */
+  scoped: boolean;
+}
 
 export class BufferPool {
   readonly #gpu: GPUDevice;
+  readonly #onRefusal: (error: Error) => void;
   /** Released buffers by size. */
   readonly #free = new Map<number, GPUBuffer[]>();
+  /** The group that buffers are acquired for at the moment. */
+  #group: Group | undefined;
+  /** Buffers of groups of which it is not known yet whether the adapter has the memory. */
+  readonly #unanswered = new Map<GPUBuffer, Promise<unknown>>();
+  /** Buffers without memory behind them; undefined until there is one. */
+  #refused: WeakSet<GPUBuffer> | undefined;
   #live = 0;
   #liveBytes = 0;
   #pooledBytes = 0;
 
-  constructor(gpu: GPUDevice) {
+  /** @param onRefusal told where nobody waits for the answer: `acquire`, `together` */
+  constructor(gpu: GPUDevice, onRefusal: (error: Error) => void) {
     this.#gpu = gpu;
+    this.#onRefusal = onRefusal;
   }
 
   /** Buffers handed out and not yet released. */
@@ -33,27 +53,64 @@ export class BufferPool {
 
   /** The same of exactly `size` bytes, a multiple of 4. */
   acquireExactly(size: number): GPUBuffer {
+    const pooled = this.#free.get(size)?.pop();
+    if (pooled) this.#pooledBytes -= size;
+    else if (!this.#group) return this.together(() => this.acquireExactly(size));
     this.#live++;
     this.#liveBytes += size;
-    const pooled = this.#free.get(size)?.pop();
-    if (pooled) {
-      this.#pooledBytes -= size;
-      return pooled;
+    const buffer = pooled ?? this.#create(size);
+    this.#group?.buffers.push(buffer);
+    return buffer;
+  }
+
+  /**
+   * What `acquire` acquires, and may write into at once, it is given as a whole: where the adapter has no memory for one of the
+   * buffers, none of them can be used, and what they took is free again.
+   */
+  together<T>(acquire: () => T): T {
+    return this.#group ? acquire() : this.#attempt(acquire, this.#onRefusal).result;
+  }
+
+  /**
+   * The same, once the adapter has said that it has the memory. Where it has not, what waits in the pool is given up for a second
+   * attempt; after that it is an OutOfMemoryError, and nothing is kept.
+   *
+   * @param release gives back what `acquire` returned
+   */
+  async obtain<T>(acquire: () => T, release: (acquired: T) => void): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      const { result, refusal } = this.#attempt(acquire);
+      const error = refusal && (await refusal);
+      if (!error) return result;
+      release(result);
+      if (attempt > 0) throw error;
+      // Memory is free once the device is done with it.
+      await this.#gpu.queue.onSubmittedWorkDone();
     }
-    return this.#gpu.createBuffer({
-      size,
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-    });
+  }
+
+  /** Resolves once it is known of all buffers handed out so far whether the adapter has the memory. */
+  async answered(): Promise<void> {
+    if (this.#unanswered.size > 0) await Promise.all(this.#unanswered.values());
+  }
+
+  /** Whether the adapter had no memory for the buffer, or for one that it was acquired together with. */
+  refused(buffer: GPUBuffer): boolean {
+    return this.#refused?.has(buffer) === true;
   }
 
   /** Gives a buffer back. Work already submitted may still use it: the queue runs in order. */
   release(buffer: GPUBuffer): void {
-    this.#live--;
-    this.#liveBytes -= buffer.size;
-    this.#pooledBytes += buffer.size;
-    const list = this.#free.get(buffer.size);
-    if (list) list.push(buffer);
-    else this.#free.set(buffer.size, [buffer]);
+    this.#forget(buffer);
+    const answer = this.#unanswered.get(buffer);
+    if (answer) void answer.then(() => this.#keep(buffer));
+    else this.#keep(buffer);
+  }
+
+  /** Gives a buffer of a size that nobody else asks for back to the system. */
+  discard(buffer: GPUBuffer): void {
+    this.#forget(buffer);
+    buffer.destroy();
   }
 
   /** Returns the pool's memory to the system. */
@@ -61,6 +118,70 @@ export class BufferPool {
     for (const list of this.#free.values()) for (const buffer of list) buffer.destroy();
     this.#free.clear();
     this.#pooledBytes = 0;
+  }
+
+  /** A new buffer for the group of now. */
+  #create(size: number): GPUBuffer {
+    const group = this.#group!;
+    if (!group.scoped) {
+      group.scoped = true;
+      pushScopes(this.#gpu);
+    }
+    return this.#gpu.createBuffer({
+      size,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  /** @returns `refusal`: what the adapter says against it; undefined where nothing had to be made */
+  #attempt<T>(
+    acquire: () => T,
+    onRefusal?: (error: Error) => void,
+  ): { readonly result: T; readonly refusal: Promise<Error | undefined> | undefined } {
+    const group: Group = { buffers: [], scoped: false };
+    this.#group = group;
+    let refusal: Promise<Error | undefined> | undefined;
+    let result: T;
+    try {
+      result = acquire();
+    } finally {
+      this.#group = undefined;
+      if (group.scoped) {
+        refusal = this.#settle(group.buffers, onRefusal);
+        for (const buffer of group.buffers) this.#unanswered.set(buffer, refusal);
+      }
+    }
+    return { result, refusal };
+  }
+
+  async #settle(
+    buffers: readonly GPUBuffer[],
+    onRefusal?: (error: Error) => void,
+  ): Promise<Error | undefined> {
+    const refusal = await popScopes(this.#gpu);
+    for (const buffer of buffers) this.#unanswered.delete(buffer);
+    if (!refusal) return undefined;
+    this.#refused ??= new WeakSet();
+    for (const buffer of buffers) {
+      this.#refused.add(buffer);
+      buffer.destroy();
+    }
+    this.trim(); // may be what the next attempt lacks
+    onRefusal?.(refusal);
+    return refusal;
+  }
+
+  #forget({ size }: GPUBuffer): void {
+    this.#live--;
+    this.#liveBytes -= size;
+  }
+
+  #keep(buffer: GPUBuffer): void {
+    if (this.refused(buffer)) return;
+    this.#pooledBytes += buffer.size;
+    const list = this.#free.get(buffer.size);
+    if (list) list.push(buffer);
+    else this.#free.set(buffer.size, [buffer]);
   }
 }
 

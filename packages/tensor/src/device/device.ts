@@ -1,6 +1,6 @@
 /** The one device of the process: made by `setupDevice()`, found again by `currentDevice()`. */
 import type { Capabilities } from "@ddad/kernels-wgsl";
-import { DeviceLostError, LimitError, NoAdapterError, OutOfMemoryError, ValidationError } from "../errors.ts";
+import { DeviceLostError, LimitError, NoAdapterError } from "../errors.ts";
 import { loadTuning } from "../tuning/store.ts";
 import { Tuning } from "../tuning/table.ts";
 import {
@@ -12,6 +12,7 @@ import {
   subgroupSizeFeature,
 } from "./adapter.ts";
 import { BufferPool } from "./buffers.ts";
+import { toError } from "./errorScopes.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -36,7 +37,7 @@ export class Device {
     this.gpu = gpu;
     this.name = adapterName(adapter.info);
     this.capabilities = capabilitiesOf(adapter);
-    this.buffers = new BufferPool(gpu);
+    this.buffers = new BufferPool(gpu, (error) => this.fail(error));
     this.pipelines = new PipelineCache(gpu);
     this.workspace = new Workspace(this.buffers);
     gpu.addEventListener("uncapturederror", ({ error }) => this.fail(toError(error)));
@@ -64,9 +65,9 @@ export class Device {
     throw failure;
   }
 
-  /** Runs `work` after all earlier work given to this function. */
+  /** Runs `work` after all earlier work given to this function, and once it is known which buffers there is memory for. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#tail.then(work);
+    const result = this.#tail.then(() => this.buffers.answered()).then(work);
     const done = (): void => undefined; // forgets the result, which would keep its buffers
     this.#tail = result.then(done, done);
     return result;
@@ -103,16 +104,6 @@ export class Device {
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-
-/** A WebGPU error as one of the library's. */
-export function toError(error: GPUError): Error {
-  if (typeof GPUOutOfMemoryError !== "undefined" && error instanceof GPUOutOfMemoryError) {
-    return new OutOfMemoryError(
-      `The adapter is out of memory: ${error.message} Use a smaller micro-batch or smaller images.`,
-    );
-  }
-  return new ValidationError(`WebGPU refused an operation: ${error.message}`);
-}
 
 let current: Device | undefined;
 /** Why there is none, if there was one. */

@@ -25,10 +25,15 @@ export class Workspace {
     return count;
   }
 
+  /** Whether the adapter had no memory for one of them: the plan that asked for it cannot run. `clear` before the next. */
+  get refused(): boolean {
+    return [...this.#bySize.values()].some((list) => list.some((buffer) => this.#pool.refused(buffer)));
+  }
+
   /** One buffer for each of `sizes` (bytes), all different; later calls are given the same ones again. */
   reserve(sizes: readonly number[]): GPUBuffer[] {
     const used = new Map<number, number>();
-    return sizes.map((bytes) => {
+    const take = (bytes: number): GPUBuffer => {
       const size = roundUp(bytes);
       const list = this.#bySize.get(size) ?? [];
       this.#bySize.set(size, list);
@@ -39,7 +44,8 @@ export class Workspace {
         this.#bytes += size;
       }
       return list[index]!;
-    });
+    };
+    return this.#pool.together(() => sizes.map(take));
   }
 
   /** Gives everything back. Plans made before must not run any more. */
