@@ -13,6 +13,8 @@ interface Group {
 
 export class BufferPool {
   readonly #gpu: GPUDevice;
+  /** `maxBufferSize` of the adapter; asking it takes a microsecond. */
+  readonly #largest: number;
   readonly #onRefusal: (error: Error) => void;
   /** Released buffers by size. */
   readonly #free = new Map<number, GPUBuffer[]>();
@@ -29,6 +31,7 @@ export class BufferPool {
   /** @param onRefusal told where nobody waits for the answer: `acquire`, `together` */
   constructor(gpu: GPUDevice, onRefusal: (error: Error) => void) {
     this.#gpu = gpu;
+    this.#largest = gpu.limits.maxBufferSize;
     this.#onRefusal = onRefusal;
   }
 
@@ -46,9 +49,15 @@ export class BufferPool {
     return this.#pooledBytes;
   }
 
+  /** Size of the buffer that `acquire` gives: `roundUp`, unless only the bytes themselves are within what the adapter allows. */
+  sizeFor(bytes: number): number {
+    const size = roundUp(bytes);
+    return size <= this.#largest ? size : Math.ceil(bytes / 4) * 4;
+  }
+
   /** A storage buffer of at least `bytes`; its contents are undefined. */
   acquire(bytes: number): GPUBuffer {
-    return this.acquireExactly(roundUp(bytes));
+    return this.acquireExactly(this.sizeFor(bytes));
   }
 
   /** The same of exactly `size` bytes, a multiple of 4. */

@@ -2,7 +2,7 @@
  * Buffers for intermediates, shared by all plans of a device: the queue runs plans one after another, so two plans never
  * need their intermediates at the same time.
  */
-import { type BufferPool, roundUp } from "./buffers.ts";
+import type { BufferPool } from "./buffers.ts";
 
 export class Workspace {
   readonly #pool: BufferPool;
@@ -34,7 +34,7 @@ export class Workspace {
   reserve(sizes: readonly number[]): GPUBuffer[] {
     const used = new Map<number, number>();
     const take = (bytes: number): GPUBuffer => {
-      const size = roundUp(bytes);
+      const size = this.#pool.sizeFor(bytes);
       const list = this.#bySize.get(size) ?? [];
       this.#bySize.set(size, list);
       const index = used.get(size) ?? 0;
