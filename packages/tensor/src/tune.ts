@@ -3,6 +3,7 @@ import { show } from "@ddad/kernels-wgsl";
 import { tuningStore } from "#tuningStore";
 import { currentDevice, type Device } from "./device/device.ts";
 import { PipelineCache } from "./device/pipelines.ts";
+import { DeviceLostError } from "./errors.ts";
 import { chooseVariant } from "./program/lower.ts";
 import type { ProgramCall } from "./program/program.ts";
 import { collectCalls } from "./tuning/collect.ts";
@@ -62,7 +63,8 @@ const worthwhile = 0.95;
  * Runs `fn` once, and measures every variant of the kernels that it evaluates, on random numbers of the same shapes. From then on
  * the fastest of those that compute the same as the variant that always fits are taken, by compiled functions too; the results of
  * variants differ by rounding. Takes seconds to minutes; other evaluations wait meanwhile. What is measured is remembered at once, for
- * this adapter, driver and version of the library, and read by `setupDevice`; a `tune` that was interrupted goes on from there.
+ * this adapter, driver and version of the library, and read by `setupDevice`; a `tune` that was interrupted goes on from there, behind
+ * the kernel at which a device was lost.
  *
  * @param fn evaluates what is to become faster, such as one training step
  */
@@ -77,7 +79,10 @@ export async function tune(fn: () => Promise<unknown>, options: TuneOptions = {}
     let unsaved: string | undefined;
     for (const [key, entry] of calls) {
       if (!again && device.tuning.choices.has(key)) continue;
-      const row = await tuneCall(device, pipelines, entry, samples);
+      const row = await tuneCall(device, pipelines, entry, samples).catch(async (error: unknown) => {
+        if (!(error instanceof DeviceLostError)) throw error;
+        throw await keptFromNowOn(device, store, key, entry, error);
+      });
       if (!row) continue;
       rows.push(row);
       if (row.chosen !== undefined) {
@@ -113,14 +118,37 @@ async function tuneCall(
   const stays = fastest && now !== undefined && fastest[1] >= worthwhile * now;
   return {
     kernel: entry.kernel.name,
-    shapes: Object.entries(entry.call.inputs)
-      .map(([name, { dtype, shape }]) => `${name} ${dtype} ${show(shape)}`)
-      .join(", "),
+    shapes: shapesOf(entry),
     before,
     chosen: stays ? before : fastest?.[0],
     microseconds: Object.fromEntries(microseconds),
     rejected,
   };
+}
+
+const shapesOf = ({ call }: ProgramCall): string =>
+  Object.entries(call.inputs)
+    .map(([name, { dtype, shape }]) => `${name} ${dtype} ${show(shape)}`)
+    .join(", ");
+
+/**
+ * A variant that hangs or crashes the GPU would do so each time: what ran until now is remembered as the choice for this call, so that
+ * the next `tune` passes it over. The error says so.
+ */
+async function keptFromNowOn(
+  device: Device,
+  store: TuningStore | undefined,
+  key: string,
+  entry: ProgramCall,
+  { message }: DeviceLostError,
+): Promise<DeviceLostError> {
+  const kept = chooseVariant(entry, device.capabilities, device.tuning.choices).name;
+  device.tuning.remember([[key, kept]]);
+  const unsaved = await save(device, store);
+  const next = unsaved ? `could not be remembered: ${unsaved}.` : "is kept: the next tune passes it over.";
+  return new DeviceLostError(
+    `${message} It was lost while tune measured ${entry.kernel.name} (${shapesOf(entry)}), whose variant "${kept}" ${next}`,
+  );
 }
 
 /** Why the choices could not be stored, if so: they hold for this process all the same. */

@@ -1,20 +1,28 @@
 /** Losing the device, in a process of its own: what is pending fails with a sentence, and a new device works. */
 import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
 
-const script = fileURLToPath(new URL("./deviceLost.script.ts", import.meta.url));
+/** The lines that a script beside this file prints. */
+async function linesOf(script: string, ...args: string[]): Promise<string[]> {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...process.execArgv,
+    "--import",
+    "tsx",
+    path,
+    ...args,
+  ]);
+  return stdout.trim().split("\n");
+}
 
 describe("a lost device", () => {
   it("fails with a sentence and can be replaced", async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      ...process.execArgv,
-      "--import",
-      "tsx",
-      script,
-    ]);
-    const lines = stdout.trim().split("\n");
+    const lines = await linesOf("./deviceLost.script.ts");
     expect(lines[0]).to.match(
       /^DeviceLostError: The device was lost .* Call setupDevice\(\) again and reload\.$/,
     );
@@ -23,5 +31,18 @@ describe("a lost device", () => {
     expect(lines[3]).to.match(
       /^DeviceLostError: Tensor f32 \[1\] lives on a device that is gone\. Make or load it again/,
     );
+  });
+
+  it("ends a tune, which says at which kernel; the next one passes it over and goes on", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ddad-lost-"));
+    try {
+      const lines = await linesOf("./tuneLost.script.ts", join(folder, "tuning.json"));
+      expect(lines[0]).to.match(
+        /^DeviceLostError: The device was lost .* while tune measured doubled \(x f32 \[7\]\), whose variant "always" is kept: the next tune passes it over\.$/,
+      );
+      expect(lines.slice(1)).to.deep.equal(["2 stored", "x f32 [5] 2"]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
