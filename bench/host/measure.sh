@@ -13,7 +13,8 @@ started=$SECONDS
 LIMIT=${LIMIT:-570} SMALL=${SMALL:-} OUT=${OUT:-runs}
 scratch=${TMPDIR:-/tmp}/ddad-measure results=$scratch/results
 mkdir -p "$OUT" "$scratch"
-if [ ! -d "$results" ]; then mkdir "$results" && [ ! -d .gpu/results ] || cp -r .gpu/results/. "$results/"; fi
+[ -d "$results" ] || [ ! -d .gpu/results ] || cp -r .gpu/results "$results"
+mkdir -p "$results"
 # Choices of variants that this machine remembers would hide how they are chosen without; the steps name the file where they tune.
 export DDAD_TUNING=off
 # NVIDIA's driver keeps 1 GB of compiled shaders at most, and drops old ones on its own; here every one is to be kept.

@@ -12,8 +12,8 @@ if [ -z "$SMALL" ]; then
   tuned=('256²: training step, batch 16, mixed' '256²: denoising call') others=('block' '64²')
   size=256 training=(--set data.heldOut=0.1 --set training.batchSize=16) steps=300 peers=(--large --rounds 10)
 else
-  device=cpu quick=(--quick) layers='residual block' torch=$layers kernels=groupNorm convolutions=groupNorm tests='group norm|groupNorm|UNet|ONNX'
-  tuned=('block forward') others=('attention block')
+  device=cpu quick=(--quick) layers='residual block' torch=$layers kernels=groupNorm convolutions=groupNorm
+  tests='group norm|groupNorm|UNet|ONNX' tuned=('block forward') others=('attention block')
   size=64 training=(--set data.imageSize=64 --set training.batchSize=2) steps=3
   peers=(--case 'residual block [2, 32, 32, 64], forward' --rounds 3)
 fi
