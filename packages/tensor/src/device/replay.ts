@@ -2,6 +2,7 @@
 import type { Dispatch, Lowered } from "../program/lower.ts";
 import { offsetOf, type Place, type Plan } from "../program/plan.ts";
 import type { ProgramCall } from "../program/program.ts";
+import { cutSubmissions } from "../program/submissions.ts";
 import type { Region } from "../storage.ts";
 import type { Device } from "./device.ts";
 import type { Timing } from "./timing.ts";
@@ -40,6 +41,8 @@ export class Replay {
   readonly generation: number;
   readonly #device: Device;
   readonly #ready: readonly Ready[];
+  /** Steps that each begin a submission, after the first. */
+  readonly #cuts: readonly number[];
   readonly #slots: readonly Region[];
   readonly #leaves: Users;
   readonly #results: Users;
@@ -58,6 +61,7 @@ export class Replay {
     this.generation = generation;
     this.plan = plan;
     this.#ready = ready;
+    this.#cuts = cutSubmissions(ready.map(({ dispatch }) => dispatch));
     const slots = device.workspace.reserve(plan.slots);
     this.#slots = slots.map((buffer) => ({ buffer, offset: 0, size: buffer.size }));
     this.#uniforms = uniforms;
@@ -108,14 +112,14 @@ export class Replay {
     return new Replay(device, calls, plan, generation, ready, uniforms);
   }
 
-  /** Encodes and submits everything. With `timing`, each dispatch gets a pass of its own that is timed. */
+  /** Encodes and submits everything, long programs in several submissions. With `timing`, each dispatch gets a pass of its own that is timed. */
   run(leaves: readonly Region[], results: readonly Region[], timing?: Timing): void {
     const { gpu } = this.#device;
     const at = ({ kind, index }: Place): Region =>
       (kind === "slot" ? this.#slots : kind === "leaf" ? leaves : results)[index]!;
     this.#leaves.follow(leaves);
     this.#results.follow(results);
-    const encoder = gpu.createCommandEncoder();
+    let encoder = gpu.createCommandEncoder();
     let pass: GPUComputePassEncoder | undefined;
     let pipeline: GPUComputePipeline | undefined;
     const endPass = (): void => {
@@ -139,8 +143,15 @@ export class Replay {
         );
       }
     };
+    let nextCut = 0;
     for (let step = 0; step < this.#ready.length; step++) {
       const ready = this.#ready[step]!;
+      if (step === this.#cuts[nextCut]) {
+        endPass();
+        gpu.queue.submit([encoder.finish()]);
+        encoder = gpu.createCommandEncoder();
+        nextCut++;
+      }
       if (nextCopy < copies.length) copyBefore(step);
       if (timing) {
         endPass();
