@@ -79,6 +79,10 @@ function checkCommand(words: readonly string[], whole: boolean): void {
     if (script === "bench" && more.length > 0) parseOptions(more.slice(1));
     return;
   }
+  if (program?.endsWith(".sh")) {
+    expect(existsSync(join(root, program)), program).to.equal(true);
+    return;
+  }
   const [, options = ""] = words.join(" ").match(/^(?:\w+=\S+ )*(?:node|python3) (.*)$/) ?? [];
   expect(options, "what is no command of this project").not.to.equal("");
   for (const path of options.match(/(?:packages|examples|bench|scripts|node_modules)\/[\w./-]+\.\w+/g) ??

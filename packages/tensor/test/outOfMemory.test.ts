@@ -171,7 +171,7 @@ describe("out of memory", () => {
   });
 
   it("a plan gives up the intermediates of those that are not running before it fails", async () => {
-    const products = [200, 220, 400].map((size) => {
+    const products = [200, 220, 400, 5500].map((size) => {
       const [a, b] = [t.ones([size, 2]), t.ones([2, size])];
       return { size, operands: [a, b], sum: t.compile(() => t.matmul(a, b).sum()) };
     });
@@ -182,12 +182,16 @@ describe("out of memory", () => {
       expect(await result.item()).to.equal(2 * size ** 2);
       result.dispose();
     };
-    const [first, second, tooLarge] = products as [
+    const [first, second, tooLarge, farTooLarge] = products as [
+      (typeof products)[0],
       (typeof products)[0],
       (typeof products)[0],
       (typeof products)[0],
     ];
     await limited(300e3, async () => {
+      // Earlier tests have left their intermediates, in which much has room.
+      await refused(check(farTooLarge));
+      expect(workspace.bytes).to.equal(0);
       for (const product of [first, second, first, first]) await check(product);
       expect(workspace.bytes).to.be.within(4 * 200 ** 2, 300e3);
       await refused(check(tooLarge));
