@@ -3,7 +3,7 @@
 // `npm test`, `npm run demo` and `npm run bench` begin with it. Uses nothing but Node: it runs before node_modules exists.
 // DDAD_SKIP_DRIVER=1 leaves the adapter out (for a machine that only builds and checks types).
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { childEnvironment, ensureAdapter } from "./driver.mjs";
@@ -71,9 +71,6 @@ function build() {
   const child = spawnSync(process.execPath, [compiler, "-b"], options());
   if (child.status !== 0)
     throw new Error(`the build (tsc -b) failed:\n${firstLines(`${child.stdout}${child.stderr}`)}`);
-  // npm links this file as the command `ddad` before it exists; the compiler does not mark it executable.
-  const command = join(root, "packages", "ddad", "dist", "cli", "main.js");
-  if (existsSync(command)) chmodSync(command, 0o755);
   console.log(`build: ready in ${seconds(started)}`);
 }
 

@@ -2,7 +2,7 @@
 # The steps of measure.sh, which brings `part`, `compare` and the folders. Every step can be run by itself.
 
 bench=(node bench/dist/main.js)
-ddad=(node packages/ddad/dist/cli/main.js)
+ddad=(node packages/ddad/bin/ddad.js)
 mocha=(node "--conditions=@ddad/source" --import tsx node_modules/mocha/bin/mocha.js --reporter spec --timeout 120000)
 pictures=$scratch/pictures
 

@@ -1,5 +1,4 @@
-#!/usr/bin/env node
-/** The command `ddad`. */
+/** The command `ddad`: `bin/ddad.js` loads this. */
 import { run } from "./run.ts";
 
 const code = await run(process.argv.slice(2));
