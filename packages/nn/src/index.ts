@@ -1,5 +1,8 @@
 /** Neural networks on WebGPU: modules, layers, losses, optimisers, checkpoints and models, and all of @ddad/tensor. */
 
+// The methods of Tensor come by a side effect. Bundlers keep it only where an index with side effects imports it.
+import "@ddad/tensor";
+
 export * from "@ddad/tensor";
 export { Checkpoint } from "./checkpoint/checkpoint.ts";
 export { type LayoutMatch, matchLayout, type StateLayout } from "./checkpoint/layouts/layout.ts";

@@ -21,6 +21,7 @@ export {
 } from "./create.ts";
 export { type AdapterOptions, adapterName, environment } from "./device/adapter.ts";
 export { currentDevice, Device, setupDevice } from "./device/device.ts";
+export type { PowerPreference } from "./device/webgpuNames.ts";
 export * from "./errors.ts";
 export { evaluate } from "./evaluate.ts";
 export { explain } from "./explain.ts";

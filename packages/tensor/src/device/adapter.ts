@@ -3,12 +3,13 @@
 import type { Capabilities, SubgroupMatrix } from "@ddad/kernels-wgsl";
 import { loadDawn } from "#dawn";
 import { NoAdapterError } from "../errors.ts";
+import type { FeatureName, PowerPreference } from "./webgpuNames.ts";
 
 /** Which adapter is wanted; without options the fastest that WebGPU gives. */
 export interface AdapterOptions {
   /** Part of an adapter's name, vendor or architecture (any case). Default: `DDAD_ADAPTER` of the environment. */
   readonly adapter?: string;
-  readonly powerPreference?: GPUPowerPreference;
+  readonly powerPreference?: PowerPreference;
   /** Dawn toggles for Node, such as `enable-dawn-features=disable_robustness`. */
   readonly toggles?: readonly string[];
 }
@@ -79,10 +80,10 @@ interface MatrixConfig {
 }
 
 /** The name of the feature in Dawn; not in the types of WebGPU yet. */
-export const subgroupMatrixFeature = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
+export const subgroupMatrixFeature = "chromium-experimental-subgroup-matrix" as FeatureName;
 
 /** Lets a shader ask for a size of its subgroups; not in the types of WebGPU yet. */
-export const subgroupSizeFeature = "subgroup-size-control" as GPUFeatureName;
+export const subgroupSizeFeature = "subgroup-size-control" as FeatureName;
 
 /** The size that the matrix units of AMD (RDNA 3 on) and Intel (Xe2 on) take, among others of their subgroups. */
 const usualLanes = 32;
@@ -91,7 +92,10 @@ const usualLanes = 32;
 export function subgroupMatrixOf({
   info,
   features,
-}: Pick<GPUAdapter, "info" | "features">): SubgroupMatrix | undefined {
+}: {
+  readonly info: GPUAdapterInfo;
+  readonly features: ReadonlySet<string>;
+}): SubgroupMatrix | undefined {
   const { subgroupMinSize: least = 0, subgroupMaxSize: most = 0 } = info;
   if (!features.has(subgroupMatrixFeature) || most === 0) return undefined;
   const sized = least !== most;
