@@ -3,27 +3,52 @@ import { type Kernel, type Shape, ShapeError, show, sizeOf, type TensorSpec } fr
 import { type Gradients, type Node, resolve, Tensor } from "./tensor.ts";
 
 let nextId = 0;
-const none = {} as const;
+const none: OpGradients<string, string> = {};
 
 /** The id that the next recorded node will have. */
 export const upcomingId = (): number => nextId;
 
-/** For each input that has one: the function from the gradients of the outputs to its own. */
+/**
+ * In the place of a gradient's function: the derivative is zero wherever it exists, as that of `floor` is. Integers and bool need no
+ * mark: they never carry a gradient.
+ */
+export const zeroGradient: unique symbol = Symbol("zeroGradient");
+
+/**
+ * For each input: the function from the gradient of the op's first output to its own, or {@link zeroGradient}. Where an input has
+ * neither, `grad` throws and names the op.
+ */
 export type OpGradients<I extends string, O extends string> = Readonly<
-  Partial<Record<I, (outputGradients: Record<O, Tensor>) => Tensor>>
+  Partial<Record<I, ((outputGradients: Record<O, Tensor>) => Tensor) | typeof zeroGradient>>
 >;
 
 /**
+ * The outputs of a kernel from its inputs, in simpler operations. Its derivative is the kernel's, of any order. Inputs are f32 also
+ * where the kernel's are f16. Outputs that it leaves out have no gradient.
+ */
+export type Composition<I extends string = string, O extends string = string> = (
+  inputs: Readonly<Record<I, Tensor>>,
+) => Readonly<Partial<Record<O, Tensor>>>;
+
+/**
  * Records one use of `kernel`. `inputs` holds its tensors by name (absent optional ones left out or undefined).
- * `gradients` holds, for each input that has one, the function from the outputs' gradients to the input's: it runs only
- * when somebody asks for that gradient.
+ *
+ * `derivative` is one of two. Rules: for each input that has one, the function from the first output's gradient to the input's; it
+ * runs only when somebody asks for that gradient. Or a {@link Composition}, which is recorded only when somebody differentiates this
+ * node: what the kernels of gradients have. An op with rules may have a composition, too, for gradients through its other outputs.
  */
 export function record<I extends string, O extends string, A, P extends string>(
   kernel: Kernel<I, O, A, P>,
   inputs: Readonly<Partial<Record<NoInfer<I>, Tensor | undefined>>>,
   attrs: A,
-  gradients: OpGradients<NoInfer<I>, NoInfer<O>> = none as OpGradients<I, O>,
+  derivative: OpGradients<NoInfer<I>, NoInfer<O>> | Composition<NoInfer<I>, NoInfer<O>> = none as OpGradients<
+    I,
+    O
+  >,
+  others?: Composition<NoInfer<I>, NoInfer<O>>,
 ): Record<O, Tensor> {
+  const [gradients, composition] =
+    typeof derivative === "function" ? [none, derivative] : [derivative, others];
   const given: Record<string, Tensor> = {};
   const specs: Record<string, TensorSpec> = {};
   for (const name of kernel.inputs) {
@@ -45,6 +70,7 @@ export function record<I extends string, O extends string, A, P extends string>(
     inputs: given,
     outputs: {},
     gradients: gradients as Gradients,
+    ...(composition ? { composition: composition as unknown as Composition } : {}),
   };
   for (const [name, spec] of Object.entries<TensorSpec>(inference.outputs)) {
     node.outputs[name] = new Tensor(spec, { kind: "node", node });

@@ -11,11 +11,12 @@ import {
 } from "@ddad/kernels-wgsl";
 import type { Device } from "./device/device.ts";
 import { DeviceLostError, OutOfMemoryError, StaleValueError } from "./errors.ts";
+import type { Composition, zeroGradient } from "./record.ts";
 import type { Storage } from "./storage.ts";
 
-/** Gradients of an operation: input → function from the gradients of the outputs to that of the input. */
+/** Gradients of an operation: input → function from the gradients of the outputs to that of the input, or the mark of a zero. */
 export type Gradients = Readonly<
-  Record<string, (outputGradients: Readonly<Record<string, Tensor>>) => Tensor>
+  Record<string, ((outputGradients: Readonly<Record<string, Tensor>>) => Tensor) | typeof zeroGradient>
 >;
 
 /** One recorded use of a kernel, or (without a kernel) the same elements under another shape. */
@@ -29,6 +30,8 @@ export interface Node {
   readonly inputs: Readonly<Record<string, Tensor>>;
   readonly outputs: Record<string, Tensor>;
   readonly gradients: Gradients;
+  /** The outputs in terms of simpler operations, for gradients that `gradients` does not give. */
+  readonly composition?: Composition;
   /** What gradients are keyed by, where it differs from `inputs` (a checkpoint). */
   readonly differentiable?: Readonly<Record<string, Tensor>>;
 }

@@ -1,7 +1,12 @@
 import { batchNormGradient, batchNorm as kernel } from "@ddad/kernels-wgsl";
+import { gradientComposition } from "../autograd/gradientComposition.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
+import { add, mul, rsqrt, square, sub } from "./elementwise.ts";
+import { mean } from "./mean.ts";
 import { once } from "./once.ts";
+import { reshape } from "./reshape.ts";
+import { sum } from "./sum.ts";
 
 /** Scale, shift and ε of `batchNorm`. */
 export interface BatchNormOptions {
@@ -14,20 +19,49 @@ export interface BatchNormOptions {
 
 /**
  * Batch normalisation in training mode (Ioffe and Szegedy 2015): x […, C] by the mean and the biased variance of each
- * channel over everything else. `mean` and `variance` [C] serve to update running statistics and carry no gradient.
+ * channel over everything else. `mean` and `variance` [C] serve to update running statistics.
  */
 export function batchNorm(
   x: Tensor,
   { weight, bias, epsilon = 1e-5 }: BatchNormOptions,
 ): Record<"y" | "mean" | "variance", Tensor> {
   const attrs = { epsilon };
+  const withoutBias = gradientComposition(["x", "weight"], (inputs) => composed(inputs, epsilon).y);
   const all = once((gradient) =>
-    record(batchNormGradient, { x, weight, mean: out.mean, variance: out.variance, gradient }, attrs),
+    record(
+      batchNormGradient,
+      { x, weight, mean: out.mean, variance: out.variance, gradient },
+      attrs,
+      (given) => ({
+        ...withoutBias(given),
+        biasGradient: sum(reshape(given.gradient, [-1, given.gradient.shape.at(-1)!]), 0),
+      }),
+    ),
   );
-  const out: Record<"y" | "mean" | "variance", Tensor> = record(kernel, { x, weight, bias }, attrs, {
-    x: ({ y: g }) => all(g).xGradient,
-    weight: ({ y: g }) => all(g).weightGradient,
-    bias: ({ y: g }) => all(g).biasGradient,
-  });
+  const rules = {
+    x: ({ y: g }: { y: Tensor }) => all(g).xGradient,
+    weight: ({ y: g }: { y: Tensor }) => all(g).weightGradient,
+    bias: ({ y: g }: { y: Tensor }) => all(g).biasGradient,
+  };
+  const out: Record<"y" | "mean" | "variance", Tensor> = record(
+    kernel,
+    { x, weight, bias },
+    attrs,
+    rules,
+    (inputs) => composed(inputs, epsilon),
+  );
   return out;
+}
+
+/** `batchNorm` in simple operations. */
+function composed(
+  { x, weight, bias }: Readonly<Record<"x" | "weight", Tensor>> & { readonly bias?: Tensor },
+  epsilon: number,
+): Record<"y" | "mean" | "variance", Tensor> {
+  const rows = reshape(x, [-1, x.shape.at(-1)!]);
+  const centre = mean(rows, 0);
+  const centred = sub(rows, centre);
+  const variance = mean(square(centred), 0);
+  const scaled = mul(mul(centred, rsqrt(add(variance, epsilon))), weight);
+  return { y: reshape(bias ? add(scaled, bias) : scaled, x.shape), mean: centre, variance };
 }

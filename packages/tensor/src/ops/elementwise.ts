@@ -11,13 +11,16 @@ import {
   ShapeError,
   sameShape,
 } from "@ddad/kernels-wgsl";
-import { record } from "../record.ts";
+import { type OpGradients, record, zeroGradient } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { reshape } from "./reshape.ts";
 import { broadcastTo, sum } from "./sum.ts";
 
 /** A number stands for a constant; it is baked into the plan, so what changes from run to run must be a tensor. */
 export type Operand = Tensor | number;
+
+/** Operations on floats that are constant almost everywhere. */
+const steps: ReadonlySet<ElementwiseName> = new Set<ElementwiseName>(["sign", "floor", "round"]);
 
 function apply(op: ElementwiseName, operands: readonly Operand[]): Tensor {
   const row = elementwiseTable[op];
@@ -33,12 +36,15 @@ function apply(op: ElementwiseName, operands: readonly Operand[]): Tensor {
   if (operands.length !== row.arity)
     throw new ShapeError(`${op}: takes ${row.arity} operands but got ${operands.length}.`);
   if (!count) throw new ShapeError(`${op}: needs a tensor among its operands, but all are numbers.`);
-  const gradients: Record<string, (gradients: Record<"y", Tensor>) => Tensor> = {};
+  const gradients: Record<string, NonNullable<OpGradients<"x", "y">["x"]>> = {};
   args.forEach((name, k) => {
+    if (!name.startsWith("in")) return;
     const derivative = row.gradient?.[k];
-    if (!derivative || !name.startsWith("in")) return;
     const input = operands[k] as Tensor;
-    gradients[name] = ({ y: g }) => sumTo(derivative(tensorAlgebra, g, y, ...operands), input.shape, y.shape);
+    if (steps.has(op)) gradients[name] = zeroGradient;
+    else if (derivative)
+      gradients[name] = ({ y: g }) =>
+        sumTo(derivative(tensorAlgebra, g, y, ...operands), input.shape, y.shape);
   });
   const attrs = { expression: { inputs: count, constants, steps: [{ op, args }] } };
   const { y } = record(kernel, inputs, attrs, gradients);

@@ -1,7 +1,11 @@
-import { groupNormGradient, groupNorm as kernel } from "@ddad/kernels-wgsl";
+import { type GroupNormAttrs, groupNormGradient, groupNorm as kernel } from "@ddad/kernels-wgsl";
+import { gradientComposition } from "../autograd/gradientComposition.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
+import { add, mul, rsqrt, silu, square, sub } from "./elementwise.ts";
+import { mean } from "./mean.ts";
 import { once } from "./once.ts";
+import { reshape } from "./reshape.ts";
 
 /** Groups, scale, shift and what follows in `groupNorm`. */
 export interface GroupNormOptions {
@@ -20,7 +24,12 @@ export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
   const { groups, weight, bias, epsilon = 1e-5, activation = "none" } = options;
   const attrs = { groups, epsilon, activation };
   const all = once((gradient) =>
-    record(groupNormGradient, { x, weight, bias, mean: out.mean, rstd: out.rstd, gradient }, attrs),
+    record(
+      groupNormGradient,
+      { x, weight, bias, mean: out.mean, rstd: out.rstd, gradient },
+      attrs,
+      gradientComposition(["x", "weight", "bias"], (inputs) => composed(inputs, attrs)),
+    ),
   );
   const out: Record<"y" | "mean" | "rstd", Tensor> = record(kernel, { x, weight, bias }, attrs, {
     x: ({ y: g }) => all(g).xGradient,
@@ -28,4 +37,19 @@ export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
     bias: ({ y: g }) => all(g).biasGradient,
   });
   return out.y;
+}
+
+/** `groupNorm` in simple operations, all f32. */
+function composed(
+  { x, weight, bias }: Readonly<Record<"x" | "weight" | "bias", Tensor>>,
+  { groups, epsilon, activation }: GroupNormAttrs,
+): Tensor {
+  const [images, channels] = [x.shape[0]!, x.shape.at(-1)!];
+  const pixels = x.shape.slice(1, -1).reduce((product, extent) => product * extent, 1);
+  const members = reshape(x, [images, pixels, groups, channels / groups]);
+  const centred = sub(members, mean(members, [1, 3], { keepDims: true }));
+  const variance = mean(square(centred), [1, 3], { keepDims: true });
+  const normal = reshape(mul(centred, rsqrt(add(variance, epsilon))), x.shape);
+  const z = add(mul(normal, weight), bias);
+  return activation === "silu" ? silu(z) : z;
 }
