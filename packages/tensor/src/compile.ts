@@ -2,13 +2,22 @@
 import { show } from "@ddad/kernels-wgsl";
 import { currentDevice, type Device } from "./device/device.ts";
 import type { Replay } from "./device/replay.ts";
-import { StaleValueError } from "./errors.ts";
-import { capture, evaluate, evaluateNow, releaseAll, replayOf, resultsOf, runReplay } from "./evaluate.ts";
+import { StaleValueError, UsageError } from "./errors.ts";
+import {
+  capture,
+  checkTensors,
+  evaluateNow,
+  evaluateValues,
+  releaseAll,
+  replayOf,
+  resultsOf,
+  runReplay,
+} from "./evaluate.ts";
 import { copy } from "./ops/movement.ts";
 import { type Captured, nodesBehind, runsOf } from "./program/program.ts";
 import { upcomingId } from "./record.ts";
 import { layoutVersion, Storage } from "./storage.ts";
-import { resolve, storageOf, Tensor, trackAssignments, type Variable, withoutMemory } from "./tensor.ts";
+import { resolve, sandboxed, storageOf, Tensor, type Variable, withoutMemory } from "./tensor.ts";
 
 /** What a compiled function may return: tensors in any nesting of plain objects and arrays. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that only assigns returns nothing
@@ -27,46 +36,67 @@ interface Compiled {
   readonly result: Tensors;
 }
 
+/** Signatures that one compiled function remembers: each keeps a plan, with its bind groups and uniforms. */
+const maxSignatures = 64;
+
 /**
  * Compiles `fn` on its first call for each combination of argument shapes and types. Later calls only replay: `fn` itself
  * does not run, so everything that changes from call to call must be an argument or a variable. Variables assigned
- * inside are updated by each call. The results are evaluated tensors.
+ * inside are updated by each call, and stay as they were where it fails. The results are evaluated tensors.
+ *
+ * The {@link maxSignatures 64} combinations used last are remembered; another one compiles again.
+ *
+ * @throws UsageError at once where `fn` is async, and from the first call where it returns a promise or uses a tensor from outside that
+ * is recorded and not evaluated; TypeError where an argument is no tensor
  */
 export function compile<A extends readonly Tensor[], R extends Tensors>(
   fn: (...args: A) => R,
 ): (...args: A) => Promise<R> {
+  if (fn.constructor.name === "AsyncFunction") throw recordsOnly();
   const known = new Map<string, Compiled>();
+  const remember = (key: string, compiled: Compiled): void => {
+    known.delete(key); // a map lists its keys in the order in which they were set
+    known.set(key, compiled);
+    if (known.size > maxSignatures) for (const oldest of known.keys()) return void known.delete(oldest);
+  };
   return async (...args) => {
-    await evaluate(...args);
+    checkTensors("compile", args);
+    const given = args.map(resolve);
     const device = currentDevice();
     return device.exclusively(async () => {
+      await evaluateValues(device, args, given);
       const key = args.map(({ dtype, shape }) => `${dtype}${show(shape)}`).join(" ");
       let compiled = known.get(key);
-      if (compiled?.device !== device) {
-        compiled = await trace(device, fn, args);
-        known.set(key, compiled);
-      }
+      if (compiled?.device !== device) compiled = await trace(device, fn, args);
+      remember(key, compiled);
+      const replaced = compiled.variables.map(({ assigned }) => assigned);
       await evaluateNow(device, pendingVariables(compiled));
-      const passed = await apart(device, args, compiled);
+      const passed = await apart(device, given, compiled);
       try {
         for (;;) {
           while (outdated(compiled)) {
             compiled = await renewed(compiled);
-            known.set(key, compiled);
+            remember(key, compiled);
           }
           const results = await resultsOf(device, compiled.replay);
           try {
-            if (!outdated(compiled)) return (await replayCompiled(compiled, args, passed, results)) as R;
+            if (!outdated(compiled))
+              return (await replayCompiled(compiled, { args, passed, results, replaced })) as R;
           } finally {
             releaseAll(results);
           }
         }
       } finally {
-        for (const [index, tensor] of passed.entries()) if (tensor !== args[index]) tensor.dispose();
+        for (const [index, tensor] of passed.entries()) if (tensor !== given[index]) tensor.dispose();
       }
     });
   };
 }
+
+const recordsOnly = (): UsageError =>
+  new UsageError(
+    "compile: the function is async, but it may only record operations and must return tensors. Await outside of it.",
+  );
 
 async function trace<A extends readonly Tensor[]>(
   device: Device,
@@ -76,31 +106,34 @@ async function trace<A extends readonly Tensor[]>(
   const placeholders = args.map((arg, index) => new Tensor(arg, { kind: "argument", index }));
   const start = upcomingId();
   const layout = layoutVersion();
-  const { result, assigned } = trackAssignments(() => fn(...(placeholders as unknown as A)));
-  try {
+  const { program, leaves, targets, ...traced } = sandboxed((assigned) => {
+    const result = fn(...(placeholders as unknown as A));
+    refusePromise(result);
     const outputs = [...new Set(flatten(result).map(resolve))].filter(({ source }) => source.kind === "node");
-    refuseOlderNodes([...outputs, ...assigned.map(({ value }) => value)], start);
-    const { program, leaves, targets } = capture(outputs, assigned);
-    const replay = await replayOf(device, program);
-    return {
-      device,
-      layout,
-      replay,
-      captured: { program, targets },
-      leaves: leaves.map((leaf) => {
-        const { source } = leaf;
-        if (source.kind === "argument") return source.index;
-        const storage = storageOf(leaf, device);
-        // A variable may be assigned elsewhere between calls: its buffer stands for its value of the day.
-        return storage.owner ? storage : leaf;
-      }),
-      outputs,
-      variables: assigned,
-      result,
-    };
-  } finally {
-    for (const variable of assigned) variable.reset();
-  }
+    const variables = assigned();
+    refuseOlderNodes([...outputs, ...variables.map(({ value }) => value)], start);
+    return { ...capture(outputs, variables), outputs, variables, result };
+  });
+  return {
+    ...traced,
+    device,
+    layout,
+    replay: await replayOf(device, program),
+    captured: { program, targets },
+    leaves: leaves.map((leaf) => {
+      const { source } = leaf;
+      if (source.kind === "argument") return source.index;
+      const storage = storageOf(leaf, device);
+      // A variable may be assigned elsewhere between calls: its buffer stands for its value of the day.
+      return storage.owner ? storage : leaf;
+    }),
+  };
+}
+
+function refusePromise(result: unknown): void {
+  if (!(result instanceof Promise)) return;
+  result.catch(() => undefined); // nobody waits for it
+  throw recordsOnly();
 }
 
 /** A pending tensor from outside would be computed anew by every call, from values that change meanwhile. */
@@ -109,7 +142,7 @@ function refuseOlderNodes(roots: readonly Tensor[], start: number): void {
     .filter(({ id }) => id < start)
     .at(-1);
   if (!older) return;
-  throw new Error(
+  throw new UsageError(
     `compile: the function uses the result of ${older.name}, recorded outside and not evaluated. Evaluate it first.`,
   );
 }
@@ -133,7 +166,7 @@ async function apart(
   { variables }: Compiled,
 ): Promise<readonly Tensor[]> {
   const passed = args.map((arg) => {
-    const { source } = resolve(arg);
+    const { source } = arg;
     // Only variables share buffers, and only theirs are overwritten.
     if (source.kind !== "storage" || !source.storage.owner || variables.length === 0) return arg;
     const { storage } = source;
@@ -149,26 +182,30 @@ const pendingVariables = ({ leaves }: Compiled): Variable[] =>
     .flatMap((leaf) => (leaf instanceof Storage ? (leaf.owner?.deref() ?? []) : []))
     .filter(({ pending }) => pending);
 
-/**
- * @param passed what the function reads as its arguments `args`
- * @param results of `resultsOf`
- */
+interface Run {
+  readonly args: readonly Tensor[];
+  /** What the function reads as its arguments. */
+  readonly passed: readonly Tensor[];
+  /** Of `resultsOf`. */
+  readonly results: readonly Storage[];
+  /** What was pending of the variables that the function overwrites. */
+  readonly replaced: readonly (Tensor | undefined)[];
+}
+
 async function replayCompiled(
   compiled: Compiled,
-  args: readonly Tensor[],
-  passed: readonly Tensor[],
-  results: readonly Storage[],
+  { args, passed, results, replaced }: Run,
 ): Promise<Tensors> {
   const { device, replay, captured, variables } = compiled;
   const leaves = compiled.leaves.map((leaf) =>
     typeof leaf === "number"
-      ? storageOf(resolve(passed[leaf]!), device)
+      ? storageOf(passed[leaf]!, device)
       : leaf instanceof Tensor
         ? storageOf(leaf, device)
         : inPlace(leaf),
   );
   const fresh = compiled.outputs.map((tensor) => new Tensor(tensor, { kind: "argument", index: -1 }));
-  await runReplay(device, replay, captured, { leaves, results, tensors: fresh, variables });
+  await runReplay(device, replay, captured, { leaves, results, tensors: fresh, variables, replaced });
   const byTrace = new Map(compiled.outputs.map((tensor, index) => [tensor, fresh[index]!]));
   return mapTensors(compiled.result, (tensor) => {
     const { source } = resolve(tensor);

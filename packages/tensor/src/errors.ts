@@ -1,4 +1,14 @@
-/** The ways in which the device can fail, each a class so that programs can react to it. */
+/** The ways in which a call or the device can fail, each a class so that programs can react to it. */
+
+/** A call that the library cannot answer as it was made: the message names the rule and the cure. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** A fault of the library itself, not of the program that uses it: please report it. */
+export class InternalError extends Error {
+  override name = "InternalError";
+}
 
 class DeviceError extends Error {
   constructor(message: string, options?: ErrorOptions) {

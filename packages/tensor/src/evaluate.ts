@@ -15,18 +15,23 @@ import { type Lowered, lowerProgram } from "./program/lower.ts";
 import { packProgram } from "./program/pack.ts";
 import { misplaced, type Plan, planProgram } from "./program/plan.ts";
 import { type Captured, captureProgram, type Program, programKey, type ValueId } from "./program/program.ts";
-import { layoutVersion, outdatePlans, Storage } from "./storage.ts";
+import { layoutVersion, outdatePlans, type Region, Storage } from "./storage.ts";
 import { resolve, storageOf, Tensor, Variable } from "./tensor.ts";
 import { noteCalls } from "./tuning/collect.ts";
 
 /** Computes the tensors and writes assigned variables into their buffers. Resolves once the work is submitted. */
 export async function evaluate(...targets: readonly Tensor[]): Promise<void> {
-  for (const [index, target] of targets.entries()) {
-    if (target instanceof Tensor) continue;
-    throw new TypeError(`evaluate: argument ${index} must be a Tensor, but is ${describe(target)}.`);
-  }
+  checkTensors("evaluate", targets);
   const device = currentDevice();
   await device.exclusively(() => evaluateNow(device, targets));
+}
+
+/** Throws TypeError where one of them is none. */
+export function checkTensors(op: string, args: readonly unknown[]): void {
+  for (const [index, arg] of args.entries()) {
+    if (arg instanceof Tensor) continue;
+    throw new TypeError(`${op}: argument ${index} must be a Tensor, but is ${describe(arg)}.`);
+  }
 }
 
 /** What JavaScript code may have passed for a tensor. */
@@ -46,17 +51,40 @@ export async function evaluateNow(device: Device, targets: readonly Tensor[]): P
   for (;;) {
     const layout = layoutVersion();
     const captured = capture(tensors, variables);
+    const replaced = variables.map(({ assigned }) => assigned);
     const replay = await replayOf(device, captured.program);
     const results = await resultsOf(device, replay);
     try {
       // Variables may have exchanged their places meanwhile.
       if (layout !== layoutVersion()) continue;
       const leaves = captured.leaves.map((leaf) => storageOf(leaf, device));
-      return await runReplay(device, replay, captured, { leaves, results, tensors, variables });
+      return await runReplay(device, replay, captured, {
+        leaves,
+        results,
+        tensors,
+        variables,
+        replaced,
+        written: replaced,
+      });
     } finally {
       releaseAll(results);
     }
   }
+}
+
+/**
+ * `evaluateNow` for what `tensors` stood for when `values` were taken of them by `resolve`. A variable that still stands for its value is
+ * brought up to date.
+ */
+export function evaluateValues(
+  device: Device,
+  tensors: readonly Tensor[],
+  values: readonly Tensor[],
+): Promise<void> {
+  return evaluateNow(
+    device,
+    tensors.map((tensor, index) => (resolve(tensor) === values[index] ? tensor : values[index]!)),
+  );
 }
 
 /** What of these is to be computed, and which variables are to be overwritten. */
@@ -188,6 +216,10 @@ export interface Bound {
   readonly tensors: readonly Tensor[];
   /** Committed. */
   readonly variables: readonly Variable[];
+  /** What was assigned to each of them when the program was captured. */
+  readonly replaced: readonly (Tensor | undefined)[];
+  /** The tensors whose elements they have afterwards, where there are such. */
+  readonly written?: readonly (Tensor | undefined)[];
 }
 
 /** Runs a replay. */
@@ -195,7 +227,7 @@ export async function runReplay(
   device: Device,
   replay: Replay,
   { program, targets }: Pick<Captured, "program" | "targets">,
-  { leaves, results, tensors, variables }: Bound,
+  { leaves, results, tensors, variables, replaced, written }: Bound,
 ): Promise<void> {
   device.throwFailure();
   noteCalls(replay.calls);
@@ -215,7 +247,7 @@ export async function runReplay(
     const id = targets[index]!;
     tensor.settle(id < program.leaves ? leaves[id]! : results[program.results.indexOf(id)]!);
   });
-  for (const variable of variables) variable.commit();
+  for (const [index, variable] of variables.entries()) variable.commit(replaced[index], written?.[index]);
   debug(
     2,
     () => `${replay.dispatches} dispatches submitted in ${(performance.now() - started).toFixed(2)} ms`,
@@ -225,24 +257,43 @@ export async function runReplay(
   device.throwFailure();
 }
 
-/** The elements, row-major, on the host: float32 for both float types, 0 and 1 for bool. */
+/**
+ * The elements, row-major, on the host: float32 for both float types, 0 and 1 for bool. A variable is read as it is at the moment of the
+ * call.
+ */
 export async function readData(tensor: Tensor): Promise<TensorData> {
-  await evaluate(tensor);
+  const value = resolve(tensor);
   const device = currentDevice();
-  const { buffer, offset } = storageOf(resolve(tensor), device).region;
   const size = Math.max(4, Math.ceil(bytesOf(tensor) / 4) * 4);
-  pushScopes(device.gpu);
-  const staging = device.gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  // Copied before the next evaluation, which may overwrite it. Nobody has to wait until it is here.
+  const { staging, arrived } = await device.exclusively(async () => {
+    await evaluateValues(device, [tensor], [value]);
+    return copyToHost(device, storageOf(value, device).region, size);
+  });
   try {
-    const encoder = device.gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
-    device.gpu.queue.submit([encoder.finish()]);
-    const mapped = staging.mapAsync(GPUMapMode.READ).catch((reason: unknown) => reason);
-    const [refusal, failure] = await Promise.all([popScopes(device.gpu), mapped]);
-    device.throwFailure();
-    if (refusal ?? failure) throw refusal ?? failure;
+    await arrived;
     return unpack(staging.getMappedRange(), tensor.dtype, sizeOf(tensor.shape));
   } finally {
     staging.destroy();
   }
+}
+
+/** Submits a copy into a buffer that the host can read; `arrived` resolves once it can, and rejects with the library's errors. */
+function copyToHost(
+  device: Device,
+  { buffer, offset }: Region,
+  size: number,
+): { staging: GPUBuffer; arrived: Promise<void> } {
+  const { gpu } = device;
+  pushScopes(gpu);
+  const staging = gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  const encoder = gpu.createCommandEncoder();
+  encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+  gpu.queue.submit([encoder.finish()]);
+  const mapped = staging.mapAsync(GPUMapMode.READ).catch((reason: unknown) => reason);
+  const arrived = Promise.all([popScopes(gpu), mapped]).then(([refusal, failure]) => {
+    device.throwFailure();
+    if (refusal ?? failure) throw refusal ?? failure;
+  });
+  return { staging, arrived };
 }

@@ -3,7 +3,7 @@ import { bytesOf, type TensorSpec } from "@ddad/kernels-wgsl";
 import { roundUp } from "./device/buffers.ts";
 import { currentDevice } from "./device/device.ts";
 import { capture, planFor } from "./evaluate.ts";
-import { resolve, Tensor, trackAssignments, type Variable } from "./tensor.ts";
+import { resolve, sandboxed, Tensor } from "./tensor.ts";
 
 /** Bytes of buffers. */
 export interface PlannedBytes {
@@ -31,29 +31,23 @@ export function planBytes(
   args: readonly TensorSpec[],
 ): PlannedBytes {
   const placeholders = args.map((spec, index) => new Tensor(spec, { kind: "argument", index }));
-  let assigned: readonly Variable[] = [];
-  try {
-    const traced = trackAssignments(() => fn(...placeholders));
-    assigned = traced.assigned;
-    const outputs = traced.result ? [resolve(traced.result)] : [];
-    const { program } = capture(
-      outputs.filter(({ source }) => source.kind === "node"),
-      assigned,
-    );
-    const { plan, lowered } = planFor(currentDevice(), program);
-    const bound = lowered.dispatches.flatMap(({ values }) => values);
-    const sum = (bytes: readonly number[]) => bytes.reduce((total, size) => total + size, 0);
-    return {
-      inputs: sum(program.values.slice(0, program.leaves).map(bytesOf)),
-      results: sum(plan.results),
-      intermediates: sum(plan.slots),
-      slots: plan.slots,
-      live: plan.liveBytes,
-      largest: bound.reduce((most, id) => Math.max(most, lowered.bytes[id]!), 0),
-    };
-  } finally {
-    for (const variable of assigned) variable.reset();
-  }
+  const program = sandboxed((assigned) => {
+    const result = fn(...placeholders);
+    const outputs = result ? [resolve(result)] : [];
+    const recorded = outputs.filter(({ source }) => source.kind === "node");
+    return capture(recorded, assigned()).program;
+  });
+  const { plan, lowered } = planFor(currentDevice(), program);
+  const bound = lowered.dispatches.flatMap(({ values }) => values);
+  const sum = (bytes: readonly number[]) => bytes.reduce((total, size) => total + size, 0);
+  return {
+    inputs: sum(program.values.slice(0, program.leaves).map(bytesOf)),
+    results: sum(plan.results),
+    intermediates: sum(plan.slots),
+    slots: plan.slots,
+    live: plan.liveBytes,
+    largest: bound.reduce((most, id) => Math.max(most, lowered.bytes[id]!), 0),
+  };
 }
 
 /**

@@ -136,6 +136,8 @@ export class Variable extends Tensor {
   #assigned: Tensor | undefined;
   /** Made when somebody asks: a training step that is replayed changes thousands of variables, and nobody does. */
   #held: Tensor | undefined;
+  /** The tensor that was written into the home last, as long as the home holds it. */
+  #written: Tensor | undefined;
   readonly #home: Storage;
 
   /** Takes over the value of an evaluated tensor (which must not be used any more). */
@@ -150,11 +152,14 @@ export class Variable extends Tensor {
 
   override dispose(): void {
     this.held.dispose();
+    this.#written?.dispose();
     super.dispose();
   }
 
   /** The tensor that this variable stands for now. */
   get value(): Tensor {
+    // A traced function reads the homes of variables, which are written before it runs.
+    if (sandbox && !sandbox.has(this)) return this.held;
     const source = this.#assigned?.source;
     if (source?.kind === "storage" && source.storage.refused) this.reset(); // there never was such a value
     return this.#assigned ?? this.held;
@@ -192,21 +197,38 @@ export class Variable extends Tensor {
         `assign: the variable is ${this.dtype} ${show(this.shape)} but the value is ${value.dtype} ${show(value.shape)}.`,
       );
     }
-    assignments?.add(this);
-    this.#assigned = resolve(value);
+    const next = resolve(value);
+    if (sandbox && !sandbox.has(this)) sandbox.set(this, this.#assigned);
+    this.#assigned = next;
   }
 
-  /** After the new value was written into the buffer. */
-  commit(): void {
+  /** What was assigned and not committed since. */
+  get assigned(): Tensor | undefined {
+    return this.#assigned;
+  }
+
+  /**
+   * After the home was overwritten. What was assigned while that was on its way stays assigned.
+   *
+   * @param replaced what was assigned when the work was recorded
+   * @param written the tensor whose elements the home has now, where there is one
+   */
+  commit(replaced: Tensor | undefined, written?: Tensor): void {
     this.#held?.letGo();
     this.#held = undefined;
+    this.#written?.letGo();
+    this.#written = undefined;
     this.#home.version++;
-    this.reset();
+    if (this.#assigned === replaced) this.#assigned = undefined;
+    if (written?.source.kind !== "node") return;
+    // What was recorded on the new value reads it here.
+    written.settle(this.#home);
+    this.#written = written;
   }
 
-  /** Back to what the buffer holds: a value that was assigned and never evaluated is forgotten. */
-  reset(): void {
-    this.#assigned = undefined;
+  /** Back to what the buffer holds, or to what was assigned before. */
+  reset(assigned?: Tensor): void {
+    this.#assigned = assigned;
   }
 }
 
@@ -225,24 +247,30 @@ export function exchange(a: Variable, b: Variable): void {
     throw new ShapeError("exchange: evaluate what was assigned to the variables first.");
   for (const { held } of [a, b]) storageOf(held, a.home.device); // throws where it is gone
   a.home.exchange(b.home);
-  a.commit();
-  b.commit();
+  a.commit(a.assigned);
+  b.commit(b.assigned);
 }
 
 /** The plain tensor behind a variable; a tensor itself. */
 export const resolve = (tensor: Tensor): Tensor => (tensor instanceof Variable ? tensor.value : tensor);
 
-let assignments: Set<Variable> | undefined;
+/** Variables assigned in the sandbox of now, and what was assigned to each before. */
+let sandbox: Map<Variable, Tensor | undefined> | undefined;
 
-/** Runs `fn` and tells which variables it assigned to. */
-export function trackAssignments<T>(fn: () => T): { result: T; assigned: Variable[] } {
-  const outer = assignments;
-  assignments = new Set();
+/**
+ * Runs `work`, which may assign variables; afterwards, also where it throws, they are as before. A variable that it has not assigned stands
+ * for what its home holds, though another value may be pending.
+ *
+ * @param work is given a function that lists the variables assigned so far
+ */
+export function sandboxed<T>(work: (assigned: () => Variable[]) => T): T {
+  const outer = sandbox;
+  const before = new Map<Variable, Tensor | undefined>();
+  sandbox = before;
   try {
-    const result = fn();
-    return { result, assigned: [...assignments] };
+    return work(() => [...before.keys()]);
   } finally {
-    for (const variable of assignments) outer?.add(variable);
-    assignments = outer;
+    sandbox = outer;
+    for (const [variable, assigned] of before) variable.reset(assigned);
   }
 }

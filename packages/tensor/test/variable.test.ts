@@ -1,18 +1,7 @@
 /** Variables: what they stand for before and after `evaluate`, and updates that read one another. */
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
-
-const values = async (...tensors: t.Tensor[]): Promise<number[][]> => {
-  const read: number[][] = [];
-  for (const tensor of tensors) read.push([...(await tensor.data())]);
-  return read;
-};
-
-const rejection = async (promise: Promise<unknown>): Promise<Error> =>
-  promise.then(
-    () => expect.fail("nothing was thrown"),
-    (error: Error) => error,
-  );
+import { rejection, ticks, values } from "./reading.ts";
 
 describe("variables", () => {
   it("stand for their value at the moment of use", async () => {
@@ -96,6 +85,62 @@ describe("variables", () => {
     const error = await rejection(t.evaluate(late));
     expect(error).to.be.instanceOf(t.StaleValueError);
     expect(error.message).to.match(/Evaluate it before, or together with, the variable/);
+  });
+
+  it("are read as they are at the moment of the call", async () => {
+    const v = t.variable(t.tensor([0]));
+    const read: Promise<number>[] = [];
+    for (let k = 1; k <= 3; k++) {
+      v.assign(t.tensor([10 * k]));
+      read.push(v.item());
+    }
+    for (let k = 0; k < 3; k++) {
+      v.assign(v.add(1));
+      read.push(v.item());
+    }
+    read.push(v.item());
+    v.assign(t.tensor([99]));
+    const overwritten = t.evaluate(v);
+    expect(await Promise.all(read)).to.deep.equal([10, 20, 30, 31, 32, 33, 33]);
+    await overwritten;
+    expect(await v.item()).to.equal(99);
+    v.dispose();
+  });
+
+  it("are up to date once they were read", async () => {
+    const v = t.variable(t.tensor([1]));
+    v.assign(v.add(1));
+    expect(await v.item()).to.equal(2);
+    expect(v.pending).to.equal(false);
+    v.dispose();
+  });
+
+  it("keep what is assigned while they are evaluated", async () => {
+    const v = t.variable(t.tensor([1]));
+    for (let k = 0; k < 30; k++) {
+      v.assign(v.add(1));
+      const evaluated = t.evaluate(v);
+      await ticks(k);
+      v.assign(t.tensor([50]));
+      await evaluated;
+      expect(await v.item()).to.equal(50);
+    }
+    v.dispose();
+  });
+
+  it("let what was recorded on a new value be computed after it was written", async () => {
+    const v = t.variable(t.tensor([1]));
+    v.assign(v.add(1));
+    const late = v.mul(10);
+    await t.evaluate(v);
+    expect(await values(late, v)).to.deep.equal([[20], [2]]);
+    v.assign(v.add(1));
+    const next = v.value;
+    await t.evaluate(v);
+    expect(await values(next)).to.deep.equal([[3]]);
+    next.dispose(); // the variable keeps its value
+    expect(await values(v)).to.deep.equal([[3]]);
+    v.dispose();
   });
 
   it("that were disposed of are refused by functions compiled before, which leave their memory alone", async () => {
