@@ -25,7 +25,7 @@ export async function denoiseAnImage() {
 
   const small = { baseChannels: 32, channelMultipliers: [1], blocksPerLevel: 1, attentionSizes: [] };
   const network = new UNet({ imageSize: size, ...small, seed: 1 });
-  const optimizer = new AdamW(network, { rate: 2e-3 });
+  const optimizer = new AdamW(network, { learningRate: 2e-3 });
   const losses: number[] = [];
   for (let step = 0; step < steps; step++) {
     const batch = draw(ddad.batchIndices({ seed: 1, step, batchSize: 4, count: trained }), step);

@@ -25,7 +25,7 @@ export async function fitACurve() {
     new SiLU(),
     new Linear(32, 1),
   );
-  const optimizer = new AdamW(network, { rate: warmupCosine({ peak: 0.02, warmup: 10, steps }) });
+  const optimizer = new AdamW(network, { learningRate: warmupCosine({ peak: 0.02, warmup: 10, steps }) });
 
   const x = arange(128)
     .mul(2 / 127)

@@ -6,7 +6,7 @@ const network = new nn.Sequential(
   new nn.GroupNorm(8, 32, { activation: "silu" }),
   new nn.Conv2d(32, 3, 3, { padding: 1 }),
 );
-const optimizer = new nn.AdamW(network, { rate: 0.01 });
+const optimizer = new nn.AdamW(network, { learningRate: 0.01 });
 
 const stripes = nn.sin(nn.arange(32)).reshape([32, 1, 1]);
 const noise = nn.randomNormal(nn.randomKeys(7, [{ stream: 0, step: 0 }]), [1, 32, 32, 3]); // [N, H, W, C]

@@ -104,7 +104,7 @@ await check("a compiled function runs once and updates its variable at every cal
 await check("a small UNet learns the noise of a picture", async () => {
   const small = { baseChannels: 32, channelMultipliers: [1], blocksPerLevel: 1, attentionSizes: [] };
   const network = new UNet({ imageSize: 8, ...small, seed: 1 });
-  const optimizer = new AdamW(network, { rate: 2e-3 });
+  const optimizer = new AdamW(network, { learningRate: 2e-3 });
   const noise = randomNormal(randomKeys(2, [{ stream: 0, step: 0 }]), [1, 8, 8, 3]);
   const step = compile((x: Tensor, t: Tensor, control: Tensor) => {
     const loss = mseLoss(network.forward(x, t), noise);

@@ -59,7 +59,7 @@ function stepOf(
     });
     return { step: () => run(...inputs), dispose: () => undefined };
   }
-  const optimizer = new Adam(module, { rate: learningRate });
+  const optimizer = new Adam(module, { learningRate });
   const wanted = upload(target!);
   const run = compile((goal: Tensor, control: Tensor, ...args: Tensor[]) => {
     const loss = mseLoss(forward(named(args)), goal);

@@ -56,12 +56,15 @@ const keysOf = (purpose: "training" | "dropout", batch: number): Tensor =>
 function makeDenoiser(config: Config, batch: number): Made {
   const { data, training } = config;
   const unet = createDenoiser(config);
-  const optimizer = new Adam(unet, { rate: training.learningRate, weightDecay: training.weightDecay });
+  const optimizer = new Adam(unet, {
+    learningRate: training.learningRate,
+    weightDecay: training.weightDecay,
+  });
   const lossScale = config.precision === "mixed" ? new LossScale() : undefined;
   const images = (count: number): Tensor => normal([count, data.imageSize, data.imageSize, 3]);
   // As it samples: a network that is not trained keeps its weights as halves where it computes in them.
   const sampling = createDenoiser(config).eval();
-  const ready = config.precision === "mixed" ? sampling.halveWeights() : undefined;
+  const ready = config.precision === "mixed" ? sampling.castWeightsToF16() : undefined;
   const forward = compile((x: Tensor, t: Tensor) => [sampling.forward(x, t)]);
   // The paper's: noise is drawn, the loss is a sum over pixels, and Adam decays the weights with the gradient.
   const train = compile(

@@ -105,7 +105,7 @@ export class Adapter {
     this.extractor = extractor;
     this.frozen = frozen;
     this.#options = options;
-    this.optimizer = new AdamW(extractor, { rate: learningRate, weightDecay });
+    this.optimizer = new AdamW(extractor, { learningRate, weightDecay });
     this.#step = compile((reconstruction: Tensor, target: Tensor, control: Tensor) =>
       this.#learn({ reconstruction, target }, control),
     );

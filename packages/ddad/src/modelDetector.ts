@@ -78,7 +78,7 @@ async function reconstructionDetector(
   const denoiser = createDenoiser({ ...stored.config, precision: config.precision });
   denoiser.loadStateDict(stored.weights);
   await evaluate(...denoiser.namedState().values());
-  if (denoiser.precision === "mixed") await denoiser.halveWeights();
+  if (denoiser.precision === "mixed") await denoiser.castWeightsToF16();
   const detector = { config, denoiser: denoiser.eval(), extractor };
   return {
     config,

@@ -3,11 +3,11 @@ import {
   Adam,
   AdamW,
   accumulate,
-  averageWarmup,
   clipGradientNorm,
   clipScale,
-  constantRate,
+  constantSchedule,
   EMA,
+  emaWarmup,
   evaluate,
   grad,
   LossScale,
@@ -41,7 +41,7 @@ export class TrainingStep {
     const { ema } = config.training;
     this.config = config;
     this.denoiser = createDenoiser(config);
-    this.average = ema > 0 ? new EMA(this.denoiser, { decay: averageWarmup(ema) }) : undefined;
+    this.average = ema > 0 ? new EMA(this.denoiser, { decay: emaWarmup(ema) }) : undefined;
     this.optimizer = createOptimizer(config, this.denoiser, this.average);
     this.lossScale = config.precision === "mixed" ? new LossScale() : undefined;
   }
@@ -140,10 +140,10 @@ export class TrainingStep {
 
 function createOptimizer({ training }: Config, denoiser: UNet, average: EMA | undefined): Optimizer {
   const { learningRate, schedule, steps, warmup, optimizer, weightDecay } = training;
-  const rate =
+  const learningRateSchedule =
     schedule === "cosine" || warmup > 0
       ? warmupCosine({ peak: learningRate, steps, warmup, floor: schedule === "cosine" ? 0 : learningRate })
-      : constantRate(learningRate);
-  const options = { rate, weightDecay, ...(average && { average }) };
+      : constantSchedule(learningRate);
+  const options = { learningRate: learningRateSchedule, weightDecay, ...(average && { ema: average }) };
   return optimizer === "adam" ? new Adam(denoiser, options) : new AdamW(denoiser, options);
 }

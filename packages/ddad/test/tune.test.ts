@@ -130,7 +130,7 @@ describe("--tune", () => {
     const { checkSize } = device;
     // The largest tensor is 16 KiB a picture, not counting the parameters that are updated together.
     device.checkSize = (bytes, what) => {
-      if (bytes > 80_000 && !/accumulate|adamAverageStep|sumOfSquares/.test(what))
+      if (bytes > 80_000 && !/accumulate|adamEmaStep|sumOfSquares/.test(what))
         throw new LimitError(`${what} is too large.`);
     };
     const config = smallConfig({ training: { batchSize: 6, steps: 1 } });

@@ -1,13 +1,20 @@
 /** The base of layers and models: an object whose properties are parameters, buffers and further modules. */
 import { Variable } from "@ddad/tensor";
+import { describeModule } from "./describeModule.ts";
+import { below, heldBy, type Member } from "./members.ts";
 import { Parameter } from "./parameter.ts";
 import { assignState, type LoadReport, readState, type Slot } from "./state.ts";
 import type { StateDict, StateEntry } from "./stateDict.ts";
 
 /**
  * A piece of a network. Its own properties are what it is made of: `Parameter`s (trained), other `Variable`s (buffers),
- * modules, and arrays of these. Names in state dicts are PyTorch's: the path of properties in snake_case, or what
- * `torchNames` says ("" leaves a property's own name out of the path).
+ * modules, and arrays, plain objects and Maps of these in any nesting. `#private` fields cannot be seen from outside a class: a layer
+ * in one is neither trained nor saved. A variable under two names is one variable.
+ *
+ * Names in state dicts are PyTorch's: the path of properties in snake_case, or what `torchNames` says ("" leaves a property's own
+ * name out of the path); keys of plain objects and Maps are taken as they are.
+ *
+ * `toString()` shows the module as a tree.
  */
 export abstract class Module {
   /** Whether dropout and batch norm behave as in training. Set by `train()` and `eval()`. */
@@ -91,23 +98,38 @@ export abstract class Module {
     return assignState(this.#slots(), dict, strict);
   }
 
+  /** The module as a tree: names, classes, shapes of parameters and buffers, numbers of trained values. */
+  toString(): string {
+    return describeModule(this, (module) => [...children(module, "")]);
+  }
+
+  /** What `console.log` shows in Node. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
   #slots(): Map<string, Slot> {
     return new Map([...this.namedState()].map(([name, variable]) => [name, slotOf(variable)]));
   }
 }
 
-/** Variables and modules below `value`, each with its path. */
-function* members(value: unknown, path: string): Generator<[path: string, member: Variable | Module]> {
-  const below = (name: string): string => (path === "" || name === "" ? path + name : `${path}.${name}`);
-  if (value instanceof Variable) {
-    yield [path, value];
-  } else if (value instanceof Module) {
-    yield [path, value];
-    for (const [property, member] of Object.entries(value)) {
-      yield* members(member, below(value.torchNames[property] ?? snakeCase(property)));
-    }
-  } else if (Array.isArray(value)) {
-    for (const [index, member] of value.entries()) yield* members(member, below(String(index)));
+const isModule = (value: unknown): value is Module => value instanceof Module;
+
+/** `module` itself, and variables and modules below it, each with its path. A module inside itself comes once. */
+function* members(module: Module, path: string, outer: readonly Module[] = []): Generator<Member> {
+  yield [path, module];
+  const inside = [...outer, module];
+  for (const [heldPath, member] of children(module, path)) {
+    if (member instanceof Variable) yield [heldPath, member];
+    else if (!inside.includes(member)) yield* members(member, heldPath, inside);
+  }
+}
+
+/** What a module holds itself, by its path below `path`. */
+function* children(module: Module, path: string): Generator<Member> {
+  for (const [property, value] of Object.entries(module)) {
+    const name = module.torchNames[property] ?? snakeCase(property);
+    yield* heldBy(value, below(path, name), isModule);
   }
 }
 

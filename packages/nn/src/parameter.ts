@@ -33,12 +33,12 @@ export function parameter(shape: readonly number[], options: ParameterOptions): 
   return new Parameter(tensor(init(elements(shape), fan, random), shape), layout);
 }
 
-/** A weight as it meets the features `x`: in halves where they are. */
-export const asHalf = (weight: Tensor, x: Tensor): Tensor =>
+/** A weight in the type of the features `x`: cast to f16 where they are f16. */
+export const castLike = (weight: Tensor, x: Tensor): Tensor =>
   x.dtype === "f16" ? weight.cast("f16") : weight;
 
-/** The values of a weight as halves, in a parameter that is not trained; the given one is freed. */
-export async function halved(weight: Parameter): Promise<Parameter> {
+/** The values of a weight in f16, in a frozen parameter; the given one is freed. */
+export async function toF16(weight: Parameter): Promise<Parameter> {
   if (weight.dtype === "f16") return weight;
   const values = weight.cast("f16");
   await evaluate(values);

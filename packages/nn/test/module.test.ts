@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { evaluate, tensor, Variable } from "@ddad/tensor";
 import { expect } from "chai";
 import { StateDictError } from "../src/errors.ts";
@@ -182,5 +183,73 @@ describe("Module", () => {
     expect([...(await net.shift.data())]).to.deep.equal([3, 4]);
     partial.set("bn1.bias", { shape: [2], dtype: "f32", data: new Float32Array(2) });
     expect(() => net.loadStateDict(partial, { strict: false })).to.throw(StateDictError, /shape: "bn1.bias"/);
+  });
+
+  it("finds layers in plain objects and Maps, by their keys, in any nesting", async () => {
+    const shared = new Linear(1, 1, { bias: false });
+    class Heads extends Module {
+      readonly heads = { firstHead: new Linear(2, 3), more: [new Map([["b", new GroupNorm(1, 2)]])] };
+      readonly byNumber = new Map<number, unknown>([[7, { scale: new Parameter(tensor([1])) }]]);
+      readonly tied = { a: shared, b: shared };
+      readonly settings = { width: 3, name: "x", none: null, values: new Float32Array(3) };
+      readonly missing = undefined;
+    }
+    using heads = new Heads();
+    expect([...heads.namedState().keys()]).to.deep.equal([
+      "heads.firstHead.weight",
+      "heads.firstHead.bias",
+      "heads.more.0.b.weight",
+      "heads.more.0.b.bias",
+      "by_number.7.scale",
+      "tied.a.weight",
+      "tied.b.weight",
+    ]);
+    expect(heads.parameters()).to.have.length(6);
+    expect(heads.modules()).to.have.length(4);
+    expect(heads.loadStateDict(await heads.stateDict())).to.deep.equal({ missing: [], unexpected: [] });
+  });
+
+  it("refuses parameters below keys that cannot be names", () => {
+    class Odd extends Module {
+      readonly byModule = new Map([[net.head, net.firstConv]]);
+    }
+    expect(() => new Odd().namedState()).to.throw(TypeError, /Map by_module holds .* neither a string nor a/);
+  });
+
+  it("does not walk in circles", () => {
+    class Child extends Module {
+      parent: Module | undefined;
+      readonly linear = new Linear(1, 2);
+      readonly self: Record<string, unknown> = {};
+    }
+    class Parent extends Module {
+      readonly child = new Child();
+    }
+    using parent = new Parent();
+    parent.child.parent = parent;
+    parent.child.self["again"] = parent.child.self;
+    expect([...parent.namedState().keys()]).to.deep.equal(["child.linear.weight", "child.linear.bias"]);
+    expect(parent.modules()).to.have.length(3);
+    expect(`${parent}`).to.include("(parent): Parent again");
+  });
+
+  it("is shown as a tree with shapes and numbers of parameters", () => {
+    net.firstConv.freeze();
+    expect(`${net}`).to.equal(`Net(
+  shift [2]
+  (first_conv): Conv2d(weight [2, 1, 2, 3], bias [3]): 15 parameters, 0 of them trained
+  (bn1): BatchNorm2d(weight [3], bias [3], running_mean [3], running_var [3], num_batches_tracked [] i32): 6 parameters
+  (blocks.0.0): Linear(weight [2, 4]): 8 parameters
+  (blocks.1.0): Dropout()
+  (blocks.1.1): GroupNorm(weight [4], bias [4]): 8 parameters
+  (list): ModuleList(
+    (0): Linear(weight [1, 2], bias [2]): 4 parameters
+  ): 4 parameters
+  (classifier.1): Sequential(
+    (0): Linear(weight [4, 2], bias [2]): 10 parameters
+    (1): Dropout()
+  ): 10 parameters
+): 51 parameters, 36 of them trained`);
+    expect(inspect(net)).to.equal(`${net}`);
   });
 });

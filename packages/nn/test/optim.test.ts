@@ -6,7 +6,7 @@ import { Linear } from "../src/layers/linear.ts";
 import { Sequential } from "../src/layers/sequential.ts";
 import { Adam, AdamW } from "../src/optim/adam.ts";
 import { clipGradientNorm } from "../src/optim/clip.ts";
-import { averageWarmup, EMA } from "../src/optim/ema.ts";
+import { EMA, emaWarmup } from "../src/optim/ema.ts";
 import type { Optimizer } from "../src/optim/optimizer.ts";
 import { warmupCosine } from "../src/optim/schedules.ts";
 import { SGD } from "../src/optim/sgd.ts";
@@ -61,23 +61,23 @@ const expectClose = (got: number[][], expected: ArrayLike<number>[], tolerance =
 
 describe("optimisers", () => {
   it("Adam adds weight decay to the gradient; AdamW keeps it apart", async () => {
-    const options = { rate: 0.01, weightDecay: 0.3 };
+    const options = { learningRate: 0.01, weightDecay: 0.3 };
     expectClose(await run((p) => new Adam(p, options), 5), adamByHand(5, 0.01, 0.3, false));
     expectClose(await run((p) => new AdamW(p, options), 5), adamByHand(5, 0.01, 0.3, true));
     expectClose(await run((p) => new AdamW(p), 2), adamByHand(2, 1e-3, 0.01, true));
   });
 
   it("scales the gradients without touching them", async () => {
-    const scaled = await run((p) => new Adam(p, { rate: 0.01, weightDecay: 0.3 }), 3, 0.01);
+    const scaled = await run((p) => new Adam(p, { learningRate: 0.01, weightDecay: 0.3 }), 3, 0.01);
     expectClose(scaled, adamByHand(3, 0.01, 0.3, false, 0.01));
   });
 
   it("follows a schedule", async () => {
-    const rate = warmupCosine({ peak: 0.1, warmup: 2, steps: 4 });
-    const history = await run((p) => new SGD(p, { rate }), 5);
+    const learningRate = warmupCosine({ peak: 0.1, warmup: 2, steps: 4 });
+    const history = await run((p) => new SGD(p, { learningRate }), 5);
     const p = [...start];
     const expected = Array.from({ length: 5 }, (_, step) => {
-      for (const [i, g] of gradientOf(step).entries()) p[i]! -= rate(step) * g;
+      for (const [i, g] of gradientOf(step).entries()) p[i]! -= learningRate(step) * g;
       return [...p];
     });
     expectClose(history, expected);
@@ -93,12 +93,15 @@ describe("optimisers", () => {
       }
       return [...p];
     });
-    expectClose(await run((v) => new SGD(v, { rate: 0.01, momentum: 0.9, weightDecay: 0.1 }), 4), expected);
+    expectClose(
+      await run((v) => new SGD(v, { learningRate: 0.01, momentum: 0.9, weightDecay: 0.1 }), 4),
+      expected,
+    );
   });
 
   for (const [name, make] of [
-    ["adam", (p: Variable[]) => new Adam(p, { rate: 3e-4, weightDecay: 0.05 })],
-    ["adamw", (p: Variable[]) => new AdamW(p, { rate: 1e-4, weightDecay: 0.01 })],
+    ["adam", (p: Variable[]) => new Adam(p, { learningRate: 3e-4, weightDecay: 0.05 })],
+    ["adamw", (p: Variable[]) => new AdamW(p, { learningRate: 1e-4, weightDecay: 0.01 })],
   ] as const) {
     it(`${name} takes PyTorch's steps`, async function () {
       const arrays = readNpz(sharedOrSkip(this, "golden", "optim.npz"));
@@ -127,9 +130,9 @@ describe("optimisers", () => {
   it("leaves frozen parameters alone and shared ones single", () => {
     using net = new Sequential(new Linear(2, 2), new Linear(2, 2));
     net.layers[0]!.freeze();
-    using optimizer = new SGD(net, { rate: 1 });
+    using optimizer = new SGD(net, { learningRate: 1 });
     expect(optimizer.parameters).to.deep.equal(net.layers[1]!.parameters());
-    using tied = new SGD([optimizer.parameters[0]!, optimizer.parameters[0]!], { rate: 1 });
+    using tied = new SGD([optimizer.parameters[0]!, optimizer.parameters[0]!], { learningRate: 1 });
     expect(tied.parameters).to.have.length(1);
   });
 });
@@ -153,21 +156,23 @@ describe("clipGradientNorm", () => {
 
 describe("EMA", () => {
   it("averages by its decay, in the optimiser's kernel or on its own", async () => {
-    const decay = averageWarmup(0.95);
+    const decay = emaWarmup(0.95);
     expect([0, 8, 1000].map(decay)).to.deep.equal([0.1, 0.5, 0.95]);
     const values: number[][] = [];
     for (const fused of [true, false]) {
       using net = new Linear(2, 1, { bias: false, init: (n) => new Float32Array(n).fill(1) });
       using average = new EMA(net, { decay });
-      using optimizer = fused ? new Adam(net, { rate: 0.5, average }) : new Adam(net, { rate: 0.5 });
+      using optimizer = fused
+        ? new Adam(net, { learningRate: 0.5, ema: average })
+        : new Adam(net, { learningRate: 0.5 });
       for (let step = 0; step < 3; step++) {
         optimizer.step([tensor([1, -1], [2, 1])]);
         if (!fused) average.update(step);
         await evaluate(...optimizer.variables, ...average.variables);
       }
-      values.push([...(await average.averageOf(net.weight)!.data())]);
+      values.push([...(await average.emaOf(net.weight)!.data())]);
     }
-    // Adam with a constant gradient moves by the rate: 1 ∓ 0.5, 1 ∓ 1, 1 ∓ 1.5.
+    // Adam with a constant gradient moves by the learning rate: 1 ∓ 0.5, 1 ∓ 1, 1 ∓ 1.5.
     let [a, b] = [1, 1];
     for (let step = 0; step < 3; step++) {
       const d = decay(step);

@@ -67,7 +67,7 @@ describe("memory of optimisers", () => {
     for (const parameter of net.parameters()) parameter.reset();
     optimizer!.dispose();
     expect(await read(net)).to.deep.equal(before);
-    using another = new Adam(net, { rate: 0 });
+    using another = new Adam(net, { learningRate: 0 });
     another.step(gradientsOf(another));
     await evaluate(...another.variables);
     expect(await read(net)).to.deep.equal(before);
@@ -75,7 +75,7 @@ describe("memory of optimisers", () => {
 
   it("keep all weights when there is no memory for some of those that are loaded", async function () {
     using net = network();
-    using optimizer = new SGD(net, { rate: 1 });
+    using optimizer = new SGD(net, { learningRate: 1 });
     await evaluate();
     const before = await read(net);
     const dict = new Map([...(await net.stateDict())].map(([name, value]) => [name, { ...value }]));
@@ -97,8 +97,8 @@ describe("memory of optimisers", () => {
       const parameters = net.parameters();
       const made = (source: readonly Variable[], make: (of: readonly Variable[]) => Optimizer) =>
         together ? [make(source)] : source.map((parameter) => make([parameter]));
-      const first = made(parameters.slice(0, 3), (of) => new SGD(of, { rate: 0.5 }));
-      const second = made(parameters.slice(1), (of) => new Adam(of, { rate: 0.1 }));
+      const first = made(parameters.slice(0, 3), (of) => new SGD(of, { learningRate: 0.5 }));
+      const second = made(parameters.slice(1), (of) => new Adam(of, { learningRate: 0.1 }));
       for (const optimizer of [...first, ...second, ...first]) {
         optimizer.step(gradientsOf(optimizer));
         await evaluate(...optimizer.variables);
@@ -114,7 +114,7 @@ describe("memory of optimisers", () => {
     const { buffers } = testDevice();
     const net = network();
     const average = new EMA(net);
-    const optimizer = new Adam(net, { average });
+    const optimizer = new Adam(net, { ema: average });
     await evaluate(...optimizer.variables);
     await average.swap();
     const own = heldBytes(average.variables);
@@ -132,7 +132,7 @@ describe("memory of optimisers", () => {
 
   it("refuse a step on what is disposed of, also while the step is on its way", async () => {
     using net = network();
-    using optimizer = new SGD(net, { rate: 1 });
+    using optimizer = new SGD(net, { learningRate: 1 });
     optimizer.step(gradientsOf(optimizer));
     const stepped = evaluate(...optimizer.variables);
     net.layers[1]!.dispose();
@@ -141,13 +141,13 @@ describe("memory of optimisers", () => {
 
   it("go on with a parameter that is frozen later; another optimiser leaves it alone", async () => {
     using net = network();
-    using optimizer = new SGD(net, { rate: 1 });
+    using optimizer = new SGD(net, { learningRate: 1 });
     net.layers[0]!.freeze();
     expect(optimizer.parameters).to.have.length(4);
     optimizer.step(gradientsOf(optimizer));
     await evaluate(...optimizer.variables);
     const before = await read(net);
-    using another = new SGD(net, { rate: 1 });
+    using another = new SGD(net, { learningRate: 1 });
     another.step(gradientsOf(another));
     await evaluate(...another.variables);
     const after = await read(net);

@@ -23,8 +23,8 @@ class Training {
   );
   readonly average = new EMA(this.net, { decay: 0.9 });
   readonly optimizer = new AdamW(this.net, {
-    rate: warmupCosine({ peak: 0.05, warmup: 2, steps: 20 }),
-    average: this.average,
+    learningRate: warmupCosine({ peak: 0.05, warmup: 2, steps: 20 }),
+    ema: this.average,
   });
 
   loss(step: number): Tensor {

@@ -1,7 +1,7 @@
 import { evaluate, grad, ShapeError, type Tensor, tensor } from "@ddad/tensor";
 import { expect } from "chai";
 import { foldBatchNorm } from "../src/models/resnet/fold.ts";
-import { imageNetDeviation, imageNetMean, normaliseForImageNet } from "../src/models/resnet/imageNet.ts";
+import { imageNetMean, imageNetStd, normaliseForImageNet } from "../src/models/resnet/imageNet.ts";
 import {
   countParameters,
   type FeatureName,
@@ -255,7 +255,7 @@ describe("ResNet", () => {
 describe("normaliseForImageNet", () => {
   it("takes pictures in [-1, 1] to mean 0 and deviation 1", async () => {
     const picture = [-1, 0, 1, 2 * imageNetMean[0] - 1, 2 * imageNetMean[1] - 1, 2 * imageNetMean[2] - 1];
-    const expected = [0, 0.5, 1].map((value, c) => (value - imageNetMean[c]!) / imageNetDeviation[c]!);
+    const expected = [0, 0.5, 1].map((value, c) => (value - imageNetMean[c]!) / imageNetStd[c]!);
     const got = await normaliseForImageNet(tensor(picture, [1, 1, 2, 3])).data();
     for (const [i, value] of [...expected, 0, 0, 0].entries()) expect(got[i]).to.be.closeTo(value, 1e-6);
   });

@@ -59,18 +59,18 @@ describe("UNet: mixed precision", function () {
   it("keeps weights as halves for inference: the same results in less memory", async () => {
     const [single, mixed] = await pair();
     const expected = await mixed.forward(x(), t()).data();
-    await mixed.halveWeights();
+    await mixed.castWeightsToF16();
     expect(await mixed.forward(x(), t()).data()).to.deep.equal(expected);
     for (const [name, { dtype, shape }] of mixed.namedState()) {
       const ofTime = /time_embed|embed_layers/.test(name);
       expect(dtype, name).to.equal(shape.length > 1 && !ofTime ? "f16" : "f32");
     }
     expect([...(await mixed.stateDict()).keys()]).to.deep.equal([...(await single.stateDict()).keys()]);
-    const refused = await single.halveWeights().then(
+    const refused = await single.castWeightsToF16().then(
       () => "halved",
       (error: Error) => error.message,
     );
-    expect(refused).to.match(/^UNet.halveWeights: the precision is f32/);
+    expect(refused).to.match(/^UNet.castWeightsToF16: the precision is f32/);
   });
 
   it("gives f32 gradients of every weight, close to those of f32, through a scaled loss", async () => {

@@ -26,7 +26,7 @@ describe("UNet: twenty Adam steps of unet_tiny", () => {
 
     using net = new UNet({ imageSize: 32, baseChannels: 32, heads: 2 });
     net.loadStateDict(formulaWeights(net, 1));
-    using optimizer = new Adam(net, { rate: 3e-4, weightDecay: 0.05 });
+    using optimizer = new Adam(net, { learningRate: 3e-4, weightDecay: 0.05 });
     await evaluate(...optimizer.variables);
     const step = compile((clean: Tensor, noise: Tensor, level: Tensor, t: Tensor, control: Tensor) => {
       const noisy = clean.mul(level.sqrt()).add(noise.mul(level.neg().add(1).sqrt()));

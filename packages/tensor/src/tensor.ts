@@ -274,3 +274,6 @@ export function sandboxed<T>(work: (assigned: () => Variable[]) => T): T {
     for (const [variable, assigned] of before) variable.reset(assigned);
   }
 }
+
+/** Whether `trackAssignments` is running, as it is while `compile` records a function. */
+export const isTracing = (): boolean => assignments !== undefined;

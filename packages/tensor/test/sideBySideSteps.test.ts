@@ -44,13 +44,13 @@ describe("steps on variables side by side", () => {
       const mask = t.tensor([0, 0, 0, 0, 0, 0, 1, 0], [8], { dtype: "bool" });
       const scaled = t.where(mask, t.minimum(t.reciprocal(norm), 1), control);
       for (const [k, parameter] of parameters.entries()) {
-        const next = t.adamAverageStep(
+        const next = t.adamEmaStep(
           {
             parameter,
             gradient: sums[k]!,
             firstMoment: first[k]!,
             secondMoment: second[k]!,
-            average: averages[k]!,
+            ema: averages[k]!,
             control: scaled,
           },
           settings,
@@ -58,14 +58,14 @@ describe("steps on variables side by side", () => {
         parameter.assign(next.parameterNext);
         first[k]!.assign(next.firstMomentNext);
         second[k]!.assign(next.secondMomentNext);
-        averages[k]!.assign(next.averageNext);
+        averages[k]!.assign(next.emaNext);
       }
     });
     let steps = 0;
     for (let count = 1; count <= 3; count++) {
       await part(t.tensor(0.25, []), t.tensor([0]));
       await part(t.tensor(0.5, []), t.tensor([1]));
-      const control = t.tensor(t.adamControl({ ...settings, step: count, averageDecay: 0.5 }));
+      const control = t.tensor(t.adamControl({ ...settings, step: count, emaDecay: 0.5 }));
       const profiled = await t.profile(() => apply(control));
       steps = profiled.rows
         .filter(({ label }) => label.startsWith("adam"))

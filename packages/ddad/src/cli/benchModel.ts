@@ -77,7 +77,7 @@ export async function benchReconstruction(
   const peak = new Peak();
   using denoiser = createDenoiser(config).eval();
   await evaluate(...denoiser.namedState().values());
-  if (denoiser.precision === "mixed") await denoiser.halveWeights();
+  if (denoiser.precision === "mixed") await denoiser.castWeightsToF16();
   using extractor = await madeUpExtractor(config);
   const inspectOnce = (): Promise<void> => exhaust(inspect({ config, denoiser, extractor }, pictures));
   await prepare?.(inspectOnce);

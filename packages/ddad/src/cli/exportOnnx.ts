@@ -3,8 +3,8 @@ import {
   compareOnnx,
   exportOnnx,
   HostRandom,
-  imageNetDeviation,
   imageNetMean,
+  imageNetStd,
   type OnnxArray,
   type OnnxArrays,
   type OnnxDifference,
@@ -72,7 +72,7 @@ export async function exportOnnxFiles(model: Model, out: string): Promise<OnnxRe
     files.push(
       await writeOne("extractor", beside, resNetOnnx(extractor, { imageSize }), runtime, {
         architecture: config.features.network,
-        input: `x: (RGB in [0, 1] - [${imageNetMean.join(", ")}]) / [${imageNetDeviation.join(", ")}]`,
+        input: `x: (RGB in [0, 1] - [${imageNetMean.join(", ")}]) / [${imageNetStd.join(", ")}]`,
       }),
     );
   }

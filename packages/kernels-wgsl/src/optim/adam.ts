@@ -8,13 +8,13 @@
  *     p ← p − learningRate/(1 − β1ᵗ) · m / (√v / √(1 − β2ᵗ) + ε)
  *
  * A gradientScale of 0 skips the step: nothing changes, whatever the gradient is (that of a step whose halves overflowed).
- * `adamAverageStep` also keeps the moving average of the parameter, `a ← d a + (1 − d) p` with `d` = averageDecay.
+ * `adamEmaStep` also keeps the moving average of the parameter, `a ← d a + (1 − d) p` with `d` = emaDecay.
  */
 import { type Call, type Capabilities, defineKernel, type Pass } from "../kernel.ts";
 import { bytesOf, sizeOf } from "../spec.ts";
 import { checkState, statePass } from "./control.ts";
 
-/** Attributes of `adamStep` and `adamAverageStep`. */
+/** Attributes of `adamStep` and `adamEmaStep`. */
 export interface AdamAttrs {
   /** Whether weight decay shrinks the parameter (AdamW) instead of adding to the gradient (Adam with L2). */
   readonly decoupled: boolean;
@@ -31,13 +31,13 @@ export interface AdamSettings extends AdamAttrs {
   readonly step: number;
   /** Factor of the gradient: that of clipping, or 1 ÷ the number of micro-batches. Default 1. */
   readonly gradientScale?: number;
-  /** Decay of the parameter's moving average; only `adamAverageStep` uses it. Default 0: the parameter itself. */
-  readonly averageDecay?: number;
+  /** Decay of the parameter's moving average; only `adamEmaStep` uses it. Default 0: the parameter itself. */
+  readonly emaDecay?: number;
 }
 
 /**
  * The eight numbers of `control`: learningRate/(1 − β1ᵗ), β1, β2, ε, weightDecay (× learningRate where decoupled),
- * √(1 − β2ᵗ), gradientScale, averageDecay, in this order (a gradientScale computed on the device takes the place of the
+ * √(1 − β2ᵗ), gradientScale, emaDecay, in this order (a gradientScale computed on the device takes the place of the
  * seventh). The corrections are computed here in f64, because WGSL's `pow` may be off by
  * 10⁻³ of 1 − β2ᵗ at the first steps; from β rounded to f32, because the shader's 1 − β is.
  */
@@ -52,7 +52,7 @@ export function adamControl(settings: AdamSettings): Float32Array {
     decoupled ? weightDecay * learningRate : weightDecay,
     Math.sqrt(correction(beta2)),
     settings.gradientScale ?? 1,
-    settings.averageDecay ?? 0,
+    settings.emaDecay ?? 0,
   );
 }
 
@@ -61,14 +61,14 @@ const state = ["parameterNext", "firstMomentNext", "secondMomentNext"] as const;
 function adamPass(
   caps: Capabilities,
   call: Pick<Call<"parameter" | "control", string, AdamAttrs>, "inputs" | "attrs">,
-  average: boolean,
+  ema: boolean,
 ): Pass {
   const { decoupled } = call.attrs;
   return statePass(
     caps,
     call.inputs,
     ["gradient"],
-    average ? [...state, "averageNext"] : state,
+    ema ? [...state, "emaNext"] : state,
     /* wgsl */ `
     if (control1.z == 0.0) { continue; }
     let old = parameterNext[i];
@@ -79,9 +79,9 @@ function adamPass(
     firstMomentNext[i] = first;
     secondMomentNext[i] = second;
     parameterNext[i] = next;${
-      average
+      ema
         ? `
-    averageNext[i] = control1.w * averageNext[i] + (1.0 - control1.w) * next;`
+    emaNext[i] = control1.w * emaNext[i] + (1.0 - control1.w) * next;`
         : ""
     }`,
   );
@@ -118,7 +118,7 @@ function adamReference(
 
 const control = (step: number, decoupled: boolean, gradientScale = 0.5) => {
   const settings = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05 };
-  const values = adamControl({ ...settings, step, decoupled, gradientScale, averageDecay: 0.99 });
+  const values = adamControl({ ...settings, step, decoupled, gradientScale, emaDecay: 0.99 });
   return { shape: [8], fill: (index: number) => values[index]! };
 };
 
@@ -199,27 +199,27 @@ export const adamStep = defineKernel({
   ],
 });
 
-/** `adamStep` with one more input, average, of the same shape, and its next value as one more output. */
-export const adamAverageStep = defineKernel({
-  name: "adamAverageStep",
-  inputs: ["parameter", "gradient", "firstMoment", "secondMoment", "average", "control"],
-  outputs: [...state, "averageNext"],
+/** `adamStep` with one more input, ema, of the same shape, and its next value as one more output. */
+export const adamEmaStep = defineKernel({
+  name: "adamEmaStep",
+  inputs: ["parameter", "gradient", "firstMoment", "secondMoment", "ema", "control"],
+  outputs: [...state, "emaNext"],
   updates: {
     parameterNext: "parameter",
     firstMomentNext: "firstMoment",
     secondMomentNext: "secondMoment",
-    averageNext: "average",
+    emaNext: "ema",
   },
   packs: { shared: ["control"] },
   params: { size: "u32" },
-  infer({ parameter, gradient, firstMoment, secondMoment, average, control }, _attrs: AdamAttrs) {
-    checkState("adamAverageStep", { parameter, gradient, firstMoment, secondMoment, average }, control, 8);
+  infer({ parameter, gradient, firstMoment, secondMoment, ema, control }, _attrs: AdamAttrs) {
+    checkState("adamEmaStep", { parameter, gradient, firstMoment, secondMoment, ema }, control, 8);
     return {
       outputs: {
         parameterNext: parameter,
         firstMomentNext: parameter,
         secondMomentNext: parameter,
-        averageNext: parameter,
+        emaNext: parameter,
       },
       params: { size: sizeOf(parameter.shape) },
     };
@@ -227,10 +227,10 @@ export const adamAverageStep = defineKernel({
   variants: [{ name: "direct", passes: (caps, call) => [adamPass(caps, call, true)] }],
   reference(values, { attrs }) {
     const next = adamReference(values, attrs);
-    if (values.control[6] === 0) return { ...next, averageNext: values.average.slice() };
+    if (values.control[6] === 0) return { ...next, emaNext: values.ema.slice() };
     const decay = values.control[7]!;
-    const averageNext = values.average.map((a, i) => decay * a + (1 - decay) * next.parameterNext[i]!);
-    return { ...next, averageNext };
+    const emaNext = values.ema.map((a, i) => decay * a + (1 - decay) * next.parameterNext[i]!);
+    return { ...next, emaNext };
   },
   cost: ({ inputs }) => ({
     flops: 19 * sizeOf(inputs.parameter.shape),
@@ -239,33 +239,33 @@ export const adamAverageStep = defineKernel({
   cases: [
     {
       name: "one element",
-      inputs: { ...caseInputs([1], 1, true), average: [1] },
+      inputs: { ...caseInputs([1], 1, true), ema: [1] },
       attrs: { decoupled: true },
     },
     {
       name: "odd size",
-      inputs: { ...caseInputs([7, 13], 3, false), average: [7, 13] },
+      inputs: { ...caseInputs([7, 13], 3, false), ema: [7, 13] },
       attrs: { decoupled: false },
     },
     {
       name: "skipped",
-      inputs: { ...skipped([7, 13]), average: [7, 13] },
+      inputs: { ...skipped([7, 13]), ema: [7, 13] },
       attrs: { decoupled: true },
       tolerance: 0,
     },
     {
       name: "a convolution's weight",
-      inputs: { ...caseInputs([3, 3, 128, 128], 100, true), average: [3, 3, 128, 128] },
+      inputs: { ...caseInputs([3, 3, 128, 128], 100, true), ema: [3, 3, 128, 128] },
       attrs: { decoupled: true },
       bench: true,
     },
   ],
   refusals: [
     {
-      inputs: { ...caseInputs([4], 1, false), average: [3] },
+      inputs: { ...caseInputs([4], 1, false), ema: [3] },
       attrs: { decoupled: false },
-      message: /adamAverageStep: average \[3\] must have the shape of parameter \[4\]/,
+      message: /adamEmaStep: ema \[3\] must have the shape of parameter \[4\]/,
     },
   ],
-  replaces: "adamStep, then average ← averageDecay · average + (1 − averageDecay) · parameter",
+  replaces: "adamStep, then ema ← emaDecay · ema + (1 − emaDecay) · parameter",
 });

@@ -2,6 +2,7 @@ import { batchNorm, ShapeError, type Tensor, tensor, Variable } from "@ddad/tens
 import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
+import { noteUpdate } from "../pendingBuffers.ts";
 
 /** Options of `BatchNorm2d`. */
 export interface BatchNorm2dLayerOptions {
@@ -73,5 +74,6 @@ export class BatchNorm2d extends Module {
     runningMean.assign(runningMean.mul(1 - momentum).add(mean.mul(momentum)));
     runningVariance.assign(runningVariance.mul(1 - momentum).add(variance.mul(momentum)));
     numBatchesTracked.assign(numBatchesTracked.add(1));
+    noteUpdate(mean, [runningMean, runningVariance, numBatchesTracked]);
   }
 }

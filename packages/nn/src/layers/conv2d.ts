@@ -2,7 +2,7 @@ import { conv2d, type Tensor } from "@ddad/tensor";
 import type { HostRandom } from "../hostRandom.ts";
 import { fanInUniform, type Initializer } from "../init.ts";
 import { Module } from "../module.ts";
-import { asHalf, type Parameter, parameter } from "../parameter.ts";
+import { castLike, type Parameter, parameter } from "../parameter.ts";
 
 /** Options of `Conv2d`. */
 export interface Conv2dLayerOptions {
@@ -48,6 +48,6 @@ export class Conv2d extends Module {
   /** x [N, H, W, inputs] → [N, H', W', outputs] */
   forward(x: Tensor): Tensor {
     const { stride, padding, bias } = this;
-    return conv2d(x, asHalf(this.weight, x), { stride, padding, ...(bias && { bias }) });
+    return conv2d(x, castLike(this.weight, x), { stride, padding, ...(bias && { bias }) });
   }
 }

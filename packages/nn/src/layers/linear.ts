@@ -2,7 +2,7 @@ import { linear, type Tensor } from "@ddad/tensor";
 import type { HostRandom } from "../hostRandom.ts";
 import { fanInUniform, type Initializer } from "../init.ts";
 import { Module } from "../module.ts";
-import { asHalf, type Parameter, parameter } from "../parameter.ts";
+import { castLike, type Parameter, parameter } from "../parameter.ts";
 import type { Layout } from "../stateDict.ts";
 
 /** Options of `Linear`. */
@@ -35,6 +35,6 @@ export class Linear extends Module {
 
   /** x [..., inputs] → [..., outputs] */
   forward(x: Tensor): Tensor {
-    return linear(x, asHalf(this.weight, x), this.bias);
+    return linear(x, castLike(this.weight, x), this.bias);
   }
 }

@@ -1,13 +1,14 @@
-/** Adam and AdamW. Recorded for one parameter at a time; those that lie side by side are stepped together. */
-import { adamAverageStep, adamControl, adamStep, type Tensor, type Variable } from "@ddad/tensor";
+/** Adam and AdamW. Recorded for one parameter at a time; contiguous ones are stepped together. */
+import { adamControl, adamEmaStep, adamStep, type Tensor, type Variable } from "@ddad/tensor";
 import type { EMA } from "./ema.ts";
 import { Optimizer, type ParameterSource } from "./optimizer.ts";
+import { checkOptions } from "./options.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** Options of `Adam` and `AdamW`. */
 export interface AdamOptions {
   /** Learning rate, or that of each step. Default 1e-3. */
-  readonly rate?: number | Schedule;
+  readonly learningRate?: number | Schedule;
   /** Decay of the mean of the gradients. Default 0.9. */
   readonly beta1?: number;
   /** Decay of the mean of their squares. Default 0.999. */
@@ -17,50 +18,57 @@ export interface AdamOptions {
   /** Default 0 in Adam, 0.01 in AdamW. */
   readonly weightDecay?: number;
   /** Updated in the same kernel: do not call its `update`. */
-  readonly average?: EMA;
+  readonly ema?: EMA;
 }
 
 const series = ["first_moment", "second_moment"] as const;
 
+const known = ["learningRate", "beta1", "beta2", "epsilon", "weightDecay", "ema"] as const;
+
 abstract class AdamFamily extends Optimizer {
   readonly #numbers: Pick<Required<AdamOptions>, "beta1" | "beta2" | "epsilon" | "weightDecay">;
   readonly #decoupled: boolean;
-  readonly #average: EMA | undefined;
+  readonly #ema: EMA | undefined;
 
   constructor(parameters: ParameterSource, options: AdamOptions, decoupled: boolean) {
-    super(parameters, options.rate ?? 1e-3, series, 8, 6);
+    const name = decoupled ? "AdamW" : "Adam";
+    checkOptions(name, options, known);
+    super(parameters, {
+      ...{ name, series, learningRate: options.learningRate ?? 1e-3 },
+      ...{ controlLength: 8, scaleIndex: 6 },
+    });
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = decoupled ? 0.01 : 0 } = options;
     this.#numbers = { beta1, beta2, epsilon, weightDecay };
     this.#decoupled = decoupled;
-    this.#average = options.average;
+    this.#ema = options.ema;
   }
 
   override get variables(): readonly Variable[] {
-    return [...super.variables, ...(this.#average?.variables ?? [])];
+    return [...super.variables, ...(this.#ema?.variables ?? [])];
   }
 
   protected override numbers(step: number, learningRate: number): Float32Array {
-    const averageDecay = this.#average?.decay(step) ?? 0;
+    const emaDecay = this.#ema?.decay(step) ?? 0;
     return adamControl({
       ...this.#numbers,
       learningRate,
       step: step + 1,
       decoupled: this.#decoupled,
-      averageDecay,
+      emaDecay,
     });
   }
 
   protected override update(index: number, gradient: Tensor, control: Tensor): void {
     const parameter = this.parameters[index]!;
     const [firstMoment, secondMoment] = series.map((name) => this.kept(name, index)) as [Variable, Variable];
-    const average = this.#average?.averageOf(parameter);
+    const ema = this.#ema?.emaOf(parameter);
     const inputs = { parameter, gradient, firstMoment, secondMoment, control };
     const attrs = { decoupled: this.#decoupled };
     let next: ReturnType<typeof adamStep>;
-    if (average) {
-      const withAverage = adamAverageStep({ ...inputs, average }, attrs);
-      average.assign(withAverage.averageNext);
-      next = withAverage;
+    if (ema) {
+      const withEma = adamEmaStep({ ...inputs, ema }, attrs);
+      ema.assign(withEma.emaNext);
+      next = withEma;
     } else {
       next = adamStep(inputs, attrs);
     }

@@ -1,19 +1,24 @@
 /** What optimisers have in common: which parameters they change, the count of steps, and state that can be saved. */
 import {
   allOrNone,
+  evaluate,
+  grad,
+  isTracing,
   moveSideBySide,
   ShapeError,
-  type Tensor,
+  Tensor,
   tensor,
-  type Variable,
+  Variable,
   where,
   zerosSideBySide,
 } from "@ddad/tensor";
 import { StateDictError } from "../errors.ts";
 import { Module, slotOf } from "../module.ts";
+import { pendingBuffers } from "../pendingBuffers.ts";
 import { assignState, readState, type Slot } from "../state.ts";
 import type { StateDict, StateEntry } from "../stateDict.ts";
-import { constantRate, type Schedule } from "./schedules.ts";
+import { clipGradientNorm } from "./clip.ts";
+import { constantSchedule, type Schedule } from "./schedules.ts";
 
 /** Options of `Optimizer.step`. */
 export interface StepOptions {
@@ -23,22 +28,52 @@ export interface StepOptions {
   readonly control?: Tensor;
 }
 
-/** What of a module, or which variables, an optimiser changes. */
-export type ParameterSource = Module | readonly Variable[];
+/** Options of `Optimizer.minimize`. */
+export interface MinimizeOptions {
+  /** Clips the gradients to this global norm, as `clipGradientNorm` does. Default: no clipping. */
+  readonly maxNorm?: number;
+  /** Further tensors to evaluate in the same run, such as the network's output. */
+  readonly also?: readonly Tensor[];
+}
+
+/** What of a module, or which variables (with or without names), an optimiser changes. */
+export type ParameterSource = Module | readonly Variable[] | ReadonlyMap<string, Variable>;
+
+/** What an optimiser tells its base class. */
+export interface OptimizerSetup {
+  /** The optimiser's name in error messages. */
+  readonly name: string;
+  readonly learningRate: number | Schedule;
+  /** Names of what is kept for each parameter, zero at the start. */
+  readonly series: readonly string[];
+  /** Numbers in a control tensor. */
+  readonly controlLength: number;
+  /** Which of them multiplies the gradients. */
+  readonly scaleIndex: number;
+}
 
 /**
- * Changes parameters by their gradients. A step only records the update; evaluating `variables` carries it out.
+ * Changes parameters by their gradients.
  *
- * Making one moves its f32 parameters into buffers that they share before the next evaluation, so that a step runs once for many of
- * them. They stay there when the optimiser is disposed of, and a second one finds them there; such a buffer is freed once all
- * parameters in it are disposed of. Where the adapter has no memory for all this, that evaluation rejects with OutOfMemoryError: the
- * parameters are where they were, with their values, but the optimiser cannot be used.
+ * ```ts
+ * for await (const { x, labels } of loader) {
+ *   const loss = crossEntropy(net.forward(x), labels);
+ *   await optimizer.minimize(loss);
+ * }
+ * ```
+ *
+ * `minimize` takes the gradients, records a step and evaluates all it changes. The same in parts, for what needs more control:
  *
  * ```ts
  * const gradients = grad(loss, optimizer.parameters);
  * optimizer.step(gradients);
- * await evaluate(loss, ...optimizer.variables);
+ * await evaluate(loss, ...optimizer.variables, ...net.buffers());
  * ```
+ *
+ * Making an optimiser moves its f32 parameters into buffers that they share before the next evaluation, so that a step runs once for
+ * many of them. They stay there when the optimiser is disposed of, and a second one finds them there; such a buffer is freed once all
+ * parameters in it are disposed of. Where the adapter has no memory for all this, that evaluation rejects with OutOfMemoryError: the
+ * parameters are where they were, with their values, but the optimiser cannot be used.
  */
 export abstract class Optimizer {
   /**
@@ -48,31 +83,23 @@ export abstract class Optimizer {
   readonly parameters: readonly Variable[];
   /** Steps taken so far. */
   stepCount = 0;
+  readonly #name: string;
   readonly #names: readonly string[];
-  readonly #schedule: Schedule;
+  #schedule: Schedule;
   /** Kept from step to step: the series' name → a variable for each parameter. */
   readonly #series: ReadonlyMap<string, readonly Variable[]>;
   readonly #scaleMask: Tensor;
+  /** Contents of the variables' buffers when the last step was recorded. */
+  #versions: readonly number[] = [];
 
-  /**
-   * @param rate the learning rate, or that of each step
-   * @param series names of what is kept for each parameter, zero at the start
-   * @param controlLength numbers in a control tensor
-   * @param scaleIndex which of them multiplies the gradients
-   */
-  constructor(
-    source: ParameterSource,
-    rate: number | Schedule,
-    series: readonly string[],
-    controlLength: number,
-    scaleIndex: number,
-  ) {
-    const names = new Map<Variable, string>();
-    const given = source instanceof Module ? source.namedParameters() : source.entries();
-    for (const [name, variable] of given) if (!names.has(variable)) names.set(variable, String(name));
+  /** @throws RangeError where there is nothing to train */
+  constructor(source: ParameterSource, setup: OptimizerSetup) {
+    const { name, learningRate, series, controlLength, scaleIndex } = setup;
+    const names = namesOf(name, source);
+    this.#name = name;
     this.parameters = [...names.keys()];
     this.#names = [...names.values()];
-    this.#schedule = typeof rate === "number" ? constantRate(rate) : rate;
+    this.#schedule = scheduleOf(learningRate);
     // Side by side, so that a step runs once for many parameters.
     moveSideBySide(this.parameters);
     const shapes = this.parameters.map(({ shape }) => shape);
@@ -97,9 +124,13 @@ export abstract class Optimizer {
     return [...this.parameters, ...[...this.#series.values()].flat()];
   }
 
-  /** Learning rate of the next step. */
+  /** Learning rate of the next step. A number or a schedule can be set; a schedule goes on from `stepCount`. */
   get learningRate(): number {
     return this.#schedule(this.stepCount);
+  }
+
+  set learningRate(learningRate: number | Schedule) {
+    this.#schedule = scheduleOf(learningRate);
   }
 
   /** Counts a step and gives its numbers (learning rate, corrections, …) as a tensor, for a compiled function. */
@@ -109,17 +140,83 @@ export abstract class Optimizer {
     return tensor(numbers);
   }
 
-  /** Records one step. `gradients` are those of `parameters`, in their order. */
+  /**
+   * One training step: the gradients of `loss` towards `parameters`, `step`, and one evaluation of the loss, of all that the step
+   * changes and of the buffers that batch norms on the way to the loss update. Nothing is read back: `await loss.item()` reads the
+   * value where it is wanted, which waits for the device.
+   *
+   * @param loss one element, not evaluated yet, or a function that records it
+   * @returns the loss, evaluated
+   * @throws as `grad`, `step` and `evaluate`. Where the evaluation fails, the step is taken back.
+   */
+  async minimize(
+    loss: Tensor | (() => Tensor),
+    { maxNorm, also = [] }: MinimizeOptions = {},
+  ): Promise<Tensor> {
+    if (isTracing()) {
+      throw new Error(
+        `${this.#name}.minimize: it cannot run inside compile. Use step(grad(loss, optimizer.parameters), { control }) there.`,
+      );
+    }
+    const value = typeof loss === "function" ? loss() : loss;
+    if (!(value instanceof Tensor)) {
+      throw new TypeError(`${this.#name}.minimize: the loss must be a Tensor, but is ${String(value)}.`);
+    }
+    this.#refuseSecondStep("minimize");
+    const buffers = pendingBuffers(value);
+    const gradients = grad(value, this.parameters);
+    this.step(
+      gradients,
+      maxNorm === undefined ? {} : { gradientScale: clipGradientNorm(gradients, maxNorm).scale },
+    );
+    try {
+      await evaluate(value, ...this.variables, ...buffers, ...also);
+    } catch (error) {
+      for (const variable of [...this.variables, ...buffers]) if (isRecorded(variable)) variable.reset();
+      this.stepCount--;
+      throw error;
+    }
+    return value;
+  }
+
+  /**
+   * Records one step; evaluating `variables` carries it out.
+   *
+   * @param gradients those of `parameters`, in their order
+   * @throws Error where the step before is not evaluated yet (inside `compile`, several steps can be recorded)
+   */
   step(gradients: readonly Tensor[], options: StepOptions = {}): void {
+    if (!Array.isArray(gradients)) {
+      throw new TypeError(
+        `${this.#name}.step: it needs the gradients. Write await optimizer.minimize(loss), or ` +
+          "optimizer.step(grad(loss, optimizer.parameters)) and then await evaluate(loss, ...optimizer.variables).",
+      );
+    }
     if (gradients.length !== this.parameters.length) {
       throw new ShapeError(
         `step: there are ${this.parameters.length} parameters but ${gradients.length} gradients; ` +
           "take grad(loss, optimizer.parameters).",
       );
     }
+    this.#refuseSecondStep("step");
     const { gradientScale, control = this.control() } = options;
     const scaled = gradientScale ? where(this.#scaleMask, gradientScale, control) : control;
     for (const [index, gradient] of gradients.entries()) this.update(index, gradient, scaled);
+    this.#versions = this.variables.map(({ home }) => home.version);
+  }
+
+  /** A chain of steps would be computed anew from its first one at each evaluation of a loss. */
+  #refuseSecondStep(method: string): void {
+    if (isTracing()) return;
+    const pending = this.variables.some(
+      (variable, index) => variable.home.version === this.#versions[index] && isRecorded(variable),
+    );
+    if (pending) {
+      throw new Error(
+        `${this.#name}.${method}: the step before is recorded but not evaluated. ` +
+          "Await evaluate(loss, ...optimizer.variables) after each step, or use await optimizer.minimize(loss).",
+      );
+    }
   }
 
   /** The count of steps and all that is kept, for an exact resume: "step", "<series>.<parameter>". */
@@ -156,4 +253,33 @@ export abstract class Optimizer {
     }
     return slots;
   }
+}
+
+const scheduleOf = (learningRate: number | Schedule): Schedule =>
+  typeof learningRate === "number" ? constantSchedule(learningRate) : learningRate;
+
+/** Whether what was assigned to a variable is recorded and not computed yet. */
+const isRecorded = (variable: Variable): boolean => variable.pending && variable.source.kind === "node";
+
+/** Each parameter once, with the first of its names. */
+function namesOf(op: string, source: ParameterSource): Map<Variable, string> {
+  const names = new Map<Variable, string>();
+  const given: Iterable<readonly [string | number, Variable]> =
+    source instanceof Module ? source.namedParameters() : source.entries();
+  for (const [name, variable] of given) {
+    if (!(variable instanceof Variable)) {
+      const kind = Array.isArray(variable)
+        ? "an array; spread it"
+        : "no Variable; pass parameters, or a module";
+      throw new TypeError(`${op}: parameter ${name} is ${kind}.`);
+    }
+    if (!names.has(variable)) names.set(variable, String(name));
+  }
+  if (names.size > 0) return names;
+  throw new RangeError(
+    source instanceof Module
+      ? `${op}: the module has no parameters to train. Either all are frozen, or its layers are where they cannot be found: ` +
+          "in #private fields, or made inside functions. Make them properties, or put them in arrays, plain objects or Maps that are."
+      : `${op}: the list of parameters is empty. Pass module.parameters(), or the module itself.`,
+  );
 }

@@ -1,24 +1,27 @@
 import { sgdStep, type Tensor } from "@ddad/tensor";
 import { Optimizer, type ParameterSource } from "./optimizer.ts";
+import { checkOptions } from "./options.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** Options of `SGD`. */
 export interface SGDOptions {
-  /** Learning rate, or that of each step. */
-  readonly rate: number | Schedule;
+  /** Learning rate, or that of each step. Default 1e-3. */
+  readonly learningRate?: number | Schedule;
   /** Default 0. */
   readonly momentum?: number;
   /** Added to the gradient, times the parameter (L2). Default 0. */
   readonly weightDecay?: number;
 }
 
-/** Stochastic gradient descent: v ← momentum · v + g, p ← p − rate · v. */
+/** Stochastic gradient descent: v ← momentum · v + g, p ← p − learningRate · v. */
 export class SGD extends Optimizer {
   readonly #momentum: number;
   readonly #weightDecay: number;
 
-  constructor(parameters: ParameterSource, { rate, momentum = 0, weightDecay = 0 }: SGDOptions) {
-    super(parameters, rate, ["velocity"], 4, 3);
+  constructor(parameters: ParameterSource, options: SGDOptions = {}) {
+    checkOptions("SGD", options, ["learningRate", "momentum", "weightDecay"]);
+    const { learningRate = 1e-3, momentum = 0, weightDecay = 0 } = options;
+    super(parameters, { name: "SGD", learningRate, series: ["velocity"], controlLength: 4, scaleIndex: 3 });
     this.#momentum = momentum;
     this.#weightDecay = weightDecay;
   }

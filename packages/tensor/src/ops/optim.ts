@@ -4,7 +4,7 @@
  */
 import {
   accumulate as accumulateKernel,
-  adamAverageStep as adamAverageKernel,
+  adamEmaStep as adamEmaKernel,
   adamStep as adamKernel,
   sgdStep as sgdKernel,
   sumOfSquares as sumOfSquaresKernel,
@@ -33,11 +33,11 @@ type AdamOutputs = Record<"parameterNext" | "firstMomentNext" | "secondMomentNex
 export const adamStep = (inputs: AdamInputs, attrs: { readonly decoupled: boolean }): AdamOutputs =>
   record(adamKernel, { ...inputs }, attrs);
 
-/** The same with a moving average of the parameter, updated in the same pass. */
-export const adamAverageStep = (
-  inputs: AdamInputs & { readonly average: Tensor },
+/** The same with a exponential moving average of the parameter, updated in the same pass. */
+export const adamEmaStep = (
+  inputs: AdamInputs & { readonly ema: Tensor },
   attrs: { readonly decoupled: boolean },
-): AdamOutputs & Record<"averageNext", Tensor> => record(adamAverageKernel, { ...inputs }, attrs);
+): AdamOutputs & Record<"emaNext", Tensor> => record(adamEmaKernel, { ...inputs }, attrs);
 
 /** What `sgdStep` reads: three tensors of one shape and the numbers of the step, all f32. */
 export interface SgdInputs {

@@ -5,7 +5,7 @@ import { ShapeError, type Tensor, tensor } from "@ddad/tensor";
 export const imageNetMean: readonly [number, number, number] = [0.485, 0.456, 0.406];
 
 /** Standard deviation of the same. */
-export const imageNetDeviation: readonly [number, number, number] = [0.229, 0.224, 0.225];
+export const imageNetStd: readonly [number, number, number] = [0.229, 0.224, 0.225];
 
 /**
  * Pictures in [-1, 1] as an extractor wants them: ((x + 1) / 2 − mean) / deviation, channel by channel.
@@ -20,5 +20,5 @@ export function normaliseForImageNet(images: Tensor): Tensor {
         "Repeat a grey channel three times.",
     );
   }
-  return images.add(1).mul(0.5).sub(tensor(imageNetMean)).div(tensor(imageNetDeviation));
+  return images.add(1).mul(0.5).sub(tensor(imageNetMean)).div(tensor(imageNetStd));
 }

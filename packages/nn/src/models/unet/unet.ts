@@ -7,7 +7,7 @@ import { GroupNorm } from "../../layers/groupNorm.ts";
 import { Linear } from "../../layers/linear.ts";
 import { TimeEmbedding } from "../../layers/timeEmbedding.ts";
 import { Module } from "../../module.ts";
-import { halved } from "../../parameter.ts";
+import { toF16 } from "../../parameter.ts";
 import { AttentionBlock } from "./attentionBlock.ts";
 import { type Precision, planUNet, type UNetOptions, type UNetPlan } from "./options.ts";
 import { ResidualBlock } from "./residualBlock.ts";
@@ -92,10 +92,10 @@ export class UNet extends Module {
    * For inference in mixed precision: weights that meet features in halves are kept as halves and not rounded by every call, in
    * half the memory, to the same results. They are not trained any more.
    */
-  async halveWeights(): Promise<this> {
+  async castWeightsToF16(): Promise<this> {
     if (this.precision !== "mixed") {
       throw new Error(
-        "UNet.halveWeights: the precision is f32, which would lose digits; make it with mixed.",
+        "UNet.castWeightsToF16: the precision is f32, which would lose digits; make it with mixed.",
       );
     }
     const blocks = this.modules().filter((module) => module instanceof ResidualBlock);
@@ -106,7 +106,7 @@ export class UNet extends Module {
     ]);
     for (const layer of this.modules()) {
       const weighted = layer instanceof Conv2d || layer instanceof Linear;
-      if (weighted && !ofTime.has(layer)) layer.weight = await halved(layer.weight);
+      if (weighted && !ofTime.has(layer)) layer.weight = await toF16(layer.weight);
     }
     return this;
   }
