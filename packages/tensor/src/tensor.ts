@@ -275,5 +275,5 @@ export function sandboxed<T>(work: (assigned: () => Variable[]) => T): T {
   }
 }
 
-/** Whether `trackAssignments` is running, as it is while `compile` records a function. */
-export const isTracing = (): boolean => assignments !== undefined;
+/** Whether `sandboxed` is running, as it is while `compile` records a function. */
+export const isTracing = (): boolean => sandbox !== undefined;
