@@ -20,8 +20,7 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const packages = ["mesa-vulkan-drivers", "libvulkan1"];
 
-/** Options of apt-get that wait for its lock and print errors alone. */
-export const quiet = [
+const quiet = [
   "-qq",
   "-o",
   "Dpkg::Use-Pty=0",
@@ -102,8 +101,7 @@ const advice = {
   win32: "WebGPU runs on Direct3D 12: update the graphics driver.",
 };
 
-/** Whether apt installs packages here, and the name of the release. */
-export function readSystem() {
+function readSystem() {
   const file = "/etc/os-release";
   const text = process.platform === "linux" && existsSync(file) ? readFileSync(file, "utf8") : "";
   const field = (name) => text.match(new RegExp(`^${name}="?([^"\n]*)"?$`, "m"))?.[1] ?? "";
@@ -112,7 +110,7 @@ export function readSystem() {
 }
 
 /** The words to put before a command so that it runs as root: none, `sudo -n`, or null where there is no way. */
-export function findAdministrator() {
+function findAdministrator() {
   if (process.getuid?.() === 0) return [];
   return spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status === 0 ? ["sudo", "-n"] : null;
 }
@@ -176,7 +174,7 @@ function writeSources(folder, suite) {
 }
 
 /** Runs a command as root (or as anybody, with no words before it) and gives its output, and a sentence if it failed. */
-export function run(administrator, command) {
+function run(administrator, command) {
   const [program, ...words] = [
     ...administrator,
     "env",

@@ -23,6 +23,19 @@ const signed = (...shape: number[]) => ({
   fill: (index: number, uniform: () => number) => (index % 2 ? -1 : 1) * (0.1 + uniform()),
 });
 
+/** A number between 0 and 1, away from both. */
+const level = (...shape: number[]) => ({
+  shape,
+  fill: (_: number, uniform: () => number) => 0.2 + 0.6 * uniform(),
+});
+/** Rows of `coefficients` in the middle of a reconstruction: √ᾱ, √(1−ᾱ), √ᾱ_prev, λ, c1, c2. */
+const coefficient = (index: number): number => [0.8, 0.6, 0.9, 0.5, 0.2, 0.3][index % 6]!;
+/** Numbers of `adamControl` that make every term count. */
+const adamNumber = (index: number): number => [0.1, 0.7, 0.8, 0.3, 0.2, 0.6, 0.5, 0.9][index]!;
+/** Two outputs of an op as one tensor. */
+const both = <N extends string>(outputs: Readonly<Record<N, t.Tensor>>, first: N, second: N): t.Tensor =>
+  t.add(outputs[first], t.square(outputs[second]));
+
 const unary: Record<string, (a: t.Tensor) => t.Tensor> = {
   neg: t.neg,
   abs: t.abs,
@@ -131,6 +144,11 @@ export const gradientCases: readonly GradientCase[] = [
     inputs: [x(3, 2, 2, 5), positive(5), x(5)],
     run: (a, weight, bias) => t.batchNorm(a!, { weight: weight!, bias: bias! }).y,
   },
+  {
+    name: "batchNorm's statistics",
+    inputs: [x(3, 2, 5)],
+    run: (a) => both(t.batchNorm(a!, { weight: t.ones([5]), bias: t.zeros([5]) }), "mean", "variance"),
+  },
   case1("max over axes", x(3, 4, 5), (a) => t.max(a, [0, 2])),
   case1("min of all", x(3, 4), (a) => t.min(a)),
   case1("softmax", x(3, 7), t.softmax),
@@ -145,10 +163,73 @@ export const gradientCases: readonly GradientCase[] = [
   case1("attentionPacked", x(2, 5, 2, 24), t.attentionPacked),
   case1("attentionPacked with a scale", x(1, 7, 3, 9), (qkv) => t.attentionPacked(qkv, { scale: 0.7 })),
   {
-    name: "addNoise",
-    inputs: [x(2, 3, 2), x(2, 3, 2)],
-    run: (a, noise) => t.addNoise(a!, noise!, t.tensor([0.9, 0.4])),
+    name: "attention with a mask",
+    inputs: [x(2, 3, 2, 4), x(2, 5, 2, 4), x(2, 5, 2, 4), x(3, 5)],
+    run: (q, k, v, mask) => t.attention(q!, k!, v!, { mask: mask! }),
   },
+  {
+    name: "causal attention with shared heads and another width of value",
+    inputs: [x(1, 5, 4, 3), x(1, 5, 2, 3), x(1, 5, 2, 2)],
+    run: (q, k, v) => t.attention(q!, k!, v!, { causal: true, scale: 0.8 }),
+  },
+  {
+    name: "addNoise",
+    inputs: [x(2, 3, 2), x(2, 3, 2), level(2)],
+    run: (a, noise, alphaBar) => t.addNoise(a!, noise!, alphaBar!),
+  },
+  {
+    name: "guidedStep",
+    inputs: [x(2, 3, 2), x(2, 3, 2), x(2, 3, 2), x(2, 3, 2), { shape: [2, 6], fill: coefficient }],
+    run: (a, epsilon, target, noise, coefficients) =>
+      both(
+        t.guidedStep({ x: a!, epsilon: epsilon!, target: target!, noise, coefficients: coefficients! }),
+        "xPrevious",
+        "x0",
+      ),
+  },
+  {
+    name: "guidedStep without noise, one row for all",
+    inputs: [x(3, 4), x(3, 4), x(3, 4), { shape: [1, 6], fill: coefficient }],
+    run: (a, epsilon, target, coefficients) =>
+      both(
+        t.guidedStep({ x: a!, epsilon: epsilon!, target: target!, coefficients: coefficients! }),
+        "xPrevious",
+        "x0",
+      ),
+  },
+  { name: "sumOfSquares", inputs: [x(3, 2), x(5)], run: (a, b) => t.sumOfSquares(a!, b!) },
+  { name: "accumulate", inputs: [x(3, 2), x(3, 2), x(1)], run: (a, b, keep) => t.accumulate(a!, b!, keep!) },
+  {
+    name: "sgdStep",
+    inputs: [x(5), x(5), x(5), positive(4)],
+    run: (parameter, gradient, velocity, control) =>
+      both(
+        t.sgdStep({ parameter: parameter!, gradient: gradient!, velocity: velocity!, control: control! }),
+        "parameterNext",
+        "velocityNext",
+      ),
+  },
+  ...[false, true].map(
+    (decoupled): GradientCase => ({
+      name: decoupled ? "adamEmaStep, decoupled" : "adamStep",
+      inputs: [x(5), x(5), x(5), positive(5), { shape: [8], fill: adamNumber }, x(5)],
+      run: (parameter, gradient, firstMoment, secondMoment, control, ema) => {
+        const inputs = {
+          parameter: parameter!,
+          gradient: gradient!,
+          firstMoment: firstMoment!,
+          secondMoment: secondMoment!,
+          control: control!,
+        };
+        if (decoupled)
+          return both(t.adamEmaStep({ ...inputs, ema: ema! }, { decoupled }), "parameterNext", "emaNext");
+        return t.add(
+          both(t.adamStep(inputs, { decoupled }), "firstMomentNext", "secondMomentNext"),
+          t.square(t.mul(t.adamStep(inputs, { decoupled }).parameterNext, ema!)),
+        );
+      },
+    }),
+  ),
   case1("upsampleNearest2", x(2, 3, 2, 4), t.upsampleNearest2),
   case1("averagePool2", x(2, 4, 6, 3), t.averagePool2),
   case1("averagePool 3×3, stride 1", x(1, 4, 5, 2), (a) =>

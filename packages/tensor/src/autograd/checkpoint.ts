@@ -2,23 +2,21 @@
 import { nodesBehind } from "../program/program.ts";
 import { recordView, upcomingId } from "../record.ts";
 import { resolve, type Tensor } from "../tensor.ts";
-import { runTwice } from "./draws.ts";
 import { partialGrad } from "./grad.ts";
 
 /**
  * `fn` with its intermediates recomputed when gradients are taken, which trades time for memory. `fn` may use other
- * tensors (parameters) from outside. It must record the same operations when called again: draw random keys outside, or by
- * `drawOnce`, as the layers do.
+ * tensors (parameters) from outside. It must record the same operations when called again: draw random keys outside.
  */
 export function checkpoint<A extends readonly Tensor[]>(
   fn: (...inputs: A) => Tensor,
 ): (...inputs: A) => Tensor {
   return (...inputs) => {
     const start = upcomingId();
-    const { first: result, again: runAgain } = runTwice(() => fn(...inputs));
+    const result = fn(...inputs);
     const outside = tensorsFromOutside(result, start, inputs.map(resolve));
     const recompute = (gradient: Tensor): Tensor[] => {
-      const again = runAgain();
+      const again = fn(...inputs);
       return partialGrad(again, outside, { outputGradient: gradient, allowUnused: true });
     };
     let computed: { readonly gradient: Tensor; readonly all: Tensor[] } | undefined;

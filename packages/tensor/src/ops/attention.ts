@@ -3,28 +3,60 @@ import {
   attentionPackedGradient,
   attention as kernel,
   attentionPacked as packedKernel,
+  sameShape,
 } from "@ddad/kernels-wgsl";
+import { gradientComposition } from "../autograd/gradientComposition.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
+import { attentionComposed, checkAttention } from "./attentionComposed.ts";
+import { cast } from "./elementwise.ts";
+import { permute, slice } from "./movement.ts";
 import { once } from "./once.ts";
+import { reshape } from "./reshape.ts";
 
-/** Options of `attention` and `attentionPacked`. */
-export interface AttentionOptions {
+/** Options of `attentionPacked`. */
+export interface AttentionPackedOptions {
   /** Multiplies the logits. Default 1/√D. */
   readonly scale?: number;
 }
 
+/** Options of `attention`. */
+export interface AttentionOptions extends AttentionPackedOptions {
+  /**
+   * Which keys a query sees: bool (true: it does) or floats that are added to the logits; broadcast to [N, heads, T, S]. A query
+   * that sees no key gets NaN, as in PyTorch.
+   */
+  readonly mask?: Tensor | undefined;
+  /** Whether query t sees the keys 0 … t only. Default false. */
+  readonly causal?: boolean;
+}
+
 /**
- * softmax(scale · q kᵀ) v for each head: query [N, T, heads, D], key and value [N, S, heads, D] → [N, T, heads, D].
- * All are f32 or all f16; logits, softmax and sums are f32. The T × S matrix is never kept, neither here nor for the gradient
- * (Dao et al. 2022).
+ * softmax(scale · q kᵀ + mask) v for each head: query [N, T, heads, D], key [N, S, heads, D], value [N, S, heads, Dv] →
+ * [N, T, heads, Dv]. Key and value may have fewer heads, which divide those of query: neighbouring heads of query then share one.
+ * All are f32 or all f16; logits, softmax and sums are f32.
+ *
+ * Without mask, causal, shared heads and where Dv is D ≤ 256, the T × S weights are never kept, neither here nor for the gradient
+ * (Dao et al. 2022). All else is composed of simpler operations.
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
-  const attrs = { scale: options.scale ?? 1 / Math.sqrt(query.shape.at(-1) ?? 1) };
+  const { mask, causal = false, scale = 1 / Math.sqrt(query.shape.at(-1) || 1) } = options;
+  const operands = { query, key, value };
+  checkAttention(operands, mask);
+  const isEmpty = !query.size || !value.size;
+  const isPlain = sameShape(key.shape, value.shape) && key.shape[2] === query.shape[2];
+  if (mask || causal || !isPlain || isEmpty || query.shape[3]! > largestDimension)
+    return cast(attentionComposed(operands, { scale, mask, causal }), query.dtype);
+  const attrs = { scale };
   const all = once((gradient) =>
-    record(attentionGradient, { query, key, value, y: out.y, logSumExp: out.logSumExp, gradient }, attrs),
+    record(
+      attentionGradient,
+      { ...operands, y: out.y, logSumExp: out.logSumExp, gradient },
+      attrs,
+      gradientComposition(["query", "key", "value"], (given) => attentionComposed(given, attrs)),
+    ),
   );
-  const out: Record<"y" | "logSumExp", Tensor> = record(kernel, { query, key, value }, attrs, {
+  const out: Record<"y" | "logSumExp", Tensor> = record(kernel, operands, attrs, {
     query: ({ y: g }) => all(g).queryGradient,
     key: ({ y: g }) => all(g).keyGradient,
     value: ({ y: g }) => all(g).valueGradient,
@@ -32,16 +64,39 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, options: At
   return out.y;
 }
 
+/** The fused kernels' largest D. */
+const largestDimension = 256;
+
 /**
  * Self-attention on the result of one projection: qkv [N, T, heads, 3·D], in which q, k and v of each head lie behind one
  * another, → [N, T, heads, D]. As `attention` of its three parts, which are not copied out, and its gradient is one tensor, too.
  */
-export function attentionPacked(qkv: Tensor, options: AttentionOptions = {}): Tensor {
-  const attrs = { scale: options.scale ?? 1 / Math.sqrt((qkv.shape.at(-1) ?? 3) / 3) };
+export function attentionPacked(qkv: Tensor, options: AttentionPackedOptions = {}): Tensor {
+  const attrs = { scale: options.scale ?? 1 / Math.sqrt((qkv.shape.at(-1) || 3) / 3) };
+  const composed = (packed: Tensor): Tensor => attentionComposed(parts(packed), attrs);
+  if (!qkv.size && qkv.shape.length === 4 && qkv.shape[3]! % 3 === 0) return cast(composed(qkv), qkv.dtype);
   const out: Record<"y" | "logSumExp", Tensor> = record(packedKernel, { qkv }, attrs, {
     qkv: ({ y: gradient }) =>
-      record(attentionPackedGradient, { qkv, y: out.y, logSumExp: out.logSumExp, gradient }, attrs)
-        .qkvGradient,
+      record(
+        attentionPackedGradient,
+        { qkv, y: out.y, logSumExp: out.logSumExp, gradient },
+        attrs,
+        gradientComposition(["qkv"], (given) => composed(given.qkv)),
+      ).qkvGradient,
   });
   return out.y;
+}
+
+/** Query, key and value of a packed tensor. */
+function parts(qkv: Tensor): Record<"query" | "key" | "value", Tensor> {
+  const [images, tokens, heads, width] = qkv.shape as [number, number, number, number];
+  const apart = permute(reshape(qkv, [images, tokens, heads, 3, width / 3]), [3, 0, 1, 2, 4]);
+  const part = (index: number): Tensor =>
+    reshape(slice(apart, [index, 0, 0, 0, 0], [1, ...apart.shape.slice(1)]), [
+      images,
+      tokens,
+      heads,
+      width / 3,
+    ]);
+  return { query: part(0), key: part(1), value: part(2) };
 }

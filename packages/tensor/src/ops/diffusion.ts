@@ -2,8 +2,10 @@
 import { addNoise as addNoiseKernel, guidedStep as guidedStepKernel } from "@ddad/kernels-wgsl";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
-import { mul, sqrt, sub } from "./elementwise.ts";
+import { add, div, mul, rsqrt, sqrt, sub } from "./elementwise.ts";
+import { slice } from "./movement.ts";
 import { reshape } from "./reshape.ts";
+import { sum } from "./sum.ts";
 
 export { type GuidedStepSettings, guidedStepCoefficients } from "@ddad/kernels-wgsl";
 
@@ -17,6 +19,10 @@ export function addNoise(x: Tensor, noise: Tensor, alphaBar: Tensor): Tensor {
     {
       x: ({ y: g }) => mul(g, sqrt(level())),
       noise: ({ y: g }) => mul(g, sqrt(sub(1, level()))),
+      alphaBar: ({ y: g }) => {
+        const slope = sub(mul(x, rsqrt(level())), mul(noise, rsqrt(sub(1, level()))));
+        return mul(sum(reshape(mul(g, slope), [x.shape[0]!, x.size / x.shape[0]!]), 1), 0.5);
+      },
     },
   ).y;
 }
@@ -35,6 +41,25 @@ export interface GuidedStepInputs {
   readonly coefficients: Tensor;
 }
 
-/** One guided step of the reconstruction (DDAD, algorithm 1): the next x and the predicted clean image. No gradient. */
+/** One guided step of the reconstruction (DDAD, algorithm 1): the next x and the predicted clean image. */
 export const guidedStep = ({ target, ...inputs }: GuidedStepInputs): Record<"xPrevious" | "x0", Tensor> =>
-  record(guidedStepKernel, { ...inputs, guide: target }, {}); // WGSL reserves the word target
+  record(guidedStepKernel, { ...inputs, guide: target }, {}, composed); // WGSL reserves the word target
+
+/** `guidedStep` in simple operations. */
+function composed(
+  inputs: Readonly<Record<"x" | "epsilon" | "guide" | "coefficients", Tensor>> & {
+    readonly noise?: Tensor;
+  },
+): Record<"xPrevious" | "x0", Tensor> {
+  const { x, epsilon, guide, noise, coefficients } = inputs;
+  const rows = coefficients.shape[0]!;
+  const column = (index: number): Tensor =>
+    reshape(slice(coefficients, [0, index], [rows, 1]), [rows, ...x.shape.slice(1).map(() => 1)]);
+  const [signal, spread] = [column(0), column(1)];
+  const unguided = div(sub(x, mul(spread, epsilon)), signal);
+  const gap = mul(column(3), sub(guide, unguided));
+  const x0 = add(unguided, gap);
+  const guided = sub(epsilon, mul(div(signal, spread), gap));
+  const mean = add(mul(column(2), x0), mul(column(5), guided));
+  return { xPrevious: noise ? add(mean, mul(column(4), noise)) : mean, x0 };
+}

@@ -13,7 +13,9 @@ import { constant } from "../create.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { mul } from "./elementwise.ts";
+import { adamComposed, adamEmaComposed, sgdComposed } from "./optimComposed.ts";
 import { reshape } from "./reshape.ts";
+import { sum } from "./sum.ts";
 
 export { type AdamSettings, adamControl } from "@ddad/kernels-wgsl";
 
@@ -31,13 +33,14 @@ type AdamOutputs = Record<"parameterNext" | "firstMomentNext" | "secondMomentNex
 
 /** One step of Adam (`decoupled: false`, weight decay added to the gradient) or AdamW, as PyTorch's. */
 export const adamStep = (inputs: AdamInputs, attrs: { readonly decoupled: boolean }): AdamOutputs =>
-  record(adamKernel, { ...inputs }, attrs);
+  record(adamKernel, { ...inputs }, attrs, adamComposed(attrs));
 
-/** The same with a exponential moving average of the parameter, updated in the same pass. */
+/** The same with an exponential moving average of the parameter, updated in the same pass. */
 export const adamEmaStep = (
   inputs: AdamInputs & { readonly ema: Tensor },
   attrs: { readonly decoupled: boolean },
-): AdamOutputs & Record<"emaNext", Tensor> => record(adamEmaKernel, { ...inputs }, attrs);
+): AdamOutputs & Record<"emaNext", Tensor> =>
+  record(adamEmaKernel, { ...inputs }, attrs, adamEmaComposed(attrs));
 
 /** What `sgdStep` reads: three tensors of one shape and the numbers of the step, all f32. */
 export interface SgdInputs {
@@ -50,7 +53,7 @@ export interface SgdInputs {
 
 /** One step of gradient descent with momentum and weight decay, as PyTorch's SGD. */
 export const sgdStep = (inputs: SgdInputs): Record<"parameterNext" | "velocityNext", Tensor> =>
-  record(sgdKernel, { ...inputs }, {});
+  record(sgdKernel, { ...inputs }, {}, sgdComposed);
 
 /** Σ x² over all elements of all tensors → [1]. */
 export const sumOfSquares = (...tensors: readonly Tensor[]): Tensor =>
@@ -65,6 +68,15 @@ export const sumOfSquares = (...tensors: readonly Tensor[]): Tensor =>
     constant(0, [1]),
   );
 
-/** keep · total + x, in place where it is assigned to a variable `total`; x alone where keep, [1], is 0. No gradient. */
+/** keep · total + x, in place where it is assigned to a variable `total`; x alone where keep, [1], is 0. */
 export const accumulate = (total: Tensor, x: Tensor, keep: Tensor): Tensor =>
-  record(accumulateKernel, { total, x, keep }, {}).totalNext;
+  record(
+    accumulateKernel,
+    { total, x, keep },
+    {},
+    {
+      total: ({ totalNext: g }) => mul(g, reshape(keep, [])),
+      x: ({ totalNext: g }) => g,
+      keep: ({ totalNext: g }) => reshape(sum(mul(g, total)), [1]),
+    },
+  ).totalNext;

@@ -1,4 +1,0 @@
-/** Dropout, gradients and optimisers' steps. */
-import type { Operators } from "../call.ts";
-
-export const training: Operators = {};

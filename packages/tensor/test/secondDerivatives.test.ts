@@ -1,0 +1,64 @@
+/**
+ * Second derivatives of every op: recorded, interpreted in f64 and compared with central differences of the f64 gradient, then on the
+ * device.
+ */
+import { uniformGenerator } from "@ddad/kernels-wgsl";
+import * as t from "@ddad/tensor";
+import { expect } from "chai";
+import { gradientCases } from "./gradientCases.ts";
+import { captureWithValues, centralDifference } from "./interpret.ts";
+
+/** Elements of each input that are compared. */
+const samples = 12;
+/** Relative to the largest second derivative of an input: of smooth functions, by differences of 1e-4, in f64. */
+const exact = 2e-6;
+/** The same on the device, in f32. */
+const single = 5e-4;
+
+function randomTensor(
+  shape: readonly number[],
+  uniform: () => number,
+  fill: (index: number, uniform: () => number) => number = () => 2 * uniform() - 1,
+): t.Tensor {
+  const size = shape.reduce((a, b) => a * b, 1);
+  return t.tensor(
+    Float32Array.from({ length: size }, (_, index) => fill(index, uniform)),
+    [...shape],
+  );
+}
+
+const largest = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+
+for (const { name, inputs, run } of gradientCases) {
+  it(`second derivatives of ${name}`, async () => {
+    const uniform = uniformGenerator(11);
+    const tensors = inputs.map(({ shape, fill }) => randomTensor(shape, uniform, fill));
+    const y = run(...tensors);
+    // The weights of the outputs are what a kernel of gradients gets as `gradient`: it has a derivative towards them, too.
+    const weights = randomTensor(y.shape, uniform);
+    const gradients = t.grad(t.sum(t.mul(y, weights)), tensors);
+    const loss = gradients
+      .map((gradient) => t.sum(t.mul(gradient, randomTensor(gradient.shape, uniform))))
+      .reduce((a, b) => t.add(a, b));
+    const towards = [...tensors, weights];
+    const seconds = t.grad(loss, towards, { allowUnused: true });
+
+    const gradient = await captureWithValues([loss]);
+    const definition = await captureWithValues(seconds);
+    const expected = definition.run(definition.values);
+    await t.evaluate(...seconds);
+    for (const [k, input] of towards.entries()) {
+      const leaf = gradient.leaves.indexOf(input);
+      const got = await seconds[k]!.data();
+      const scale = largest(expected[k]!);
+      for (let s = 0; s < Math.min(samples, input.size); s++) {
+        const index = Math.floor((s * input.size) / Math.min(samples, input.size));
+        const at = `${name}: input ${k}, element ${index}`;
+        const difference = leaf < 0 ? 0 : centralDifference(gradient.run, gradient.values, leaf, index);
+        expect(expected[k]![index], at).to.be.closeTo(difference, exact * scale);
+        expect(got[index], `${at}, on the device`).to.be.closeTo(expected[k]![index]!, single * scale);
+      }
+    }
+  });
+}
