@@ -20,7 +20,8 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const packages = ["mesa-vulkan-drivers", "libvulkan1"];
 
-const quiet = [
+/** Options of apt-get that wait for its lock and print errors alone. */
+export const quiet = [
   "-qq",
   "-o",
   "Dpkg::Use-Pty=0",
@@ -101,7 +102,8 @@ const advice = {
   win32: "WebGPU runs on Direct3D 12: update the graphics driver.",
 };
 
-function readSystem() {
+/** Whether apt installs packages here, and the name of the release. */
+export function readSystem() {
   const file = "/etc/os-release";
   const text = process.platform === "linux" && existsSync(file) ? readFileSync(file, "utf8") : "";
   const field = (name) => text.match(new RegExp(`^${name}="?([^"\n]*)"?$`, "m"))?.[1] ?? "";
@@ -110,7 +112,7 @@ function readSystem() {
 }
 
 /** The words to put before a command so that it runs as root: none, `sudo -n`, or null where there is no way. */
-function findAdministrator() {
+export function findAdministrator() {
   if (process.getuid?.() === 0) return [];
   return spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status === 0 ? ["sudo", "-n"] : null;
 }
@@ -174,7 +176,7 @@ function writeSources(folder, suite) {
 }
 
 /** Runs a command as root (or as anybody, with no words before it) and gives its output, and a sentence if it failed. */
-function run(administrator, command) {
+export function run(administrator, command) {
   const [program, ...words] = [
     ...administrator,
     "env",

@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { childEnvironment, ensureAdapter } from "./driver.mjs";
+import { ensureOnnxTestdata } from "./onnxTestdata.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -16,6 +17,8 @@ try {
   build();
   if (process.env.DDAD_SKIP_DRIVER === "1") console.log("adapter: not looked for (DDAD_SKIP_DRIVER=1)");
   else ensureAdapter();
+  // Only where a whole suite is run by a machine: elsewhere a set-up does not install what nobody asked for.
+  if (process.env.CI === "true") ensureOnnxTestdata();
 } catch (error) {
   console.error(`setup: ${error.message}`);
   process.exit(1);

@@ -39,6 +39,14 @@ export class HostRandom {
     return values;
   }
 
+  /**
+   * A key for a draw on the device, u32 [1, 4]: numbers that neither this generator nor another key of it gives. The last word is 0
+   * and free to be counted up.
+   */
+  key(): [number, number, number, number] {
+    return [this.#seed, 0x6b6579, this.#stream++, 0];
+  }
+
   /** Calls `take` with `count` words in [0, 2³²) of the next stream. */
   #words(count: number, take: (index: number, word: number) => void): void {
     const stream = this.#stream++;

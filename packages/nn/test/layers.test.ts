@@ -1,6 +1,17 @@
-import { evaluate, grad, RandomStream, randomKeys, ShapeError, type Tensor, tensor } from "@ddad/tensor";
+import {
+  checkpoint,
+  compile,
+  evaluate,
+  grad,
+  RandomStream,
+  randomKeys,
+  ShapeError,
+  type Tensor,
+  tensor,
+} from "@ddad/tensor";
 import { expect } from "chai";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
+import { setSeed } from "../src/init.ts";
 import { GELU, ReLU, SiLU } from "../src/layers/activations.ts";
 import { BatchNorm2d } from "../src/layers/batchNorm2d.ts";
 import { Conv2d } from "../src/layers/conv2d.ts";
@@ -151,6 +162,26 @@ describe("layers", () => {
       expect(await layer.numBatchesTracked.item()).to.equal(0);
     });
 
+    it("counts a batch once where its part of the network is recomputed", async () => {
+      using layer = new BatchNorm2d(2);
+      const input = tensor(x, [2, 1, 2, 2]);
+      const y = checkpoint((value: Tensor) => layer.forward(value))(input);
+      await evaluate(...grad(y.square().sum(), [input]), ...layer.buffers());
+      expect(await layer.numBatchesTracked.item()).to.equal(1);
+    });
+
+    it("refuses to go on for ever without an evaluation of the running statistics", async () => {
+      using layer = new BatchNorm2d(1);
+      const forward = () => layer.forward(tensor([1, 2], [2, 1, 1, 1]));
+      for (let batch = 0; batch < 64; batch++) await forward().data();
+      expect(forward).to.throw(
+        /BatchNorm2d: 64 batches are recorded and their running statistics are not evaluated/,
+      );
+      await evaluate(...layer.buffers());
+      expect(await layer.numBatchesTracked.item()).to.equal(64);
+      await evaluate(forward(), ...layer.buffers());
+    });
+
     it("refuses to train on a single value a channel", () => {
       using layer = new BatchNorm2d(2);
       expect(() => layer.forward(tensor([1, 2], [1, 1, 1, 2]))).to.throw(
@@ -201,8 +232,45 @@ describe("layers", () => {
       expect(new Dropout(0).forward(input)).to.equal(input);
     });
 
-    it("says what is missing", () => {
-      expect(() => new Dropout(0.5).forward(x())).to.throw(/needs random numbers\. Pass a RandomStream/);
+    it("draws from the generator that setSeed starts, anew in each call", async () => {
+      const layer = new Dropout(0.5);
+      setSeed(5);
+      const [first, second] = [await layer.forward(x()).data(), await layer.forward(x()).data()];
+      setSeed(5);
+      expect([...(await layer.forward(x()).data())]).to.deep.equal([...first]);
+      expect([...second]).not.to.deep.equal([...first]);
+      const dropped = first.filter((v) => v === 0).length / first.length;
+      expect(dropped).to.be.closeTo(0.5, 0.025);
+      expect([...(await layer.forward(tensor(3)).data())].every((v) => v === 0 || v === 6)).to.equal(true);
+    });
+
+    it("goes on drawing in a compiled function", async () => {
+      const layer = new Dropout(0.5);
+      const twice = compile((input: Tensor) => [layer.forward(input), layer.forward(input)]);
+      const masks: string[] = [];
+      for (let call = 0; call < 3; call++) {
+        for (const y of await twice(x())) masks.push((await y.data()).join());
+      }
+      expect(new Set(masks).size).to.equal(6);
+    });
+
+    it("draws the same where its part of the network is recomputed", async () => {
+      for (const compiled of [false, true]) {
+        const [outer, inner] = [new Dropout(0.5), new Dropout(0.5)];
+        const part = checkpoint((value: Tensor) =>
+          checkpoint((v: Tensor) => inner.forward(outer.forward(v).mul(3)))(value),
+        );
+        const run = (input: Tensor) => {
+          const y = part(input);
+          return [y, grad(y.sum(), [input])[0]!];
+        };
+        const [y, gradient] = await (compiled ? compile(run)(x()) : run(x()));
+        await evaluate(y!, gradient!);
+        expect([...(await gradient!.data())]).to.deep.equal([...(await y!.data())]);
+      }
+    });
+
+    it("refuses a p outside of 0 … 1", () => {
       expect(() => new Dropout(1)).to.throw(RangeError, /p must be at least 0 and less than 1, but is 1/);
     });
   });

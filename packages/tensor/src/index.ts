@@ -6,6 +6,7 @@ export {
   type TensorSpec,
 } from "@ddad/kernels-wgsl";
 export { checkpoint } from "./autograd/checkpoint.ts";
+export { drawOnce, isRecomputing } from "./autograd/draws.ts";
 export { type GradOptions, grad, valueAndGrad } from "./autograd/grad.ts";
 export { compile, type Tensors } from "./compile.ts";
 export {

@@ -1,22 +1,26 @@
-import { batchNorm, ShapeError, type Tensor, tensor, Variable } from "@ddad/tensor";
+import { batchNorm, isRecomputing, isTracing, ShapeError, type Tensor, tensor, Variable } from "@ddad/tensor";
 import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
 import { noteUpdate } from "../pendingBuffers.ts";
 
+/** Batches that one graph may hold: more are an evaluation of the running statistics that was forgotten. */
+const mostPending = 64;
+
 /** Options of `BatchNorm2d`. */
 export interface BatchNorm2dLayerOptions {
   /** Default 1e-5. */
   readonly epsilon?: number;
-  /** Share of a batch in the running statistics. Default 0.1. */
+  /** Weight of a batch in the running statistics. Default 0.1. */
   readonly momentum?: number;
 }
 
 /**
  * Normalises channels to mean 0 and variance 1 over the batch and the pixels (Ioffe and Szegedy, ICML 2015).
  *
- * In training by the batch's own statistics (biased variance), which also move the running ones (unbiased variance):
- * evaluate the module's `buffers()` together with the loss. In evaluation by the running statistics.
+ * In training by the batch's own statistics (biased variance), which also move the running ones (unbiased variance). These are
+ * pending until they are evaluated: `optimizer.minimize(loss)` does it, else evaluate the module's `buffers()` together with the
+ * loss. In evaluation by the running statistics.
  */
 export class BatchNorm2d extends Module {
   override readonly torchNames = { runningVariance: "running_var" };
@@ -32,6 +36,9 @@ export class BatchNorm2d extends Module {
   readonly numBatchesTracked: Variable;
   readonly epsilon: number;
   readonly momentum: number;
+  /** Batches whose updates are recorded and not evaluated, and the contents of the buffer that they start from. */
+  #pending = 0;
+  #version = -1;
 
   constructor(channels: number, options: BatchNorm2dLayerOptions = {}) {
     super();
@@ -44,7 +51,7 @@ export class BatchNorm2d extends Module {
     this.momentum = options.momentum ?? 0.1;
   }
 
-  /** x [N, H, W, channels] → the same shape. Throws ShapeError in training on one value a channel. */
+  /** x [N, H, W, channels] → the same shape. Throws ShapeError in training on one value a channel, Error where 64 batches were not evaluated. */
   forward(x: Tensor): Tensor {
     const { weight, bias, epsilon } = this;
     if (this.training) {
@@ -56,7 +63,7 @@ export class BatchNorm2d extends Module {
         );
       }
       const { y, mean, variance } = batchNorm(x, { weight, bias, epsilon });
-      this.#track(mean, variance.mul(count / (count - 1)));
+      if (!isRecomputing()) this.#track(mean, variance.mul(count / (count - 1)));
       return y;
     }
     const { scale, shift } = this.affine();
@@ -71,9 +78,23 @@ export class BatchNorm2d extends Module {
 
   #track(mean: Tensor, variance: Tensor): void {
     const { momentum, runningMean, runningVariance, numBatchesTracked } = this;
+    this.#countPending();
     runningMean.assign(runningMean.mul(1 - momentum).add(mean.mul(momentum)));
     runningVariance.assign(runningVariance.mul(1 - momentum).add(variance.mul(momentum)));
     numBatchesTracked.assign(numBatchesTracked.add(1));
     noteUpdate(mean, [runningMean, runningVariance, numBatchesTracked]);
+  }
+
+  /** A chain of updates that nobody evaluates holds the graphs of all its batches. */
+  #countPending(): void {
+    const { version } = this.numBatchesTracked.home;
+    const goesOn = this.numBatchesTracked.pending && version === this.#version;
+    this.#pending = goesOn && !isTracing() ? this.#pending + 1 : 1;
+    this.#version = version;
+    if (this.#pending <= mostPending) return;
+    throw new Error(
+      `BatchNorm2d: ${mostPending} batches are recorded and their running statistics are not evaluated. ` +
+        "Use optimizer.minimize(loss), evaluate net.buffers() together with the loss, or call eval() where nothing is trained.",
+    );
   }
 }

@@ -2,21 +2,23 @@
 import { nodesBehind } from "../program/program.ts";
 import { recordView, upcomingId } from "../record.ts";
 import { resolve, type Tensor } from "../tensor.ts";
+import { runTwice } from "./draws.ts";
 import { partialGrad } from "./grad.ts";
 
 /**
  * `fn` with its intermediates recomputed when gradients are taken, which trades time for memory. `fn` may use other
- * tensors (parameters) from outside. It must record the same operations when called again: draw random keys outside.
+ * tensors (parameters) from outside. It must record the same operations when called again: draw random keys outside, or by
+ * `drawOnce`, as the layers do.
  */
 export function checkpoint<A extends readonly Tensor[]>(
   fn: (...inputs: A) => Tensor,
 ): (...inputs: A) => Tensor {
   return (...inputs) => {
     const start = upcomingId();
-    const result = fn(...inputs);
+    const { first: result, again: runAgain } = runTwice(() => fn(...inputs));
     const outside = tensorsFromOutside(result, start, inputs.map(resolve));
     const recompute = (gradient: Tensor): Tensor[] => {
-      const again = fn(...inputs);
+      const again = runAgain();
       return partialGrad(again, outside, { outputGradient: gradient, allowUnused: true });
     };
     let computed: { readonly gradient: Tensor; readonly all: Tensor[] } | undefined;
