@@ -46,7 +46,7 @@ export function denoiserFamilies(conditions: Conditions): Family[] {
 }
 
 /** Drawn numbers of each picture of a batch. */
-const keysOf = (purpose: "training" | "dropout", batch: number): Tensor =>
+const keysOf = (purpose: "training" | "dropout", batch: number): Tensor<"u32"> =>
   noiseKeys(
     0,
     purpose,
@@ -68,7 +68,14 @@ function makeDenoiser(config: Config, batch: number): Made {
   const forward = compile((x: Tensor, t: Tensor) => [sampling.forward(x, t)]);
   // The paper's: noise is drawn, the loss is a sum over pixels, and Adam decays the weights with the gradient.
   const train = compile(
-    (x: Tensor, t: Tensor, alphaBar: Tensor, keys: Tensor, dropoutKeys: Tensor, control: Tensor) => {
+    (
+      x: Tensor,
+      t: Tensor,
+      alphaBar: Tensor,
+      keys: Tensor<"u32">,
+      dropoutKeys: Tensor<"u32">,
+      control: Tensor,
+    ) => {
       const noise = randomNormal(keys, x.shape);
       const error = denoisingError(unet, { x, noise, t, alphaBar }, new RandomStream(dropoutKeys));
       const loss = error.sum().mul(1 / batch);

@@ -153,11 +153,15 @@ export class Adapter {
     const picture: TensorSpec = { shape, dtype: "f32" };
     this.extractor.train();
     const step = planBytes(
-      (...[r, t, control]) => this.#learn({ reconstruction: r!, target: t! }, control!),
+      (reconstruction: Tensor, target: Tensor, control: Tensor) =>
+        this.#learn({ reconstruction, target }, control),
       [picture, picture, { shape: [adamControlLength], dtype: "f32" }],
     );
     this.extractor.eval();
-    const loss = planBytes((r, t) => this.#lossOf({ reconstruction: r!, target: t! }), [picture, picture]);
+    const loss = planBytes(
+      (reconstruction: Tensor, target: Tensor) => this.#lossOf({ reconstruction, target }),
+      [picture, picture],
+    );
     return [step, loss];
   }
 

@@ -1,5 +1,6 @@
 /** An adaptation from its first step, or from where it stopped, to its end: what it learns from, when to stop, what to keep. */
 import {
+  type AnyVariable,
   heldBytes,
   Module,
   type ResNet,
@@ -7,7 +8,6 @@ import {
   type Tensor,
   type TensorSpec,
   tensor,
-  type Variable,
 } from "@ddad/nn";
 import { type AdaptationPair, type AdaptationState, Adapter } from "./adaptation.ts";
 import type { Config } from "./config.ts";
@@ -160,7 +160,7 @@ function planAdaptation(
   const size = config.data.imageSize;
   const pictures = (count: number): TensorSpec => ({ shape: [count, size, size, 3], dtype: "f32" });
   const batch = pictures(Math.floor(config.adaptation.batchSize / 2));
-  const variablesOf = (network: unknown): Iterable<Variable> =>
+  const variablesOf = (network: unknown): Iterable<AnyVariable> =>
     network instanceof Module ? network.namedState().values() : [];
   const moments = heldBytes(optimizer.variables) - heldBytes(optimizer.parameters);
   const held = {

@@ -20,7 +20,7 @@ export type Draw = {
 };
 
 /** Keys `[N, 4]` (u32) for `randomNormal` and its kin, one row a draw. */
-export function noiseKeys(seed: number, purpose: NoisePurpose, draws: readonly Draw[]): Tensor {
+export function noiseKeys(seed: number, purpose: NoisePurpose, draws: readonly Draw[]): Tensor<"u32"> {
   // Above the seed's 32 bits, with room below for a RandomStream to count the uses in a network.
   const purposeBits = noisePurposes[purpose] * 2 ** 48;
   return randomKeys(

@@ -105,7 +105,7 @@ export function planReconstruction(
   const times: TensorSpec = { shape: [shape[0]!], dtype: "f32" };
   const coefficients: TensorSpec = { shape: [1, 6], dtype: "f32" };
   return planBytes(
-    (...args) => denoise(denoiser, args),
+    (...args: Tensor[]) => denoise(denoiser, args),
     [picture, picture, times, coefficients, ...(eta > 0 ? [picture] : [])],
   );
 }

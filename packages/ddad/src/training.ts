@@ -1,5 +1,6 @@
 /** Training of the denoiser on good pictures (DDPM, Ho et al. 2020, as DDAD uses it), exactly resumable. */
 import {
+  type AnyTensor,
   compile,
   currentDevice,
   type EMA,
@@ -19,12 +20,12 @@ import { type HeldOutLoss, heldOutLoss, timestepBuckets, timestepIn } from "./he
 import type { Model, TrainingState } from "./modelFile.ts";
 import { type Draw, drawTimestep, noiseKeys } from "./noise.ts";
 import { stepWithinBudget, type TrainingMemory } from "./trainingMemory.ts";
-import type { TrainingStep } from "./trainingStep.ts";
+import type { NoisedArguments, TrainingArguments, TrainingStep } from "./trainingStep.ts";
 
 /** A picture of a (micro-)batch: which, at which time step, and the draw that its noise hangs on. */
 type Pick = { readonly index: number; readonly t: number; readonly draw: Draw };
 
-type Compiled = (...args: Tensor[]) => Promise<Tensor>;
+type Compiled = (...args: AnyTensor[]) => Promise<Tensor>;
 
 /**
  * Trains one network. Everything random is a function of the seed, the step and the picture, so that a training that
@@ -50,14 +51,16 @@ export class Trainer {
     this.#set = set;
     this.#schedule = scheduleOf(config);
     this.#step = step;
-    this.#whole = compile((x, t, alphaBar, keys, dropoutKeys, control) =>
-      step.whole([x!, t!, alphaBar!, keys!], dropoutKeys!, control!),
-    );
-    this.#part = compile((x, t, alphaBar, keys, dropoutKeys, keep) =>
-      step.part([x!, t!, alphaBar!, keys!], dropoutKeys!, keep!),
-    );
+    this.#whole = compile((...[x, t, alphaBar, keys, dropoutKeys, control]: TrainingArguments) =>
+      step.whole([x, t, alphaBar, keys], dropoutKeys, control),
+    ) as Compiled;
+    this.#part = compile((...[x, t, alphaBar, keys, dropoutKeys, keep]: TrainingArguments) =>
+      step.part([x, t, alphaBar, keys], dropoutKeys, keep),
+    ) as Compiled;
     this.#apply = compile((control: Tensor) => step.apply(control));
-    this.#losses = compile((x, t, alphaBar, keys) => step.losses([x!, t!, alphaBar!, keys!]));
+    this.#losses = compile((...[x, t, alphaBar, keys]: NoisedArguments) =>
+      step.losses([x, t, alphaBar, keys]),
+    ) as Compiled;
   }
 
   /**

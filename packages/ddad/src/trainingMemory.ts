@@ -1,5 +1,5 @@
 /** The device memory of a training, planned before its first step, and what of it fits into a budget. */
-import { bufferBytes, currentDevice, heldBytes, planBytes, type TensorSpec } from "@ddad/nn";
+import { bufferBytes, currentDevice, heldBytes, planBytes, type Tensor, type TensorSpec } from "@ddad/nn";
 import type { Config } from "./config.ts";
 import { MemoryBudgetError } from "./errors.ts";
 import { divisorsOf, formatMemory, largestFitting, parseMemory, roomFor } from "./memoryBudget.ts";
@@ -10,7 +10,7 @@ import {
   memoryOf,
   type PlannedMemory,
 } from "./plannedMemory.ts";
-import { TrainingStep } from "./trainingStep.ts";
+import { type NoisedArguments, type TrainingArguments, TrainingStep } from "./trainingStep.ts";
 
 /** What a training takes, validation included, where its batch is computed in such parts. */
 export type TrainingMemory = PlannedMemory & {
@@ -36,19 +36,19 @@ export function planTraining(step: TrainingStep, microBatch: number): TrainingMe
   const training = inParts
     ? [
         planBytes(
-          (...[x, t, a, k, d, keep]) => step.part([x!, t!, a!, k!], d!, keep!),
+          (...[x, t, a, k, d, keep]: TrainingArguments) => step.part([x, t, a, k], d, keep),
           [...noised, dropoutKeys, { shape: [1], dtype: "f32" }],
         ),
-        planBytes((numbers) => void step.apply(numbers!), [control]),
+        planBytes((numbers: Tensor) => void step.apply(numbers), [control]),
       ]
     : [
         planBytes(
-          (...[x, t, a, k, d, c]) => step.whole([x!, t!, a!, k!], d!, c!),
+          (...[x, t, a, k, d, c]: TrainingArguments) => step.whole([x, t, a, k], d, c),
           [...noised, dropoutKeys, control],
         ),
       ];
   step.denoiser.eval();
-  const validation = planBytes((...[x, t, a, k]) => step.losses([x!, t!, a!, k!]), noised);
+  const validation = planBytes((...noised: NoisedArguments) => step.losses(noised), noised);
   const parameters = heldBytes(step.denoiser.namedState().values());
   const average = heldBytes(step.average?.variables ?? []);
   const held = {

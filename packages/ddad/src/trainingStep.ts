@@ -24,8 +24,15 @@ import {
 import type { Config } from "./config.ts";
 import { createDenoiser, denoisingError } from "./denoiser.ts";
 
+/** What a step of the training reads. */
+export type TrainingArguments = readonly [
+  ...noised: NoisedArguments,
+  dropoutKeys: Tensor<"u32">,
+  control: Tensor,
+];
+
 /** x, t, ᾱ and the keys of the noise, as `NoisedBatch` has them. */
-export type NoisedArguments = readonly [x: Tensor, t: Tensor, alphaBar: Tensor, keys: Tensor];
+export type NoisedArguments = readonly [x: Tensor, t: Tensor, alphaBar: Tensor, keys: Tensor<"u32">];
 
 /** The network, what is kept with it, and how they change. */
 export class TrainingStep {
@@ -65,7 +72,7 @@ export class TrainingStep {
   }
 
   /** A step over a whole batch; its loss. */
-  whole(noised: NoisedArguments, dropoutKeys: Tensor, control: Tensor): Tensor {
+  whole(noised: NoisedArguments, dropoutKeys: Tensor<"u32">, control: Tensor): Tensor {
     const loss = this.#lossOf(noised, dropoutKeys);
     this.#update(this.#gradientsOf(loss), control);
     return loss;
@@ -76,7 +83,7 @@ export class TrainingStep {
    *
    * @param keep [1]: 0 for the first part of a batch, whose gradients take the place of what was there; 1 for the others
    */
-  part(noised: NoisedArguments, dropoutKeys: Tensor, keep: Tensor): Tensor {
+  part(noised: NoisedArguments, dropoutKeys: Tensor<"u32">, keep: Tensor): Tensor {
     const loss = this.#lossOf(noised, dropoutKeys);
     const gradients = this.#gradientsOf(loss);
     for (const [k, sum] of this.sums.entries()) sum.assign(accumulate(sum, gradients[k]!, keep));
@@ -103,7 +110,7 @@ export class TrainingStep {
   }
 
   /** Sum over the pictures of (ε − ε̂)², divided by the whole batch (and by the values of a picture for "mean"). */
-  #lossOf(noised: NoisedArguments, dropoutKeys: Tensor): Tensor {
+  #lossOf(noised: NoisedArguments, dropoutKeys: Tensor<"u32">): Tensor {
     const { batchSize, lossReduction } = this.config.training;
     const error = this.#errorOf(noised, dropoutKeys);
     const values = lossReduction === "mean" ? error.size / error.shape[0]! : 1;
@@ -111,7 +118,7 @@ export class TrainingStep {
   }
 
   /** (ε − ε̂)², `[N, H, W, C]`. */
-  #errorOf([x, t, alphaBar, keys]: NoisedArguments, dropoutKeys: Tensor | undefined): Tensor {
+  #errorOf([x, t, alphaBar, keys]: NoisedArguments, dropoutKeys: Tensor<"u32"> | undefined): Tensor {
     const noise = randomNormal(keys, x.shape);
     const random = dropoutKeys && this.denoiser.training ? new RandomStream(dropoutKeys) : undefined;
     return denoisingError(this.denoiser, { x, noise, t, alphaBar }, random);

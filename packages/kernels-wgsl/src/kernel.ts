@@ -190,6 +190,10 @@ export function usualVariants<I extends string, O extends string, A, P extends s
   return variants.slice(0, always + 1);
 }
 
+/** Whether nothing is to be computed because every output is without elements. Such calls are never dispatched. */
+export const isEmptyCall = ({ outputs }: Pick<Call, "outputs">): boolean =>
+  Object.values(outputs).every(({ shape }) => shape.includes(0));
+
 /** Folds a count of workgroups into two dimensions, because one dimension ends at 65,535. */
 export function grid(groups: number): [number, number, number] {
   const limit = 65535;

@@ -1,5 +1,5 @@
 /** Between JavaScript numbers and the bytes of a tensor's elements. */
-import type { DType } from "./spec.ts";
+import type { DType, Float } from "./spec.ts";
 
 const scratch = new DataView(new ArrayBuffer(4));
 
@@ -51,14 +51,38 @@ export function pack(values: ArrayLike<number | boolean>, dtype: DType): StoredA
   return out;
 }
 
-/** What a tensor's `data()` gives: float32 for both float types, and 0 or 1 for bool. */
-export type TensorData = Float32Array | Int32Array | Uint32Array;
+/** What the elements of a type become on the host: float32 for both float types, and 0 or 1 for bool. */
+export type DataOf<D extends DType> = D extends Float
+  ? Float32Array<ArrayBuffer>
+  : D extends "i32"
+    ? Int32Array<ArrayBuffer>
+    : Uint32Array<ArrayBuffer>;
+
+/** What a tensor's `data()` gives, whatever its type. */
+export type TensorData = DataOf<DType>;
 
 /** Elements from stored bytes. The result is a copy of its own. */
 export function unpack(bytes: ArrayBuffer, dtype: DType, count: number): TensorData {
-  if (dtype === "f16") return Float32Array.from(new Uint16Array(bytes, 0, count), fromHalf);
+  if (dtype === "f16")
+    return Float32Array.from(new Uint16Array(bytes, 0, count), fromHalf) as Float32Array<ArrayBuffer>;
   if (dtype === "f32") return new Float32Array(bytes.slice(0, 4 * count));
   return dtype === "i32"
     ? new Int32Array(bytes.slice(0, 4 * count))
     : new Uint32Array(bytes.slice(0, 4 * count));
+}
+
+/** The whole numbers that the integer types hold. */
+const ranges = { i32: [-(2 ** 31), 2 ** 31 - 1], u32: [0, 2 ** 32 - 1], bool: [0, 1] } as const;
+
+/** Why the type cannot hold the number, as the end of a sentence that begins with it; undefined where it can. */
+export function dtypeProblem(value: number, dtype: DType): string | undefined {
+  if (dtype === "f32" || dtype === "f16") {
+    const rounded = Math.fround(value);
+    if (Number.isFinite(value) && !Number.isFinite(rounded))
+      return `${value} does not fit into f32, which ends at 3.4e38`;
+    return undefined;
+  }
+  const [least, most] = ranges[dtype];
+  if (Number.isInteger(value) && value >= least && value <= most) return undefined;
+  return `${value} does not fit into ${dtype}, which holds whole numbers from ${least} to ${most}`;
 }

@@ -3,8 +3,11 @@
 /** Element types of a tensor. `bool` is stored as `u32` 0 or 1, because WGSL has no bool in storage. */
 export type DType = "f32" | "f16" | "i32" | "u32" | "bool";
 
+/** The types that hold fractions. */
+export type Float = "f32" | "f16";
+
 /** Whether elements of this type hold fractions. f16 is for storage and operands: sums and statistics are f32. */
-export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
+export const isFloat = (dtype: DType): dtype is Float => dtype === "f32" || dtype === "f16";
 
 /** Extents of a tensor's axes, the outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];

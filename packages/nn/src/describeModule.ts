@@ -1,5 +1,5 @@
 /** A module as a tree of text, as PyTorch prints it, with shapes and numbers of values. */
-import { type Tensor, Variable } from "@ddad/tensor";
+import { type AnyTensor, type AnyVariable, Variable } from "@ddad/tensor";
 import type { Member } from "./members.ts";
 import type { Module } from "./module.ts";
 
@@ -36,17 +36,18 @@ function describe(
 
 const indented = (text: string): string => text.replace(/^/gm, "  ");
 
-const shapeOf = ({ shape, dtype }: Tensor): string =>
+const shapeOf = ({ shape, dtype }: AnyTensor): string =>
   `[${shape.join(", ")}]${dtype === "f32" ? "" : ` ${dtype}`}`;
 
 /** Values of all parameters, and how many of them are trained where some are frozen. */
 function countsOf(module: Module): string {
   const trained = sizeOf(module.parameters());
-  const buffers = new Set<Variable>(module.buffers());
+  const buffers = new Set<AnyVariable>(module.buffers());
   const all = sizeOf([...new Set(module.namedState().values())].filter((variable) => !buffers.has(variable)));
   if (all === 0) return "";
   const shown = `: ${all.toLocaleString("en")} parameter${all === 1 ? "" : "s"}`;
   return trained === all ? shown : `${shown}, ${trained.toLocaleString("en")} of them trained`;
 }
 
-const sizeOf = (variables: readonly Variable[]): number => variables.reduce((sum, { size }) => sum + size, 0);
+const sizeOf = (variables: readonly AnyVariable[]): number =>
+  variables.reduce((sum, { size }) => sum + size, 0);

@@ -1,9 +1,9 @@
 /** What a module is made of: variables and modules, found in its properties, arrays, plain objects and Maps. */
-import { Variable } from "@ddad/tensor";
+import { type AnyVariable, Variable } from "@ddad/tensor";
 import type { Module } from "./module.ts";
 
 /** A variable or a module below another, with its path of names. */
-export type Member = readonly [path: string, member: Variable | Module];
+export type Member = readonly [path: string, member: AnyVariable | Module];
 
 /** Path of what is called `name` below `path`; "" leaves a name out. */
 export const below = (path: string, name: string): string =>

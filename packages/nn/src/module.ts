@@ -1,5 +1,5 @@
 /** The base of layers and models: an object whose properties are parameters, buffers and further modules. */
-import { Variable } from "@ddad/tensor";
+import { type AnyVariable, Variable } from "@ddad/tensor";
 import { describeModule } from "./describeModule.ts";
 import { below, heldBy, type Member } from "./members.ts";
 import { Parameter } from "./parameter.ts";
@@ -23,8 +23,8 @@ export abstract class Module {
   readonly torchNames: Readonly<Record<string, string>> = {};
 
   /** Parameters and buffers, frozen ones included, by PyTorch's names and in the order of the properties. */
-  namedState(): Map<string, Variable> {
-    const state = new Map<string, Variable>();
+  namedState(): Map<string, AnyVariable> {
+    const state = new Map<string, AnyVariable>();
     for (const [path, member] of members(this, "")) if (member instanceof Variable) state.set(path, member);
     return state;
   }
@@ -41,7 +41,7 @@ export abstract class Module {
   }
 
   /** State that is kept but not trained, such as the running statistics of batch norm. */
-  buffers(): Variable[] {
+  buffers(): AnyVariable[] {
     return [...new Set(this.namedState().values())].filter((variable) => !(variable instanceof Parameter));
   }
 
@@ -135,10 +135,10 @@ function* children(module: Module, path: string): Generator<Member> {
 
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-const isTrainable = (variable: Variable): boolean => variable instanceof Parameter && variable.trainable;
+const isTrainable = (variable: AnyVariable): boolean => variable instanceof Parameter && variable.trainable;
 
 /** A variable with the layout that PyTorch gives it. */
-export const slotOf = (variable: Variable): Slot => ({
+export const slotOf = (variable: AnyVariable): Slot => ({
   variable,
   layout: variable instanceof Parameter ? variable.layout : "plain",
 });

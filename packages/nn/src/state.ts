@@ -1,5 +1,5 @@
 /** Variables on the device from and to arrays on the host, by name. */
-import { allOrNone, evaluate, type Tensor, tensor, type Variable } from "@ddad/tensor";
+import { type AnyTensor, type AnyVariable, allOrNone, evaluate, tensor } from "@ddad/tensor";
 import { StateDictError } from "./errors.ts";
 import {
   elements,
@@ -15,7 +15,7 @@ import {
 
 /** A variable, and how PyTorch would store it. */
 export interface Slot {
-  readonly variable: Variable;
+  readonly variable: AnyVariable;
   readonly layout: Layout;
 }
 
@@ -95,7 +95,7 @@ function mismatches(name: string, slot: Slot, { shape, dtype, data }: StateEntry
 }
 
 /** The entry as a tensor in the variable's own order and type. */
-function tensorFor({ variable, layout }: Slot, { data }: StateEntry): Tensor {
+function tensorFor({ variable, layout }: Slot, { data }: StateEntry): AnyTensor {
   const { shape, dtype } = variable;
   if (dtype === "f32" || dtype === "f16") {
     const floats = data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>);

@@ -29,7 +29,7 @@ const close = async (got: Tensor, expected: ArrayLike<number>, tolerance = 1e-5)
 };
 
 /** The keys of one step for `images` images. */
-const keys = (images: number, step = 0): Tensor =>
+const keys = (images: number, step = 0): Tensor<"u32"> =>
   randomKeys(
     1,
     Array.from({ length: images }, (_, stream) => ({ stream, step })),

@@ -114,8 +114,8 @@ describe("ResNet", () => {
         for (const [norm, { mean, variance }] of expected.statistics) {
           const moved = (buffer: string, batch: Float64Array) =>
             batch.map((value, c) => 0.9 * Number(before.get(`${norm}.${buffer}`)!.data[c]!) + 0.1 * value);
-          await close(state.get(`${norm}.running_mean`)!, moved("running_mean", mean));
-          await close(state.get(`${norm}.running_var`)!, moved("running_var", variance));
+          await close(state.get(`${norm}.running_mean`) as Tensor, moved("running_mean", mean));
+          await close(state.get(`${norm}.running_var`) as Tensor, moved("running_var", variance));
           expect(await state.get(`${norm}.num_batches_tracked`)!.item(), norm).to.equal(1);
         }
         expect([...state.keys()].filter((key) => key.endsWith("tracked"))).to.have.length(

@@ -92,7 +92,7 @@ describe("ResNet-50 against PyTorch", function () {
     let compared = 0;
     for (const [name, variable] of net.namedState()) {
       if (!/running_(mean|var)$/.test(name)) continue;
-      const values = await variable.data();
+      const values = (await variable.data()) as Float32Array;
       const { data: head } = entry(arrays, `after/${name}|head`, Float32Array);
       const { data: stats } = entry(arrays, `after/${name}|stats`, Float64Array);
       const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));

@@ -34,7 +34,7 @@ describe("UNet: recompute", function () {
     await evaluate(...net.parameters());
     return net.train();
   };
-  const lossOf = (net: UNet) => (x: Tensor, t: Tensor, keys: Tensor) =>
+  const lossOf = (net: UNet) => (x: Tensor, t: Tensor, keys: Tensor<"u32">) =>
     net
       .forward(x, t, { random: new RandomStream(keys) })
       .square()
@@ -51,7 +51,7 @@ describe("UNet: recompute", function () {
     for (const recompute of [false, true]) {
       const net = await network(recompute);
       names = [...net.namedParameters()].map(([name]) => name);
-      const run = compile((x: Tensor, t: Tensor, keys: Tensor) => {
+      const run = compile((x: Tensor, t: Tensor, keys: Tensor<"u32">) => {
         const loss = lossOf(net)(x, t, keys);
         return [loss, ...grad(loss, net.parameters())];
       });
@@ -80,7 +80,7 @@ describe("UNet: recompute", function () {
     const bytes = await Promise.all(
       [false, true].map(async (recompute) => {
         using net = await network(recompute);
-        const step = (x: Tensor, t: Tensor, keys: Tensor) => {
+        const step = (x: Tensor, t: Tensor, keys: Tensor<"u32">) => {
           const loss = lossOf(net)(x, t, keys);
           for (const [k, gradient] of grad(loss, net.parameters()).entries()) {
             const parameter = net.parameters()[k]!;
@@ -88,7 +88,7 @@ describe("UNet: recompute", function () {
           }
           return loss;
         };
-        return planBytes(step as (...args: Tensor[]) => Tensor, [
+        return planBytes(step, [
           { shape: [4, 16, 16, 3], dtype: "f32" },
           { shape: [4], dtype: "f32" },
           { shape: [4, 4], dtype: "u32" },

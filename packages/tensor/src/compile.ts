@@ -17,11 +17,24 @@ import { copy } from "./ops/movement.ts";
 import { type Captured, nodesBehind, runsOf } from "./program/program.ts";
 import { upcomingId } from "./record.ts";
 import { layoutVersion, Storage } from "./storage.ts";
-import { resolve, sandboxed, storageOf, Tensor, type Variable, withoutMemory } from "./tensor.ts";
+import {
+  type AnyTensor,
+  type AnyVariable,
+  resolve,
+  sandboxed,
+  storageOf,
+  Tensor,
+  withoutMemory,
+} from "./tensor.ts";
 
 /** What a compiled function may return: tensors in any nesting of plain objects and arrays. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that only assigns returns nothing
-export type Tensors = Tensor | void | undefined | readonly Tensors[] | { readonly [name: string]: Tensors };
+export type Tensors =
+  | AnyTensor
+  | void
+  | undefined
+  | readonly Tensors[]
+  | { readonly [name: string]: Tensors };
 
 interface Compiled {
   readonly device: Device;
@@ -30,9 +43,9 @@ interface Compiled {
   readonly replay: Replay;
   readonly captured: Pick<Captured, "program" | "targets">;
   /** Where each leaf comes from: the index of an argument, a variable's buffer, or a tensor used inside. */
-  readonly leaves: readonly (number | Storage | Tensor)[];
-  readonly outputs: readonly Tensor[];
-  readonly variables: readonly Variable[];
+  readonly leaves: readonly (number | Storage | AnyTensor)[];
+  readonly outputs: readonly AnyTensor[];
+  readonly variables: readonly AnyVariable[];
   readonly result: Tensors;
 }
 
@@ -50,6 +63,13 @@ const maxSignatures = 64;
  * is recorded and not evaluated; TypeError where an argument is no tensor
  */
 export function compile<A extends readonly Tensor[], R extends Tensors>(
+  fn: (...args: A) => R,
+): (...args: A) => Promise<R>;
+/** The same for arguments of which some are integers or bool: their types must be written at the parameters. */
+export function compile<A extends readonly AnyTensor[], R extends Tensors>(
+  fn: (...args: A) => R,
+): (...args: A) => Promise<R>;
+export function compile<A extends readonly AnyTensor[], R extends Tensors>(
   fn: (...args: A) => R,
 ): (...args: A) => Promise<R> {
   if (fn.constructor.name === "AsyncFunction") throw recordsOnly();
@@ -98,7 +118,7 @@ const recordsOnly = (): UsageError =>
     "compile: the function is async, but it may only record operations and must return tensors. Await outside of it.",
   );
 
-async function trace<A extends readonly Tensor[]>(
+async function trace<A extends readonly AnyTensor[]>(
   device: Device,
   fn: (...args: A) => Tensors,
   args: A,
@@ -137,7 +157,7 @@ function refusePromise(result: unknown): void {
 }
 
 /** A pending tensor from outside would be computed anew by every call, from values that change meanwhile. */
-function refuseOlderNodes(roots: readonly Tensor[], start: number): void {
+function refuseOlderNodes(roots: readonly AnyTensor[], start: number): void {
   const older = nodesBehind(roots)
     .filter(({ id }) => id < start)
     .at(-1);
@@ -162,9 +182,9 @@ async function renewed(compiled: Compiled): Promise<Compiled> {
 /** The arguments, copied where they share a buffer with variables: a plan does not know where its arguments live. */
 async function apart(
   device: Device,
-  args: readonly Tensor[],
+  args: readonly AnyTensor[],
   { variables }: Compiled,
-): Promise<readonly Tensor[]> {
+): Promise<readonly AnyTensor[]> {
   const passed = args.map((arg) => {
     const { source } = arg;
     // Only variables share buffers, and only theirs are overwritten.
@@ -177,19 +197,19 @@ async function apart(
 }
 
 /** Variables read by the compiled function that were assigned elsewhere and not evaluated since. */
-const pendingVariables = ({ leaves }: Compiled): Variable[] =>
+const pendingVariables = ({ leaves }: Compiled): AnyVariable[] =>
   leaves
     .flatMap((leaf) => (leaf instanceof Storage ? (leaf.owner?.deref() ?? []) : []))
     .filter(({ pending }) => pending);
 
 interface Run {
-  readonly args: readonly Tensor[];
+  readonly args: readonly AnyTensor[];
   /** What the function reads as its arguments. */
-  readonly passed: readonly Tensor[];
+  readonly passed: readonly AnyTensor[];
   /** Of `resultsOf`. */
   readonly results: readonly Storage[];
   /** What was pending of the variables that the function overwrites. */
-  readonly replaced: readonly (Tensor | undefined)[];
+  readonly replaced: readonly (AnyTensor | undefined)[];
 }
 
 async function replayCompiled(
@@ -222,13 +242,13 @@ function inPlace(home: Storage): Storage {
   return home;
 }
 
-function flatten(result: Tensors): Tensor[] {
+function flatten(result: Tensors): AnyTensor[] {
   if (result === undefined) return [];
   if (result instanceof Tensor) return [result];
   return Object.values(result).flatMap(flatten);
 }
 
-function mapTensors(result: Tensors, fn: (tensor: Tensor) => Tensor): Tensors {
+function mapTensors(result: Tensors, fn: (tensor: AnyTensor) => AnyTensor): Tensors {
   if (result === undefined) return undefined;
   if (result instanceof Tensor) return fn(result);
   if (Array.isArray(result)) return result.map((entry: Tensors) => mapTensors(entry, fn));

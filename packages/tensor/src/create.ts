@@ -1,80 +1,192 @@
 /** Making tensors from numbers. They are on the device at once. */
-import { bytesOf, type DType, pack, type Shape, ShapeError, show, sizeOf } from "@ddad/kernels-wgsl";
+import {
+  bytesOf,
+  type DType,
+  type Float,
+  pack,
+  type Shape,
+  ShapeError,
+  show,
+  sizeOf,
+} from "@ddad/kernels-wgsl";
 import { currentDevice, type Device } from "./device/device.ts";
+import type { Kind } from "./ops/elementwise.ts";
 import { reshape } from "./ops/reshape.ts";
 import { broadcastTo } from "./ops/sum.ts";
 import { Storage } from "./storage.ts";
-import { Tensor, Variable } from "./tensor.ts";
+import { type AnyTensor, Tensor, Variable } from "./tensor.ts";
+import { checkShape, checkValues, type Element, readValues, type Values } from "./values.ts";
+
+export type { Element, Nested, TypedArray, Values } from "./values.ts";
 
 /** Options of what makes tensors. */
-export interface CreateOptions {
-  /** Default f32. */
-  readonly dtype?: DType;
+export interface CreateOptions<D extends DType = DType> {
+  /** Default: the type of the data. Numbers are f32, booleans bool, typed arrays what they hold. */
+  readonly dtype?: D;
 }
 
-/** Numbers, row-major (or nested arrays, whose nesting then is the shape). */
-export type Values = ArrayLike<number | boolean> | Nested | number;
-
-/** Arrays in arrays, each level as long as its neighbours. */
-export interface Nested extends ReadonlyArray<Nested | number | boolean> {}
+/** The type that data have by themselves. */
+type OwnType<V> = V extends Int8Array | Int16Array | Int32Array
+  ? "i32"
+  : V extends Uint8Array | Uint8ClampedArray | Uint16Array | Uint32Array
+    ? "u32"
+    : V extends boolean | ReadonlyArray<boolean> | ReadonlyArray<ReadonlyArray<boolean>>
+      ? "bool"
+      : Float;
 
 /**
- * A tensor of these values. Without `shape`, nested arrays give their own and a flat list gives [length].
- * Throws ShapeError where the number of values does not fit.
+ * A tensor of these values: a number, nested arrays (whose nesting then is the shape), or a typed array.
+ *
+ * @param shape default: the nesting of arrays, [length] of a flat list, [] of a number
+ * @throws ShapeError where the values do not fill the shape, are no numbers, or do not fit into the type
  */
-export function tensor(values: Values, shape?: Shape, { dtype = "f32" }: CreateOptions = {}): Tensor {
-  const { flat, nesting } = flatten(values);
+export function tensor<D extends DType>(
+  values: Values,
+  options: CreateOptions<D> & { readonly dtype: D },
+): Tensor<Kind<D>>;
+export function tensor<D extends DType>(
+  values: Values,
+  shape: Shape | undefined,
+  options: CreateOptions<D> & { readonly dtype: D },
+): Tensor<Kind<D>>;
+export function tensor<const V extends Values>(values: V, shape?: Shape): Tensor<OwnType<V>>;
+export function tensor(
+  values: Values,
+  shapeOrOptions?: Shape | CreateOptions,
+  options: CreateOptions = {},
+): AnyTensor {
+  const shape = isShape(shapeOrOptions) ? shapeOrOptions : undefined;
+  const { dtype: wanted } = isShape(shapeOrOptions) ? options : { ...options, ...shapeOrOptions };
+  const { flat, nesting, dtype: own } = readValues(values);
+  const dtype = wanted ?? own;
   const target = shape ?? nesting;
+  checkShape("tensor", target);
   if (flat.length !== sizeOf(target)) {
     throw new ShapeError(
       `tensor: ${flat.length} values do not fill ${show(target)}, which needs ${sizeOf(target)}.`,
     );
   }
+  if (wanted !== undefined && wanted !== own) checkValues("tensor", flat, wanted);
+  return upload("tensor", flat, target, dtype);
+}
+
+const isShape = (value: Shape | CreateOptions | undefined): value is Shape => Array.isArray(value);
+
+/** Packs the values and hands them to the device. */
+function upload(op: string, flat: ArrayLike<Element>, shape: Shape, dtype: DType): AnyTensor {
   const device = currentDevice();
-  if (dtype === "f16" && !device.capabilities.f16) {
-    throw new ShapeError("tensor: this adapter has no f16; use f32.");
-  }
+  checkRoom(op, device, shape, dtype);
   const packed = pack(flat, dtype);
-  const spec = { shape: [...target], dtype };
-  device.checkSize(bytesOf(spec), `tensor: ${dtype} ${show(target)}`);
   const storage = device.buffers.together(() => {
     const own = Storage.own(device, packed.byteLength);
     const { buffer } = own.region;
     device.gpu.queue.writeBuffer(buffer, 0, packed as Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>);
     return own;
   });
-  return new Tensor(spec, { kind: "storage", storage, version: 0 });
+  return new Tensor({ shape: [...shape], dtype }, { kind: "storage", storage, version: 0 });
 }
 
-function flatten(values: Values): { flat: ArrayLike<number | boolean>; nesting: number[] } {
-  if (typeof values === "number") return { flat: [values], nesting: [] };
-  if (!Array.isArray(values) || !Array.isArray(values[0])) {
-    return { flat: values as ArrayLike<number | boolean>, nesting: [values.length] };
+/** Before anything is allocated: whether the device holds tensors of this type and size. */
+function checkRoom(op: string, device: Device, shape: Shape, dtype: DType): void {
+  if (dtype === "f16" && !device.capabilities.f16) {
+    throw new ShapeError(`${op}: this adapter has no f16; use f32.`);
   }
-  const rows = (values as Nested[]).map((row) => flatten(row));
-  const [first] = rows;
-  if (rows.some(({ nesting }) => show(nesting) !== show(first!.nesting))) {
-    throw new ShapeError("tensor: nested arrays must all have the same lengths.");
-  }
-  return { flat: rows.flatMap(({ flat }) => Array.from(flat)), nesting: [rows.length, ...first!.nesting] };
+  device.checkSize(bytesOf({ shape, dtype }), `${op}: ${dtype} ${show(shape)}`);
 }
 
-/** A tensor of one value everywhere. */
-export const full = (shape: Shape, value: number, options: CreateOptions = {}): Tensor =>
-  tensor(new Float64Array(sizeOf(shape)).fill(value), shape, options);
+/** A tensor of one value everywhere: f32 for a number, bool for a boolean, unless `dtype` says otherwise. */
+export function full<D extends DType>(
+  shape: Shape,
+  value: Element,
+  options: CreateOptions<D> & { readonly dtype: D },
+): Tensor<Kind<D>>;
+export function full(shape: Shape, value: boolean): Tensor<"bool">;
+export function full(shape: Shape, value: number): Tensor;
+export function full(shape: Shape, value: Element, options: CreateOptions = {}): Tensor<DType> {
+  return filled<DType>("full", shape, value, options.dtype ?? (typeof value === "boolean" ? "bool" : "f32"));
+}
 
-/** A tensor of zeros. */
-export const zeros = (shape: Shape, options: CreateOptions = {}): Tensor => full(shape, 0, options);
-/** A tensor of ones. */
-export const ones = (shape: Shape, options: CreateOptions = {}): Tensor => full(shape, 1, options);
+function filled<D extends DType>(
+  op: string,
+  shape: Shape,
+  value: Element,
+  dtype: D | undefined,
+): Tensor<Kind<D>> {
+  const type = dtype ?? "f32";
+  checkShape(op, shape);
+  checkValues(op, [value], type);
+  checkRoom(op, currentDevice(), shape, type);
+  return upload(op, new Float64Array(sizeOf(shape)).fill(Number(value)), shape, type) as Tensor<Kind<D>>;
+}
 
-/** 0, 1, … count − 1. */
-export const arange = (count: number, options: CreateOptions = {}): Tensor =>
-  tensor(
-    Float64Array.from({ length: count }, (_, index) => index),
-    [count],
-    options,
-  );
+/** A tensor of zeros. Default f32. */
+export const zeros = <D extends DType = Float>(
+  shape: Shape,
+  options: CreateOptions<D> = {},
+): Tensor<Kind<D>> => filled("zeros", shape, 0, options.dtype);
+
+/** A tensor of ones. Default f32. */
+export const ones = <D extends DType = Float>(
+  shape: Shape,
+  options: CreateOptions<D> = {},
+): Tensor<Kind<D>> => filled("ones", shape, 1, options.dtype);
+
+/** Zeros in the shape and type of another tensor. */
+export const zerosLike = <D extends DType>(x: Tensor<D>): Tensor<D> =>
+  filled("zerosLike", x.shape, 0, x.dtype as DType) as Tensor<D>;
+
+/** Ones in the shape and type of another tensor. */
+export const onesLike = <D extends DType>(x: Tensor<D>): Tensor<D> =>
+  filled("onesLike", x.shape, 1, x.dtype as DType) as Tensor<D>;
+
+/** Options of `arange`. */
+export interface ArangeOptions<D extends DType = DType> extends CreateOptions<D> {
+  /** The first number. Default 0. */
+  readonly start?: number;
+  /** From one number to the next, not 0. Default 1. */
+  readonly step?: number;
+}
+
+/**
+ * start, start + step, … as long as they are before `end`: `arange(3)` is 0, 1, 2. Default f32.
+ *
+ * @throws ShapeError where the step is 0 or a number is not finite
+ */
+export function arange<D extends DType = Float>(
+  end: number,
+  { start = 0, step = 1, dtype }: ArangeOptions<D> = {},
+): Tensor<Kind<D>> {
+  if (![start, end, step].every(Number.isFinite) || step === 0) {
+    throw new ShapeError(
+      `arange: start ${start}, end ${end} and step ${step} must be finite, and the step not 0.`,
+    );
+  }
+  const count = Math.max(0, Math.ceil((end - start) / step));
+  const values = Float64Array.from({ length: count }, (_, index) => start + index * step);
+  checkValues("arange", values, dtype ?? "f32");
+  return upload("arange", values, [count], dtype ?? "f32") as Tensor<Kind<D>>;
+}
+
+/** `count` f32 numbers at equal distances from `start` to `end`, both included. */
+export function linspace(start: number, end: number, count: number): Tensor {
+  checkShape("linspace", [count]);
+  const step = count > 1 ? (end - start) / (count - 1) : 0;
+  const values = Float64Array.from({ length: count }, (_, index) => start + index * step);
+  if (count > 1) values[count - 1] = end;
+  return upload("linspace", values, [count], "f32") as Tensor;
+}
+
+/** Ones on the diagonal of [rows, columns], zeros elsewhere. Default f32. */
+export function eye<D extends DType = Float>(
+  rows: number,
+  columns = rows,
+  { dtype }: CreateOptions<D> = {},
+): Tensor<Kind<D>> {
+  checkShape("eye", [rows, columns]);
+  const values = new Float64Array(rows * columns);
+  for (let i = 0; i < Math.min(rows, columns); i++) values[i * columns + i] = 1;
+  return upload("eye", values, [rows, columns], dtype ?? "f32") as Tensor<Kind<D>>;
+}
 
 const scalars = new WeakMap<Device, Map<number, Tensor>>();
 
@@ -89,4 +201,4 @@ export function constant(value: number, shape: Shape): Tensor {
 }
 
 /** A mutable cell whose first value is that of an evaluated tensor, which it takes over. */
-export const variable = (initial: Tensor): Variable => new Variable(initial);
+export const variable = <D extends DType>(initial: Tensor<D>): Variable<D> => new Variable(initial);

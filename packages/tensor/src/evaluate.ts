@@ -16,11 +16,11 @@ import { packProgram } from "./program/pack.ts";
 import { misplaced, type Plan, planProgram } from "./program/plan.ts";
 import { type Captured, captureProgram, type Program, programKey, type ValueId } from "./program/program.ts";
 import { layoutVersion, outdatePlans, type Region, Storage } from "./storage.ts";
-import { resolve, storageOf, Tensor, Variable } from "./tensor.ts";
+import { type AnyTensor, type AnyVariable, resolve, storageOf, Tensor, Variable } from "./tensor.ts";
 import { noteCalls } from "./tuning/collect.ts";
 
 /** Computes the tensors and writes assigned variables into their buffers. Resolves once the work is submitted. */
-export async function evaluate(...targets: readonly Tensor[]): Promise<void> {
+export async function evaluate(...targets: readonly AnyTensor[]): Promise<void> {
   checkTensors("evaluate", targets);
   const device = currentDevice();
   await device.exclusively(() => evaluateNow(device, targets));
@@ -44,7 +44,7 @@ function describe(value: unknown): string {
 }
 
 /** `evaluate` for a caller that already has the device to itself. */
-export async function evaluateNow(device: Device, targets: readonly Tensor[]): Promise<void> {
+export async function evaluateNow(device: Device, targets: readonly AnyTensor[]): Promise<void> {
   device.throwFailure();
   const [tensors, variables] = pendingOf(targets);
   if (!tensors.length && !variables.length) return;
@@ -78,8 +78,8 @@ export async function evaluateNow(device: Device, targets: readonly Tensor[]): P
  */
 export function evaluateValues(
   device: Device,
-  tensors: readonly Tensor[],
-  values: readonly Tensor[],
+  tensors: readonly AnyTensor[],
+  values: readonly AnyTensor[],
 ): Promise<void> {
   return evaluateNow(
     device,
@@ -88,7 +88,7 @@ export function evaluateValues(
 }
 
 /** What of these is to be computed, and which variables are to be overwritten. */
-export function pendingOf(targets: readonly Tensor[]): [tensors: Tensor[], variables: Variable[]] {
+export function pendingOf(targets: readonly AnyTensor[]): [tensors: AnyTensor[], variables: AnyVariable[]] {
   const distinct = [...new Set(targets)];
   const variables = distinct.filter((target) => target instanceof Variable).filter(({ pending }) => pending);
   const assigned = new Set(variables.map(({ value }) => value));
@@ -99,10 +99,10 @@ export function pendingOf(targets: readonly Tensor[]): [tensors: Tensor[], varia
 }
 
 /** The program that computes `tensors` and then overwrites `variables`. */
-export function capture(tensors: readonly Tensor[], variables: readonly Variable[]): Captured {
+export function capture(tensors: readonly AnyTensor[], variables: readonly AnyVariable[]): Captured {
   // What stands in the home of a variable may be overwritten before it is copied to another, or share its buffer, and WebGPU copies
   // nothing within a buffer.
-  const safe = (value: Tensor): Tensor => {
+  const safe = (value: AnyTensor): AnyTensor => {
     const { source } = viewed(value);
     return source.kind === "storage" && source.storage.owner ? copy(value) : value;
   };
@@ -113,7 +113,7 @@ export function capture(tensors: readonly Tensor[], variables: readonly Variable
 }
 
 /** The tensor whose elements a chain of views shows. */
-function viewed(tensor: Tensor): Tensor {
+function viewed(tensor: AnyTensor): AnyTensor {
   const { source } = tensor;
   return source.kind === "node" && !source.node.kernel ? viewed(source.node.inputs["x"]!) : tensor;
 }
@@ -213,13 +213,13 @@ export interface Bound {
   /** Of `resultsOf`. */
   readonly results: readonly Storage[];
   /** Settled on their results. */
-  readonly tensors: readonly Tensor[];
+  readonly tensors: readonly AnyTensor[];
   /** Committed. */
-  readonly variables: readonly Variable[];
+  readonly variables: readonly AnyVariable[];
   /** What was assigned to each of them when the program was captured. */
-  readonly replaced: readonly (Tensor | undefined)[];
+  readonly replaced: readonly (AnyTensor | undefined)[];
   /** The tensors whose elements they have afterwards, where there are such. */
-  readonly written?: readonly (Tensor | undefined)[];
+  readonly written?: readonly (AnyTensor | undefined)[];
 }
 
 /** Runs a replay. */
@@ -261,7 +261,7 @@ export async function runReplay(
  * The elements, row-major, on the host: float32 for both float types, 0 and 1 for bool. A variable is read as it is at the moment of the
  * call.
  */
-export async function readData(tensor: Tensor): Promise<TensorData> {
+export async function readData(tensor: AnyTensor): Promise<TensorData> {
   const value = resolve(tensor);
   const device = currentDevice();
   const size = Math.max(4, Math.ceil(bytesOf(tensor) / 4) * 4);

@@ -2,10 +2,10 @@
 import { currentDevice } from "./device/device.ts";
 import { capture, pendingOf, planFor } from "./evaluate.ts";
 import { describePlan } from "./program/describe.ts";
-import type { Tensor } from "./tensor.ts";
+import type { AnyTensor } from "./tensor.ts";
 
 /** The fused program, the dispatches with their costs, and the memory of the plan, as text. Nothing runs. */
-export function explain(...targets: readonly Tensor[]): string {
+export function explain(...targets: readonly AnyTensor[]): string {
   const { program } = capture(...pendingOf(targets));
   const { fused, lowered, plan } = planFor(currentDevice(), program);
   return describePlan(program, fused, lowered, plan);

@@ -1,5 +1,7 @@
 export {
+  type DataOf,
   type DType,
+  type Float,
   type Shape,
   ShapeError,
   type TensorData,
@@ -10,15 +12,22 @@ export { drawOnce, isRecomputing } from "./autograd/draws.ts";
 export { type GradOptions, grad, valueAndGrad } from "./autograd/grad.ts";
 export { compile, type Tensors } from "./compile.ts";
 export {
+  type ArangeOptions,
   arange,
   type CreateOptions,
+  type Element,
+  eye,
   full,
+  linspace,
   type Nested,
   ones,
+  onesLike,
+  type TypedArray,
   tensor,
   type Values,
   variable,
   zeros,
+  zerosLike,
 } from "./create.ts";
 export { type AdapterOptions, adapterName, environment } from "./device/adapter.ts";
 export { currentDevice, Device, setupDevice } from "./device/device.ts";
@@ -37,7 +46,7 @@ export { type Profile, type ProfileRow, profile } from "./profile.ts";
 export { nodesBehind } from "./program/program.ts";
 export { type OpGradients, record, recordView } from "./record.ts";
 export { heldBytes, moveSideBySide, zerosSideBySide } from "./sideBySide.ts";
-export { exchange, isTracing, Tensor, Variable } from "./tensor.ts";
+export { type AnyTensor, type AnyVariable, exchange, isTracing, Tensor, Variable } from "./tensor.ts";
 export { type TuneOptions, type TuneReport, type TuneRow, tune } from "./tune.ts";
 export type { TuningStore } from "./tuning/store.ts";
 export type { Tuning } from "./tuning/table.ts";

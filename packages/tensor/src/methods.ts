@@ -1,8 +1,8 @@
 /** Operations as methods of Tensor, so that formulas read from left to right. */
-import type { DType, Shape, TensorData } from "@ddad/kernels-wgsl";
+import type { DataOf, DType, Float, Shape } from "@ddad/kernels-wgsl";
 import { readData } from "./evaluate.ts";
 import * as ops from "./ops/index.ts";
-import { Tensor } from "./tensor.ts";
+import { type AnyTensor, Tensor } from "./tensor.ts";
 
 const unaryNames = [
   "neg",
@@ -24,9 +24,8 @@ const unaryNames = [
   "relu",
   "erf",
   "gelu",
-  "logicalNot",
-  "finite",
 ] as const;
+const testNames = ["logicalNot", "finite"] as const;
 const binaryNames = [
   "add",
   "sub",
@@ -35,42 +34,74 @@ const binaryNames = [
   "pow",
   "maximum",
   "minimum",
-  "equal",
-  "notEqual",
-  "less",
-  "lessEqual",
-  "greater",
-  "greaterEqual",
   "logicalAnd",
   "logicalOr",
 ] as const;
+const comparisonNames = ["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"] as const;
 
-type UnaryMethods = Readonly<Record<(typeof unaryNames)[number], () => Tensor>>;
-type BinaryMethods = Readonly<Record<(typeof binaryNames)[number], (other: ops.Operand) => Tensor>>;
+/**
+ * The elementwise operations, each as the function of its name says. Written as methods, not as properties: a tensor of a known type
+ * then is a tensor of any type, too.
+ */
+interface ElementwiseMethods<D extends DType> {
+  neg(): Tensor<D>;
+  abs(): Tensor<D>;
+  sign(): Tensor<D>;
+  floor(): Tensor<D>;
+  round(): Tensor<D>;
+  exp(): Tensor<D>;
+  log(): Tensor<D>;
+  sqrt(): Tensor<D>;
+  rsqrt(): Tensor<D>;
+  square(): Tensor<D>;
+  reciprocal(): Tensor<D>;
+  sin(): Tensor<D>;
+  cos(): Tensor<D>;
+  tanh(): Tensor<D>;
+  sigmoid(): Tensor<D>;
+  silu(): Tensor<D>;
+  relu(): Tensor<D>;
+  erf(): Tensor<D>;
+  gelu(): Tensor<D>;
+  logicalNot(): Tensor<"bool">;
+  finite(): Tensor<"bool">;
+  add(other: ops.Operand<D>): Tensor<D>;
+  sub(other: ops.Operand<D>): Tensor<D>;
+  mul(other: ops.Operand<D>): Tensor<D>;
+  div(other: ops.Operand<D>): Tensor<D>;
+  pow(other: ops.Operand<D>): Tensor<D>;
+  maximum(other: ops.Operand<D>): Tensor<D>;
+  minimum(other: ops.Operand<D>): Tensor<D>;
+  logicalAnd(other: ops.Operand<D>): Tensor<D>;
+  logicalOr(other: ops.Operand<D>): Tensor<D>;
+  equal(other: ops.Operand<D>): Tensor<"bool">;
+  notEqual(other: ops.Operand<D>): Tensor<"bool">;
+  less(other: ops.Operand<D>): Tensor<"bool">;
+  lessEqual(other: ops.Operand<D>): Tensor<"bool">;
+  greater(other: ops.Operand<D>): Tensor<"bool">;
+  greaterEqual(other: ops.Operand<D>): Tensor<"bool">;
+}
 
-interface OtherMethods {
-  /**
-   * The elements, row-major, on the host; evaluates if need be. A Float32Array for f32 and f16; for i32, and for u32 and
-   * bool (0 and 1), say `data<Int32Array>()` and `data<Uint32Array>()`.
-   */
-  data<D extends TensorData = Float32Array<ArrayBuffer>>(): Promise<D>;
+interface OtherMethods<D extends DType> {
+  /** The elements, row-major, on the host; evaluates if need be. float32 for both float types, 0 and 1 for bool. */
+  data(): Promise<DataOf<D>>;
   /** The only element of a tensor that has one. */
   item(): Promise<number>;
-  reshape(shape: Shape): Tensor;
-  permute(order: readonly number[]): Tensor;
-  cast(dtype: DType): Tensor;
-  sum(axes?: number | readonly number[], options?: ops.ReduceOptions): Tensor;
+  reshape(shape: Shape): Tensor<D>;
+  permute(order: readonly number[]): Tensor<D>;
+  cast<T extends DType>(dtype: T): Tensor<ops.Kind<T>>;
+  sum(axes?: number | readonly number[], options?: ops.ReduceOptions): Tensor<D>;
   mean(axes?: number | readonly number[], options?: ops.ReduceOptions): Tensor;
   matmul(other: Tensor, options?: ops.MatmulOptions): Tensor;
 }
 
 declare module "./tensor.ts" {
-  interface Tensor extends UnaryMethods, BinaryMethods, OtherMethods {}
+  interface Tensor<D extends DType = Float> extends ElementwiseMethods<D>, OtherMethods<D> {}
 }
 
-const methods: OtherMethods & ThisType<Tensor> = {
-  data<D extends TensorData>() {
-    return readData(this) as Promise<D>;
+const methods: OtherMethods<Float> & ThisType<Tensor> = {
+  data() {
+    return readData(this) as Promise<DataOf<Float>>;
   },
   async item() {
     if (this.size !== 1) throw new Error(`item: needs a tensor with one element, but this is ${this}.`);
@@ -96,31 +127,18 @@ const methods: OtherMethods & ThisType<Tensor> = {
   },
 };
 
-const table: Readonly<
-  Record<(typeof unaryNames)[number], (x: Tensor) => Tensor> &
-    Record<(typeof binaryNames)[number], (a: ops.Operand, b: ops.Operand) => Tensor>
-> = ops;
-
-const elementwise = Object.fromEntries([
-  ...unaryNames.map((name) => {
-    const op = table[name];
+/** As methods: the operation on the tensor itself and, where there is one, on another operand. */
+const elementwise = Object.fromEntries(
+  [...unaryNames, ...testNames, ...binaryNames, ...comparisonNames].map((name) => {
+    const op = ops[name] as (...operands: ops.Operand[]) => AnyTensor;
     return [
       name,
-      function (this: Tensor) {
-        return op(this);
+      function (this: Tensor, ...others: ops.Operand[]) {
+        return op(this, ...others);
       },
     ];
   }),
-  ...binaryNames.map((name) => {
-    const op = table[name];
-    return [
-      name,
-      function (this: Tensor, other: ops.Operand) {
-        return op(this, other);
-      },
-    ];
-  }),
-]);
+);
 
 for (const [name, value] of Object.entries({ ...methods, ...elementwise })) {
   Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });

@@ -3,7 +3,7 @@ import { bytesOf, type TensorSpec } from "@ddad/kernels-wgsl";
 import { roundUp } from "./device/buffers.ts";
 import { currentDevice } from "./device/device.ts";
 import { capture, planFor } from "./evaluate.ts";
-import { resolve, sandboxed, Tensor } from "./tensor.ts";
+import { type AnyTensor, resolve, sandboxed, Tensor } from "./tensor.ts";
 
 /** Bytes of buffers. */
 export interface PlannedBytes {
@@ -26,13 +26,22 @@ export interface PlannedBytes {
  *
  * @param fn records operations, and may assign variables; their values stay what they are
  */
-export function planBytes(
-  fn: (...args: Tensor[]) => Tensor | undefined,
+export function planBytes<A extends readonly Tensor[]>(
+  fn: (...args: A) => AnyTensor | undefined,
+  args: readonly TensorSpec[],
+): PlannedBytes;
+/** The same for arguments of which some are integers or bool. */
+export function planBytes<A extends readonly AnyTensor[]>(
+  fn: (...args: A) => AnyTensor | undefined,
+  args: readonly TensorSpec[],
+): PlannedBytes;
+export function planBytes<A extends readonly AnyTensor[]>(
+  fn: (...args: A) => AnyTensor | undefined,
   args: readonly TensorSpec[],
 ): PlannedBytes {
   const placeholders = args.map((spec, index) => new Tensor(spec, { kind: "argument", index }));
   const program = sandboxed((assigned) => {
-    const result = fn(...placeholders);
+    const result = fn(...(placeholders as readonly AnyTensor[] as A));
     const outputs = result ? [resolve(result)] : [];
     const recorded = outputs.filter(({ source }) => source.kind === "node");
     return capture(recorded, assigned()).program;

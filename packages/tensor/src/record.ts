@@ -1,6 +1,15 @@
 /** Recording: an op checks shapes at once and leaves a node; nothing runs. */
-import { type Kernel, type Shape, ShapeError, show, sizeOf, type TensorSpec } from "@ddad/kernels-wgsl";
-import { type Gradients, type Node, resolve, Tensor } from "./tensor.ts";
+import {
+  type DType,
+  type Float,
+  type Kernel,
+  type Shape,
+  ShapeError,
+  show,
+  sizeOf,
+  type TensorSpec,
+} from "@ddad/kernels-wgsl";
+import { type AnyTensor, type Gradients, type Node, resolve, Tensor } from "./tensor.ts";
 
 let nextId = 0;
 const none: OpGradients<string, string> = {};
@@ -32,24 +41,25 @@ export type Composition<I extends string = string, O extends string = string> = 
 
 /**
  * Records one use of `kernel`. `inputs` holds its tensors by name (absent optional ones left out or undefined).
+ * The type of the outputs is what the caller says it is, floats where nothing is said: the shape rule knows it, the compiler cannot.
  *
  * `derivative` is one of two. Rules: for each input that has one, the function from the first output's gradient to the input's; it
  * runs only when somebody asks for that gradient. Or a {@link Composition}, which is recorded only when somebody differentiates this
  * node: what the kernels of gradients have. An op with rules may have a composition, too, for gradients through its other outputs.
  */
-export function record<I extends string, O extends string, A, P extends string>(
+export function record<I extends string, O extends string, A, P extends string, D extends DType = Float>(
   kernel: Kernel<I, O, A, P>,
-  inputs: Readonly<Partial<Record<NoInfer<I>, Tensor | undefined>>>,
+  inputs: Readonly<Partial<Record<NoInfer<I>, AnyTensor | undefined>>>,
   attrs: A,
   derivative: OpGradients<NoInfer<I>, NoInfer<O>> | Composition<NoInfer<I>, NoInfer<O>> = none as OpGradients<
     I,
     O
   >,
   others?: Composition<NoInfer<I>, NoInfer<O>>,
-): Record<O, Tensor> {
+): Record<O, Tensor<D>> {
   const [gradients, composition] =
     typeof derivative === "function" ? [none, derivative] : [derivative, others];
-  const given: Record<string, Tensor> = {};
+  const given: Record<string, AnyTensor> = {};
   const specs: Record<string, TensorSpec> = {};
   for (const name of kernel.inputs) {
     const tensor = inputs[name];
@@ -75,17 +85,17 @@ export function record<I extends string, O extends string, A, P extends string>(
   for (const [name, spec] of Object.entries<TensorSpec>(inference.outputs)) {
     node.outputs[name] = new Tensor(spec, { kind: "node", node });
   }
-  return node.outputs as Record<O, Tensor>;
+  return node.outputs as Record<string, AnyTensor> as Record<O, Tensor<D>>;
 }
 
 /** Records the same elements under another shape: nothing is copied. */
-export function recordView(
+export function recordView<D extends DType>(
   name: string,
-  x: Tensor,
+  x: Tensor<D>,
   shape: Shape,
   gradients: Gradients,
-  differentiable?: Readonly<Record<string, Tensor>>,
-): Tensor {
+  differentiable?: Readonly<Record<string, AnyTensor>>,
+): Tensor<D> {
   if (sizeOf(shape) !== x.size) {
     throw new ShapeError(
       `${name}: ${show(x.shape)} has ${x.size} elements but ${show(shape)} needs ${sizeOf(shape)}.`,
@@ -97,7 +107,7 @@ export function recordView(
     kernel: undefined,
     attrs: undefined,
     params: {},
-    inputs: { x: resolve(x) },
+    inputs: { x: resolve<DType>(x) },
     outputs: {},
     gradients,
     ...(differentiable ? { differentiable } : {}),

@@ -5,7 +5,7 @@
 import { bytesOf, type Shape, type TensorSpec } from "@ddad/kernels-wgsl";
 import { currentDevice, type Device } from "./device/device.ts";
 import { type Region, Storage } from "./storage.ts";
-import { Tensor, Variable } from "./tensor.ts";
+import { type AnyVariable, Tensor, Variable } from "./tensor.ts";
 
 /**
  * Bytes of a shared buffer at most, unless one variable alone has more. It is freed as a whole, once all variables in it are gone:
@@ -84,7 +84,7 @@ export function zerosSideBySide(shapes: readonly Shape[]): Variable[] {
  * it included. So what two sets of variables take adds up, wherever exchanges have brought them. The part of one that was disposed of
  * counts for nobody, though its neighbours keep the buffer.
  */
-export const heldBytes = (variables: Iterable<Variable>): number =>
+export const heldBytes = (variables: Iterable<AnyVariable>): number =>
   [...new Set([...variables].map(({ home }) => home))]
     .filter(({ freed }) => !freed)
     .reduce(

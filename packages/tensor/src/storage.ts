@@ -1,6 +1,6 @@
 /** Memory on the device: where contents are, and who frees it. */
 import type { Device } from "./device/device.ts";
-import type { Variable } from "./tensor.ts";
+import type { AnyVariable } from "./tensor.ts";
 
 /** A piece of a buffer. */
 export interface Region {
@@ -17,7 +17,7 @@ export class Storage {
   #region: Region;
   #free: () => void;
   /** The variable whose home this is; weak, because a held storage must not keep its tensors alive. */
-  owner: WeakRef<Variable> | undefined;
+  owner: WeakRef<AnyVariable> | undefined;
   /** Counts overwritings. A tensor remembers the version that it stands for. */
   version = 0;
   #holders = 0;

@@ -2,6 +2,8 @@
 /** Tensors: immutable values that are computed when somebody asks; and variables, the cells that hold what changes. */
 import {
   type DType,
+  type Float,
+  isFloat,
   type Kernel,
   type Shape,
   ShapeError,
@@ -19,6 +21,9 @@ export type Gradients = Readonly<
   Record<string, ((outputGradients: Readonly<Record<string, Tensor>>) => Tensor) | typeof zeroGradient>
 >;
 
+/** A tensor of any type. `Tensor` alone is one of floats. */
+export type AnyTensor = Tensor<DType>;
+
 /** One recorded use of a kernel, or (without a kernel) the same elements under another shape. */
 export interface Node {
   /** Rises in the order of recording, which therefore is an order in which nodes can run. */
@@ -27,13 +32,13 @@ export interface Node {
   readonly kernel: Kernel | undefined;
   readonly attrs: unknown;
   readonly params: Readonly<Record<string, number>>;
-  readonly inputs: Readonly<Record<string, Tensor>>;
-  readonly outputs: Record<string, Tensor>;
+  readonly inputs: Readonly<Record<string, AnyTensor>>;
+  readonly outputs: Record<string, AnyTensor>;
   readonly gradients: Gradients;
   /** The outputs in terms of simpler operations, for gradients that `gradients` does not give. */
   readonly composition?: Composition;
   /** What gradients are keyed by, where it differs from `inputs` (a checkpoint). */
-  readonly differentiable?: Readonly<Record<string, Tensor>>;
+  readonly differentiable?: Readonly<Record<string, AnyTensor>>;
 }
 
 /** Where the elements of a tensor come from. */
@@ -44,13 +49,17 @@ export type Source =
 
 const forgotten = new FinalizationRegistry<Storage>((storage) => storage.release());
 
-/** A dense, row-major, immutable array of numbers. Recorded first; computed by `evaluate` or `data`. */
-export class Tensor {
+/**
+ * A dense, row-major, immutable array of numbers. Recorded first; computed by `evaluate` or `data`.
+ *
+ * @template D the type of its elements, as far as the compiler knows it: floats unless it is named
+ */
+export class Tensor<D extends DType = Float> {
   readonly shape: Shape;
-  readonly dtype: DType;
+  readonly dtype: D;
   #source: Source;
 
-  constructor({ shape, dtype }: TensorSpec, source: Source) {
+  constructor({ shape, dtype }: TensorSpec & { readonly dtype: D }, source: Source) {
     this.shape = shape;
     this.dtype = dtype;
     this.#source = source;
@@ -100,8 +109,11 @@ export class Tensor {
   }
 }
 
+/** Whether the elements are floats, so that there are gradients towards them. */
+export const isFloatTensor = (tensor: AnyTensor): tensor is Tensor => isFloat(tensor.dtype);
+
 /** The buffer of an evaluated tensor. Throws where it is gone: disposed of, overwritten, or on a lost device; or never was. */
-export function storageOf(tensor: Tensor, device: Device): Storage {
+export function storageOf(tensor: AnyTensor, device: Device): Storage {
   const { source } = tensor;
   if (source.kind !== "storage") throw new Error(`${tensor} has no buffer yet; evaluate it first.`);
   const { storage, version } = source;
@@ -127,26 +139,29 @@ export const withoutMemory = (what: string): OutOfMemoryError =>
     `${what} has no memory: the adapter was out of it. Use a smaller micro-batch or smaller images, and make it again.`,
   );
 
+/** A variable of any type. */
+export type AnyVariable = Variable<DType>;
+
 /**
  * A mutable cell. It can be used wherever a tensor can and then stands for its value at that moment. `assign` gives it
  * a new value; `evaluate(variable)` writes that value into the variable's home, its place in a buffer.
  */
-export class Variable extends Tensor {
+export class Variable<D extends DType = Float> extends Tensor<D> {
   /** What was assigned and is not yet in the buffer. */
-  #assigned: Tensor | undefined;
+  #assigned: Tensor<D> | undefined;
   /** Made when somebody asks: a training step that is replayed changes thousands of variables, and nobody does. */
-  #held: Tensor | undefined;
+  #held: Tensor<D> | undefined;
   /** The tensor that was written into the home last, as long as the home holds it. */
-  #written: Tensor | undefined;
+  #written: Tensor<D> | undefined;
   readonly #home: Storage;
 
   /** Takes over the value of an evaluated tensor (which must not be used any more). */
-  constructor(initial: Tensor) {
+  constructor(initial: Tensor<D>) {
     const { source } = initial;
     if (source.kind !== "storage") throw new Error("variable: evaluate the initial tensor first.");
     super(initial, source);
     this.#home = source.storage;
-    this.#home.owner = new WeakRef<Variable>(this);
+    this.#home.owner = new WeakRef<AnyVariable>(this);
     initial.dispose();
   }
 
@@ -157,7 +172,7 @@ export class Variable extends Tensor {
   }
 
   /** The tensor that this variable stands for now. */
-  get value(): Tensor {
+  get value(): Tensor<D> {
     // A traced function reads the homes of variables, which are written before it runs.
     if (sandbox && !sandbox.has(this)) return this.held;
     const source = this.#assigned?.source;
@@ -181,7 +196,7 @@ export class Variable extends Tensor {
   }
 
   /** The tensor that stands for what the buffer holds now: the value, unless one is pending. */
-  get held(): Tensor {
+  get held(): Tensor<D> {
     this.#held ??= new Tensor(this, {
       kind: "storage",
       storage: this.#home,
@@ -191,7 +206,7 @@ export class Variable extends Tensor {
   }
 
   /** From here on the variable stands for `value`, which must have its shape and type. */
-  assign(value: Tensor): void {
+  assign(value: Tensor<D>): void {
     if (value.dtype !== this.dtype || show(value.shape) !== show(this.shape)) {
       throw new ShapeError(
         `assign: the variable is ${this.dtype} ${show(this.shape)} but the value is ${value.dtype} ${show(value.shape)}.`,
@@ -203,7 +218,7 @@ export class Variable extends Tensor {
   }
 
   /** What was assigned and not committed since. */
-  get assigned(): Tensor | undefined {
+  get assigned(): Tensor<D> | undefined {
     return this.#assigned;
   }
 
@@ -213,7 +228,7 @@ export class Variable extends Tensor {
    * @param replaced what was assigned when the work was recorded
    * @param written the tensor whose elements the home has now, where there is one
    */
-  commit(replaced: Tensor | undefined, written?: Tensor): void {
+  commit(replaced: Tensor<D> | undefined, written?: Tensor<D>): void {
     this.#held?.letGo();
     this.#held = undefined;
     this.#written?.letGo();
@@ -227,7 +242,7 @@ export class Variable extends Tensor {
   }
 
   /** Back to what the buffer holds, or to what was assigned before. */
-  reset(assigned?: Tensor): void {
+  reset(assigned?: Tensor<D>): void {
     this.#assigned = assigned;
   }
 }
@@ -237,7 +252,7 @@ export class Variable extends Tensor {
  * can no longer be evaluated. Throws ShapeError where shape or type differ, and where a value assigned is not evaluated yet;
  * StaleValueError where a variable was disposed of.
  */
-export function exchange(a: Variable, b: Variable): void {
+export function exchange(a: AnyVariable, b: AnyVariable): void {
   if (a.dtype !== b.dtype || show(a.shape) !== show(b.shape)) {
     throw new ShapeError(
       `exchange: the variables are ${a.dtype} ${show(a.shape)} and ${b.dtype} ${show(b.shape)}, but must be alike.`,
@@ -252,10 +267,11 @@ export function exchange(a: Variable, b: Variable): void {
 }
 
 /** The plain tensor behind a variable; a tensor itself. */
-export const resolve = (tensor: Tensor): Tensor => (tensor instanceof Variable ? tensor.value : tensor);
+export const resolve = <D extends DType>(tensor: Tensor<D>): Tensor<D> =>
+  tensor instanceof Variable ? (tensor as Variable<D>).value : tensor;
 
 /** Variables assigned in the sandbox of now, and what was assigned to each before. */
-let sandbox: Map<Variable, Tensor | undefined> | undefined;
+let sandbox: Map<AnyVariable, AnyTensor | undefined> | undefined;
 
 /**
  * Runs `work`, which may assign variables; afterwards, also where it throws, they are as before. A variable that it has not assigned stands
@@ -263,9 +279,9 @@ let sandbox: Map<Variable, Tensor | undefined> | undefined;
  *
  * @param work is given a function that lists the variables assigned so far
  */
-export function sandboxed<T>(work: (assigned: () => Variable[]) => T): T {
+export function sandboxed<T>(work: (assigned: () => AnyVariable[]) => T): T {
   const outer = sandbox;
-  const before = new Map<Variable, Tensor | undefined>();
+  const before = new Map<AnyVariable, AnyTensor | undefined>();
   sandbox = before;
   try {
     return work(() => [...before.keys()]);

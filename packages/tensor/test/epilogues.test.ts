@@ -4,12 +4,12 @@ import { expect } from "chai";
 import { fuseEpilogues } from "../src/program/epilogues.ts";
 import { fuseProgram } from "../src/program/fuse.ts";
 import { captureProgram, type Program, printProgram } from "../src/program/program.ts";
-import { Tensor } from "../src/tensor.ts";
+import { type AnyTensor, Tensor } from "../src/tensor.ts";
 import { interpret } from "./interpret.ts";
 
 const leaf = (index: number, ...shape: number[]): Tensor =>
   new Tensor({ shape, dtype: "f32" }, { kind: "argument", index });
-const fuse = (...targets: Tensor[]): { plain: Program; fused: Program; ids: readonly number[] } => {
+const fuse = (...targets: AnyTensor[]): { plain: Program; fused: Program; ids: readonly number[] } => {
   const { program: plain, targets: ids } = captureProgram(targets);
   return { plain, fused: fuseEpilogues(fuseProgram(plain)), ids };
 };

@@ -246,7 +246,7 @@ export const gradientCases: readonly GradientCase[] = [
   {
     name: "a checkpointed block",
     inputs: [x(2, 4), x(4, 4)],
-    run: (a, w) => t.checkpoint((input) => t.silu(t.matmul(t.tanh(input), w!)))(a!),
+    run: (a, w) => t.checkpoint((input: t.Tensor) => t.silu(t.matmul(t.tanh(input), w!)))(a!),
   },
   case1("a value used several times", x(4), (a) => t.add(t.mul(a, a), t.mul(t.exp(a), a))),
 ];

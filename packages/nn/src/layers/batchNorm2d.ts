@@ -33,7 +33,7 @@ export class BatchNorm2d extends Module {
   /** [channels] */
   readonly runningVariance: Variable;
   /** [] i32: batches seen in training. */
-  readonly numBatchesTracked: Variable;
+  readonly numBatchesTracked: Variable<"i32">;
   readonly epsilon: number;
   readonly momentum: number;
   /** Batches whose updates are recorded and not evaluated, and the contents of the buffer that they start from. */

@@ -15,7 +15,7 @@ import { Module } from "../module.ts";
 export class Dropout extends Module {
   readonly p: number;
   /** What compiled functions draw from: a key [1, 3] and the count of its uses [1, 1], which each call goes on counting. */
-  #compiledKey: { readonly key: Tensor; readonly uses: Variable } | undefined;
+  #compiledKey: { readonly key: Tensor<"u32">; readonly uses: Variable<"u32"> } | undefined;
 
   /** @param p default 0.5 */
   constructor(p = 0.5) {
@@ -44,7 +44,7 @@ export class Dropout extends Module {
   }
 
   /** A key that is another one in each call of the compiled function. */
-  #nextCompiledKey(): Tensor {
+  #nextCompiledKey(): Tensor<"u32"> {
     this.#compiledKey ??= {
       key: tensor(defaultRandom().key().slice(0, 3), [1, 3], { dtype: "u32" }),
       uses: new Variable(tensor([0], [1, 1], { dtype: "u32" })),
@@ -56,4 +56,4 @@ export class Dropout extends Module {
   }
 }
 
-const newKey = (): Tensor => tensor(defaultRandom().key(), [1, 4], { dtype: "u32" });
+const newKey = (): Tensor<"u32"> => tensor(defaultRandom().key(), [1, 4], { dtype: "u32" });

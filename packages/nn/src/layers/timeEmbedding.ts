@@ -3,6 +3,9 @@ import type { HostRandom } from "../hostRandom.ts";
 import { Module } from "../module.ts";
 import { Linear } from "./linear.ts";
 
+/** Time steps [N], one an image: whole numbers, as floats or as i32. */
+export type TimeSteps = Tensor | Tensor<"i32">;
+
 /**
  * The sinusoids of a time step, [sin(t ω_k) | cos(t ω_k)] with ω_k = exp(−ln(10⁴) k / half), k = 0 … half − 1
  * (Vaswani et al., "Attention is all you need", 2017; in the order of the published DDAD).
@@ -11,7 +14,7 @@ import { Linear } from "./linear.ts";
  * @param channels an even number, twice `half`
  * @returns [N, channels]
  */
-export function sinusoid(t: Tensor, channels: number): Tensor {
+export function sinusoid(t: TimeSteps, channels: number): Tensor {
   if (channels % 2 !== 0) throw new RangeError(`sinusoid: channels must be even, but are ${channels}.`);
   const half = channels / 2;
   const frequencies = Float32Array.from({ length: half }, (_, k) => Math.exp((-Math.log(1e4) * k) / half));
@@ -58,7 +61,7 @@ export class TimeEmbedding extends Module {
   }
 
   /** t [N], f32 or i32 → [N, features] */
-  forward(t: Tensor): Tensor {
+  forward(t: TimeSteps): Tensor {
     return this.linear2.forward(this.linear1.forward(sinusoid(t, this.channels)).silu());
   }
 }

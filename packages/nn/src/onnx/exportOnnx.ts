@@ -2,7 +2,7 @@
  * Export to ONNX: what a module records is translated, operation by operation. One table of operations so serves every
  * module, users' own included, and nothing says a second time what a network computes.
  */
-import { evaluate, type Tensor } from "@ddad/tensor";
+import { type AnyTensor, evaluate } from "@ddad/tensor";
 import type { ResNet } from "../models/resnet/resnet.ts";
 import type { UNet } from "../models/unet/unet.ts";
 import { checkOnnxSize, encodeOnnx, type OnnxNode, type OnnxValueInfo } from "./model.ts";
@@ -37,7 +37,7 @@ const batches = [2, 3] as const;
 export async function exportOnnx(source: OnnxSource, options: OnnxExportOptions = {}): Promise<Uint8Array> {
   const state = source.module.namedState();
   await evaluate(...state.values());
-  const names = new Map([...state].map(([name, variable]): [Tensor, string] => [resolve(variable), name]));
+  const names = new Map([...state].map(([name, variable]): [AnyTensor, string] => [resolve(variable), name]));
   const [recorded, other] = batches.map((batch) => trace(source, batch, wholeModules)) as [Trace, Trace];
   const open = openShapes([recorded, other], batches);
   checkOnnxSize(recorded.constants.reduce((bytes, { size }) => bytes + 4 * size, 0));
@@ -80,11 +80,11 @@ export const exportResNetOnnx = (
 async function readConstants(
   recorded: Trace,
   other: Trace,
-  names: ReadonlyMap<Tensor, string>,
-): Promise<Map<Tensor, Constant>> {
+  names: ReadonlyMap<AnyTensor, string>,
+): Promise<Map<AnyTensor, Constant>> {
   const pending = [...recorded.constants, ...other.constants].filter(({ evaluated }) => !evaluated);
   await evaluate(...pending);
-  const constants = new Map<Tensor, Constant>();
+  const constants = new Map<AnyTensor, Constant>();
   for (const [index, tensor] of recorded.constants.entries()) {
     const data = await tensor.data();
     const twin = other.constants[index]!;
@@ -97,7 +97,7 @@ async function readConstants(
   return constants;
 }
 
-function infoOf(name: string, tensor: Tensor, open: OpenShape): OnnxValueInfo {
+function infoOf(name: string, tensor: AnyTensor, open: OpenShape): OnnxValueInfo {
   const shape = fileOrder(tensor.shape.length).map((axis) => {
     if (open[axis] !== -1) return open[axis]!;
     return tensor.shape[axis] === batches[0] ? "N" : `${name}_${axis}`;

@@ -1,5 +1,5 @@
 /** Which extents grow with the batch: found by comparing recordings on batches of different sizes. */
-import { type Shape, ShapeError, type Tensor } from "@ddad/tensor";
+import { type AnyTensor, type Shape, ShapeError } from "@ddad/tensor";
 import type { Step, Trace } from "./trace.ts";
 
 /** Extents in place of shapes: −1 where an extent grows with the batch. */
@@ -15,9 +15,9 @@ const shapes: Readonly<Record<string, readonly string[]>> = { slice: ["size"], b
 export function openShapes(
   [a, b]: readonly [Trace, Trace],
   batches: readonly [number, number],
-): Map<Tensor, OpenShape> {
-  const open = new Map<Tensor, OpenShape>();
-  const compare = (what: string, left: Tensor, right: Tensor): void => {
+): Map<AnyTensor, OpenShape> {
+  const open = new Map<AnyTensor, OpenShape>();
+  const compare = (what: string, left: AnyTensor, right: AnyTensor): void => {
     open.set(left, openShape(what, left.shape, right.shape, batches));
   };
   const differs = (what: string): never => {

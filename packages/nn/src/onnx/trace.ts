@@ -1,5 +1,5 @@
 /** Calls a module on placeholders and keeps what it records: the operations between its inputs and its outputs. */
-import { Tensor, Variable } from "@ddad/tensor";
+import { type AnyTensor, type AnyVariable, Tensor, Variable } from "@ddad/tensor";
 import type { Module } from "../module.ts";
 import type { OnnxSource } from "./source.ts";
 
@@ -11,19 +11,19 @@ export interface Step {
   readonly op: string;
   readonly attrs: unknown;
   readonly module: Module | undefined;
-  readonly inputs: Readonly<Record<string, Tensor>>;
-  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly inputs: Readonly<Record<string, AnyTensor>>;
+  readonly outputs: Readonly<Record<string, AnyTensor>>;
   /** PyTorch's name of the innermost module that recorded it; "" for the outermost. */
   readonly scope: string;
 }
 
 export interface Trace {
-  readonly inputs: Readonly<Record<string, Tensor>>;
-  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly inputs: Readonly<Record<string, AnyTensor>>;
+  readonly outputs: Readonly<Record<string, AnyTensor>>;
   /** In an order in which they can run. What depends on no input is not among them. */
   readonly steps: readonly Step[];
   /** Tensors that steps read and that depend on no input: weights, and what is computed from weights alone. */
-  readonly constants: readonly Tensor[];
+  readonly constants: readonly AnyTensor[];
 }
 
 export type ModuleClass = abstract new (...args: never[]) => Module;
@@ -32,7 +32,7 @@ export type ModuleClass = abstract new (...args: never[]) => Module;
 interface Call {
   readonly module: Module;
   readonly scope: string;
-  readonly args: readonly Tensor[];
+  readonly args: readonly AnyTensor[];
 }
 
 /** Records `source` on a batch of `batch`. Modules of the classes `whole` become one step a call. */
@@ -74,7 +74,7 @@ export function inEvaluation<T>(root: Module, fn: () => T): T {
 }
 
 /** Runs `fn` and tells each call of `forward` of a module below `root` that gives a tensor. */
-function watchCalls<T>(root: Module, fn: () => T, onReturn: (call: Call, result: Tensor) => void): T {
+function watchCalls<T>(root: Module, fn: () => T, onReturn: (call: Call, result: AnyTensor) => void): T {
   type Callable = Module & { forward?: (...args: unknown[]) => unknown };
   const modules: Callable[] = root.modules();
   const names = new Map([...root.namedState()].map(([name, variable]) => [variable, name]));
@@ -102,14 +102,14 @@ function watchCalls<T>(root: Module, fn: () => T, onReturn: (call: Call, result:
 }
 
 /** A module's path, from the full and the relative name of a variable in it; what has no variables belongs to its caller. */
-function scopeOf(module: Module, names: ReadonlyMap<Variable, string>): string | undefined {
+function scopeOf(module: Module, names: ReadonlyMap<AnyVariable, string>): string | undefined {
   for (const [relative, variable] of module.namedState()) {
     return names.get(variable)!.slice(0, -relative.length - 1);
   }
   return undefined;
 }
 
-function nodesBetween(from: readonly Tensor[], to: readonly Tensor[]): Set<Node> {
+function nodesBetween(from: readonly AnyTensor[], to: readonly AnyTensor[]): Set<Node> {
   const borders = new Set(from);
   const found = new Set<Node>();
   const stack = [...to];
@@ -124,7 +124,7 @@ function nodesBetween(from: readonly Tensor[], to: readonly Tensor[]): Set<Node>
 
 /** Steps in the order of recording; nothing behind the inputs of a module that is one step. */
 function stepsBehind(
-  outputs: Readonly<Record<string, Tensor>>,
+  outputs: Readonly<Record<string, AnyTensor>>,
   scopes: ReadonlyMap<Node, string>,
   wholes: ReadonlyMap<Node, Call>,
 ): Step[] {
@@ -152,7 +152,7 @@ const stepOfNode = ({ name, attrs, inputs, outputs }: Node): Omit<Step, "scope">
 });
 
 /** The arguments are called 0, 1, …; the module's variables have their names in its state dict. */
-function stepOfCall({ module, scope, args }: Call, result: Tensor): Step {
+function stepOfCall({ module, scope, args }: Call, result: AnyTensor): Step {
   const state = [...module.namedState()].map(([name, variable]) => [name, resolve(variable)]);
   const inputs = Object.fromEntries([...Object.entries(args), ...state]);
   return { op: module.constructor.name, attrs: {}, module, scope, inputs, outputs: { y: result } };
@@ -160,12 +160,12 @@ function stepOfCall({ module, scope, args }: Call, result: Tensor): Step {
 
 /** Splits what depends on an input from what does not. */
 function settle(
-  inputs: Readonly<Record<string, Tensor>>,
-  outputs: Readonly<Record<string, Tensor>>,
+  inputs: Readonly<Record<string, AnyTensor>>,
+  outputs: Readonly<Record<string, AnyTensor>>,
   steps: readonly Step[],
 ): Omit<Trace, "inputs"> {
   const dependent = new Set(Object.values(inputs));
-  const constants = new Set<Tensor>();
+  const constants = new Set<AnyTensor>();
   const kept = steps.filter((step) => {
     const read = Object.values(step.inputs);
     if (!read.some((tensor) => dependent.has(tensor))) {
@@ -187,4 +187,4 @@ function settle(
   return { outputs: Object.fromEntries(resolved), steps: kept, constants: [...constants] };
 }
 
-export const resolve = (tensor: Tensor): Tensor => (tensor instanceof Variable ? tensor.value : tensor);
+export const resolve = (tensor: AnyTensor): AnyTensor => (tensor instanceof Variable ? tensor.value : tensor);

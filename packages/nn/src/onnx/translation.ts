@@ -1,5 +1,5 @@
 /** The graph of a file while it is made: nodes, constants, and which value of the file stands for which tensor. */
-import type { Tensor, TensorData } from "@ddad/tensor";
+import type { AnyTensor, TensorData } from "@ddad/tensor";
 import type { OnnxAttribute, OnnxInitializer, OnnxNode, OnnxType } from "./model.ts";
 import type { OpenShape } from "./shapes.ts";
 import { transpose } from "./transpose.ts";
@@ -30,29 +30,29 @@ export class Translation {
   readonly initializers = new Map<string, OnnxInitializer>();
   /** Module whose nodes are being made. */
   scope = "";
-  readonly #open: ReadonlyMap<Tensor, OpenShape>;
-  readonly #constants: ReadonlyMap<Tensor, Constant>;
+  readonly #open: ReadonlyMap<AnyTensor, OpenShape>;
+  readonly #constants: ReadonlyMap<AnyTensor, Constant>;
   /** The value of each tensor, first in the order in which it was written, then in those it was read in. */
-  readonly #values = new Map<Tensor, { order: AxisOrder; name: string }[]>();
+  readonly #values = new Map<AnyTensor, { order: AxisOrder; name: string }[]>();
   /** Reshaped tensors and what they were before. A node is written only when somebody reads them. */
-  readonly #views = new Map<Tensor, Tensor>();
+  readonly #views = new Map<AnyTensor, AnyTensor>();
   readonly #taken = new Set<string>();
   /** Names of constants made of a tensor, by the order and the extents that they have in the file. */
-  readonly #weights = new Map<Tensor, Map<string, string>>();
+  readonly #weights = new Map<AnyTensor, Map<string, string>>();
   /** Names of small constants by their elements. */
   readonly #small = new Map<string, string>();
 
-  constructor(open: ReadonlyMap<Tensor, OpenShape>, constants: ReadonlyMap<Tensor, Constant>) {
+  constructor(open: ReadonlyMap<AnyTensor, OpenShape>, constants: ReadonlyMap<AnyTensor, Constant>) {
     this.#open = open;
     this.#constants = constants;
   }
 
   /** Extents of a tensor, −1 where one grows with the batch. */
-  open(tensor: Tensor): OpenShape {
+  open(tensor: AnyTensor): OpenShape {
     return this.#open.get(tensor)!;
   }
 
-  isConstant(tensor: Tensor): boolean {
+  isConstant(tensor: AnyTensor): boolean {
     return this.#constants.has(tensor);
   }
 
@@ -77,22 +77,22 @@ export class Translation {
   }
 
   /** `name` is the value of `tensor`, its axes in this order. */
-  write(tensor: Tensor, name: string, order: AxisOrder = sameOrder(tensor.shape.length)): void {
+  write(tensor: AnyTensor, name: string, order: AxisOrder = sameOrder(tensor.shape.length)): void {
     this.#values.set(tensor, [{ order, name }]);
   }
 
   /** `tensor` has the elements of `of` under another shape. */
-  writeView(tensor: Tensor, of: Tensor): void {
+  writeView(tensor: AnyTensor, of: AnyTensor): void {
     this.#views.set(tensor, this.#views.get(of) ?? of);
   }
 
   /** The order in which a tensor was written. */
-  orderOf(tensor: Tensor): AxisOrder {
+  orderOf(tensor: AnyTensor): AxisOrder {
     return this.#values.get(tensor)?.[0]?.order ?? sameOrder(tensor.shape.length);
   }
 
   /** Name of the value of `tensor` with its axes in this order. */
-  read(tensor: Tensor, order: AxisOrder = sameOrder(tensor.shape.length)): string {
+  read(tensor: AnyTensor, order: AxisOrder = sameOrder(tensor.shape.length)): string {
     if (this.isConstant(tensor)) return this.#constant(tensor, tensor.shape, order);
     const known = this.#values.get(tensor)?.find((value) => value.order.join() === order.join());
     if (known) return known.name;
@@ -102,7 +102,7 @@ export class Translation {
   }
 
   /** A view, where at most axes of extent 1 change their places: that is but another shape. */
-  #reshape(tensor: Tensor, order: AxisOrder): string | undefined {
+  #reshape(tensor: AnyTensor, order: AxisOrder): string | undefined {
     const source = this.#views.get(tensor);
     const long = order.filter((axis) => tensor.shape[axis] !== 1);
     if (!source || long.some((axis, k) => k > 0 && axis < long[k - 1]!)) return undefined;
@@ -119,7 +119,7 @@ export class Translation {
     return this.emit("Reshape", [this.read(source), this.ints(shape)]);
   }
 
-  #transpose(tensor: Tensor, order: AxisOrder): string {
+  #transpose(tensor: AnyTensor, order: AxisOrder): string {
     const written = this.orderOf(tensor);
     if (!this.#values.has(tensor) && !this.#views.has(tensor)) {
       throw new Error(`exportOnnx: ${tensor} is a second result that has no translation to ONNX.`);
@@ -130,7 +130,7 @@ export class Translation {
   }
 
   /** As an operand among tensors of `rank` axes in this order: axes of extent 1 are put in front, as broadcasting does. */
-  readBroadcast(tensor: Tensor, rank: number, order: AxisOrder): string {
+  readBroadcast(tensor: AnyTensor, rank: number, order: AxisOrder): string {
     const missing = rank - tensor.shape.length;
     if (missing === 0 && !this.isConstant(tensor)) return this.read(tensor, order);
     const ones = Array.from({ length: missing }, () => 1);
@@ -141,7 +141,7 @@ export class Translation {
   }
 
   /** The order that operands of `rank` axes are brought into: that of the first one which has its axes moved. */
-  commonOrder(tensors: readonly Tensor[], rank: number): AxisOrder {
+  commonOrder(tensors: readonly AnyTensor[], rank: number): AxisOrder {
     const same = sameOrder(rank);
     const orders = tensors.filter(({ shape }) => shape.length === rank).map((tensor) => this.orderOf(tensor));
     return orders.find((order) => order.join() !== same.join()) ?? same;
@@ -162,7 +162,7 @@ export class Translation {
     return this.#shared(type, [], [value]);
   }
 
-  #constant(tensor: Tensor, shape: readonly number[], order: AxisOrder, trim = false): string {
+  #constant(tensor: AnyTensor, shape: readonly number[], order: AxisOrder, trim = false): string {
     const moved = order.map((axis) => shape[axis]!);
     const lead = trim ? moved.findIndex((extent) => extent !== 1) : 0;
     const final = lead < 0 ? [] : moved.slice(lead);
@@ -198,7 +198,7 @@ export class Translation {
 }
 
 /** The type of a tensor in the file. */
-export function onnxType({ dtype }: Pick<Tensor, "dtype">): OnnxType {
+export function onnxType({ dtype }: Pick<AnyTensor, "dtype">): OnnxType {
   if (dtype !== "f16") return dtype;
   throw new Error("exportOnnx: the module works in f16, but files are written in f32; cast it to f32.");
 }

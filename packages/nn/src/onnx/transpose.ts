@@ -1,7 +1,5 @@
-import type { TensorData } from "@ddad/tensor";
-
 /** Elements with their axes in another order: axis k of the result is axis `order[k]` of `data`. */
-export function transpose<T extends TensorData>(
+export function transpose<T extends Float32Array | Int32Array | Uint32Array>(
   data: T,
   shape: readonly number[],
   order: readonly number[],

@@ -1,5 +1,13 @@
 /** Exponential moving averages of the parameters over the steps of training (Polyak and Juditsky 1992). */
-import { copy, evaluate, exchange, tensor, type Variable, zerosSideBySide } from "@ddad/tensor";
+import {
+  type AnyVariable,
+  copy,
+  evaluate,
+  exchange,
+  tensor,
+  type Variable,
+  zerosSideBySide,
+} from "@ddad/tensor";
 import { type Module, slotOf } from "../module.ts";
 import { assignState, readState, type Slot } from "../state.ts";
 import type { StateDict, StateEntry } from "../stateDict.ts";
@@ -43,8 +51,8 @@ export class EMA {
   }
 
   /** The average of a parameter, if it has one. */
-  emaOf(parameter: Variable): Variable | undefined {
-    return this.#emas.get(parameter);
+  emaOf(parameter: AnyVariable): Variable | undefined {
+    return this.#emas.get(parameter as Variable);
   }
 
   /** Records the update after step `step`, counted from 0. */
@@ -65,7 +73,7 @@ export class EMA {
   stateDict(): Promise<StateDict> {
     const slots = [...this.#module.namedState()].map(([name, variable]): [string, Slot] => {
       const { layout } = slotOf(variable);
-      return [name, { variable: this.#emas.get(variable) ?? variable, layout }];
+      return [name, { variable: this.#emas.get(variable as Variable) ?? variable, layout }];
     });
     return readState(new Map(slots));
   }
@@ -75,7 +83,7 @@ export class EMA {
     const slots = new Map<string, Slot>();
     const others = new Set<string>();
     for (const [name, parameter] of this.#module.namedState()) {
-      const variable = this.#emas.get(parameter);
+      const variable = this.#emas.get(parameter as Variable);
       if (variable) slots.set(name, { variable, layout: slotOf(parameter).layout });
       else others.add(name);
     }

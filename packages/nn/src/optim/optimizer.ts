@@ -1,5 +1,6 @@
 /** What optimisers have in common: which parameters they change, the count of steps, and state that can be saved. */
 import {
+  type AnyVariable,
   allOrNone,
   evaluate,
   grad,
@@ -88,7 +89,7 @@ export abstract class Optimizer {
   #schedule: Schedule;
   /** Kept from step to step: the series' name → a variable for each parameter. */
   readonly #series: ReadonlyMap<string, readonly Variable[]>;
-  readonly #scaleMask: Tensor;
+  readonly #scaleMask: Tensor<"bool">;
   /** Contents of the variables' buffers when the last step was recorded. */
   #versions: readonly number[] = [];
 
@@ -259,7 +260,7 @@ const scheduleOf = (learningRate: number | Schedule): Schedule =>
   typeof learningRate === "number" ? constantSchedule(learningRate) : learningRate;
 
 /** Whether what was assigned to a variable is recorded and not computed yet. */
-const isRecorded = (variable: Variable): boolean => variable.pending && variable.source.kind === "node";
+const isRecorded = (variable: AnyVariable): boolean => variable.pending && variable.source.kind === "node";
 
 /** Each parameter once, with the first of its names. */
 function namesOf(op: string, source: ParameterSource): Map<Variable, string> {

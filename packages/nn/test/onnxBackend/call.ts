@@ -1,11 +1,11 @@
 /** What an operator sees of its node. */
-import type { Shape, Tensor } from "@ddad/nn";
+import type { AnyTensor, Shape, Tensor } from "@ddad/nn";
 import { Outside } from "./outside.ts";
 import type { ProtoNode, ProtoTensor } from "./proto.ts";
 import type { Value } from "./values.ts";
 
 /** Outputs in the order of the node's; one tensor where there is one. */
-export type Result = Tensor | Value | readonly (Tensor | Value | undefined)[];
+export type Result = AnyTensor | Value | readonly (AnyTensor | Value | undefined)[];
 
 /** One of ONNX's operators in terms of the library. */
 export type Operator = (call: Call) => Result | Promise<Result>;

@@ -1,5 +1,5 @@
 /** Runs the nodes of a model one after another: each records operations of the library. */
-import type { Tensor } from "@ddad/nn";
+import type { AnyTensor } from "@ddad/nn";
 import { Call } from "./call.ts";
 import { takeCount } from "./counted.ts";
 import { absent } from "./operators/absent.ts";
@@ -29,8 +29,8 @@ export async function runGraph(model: ProtoModel, inputs: ReadonlyMap<string, Va
     takeCount();
     const result = await operator(new Call(node, model.opset, values));
     most = Math.max(most, takeCount());
-    const list = Array.isArray(result) ? result : [result as Tensor | Value];
-    list.forEach((made: Tensor | Value | undefined, place) => {
+    const list = Array.isArray(result) ? result : [result as AnyTensor | Value];
+    list.forEach((made: AnyTensor | Value | undefined, place) => {
       const name = node.outputs[place];
       if (name && made) known.set(name, made instanceof Value ? made : Value.of(made));
     });

@@ -1,5 +1,5 @@
 /** Values that flow through a graph: tensors of the library, or numbers on the host until somebody wants a tensor. */
-import type { DType, Shape, Tensor } from "@ddad/nn";
+import type { AnyTensor, DType, Shape, Tensor } from "@ddad/nn";
 import { nn } from "./counted.ts";
 import { Outside } from "./outside.ts";
 import type { ElementType, ProtoTensor } from "./proto.ts";
@@ -52,8 +52,8 @@ export class Value {
     this.#numbers = numbers;
   }
 
-  static of(tensor: Tensor): Value {
-    return new Value(tensor.shape, tensor.dtype, tensor, undefined);
+  static of(tensor: AnyTensor): Value {
+    return new Value(tensor.shape, tensor.dtype, tensor as Tensor, undefined);
   }
 
   static constant({ type, shape, values }: Pick<ProtoTensor, "type" | "shape" | "values">): Value {
@@ -61,7 +61,8 @@ export class Value {
   }
 
   get tensor(): Tensor {
-    this.#tensor ??= nn.tensor(this.#numbers!, this.shape, { dtype: this.dtype });
+    // The compiler takes all for floats: which types meet is the model's business, and checked when it runs.
+    this.#tensor ??= nn.tensor(this.#numbers!, this.shape, { dtype: this.dtype }) as AnyTensor as Tensor;
     return this.#tensor;
   }
 

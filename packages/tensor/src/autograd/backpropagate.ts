@@ -4,10 +4,10 @@ import { add, cast } from "../ops/elementwise.ts";
 import { broadcastTo } from "../ops/sum.ts";
 import { mapRecord, nodesBehind } from "../program/program.ts";
 import { recordView, zeroGradient } from "../record.ts";
-import { type Node, resolve, type Tensor } from "../tensor.ts";
+import { type AnyTensor, type Node, resolve, type Tensor } from "../tensor.ts";
 
 /** Tensors, and the gradients of the loss towards them. */
-type GradientMap = Map<Tensor, Tensor>;
+type GradientMap = Map<AnyTensor, Tensor>;
 
 /**
  * From the gradients of some `roots` those of `wanted`, as far as these have an influence, among the entries of the result. What
@@ -16,11 +16,11 @@ type GradientMap = Map<Tensor, Tensor>;
 export function backpropagate(
   roots: readonly (readonly [root: Tensor, gradient: Tensor])[],
   wanted: readonly Tensor[],
-  ends: readonly Tensor[] = [],
+  ends: readonly AnyTensor[] = [],
 ): GradientMap {
   const gradients: GradientMap = new Map();
   for (const [root, gradient] of roots) accumulate(gradients, root, gradient);
-  const given = new Set(ends);
+  const given = new Set<AnyTensor>(ends);
   const { nodes, dependent } = nodesBetween(
     wanted,
     roots.map(([root]) => root),
@@ -32,16 +32,16 @@ export function backpropagate(
 
 /** What stops all gradients between `input` and `root`: names of operations whose derivative is zero, or whose results are integers. */
 export function derivativesEnd(root: Tensor, input: Tensor, ends: readonly Tensor[]): string[] {
-  return [...nodesBetween([input], [root], new Set(ends.filter((end) => end !== input))).stops];
+  return [...nodesBetween([input], [root], new Set<AnyTensor>(ends.filter((end) => end !== input))).stops];
 }
 
 /** Nodes on the ways from `inputs` to `roots`, in order, all tensors on these ways, and operations at which ways end. */
 function nodesBetween(
   inputs: readonly Tensor[],
   roots: readonly Tensor[],
-  ends: ReadonlySet<Tensor>,
-): { nodes: Node[]; dependent: Set<Tensor>; stops: Set<string> } {
-  const dependent = new Set(inputs);
+  ends: ReadonlySet<AnyTensor>,
+): { nodes: Node[]; dependent: Set<AnyTensor>; stops: Set<string> } {
+  const dependent = new Set<AnyTensor>(inputs);
   const stops = new Set<string>();
   const nodes = nodesBehind(roots, (tensor) => ends.has(tensor)).filter((node) => {
     const touched = Object.entries(edgesOf(node)).filter(([, input]) => dependent.has(input));
@@ -54,14 +54,14 @@ function nodesBetween(
   return { nodes, dependent, stops };
 }
 
-const edgesOf = ({ differentiable, inputs }: Node): Readonly<Record<string, Tensor>> =>
+const edgesOf = ({ differentiable, inputs }: Node): Readonly<Record<string, AnyTensor>> =>
   differentiable ?? inputs;
 
 /** Adds a node's contributions to the gradients of those inputs that depend on what is asked for. */
 function backward(
   node: Node,
-  dependent: ReadonlySet<Tensor>,
-  ends: ReadonlySet<Tensor>,
+  dependent: ReadonlySet<AnyTensor>,
+  ends: ReadonlySet<AnyTensor>,
   gradients: GradientMap,
 ): void {
   const given: Record<string, Tensor> = {};
@@ -72,7 +72,7 @@ function backward(
     const shaped = node.kernel?.name === elementwise.name ? gradient : broadcastTo(gradient, output.shape);
     // Sums are f32 also where what they are gradients of is f16. Only a cast takes them as they are: what is cast to f16 is
     // mostly a weight, whose gradient must not be rounded.
-    given[name] = isCast(node) ? shaped : cast(shaped, output.dtype);
+    given[name] = isCast(node) || !isFloat(output.dtype) ? shaped : cast(shaped, output.dtype);
   }
   if (!Object.keys(given).length) return;
   const edges = edgesOf(node);
@@ -126,12 +126,12 @@ function throughComposition(
  * The same elements as a tensor of its own, so that two inputs that are one tensor have two gradients; f32 where it is f16. Integers
  * stay as they are.
  */
-const standIn = (x: Tensor): Tensor =>
-  x.dtype === "f32"
+const standIn = (x: AnyTensor): Tensor =>
+  (x.dtype === "f32"
     ? recordView("input", x, x.shape, { x: ({ y: g }) => g! })
-    : cast(x, isFloat(x.dtype) ? "f32" : x.dtype);
+    : cast(x, isFloat(x.dtype) ? "f32" : x.dtype)) as Tensor;
 
-function accumulate(gradients: GradientMap, input: Tensor, gradient: Tensor): void {
+function accumulate(gradients: GradientMap, input: AnyTensor, gradient: Tensor): void {
   const earlier = gradients.get(input);
   if (!earlier) gradients.set(input, gradient);
   else if (sameShape(earlier.shape, gradient.shape)) gradients.set(input, add(earlier, gradient));

@@ -1,7 +1,7 @@
 /** Gradient checkpointing (Chen et al. 2016): forget what lies inside a function, and compute it again for the gradient. */
 import { nodesBehind } from "../program/program.ts";
 import { recordView, upcomingId } from "../record.ts";
-import { resolve, type Tensor } from "../tensor.ts";
+import { type AnyTensor, isFloatTensor, resolve, type Tensor } from "../tensor.ts";
 import { runTwice } from "./draws.ts";
 import { partialGrad } from "./grad.ts";
 
@@ -10,7 +10,7 @@ import { partialGrad } from "./grad.ts";
  * tensors (parameters) from outside. It must record the same operations when called again: draw random keys outside, or by
  * `drawOnce`, as the layers do.
  */
-export function checkpoint<A extends readonly Tensor[]>(
+export function checkpoint<A extends readonly AnyTensor[]>(
   fn: (...inputs: A) => Tensor,
 ): (...inputs: A) => Tensor {
   return (...inputs) => {
@@ -42,12 +42,12 @@ export function checkpoint<A extends readonly Tensor[]>(
 }
 
 /** What the nodes recorded since `start` read that was there before: arguments and captured tensors, floats only. */
-function tensorsFromOutside(result: Tensor, start: number, inputs: readonly Tensor[]): Tensor[] {
-  const outside = new Set(inputs);
-  const isOlder = ({ source }: Tensor): boolean => source.kind !== "node" || source.node.id < start;
+function tensorsFromOutside(result: Tensor, start: number, inputs: readonly AnyTensor[]): Tensor[] {
+  const outside = new Set<Tensor>(inputs.filter(isFloatTensor));
+  const isOlder = ({ source }: AnyTensor): boolean => source.kind !== "node" || source.node.id < start;
   for (const node of nodesBehind([resolve(result)], isOlder)) {
     for (const input of Object.values(node.inputs)) {
-      if (isOlder(input) && (input.dtype === "f32" || input.dtype === "f16")) outside.add(input);
+      if (isOlder(input) && isFloatTensor(input)) outside.add(input);
     }
   }
   return [...outside];

@@ -8,7 +8,7 @@ import {
 import { gradientComposition } from "../autograd/gradientComposition.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
-import { attentionComposed, checkAttention } from "./attentionComposed.ts";
+import { type AttentionMask, attentionComposed, checkAttention } from "./attentionComposed.ts";
 import { cast } from "./elementwise.ts";
 import { permute, slice } from "./movement.ts";
 import { once } from "./once.ts";
@@ -26,7 +26,7 @@ export interface AttentionOptions extends AttentionPackedOptions {
    * Which keys a query sees: bool (true: it does) or floats that are added to the logits; broadcast to [N, heads, T, S]. A query
    * that sees no key gets NaN, as in PyTorch.
    */
-  readonly mask?: Tensor | undefined;
+  readonly mask?: AttentionMask | undefined;
   /** Whether query t sees the keys 0 … t only. Default false. */
   readonly causal?: boolean;
 }

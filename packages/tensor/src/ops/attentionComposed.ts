@@ -8,11 +8,16 @@ import { permute } from "./movement.ts";
 import { reshape } from "./reshape.ts";
 import { softmax } from "./softmax.ts";
 
+/** bool (true: attend) or floats that are added. */
+export type AttentionMask = Tensor | Tensor<"bool">;
+
+const isBool = (mask: AttentionMask): mask is Tensor<"bool"> => mask.dtype === "bool";
+
 /** What decides attention besides its operands. */
 export interface AttentionSettings {
   readonly scale: number;
   /** bool or float, broadcast to [N, heads, T, S]. */
-  readonly mask?: Tensor | undefined;
+  readonly mask?: AttentionMask | undefined;
   readonly causal?: boolean;
 }
 
@@ -34,7 +39,9 @@ export function attentionComposed(
     reshape(permute(cast(x, "f32"), [0, 2, 1, 3]), [images * groups, keys, x.shape[3]!]);
   const logits = mul(matmul(q, tokens(key), { transposeB: true }), scale);
   let scores = reshape(logits, [images, heads, queries, keys]);
-  if (mask) scores = mask.dtype === "bool" ? where(mask, scores, -Infinity) : add(scores, cast(mask, "f32"));
+  if (mask) {
+    scores = isBool(mask) ? where(mask, scores, -Infinity) : add(scores, cast(mask, "f32"));
+  }
   if (causal) scores = where(lowerTriangle(queries, keys), scores, -Infinity);
   const weights = reshape(softmax(scores), [images * groups, members * queries, keys]);
   const y = reshape(matmul(weights, tokens(value)), [images, groups, members, queries, width]);
@@ -42,11 +49,14 @@ export function attentionComposed(
 }
 
 /** bool [T, S]: whether key s is not behind query t. */
-const lowerTriangle = (queries: number, keys: number): Tensor =>
+const lowerTriangle = (queries: number, keys: number): Tensor<"bool"> =>
   greaterEqual(reshape(arange(queries), [queries, 1]), arange(keys));
 
 /** The shape rules of what the kernels do not check. Throws ShapeError. */
-export function checkAttention({ query, key, value }: AttentionOperands, mask: Tensor | undefined): void {
+export function checkAttention(
+  { query, key, value }: AttentionOperands,
+  mask: AttentionMask | undefined,
+): void {
   for (const [name, { shape, dtype }] of Object.entries({ query, key, value })) {
     check(shape.length === 4, `${name} must be [N, T, heads, D] but is ${show(shape)}.`);
     check(dtype === query.dtype, `${name} must be ${query.dtype} as query is, but is ${dtype}.`);

@@ -4,6 +4,7 @@ import {
   type DType,
   type ElementwiseName,
   elementwiseTable,
+  type Float,
   isFloat,
   elementwise as kernel,
   type Ref,
@@ -12,19 +13,19 @@ import {
   sameShape,
 } from "@ddad/kernels-wgsl";
 import { type OpGradients, record, zeroGradient } from "../record.ts";
-import type { Tensor } from "../tensor.ts";
+import type { AnyTensor, Tensor } from "../tensor.ts";
 import { reshape } from "./reshape.ts";
 import { broadcastTo, sum } from "./sum.ts";
 
-/** A number stands for a constant; it is baked into the plan, so what changes from run to run must be a tensor. */
-export type Operand = Tensor | number;
+/** A tensor, or a number that stands for a constant. Numbers may change from run to run: the plan stays the same. */
+export type Operand<D extends DType = Float> = Tensor<D> | number;
 
 /** Operations on floats that are constant almost everywhere. */
 const steps: ReadonlySet<ElementwiseName> = new Set<ElementwiseName>(["sign", "floor", "round"]);
 
-function apply(op: ElementwiseName, operands: readonly Operand[]): Tensor {
+function apply<D extends DType>(op: ElementwiseName, operands: readonly Operand<DType>[]): Tensor<D> {
   const row = elementwiseTable[op];
-  const inputs: Record<string, Tensor> = {};
+  const inputs: Record<string, AnyTensor> = {};
   const constants: number[] = [];
   let count = 0;
   const args = operands.map((operand): Ref => {
@@ -44,10 +45,14 @@ function apply(op: ElementwiseName, operands: readonly Operand[]): Tensor {
     if (steps.has(op)) gradients[name] = zeroGradient;
     else if (derivative)
       gradients[name] = ({ y: g }) =>
-        sumTo(derivative(tensorAlgebra, g, y, ...operands), input.shape, y.shape);
+        sumTo(
+          derivative(tensorAlgebra, g, y as AnyTensor as Tensor, ...(operands as Operand[])),
+          input.shape,
+          y.shape,
+        );
   });
   const attrs = { expression: { inputs: count, constants, steps: [{ op, args }] } };
-  const { y } = record(kernel, inputs, attrs, gradients);
+  const { y }: Record<"y", Tensor<D>> = record(kernel, inputs, attrs, gradients);
   return y;
 }
 
@@ -64,11 +69,19 @@ function sumTo(g: Tensor, shape: Shape, output: Shape): Tensor {
 
 const unary =
   (op: ElementwiseName) =>
-  (x: Tensor): Tensor =>
+  <D extends DType = Float>(x: Tensor<D>): Tensor<D> =>
+    apply(op, [x]);
+const test =
+  (op: ElementwiseName) =>
+  (x: AnyTensor): Tensor<"bool"> =>
     apply(op, [x]);
 const binary =
   (op: ElementwiseName) =>
-  (a: Operand, b: Operand): Tensor =>
+  <D extends DType = Float>(a: Operand<D>, b: Operand<D>): Tensor<D> =>
+    apply(op, [a, b]);
+const comparison =
+  (op: ElementwiseName) =>
+  <D extends DType = Float>(a: Operand<D>, b: Operand<D>): Tensor<"bool"> =>
     apply(op, [a, b]);
 
 /** −x. */
@@ -124,40 +137,50 @@ export const maximum = binary("maximum");
 /** The smaller of a and b; where they are equal a takes the gradient. */
 export const minimum = binary("minimum");
 /** a = b, as bool. */
-export const equal = binary("equal");
+export const equal = comparison("equal");
 /** a ≠ b, as bool. */
-export const notEqual = binary("notEqual");
+export const notEqual = comparison("notEqual");
 /** a < b, as bool. */
-export const less = binary("less");
+export const less = comparison("less");
 /** a ≤ b, as bool. */
-export const lessEqual = binary("lessEqual");
+export const lessEqual = comparison("lessEqual");
 /** a > b, as bool. */
-export const greater = binary("greater");
+export const greater = comparison("greater");
 /** a ≥ b, as bool. */
-export const greaterEqual = binary("greaterEqual");
+export const greaterEqual = comparison("greaterEqual");
 /** Whether both hold, bool operands. */
 export const logicalAnd = binary("logicalAnd");
 /** Whether one of them or both hold, bool operands. */
 export const logicalOr = binary("logicalOr");
 /** Whether it does not hold, a bool operand. */
-export const logicalNot = unary("logicalNot");
+export const logicalNot = test("logicalNot");
 
 /** Whether x is neither infinite nor no number at all, as bool. */
-export const finite = unary("finite");
+export const finite = test("finite");
 
 /** `a` where the condition (bool) holds, else `b`. */
-export const where = (condition: Tensor, a: Operand, b: Operand): Tensor => apply("where", [condition, a, b]);
+export const where = <D extends DType = Float>(
+  condition: Tensor<"bool">,
+  a: Operand<D>,
+  b: Operand<D>,
+): Tensor<D> => apply("where", [condition, a, b]);
+
+/** How the compiler knows a type: both float types are one to it. */
+export type Kind<D extends DType> = D extends Float ? Float : D;
 
 const casts = { f32: "toF32", f16: "toF16", i32: "toI32", u32: "toU32", bool: "toBool" } as const;
 
 /** The same numbers under another type. Floats are cut to integers towards zero; bool is "not zero". */
-export const cast = (x: Tensor, dtype: DType): Tensor => {
-  if (x.dtype === dtype) return x;
-  const { y } = record(
+export const cast = <D extends DType>(x: AnyTensor, dtype: D): Tensor<Kind<D>> => {
+  if (x.dtype === dtype) return x as Tensor<Kind<D>>;
+  const { dtype: from } = x;
+  const {
+    y,
+  }: Record<"y", Tensor<Kind<D>>> = record(
     kernel,
     { in0: x },
     { expression: { inputs: 1, constants: [], steps: [{ op: casts[dtype], args: ["in0"] }] } },
-    isFloat(x.dtype) && isFloat(dtype) ? { in0: ({ y: g }) => cast(g, x.dtype) } : {},
+    isFloat(from) && isFloat(dtype) ? { in0: ({ y: g }) => cast(g, from) } : {},
   );
   return y;
 };

@@ -1,4 +1,4 @@
-import { type Kernel, max as maxKernel, min as minKernel } from "@ddad/kernels-wgsl";
+import { type DType, type Float, type Kernel, max as maxKernel, min as minKernel } from "@ddad/kernels-wgsl";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
@@ -8,15 +8,21 @@ import { type ReduceOptions, sum } from "./sum.ts";
 
 const extremum =
   <N extends string>(name: N, kernel: Kernel<"x", "y", { axes: readonly number[] }, string>) =>
-  (x: Tensor, axes?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
+  <D extends DType = Float>(
+    x: Tensor<D>,
+    axes?: number | readonly number[],
+    { keepDims = false }: ReduceOptions = {},
+  ): Tensor<D> => {
     const reduced = normaliseAxes(name, x.shape, axes);
-    const { y } = record(
+    const {
+      y,
+    }: Record<"y", Tensor<D>> = record(
       kernel,
       { x },
       { axes: reduced },
       {
-        x: ({ y: g }) => {
-          const mask = cast(equal(x, y), "f32");
+        x: ({ y: g }): Tensor => {
+          const mask = cast(equal<DType>(x, y), "f32");
           return mul(mask, div(g, sum(mask, reduced, { keepDims: true })));
         },
       },

@@ -8,19 +8,22 @@ import {
 } from "@ddad/kernels-wgsl";
 import { tensor } from "../create.ts";
 import { record } from "../record.ts";
-import type { Tensor } from "../tensor.ts";
+import type { AnyTensor, Tensor } from "../tensor.ts";
 import { add, mul } from "./elementwise.ts";
 
 /** Uniform numbers in [0, 1): key u32 [N, 4] → f32 `shape` = [N, …]. */
-export const randomUniform = (key: Tensor, shape: Shape): Tensor =>
+export const randomUniform = (key: Tensor<"u32">, shape: Shape): Tensor =>
   record(uniformKernel, { key }, { shape }).y;
 
 /** Standard normal numbers: key u32 [N, 4] → f32 `shape` = [N, …]. */
-export const randomNormal = (key: Tensor, shape: Shape): Tensor => record(normalKernel, { key }, { shape }).y;
+export const randomNormal = (key: Tensor<"u32">, shape: Shape): Tensor =>
+  record(normalKernel, { key }, { shape }).y;
 
 /** One integer in low … high − 1 for each key: key u32 [N, 4] → i32 [N]. */
-export const randomInteger = (key: Tensor, range: { readonly low: number; readonly high: number }): Tensor =>
-  record(integerKernel, { key }, range).y;
+export const randomInteger = (
+  key: Tensor<"u32">,
+  range: { readonly low: number; readonly high: number },
+): Tensor<"i32"> => record(integerKernel, { key }, range).y as AnyTensor as Tensor<"i32">;
 
 /** What a row of random numbers is drawn for: equal coordinates give equal numbers. All are 32-bit words. */
 export interface RandomRow {
@@ -31,7 +34,7 @@ export interface RandomRow {
 }
 
 /** Keys u32 [N, 4] for `seed` (an integer up to 2^53) and these rows. */
-export function randomKeys(seed: number, rows: readonly RandomRow[]): Tensor {
+export function randomKeys(seed: number, rows: readonly RandomRow[]): Tensor<"u32"> {
   const words = rows.flatMap(({ stream, step }) => [
     seed % 2 ** 32,
     Math.floor(seed / 2 ** 32),
@@ -43,21 +46,21 @@ export function randomKeys(seed: number, rows: readonly RandomRow[]): Tensor {
 
 /** Fresh keys for one use after another inside a network, all derived from the keys of its batch. */
 export class RandomStream {
-  readonly #key: Tensor;
-  readonly #secondWord: Tensor;
+  readonly #key: Tensor<"u32">;
+  readonly #secondWord: Tensor<"u32">;
   #uses = 0;
 
   /**
    * @param key u32 [N, 4], a row for each image of the batch.
    * @param secondWord what is added for one use; forks share it.
    */
-  constructor(key: Tensor, secondWord: Tensor = tensor([0, 1, 0, 0], [4], { dtype: "u32" })) {
+  constructor(key: Tensor<"u32">, secondWord: Tensor<"u32"> = tensor([0, 1, 0, 0], [4], { dtype: "u32" })) {
     this.#key = key;
     this.#secondWord = secondWord;
   }
 
   /** Keys u32 [rows, 4] that no earlier call has given, for a tensor of as many rows as there are images. */
-  next(rows: number): Tensor {
+  next(rows: number): Tensor<"u32"> {
     if (rows !== this.#key.shape[0]) {
       throw new ShapeError(
         `RandomStream: made for ${this.#key.shape[0]} images, but asked for ${rows} rows.`,

@@ -5,6 +5,7 @@ import {
   bytesOf,
   type Capabilities,
   type Cost,
+  isEmptyCall,
   packParams,
   type Shader,
   type TensorSpec,
@@ -55,6 +56,7 @@ export function lowerProgram(program: Program, caps: Capabilities, choices: Choi
   const updates: (readonly [ValueId, ValueId])[] = [];
   for (const entry of program.calls) {
     const { kernel, call } = entry;
+    if (isEmptyCall(call)) continue;
     const variant = chooseVariant(entry, caps, choices);
     const names = new Map<string, ValueId>([
       ...Object.entries(entry.inputs),

@@ -1,7 +1,7 @@
 /** A program: what `evaluate` is about to run, as plain printable data on numbered values. */
 import { type Call, type Kernel, show, type TensorSpec } from "@ddad/kernels-wgsl";
 import type { Storage } from "../storage.ts";
-import { type Node, resolve, type Tensor } from "../tensor.ts";
+import { type AnyTensor, type Node, resolve } from "../tensor.ts";
 
 /** Index into `Program.values`. */
 export type ValueId = number;
@@ -46,15 +46,15 @@ export interface Pack {
 /** A program and the tensors behind its leaves, in the order of their ids. */
 export interface Captured {
   readonly program: Program;
-  readonly leaves: readonly Tensor[];
+  readonly leaves: readonly AnyTensor[];
   /** Value behind each target, in the order given. */
   readonly targets: readonly ValueId[];
 }
 
 /** Nodes that `targets` depend on, in the order of recording; it is not looked behind tensors of which `ends` holds. */
 export function nodesBehind(
-  targets: readonly Tensor[],
-  ends: (tensor: Tensor) => boolean = () => false,
+  targets: readonly AnyTensor[],
+  ends: (tensor: AnyTensor) => boolean = () => false,
 ): Node[] {
   const seen = new Set<Node>();
   const stack = [...targets];
@@ -72,16 +72,16 @@ export function nodesBehind(
  * value of what it views.
  */
 export function captureProgram(
-  targets: readonly Tensor[],
-  assigned: readonly { readonly value: Tensor; readonly leaf: Tensor }[] = [],
+  targets: readonly AnyTensor[],
+  assigned: readonly { readonly value: AnyTensor; readonly leaf: AnyTensor }[] = [],
 ): Captured {
   const roots = [...targets.map(resolve), ...assigned.map(({ value }) => value)];
   const nodes = nodesBehind(roots);
-  const ids = new Map<Tensor, ValueId>();
+  const ids = new Map<AnyTensor, ValueId>();
   const byPlace = new Map<unknown, ValueId>();
   const values: TensorSpec[] = [];
-  const leaves: Tensor[] = [];
-  const addLeaf = (tensor: Tensor): ValueId => {
+  const leaves: AnyTensor[] = [];
+  const addLeaf = (tensor: AnyTensor): ValueId => {
     const { source } = tensor;
     // Two tensors over one buffer are one leaf, because a buffer is bound once.
     const place = source.kind === "storage" ? source.storage : tensor;
@@ -156,7 +156,7 @@ export function runsOf(leaves: readonly (Storage | undefined)[]): Run[] {
   });
 }
 
-const specOf = ({ shape, dtype }: Tensor): TensorSpec => ({ shape, dtype });
+const specOf = ({ shape, dtype }: AnyTensor): TensorSpec => ({ shape, dtype });
 
 export function mapRecord<T, U>(
   entries: Readonly<Record<string, T>>,

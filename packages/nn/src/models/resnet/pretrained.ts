@@ -1,5 +1,5 @@
 /** Fitting the state dict of a whole ResNet to a network that is built only in part. */
-import type { Variable } from "@ddad/tensor";
+import type { AnyVariable } from "@ddad/tensor";
 import { type StateDict, type StateEntry, withoutModulePrefix } from "../../stateDict.ts";
 import type { FeatureName } from "./options.ts";
 
@@ -17,7 +17,7 @@ export interface PretrainedReport {
  */
 export function selectPretrained(
   dict: ReadonlyMap<string, StateEntry>,
-  own: ReadonlyMap<string, Variable>,
+  own: ReadonlyMap<string, AnyVariable>,
   until: FeatureName | undefined,
 ): PretrainedReport & { readonly state: StateDict } {
   const given = withoutModulePrefix(dict);

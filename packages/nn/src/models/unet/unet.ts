@@ -5,7 +5,7 @@ import { allZeros, defaultRandom } from "../../init.ts";
 import { Conv2d } from "../../layers/conv2d.ts";
 import { GroupNorm } from "../../layers/groupNorm.ts";
 import { Linear } from "../../layers/linear.ts";
-import { TimeEmbedding } from "../../layers/timeEmbedding.ts";
+import { TimeEmbedding, type TimeSteps } from "../../layers/timeEmbedding.ts";
 import { Module } from "../../module.ts";
 import { toF16 } from "../../parameter.ts";
 import { AttentionBlock } from "./attentionBlock.ts";
@@ -68,7 +68,7 @@ export class UNet extends Module {
    * @param options `random`: needed in training with dropout
    * @returns [N, H, W, C]
    */
-  forward(x: Tensor, t: Tensor, { random }: { readonly random?: RandomStream | undefined } = {}): Tensor {
+  forward(x: Tensor, t: TimeSteps, { random }: { readonly random?: RandomStream | undefined } = {}): Tensor {
     this.#checkShapes(x, t);
     const embedding = this.timeEmbedding.forward(t);
     const time = embedding.silu().reshape([x.shape[0]!, 1, 1, embedding.shape[1]!]); // activated once for all blocks
@@ -130,7 +130,7 @@ export class UNet extends Module {
     })(h, time);
   }
 
-  #checkShapes(x: Tensor, t: Tensor): void {
+  #checkShapes(x: Tensor, t: TimeSteps): void {
     const halvings = this.up
       .flat()
       .filter((layer) => layer instanceof ResidualBlock && layer.resample).length;

@@ -1,5 +1,5 @@
 /** Convolution, pooling and resampling of images: NHWC here, NCHW in the file. */
-import type { Tensor } from "@ddad/tensor";
+import type { AnyTensor } from "@ddad/tensor";
 import { type AxisOrder, channelsSecond, type Translation } from "../translation.ts";
 import type { Translator } from "./translator.ts";
 
@@ -8,7 +8,8 @@ const nchw = channelsSecond(4);
 /** [KH, KW, I, O] here, [O, I, KH, KW] in the file. */
 const oihw: AxisOrder = [3, 2, 0, 1];
 
-const vectorOf = (t: Translation, tensor: Tensor | undefined): string[] => (tensor ? [t.read(tensor)] : []);
+const vectorOf = (t: Translation, tensor: AnyTensor | undefined): string[] =>
+  tensor ? [t.read(tensor)] : [];
 
 export const conv2d: Translator = (t, { attrs, inputs, outputs }) => {
   const { stride, padding } = attrs as { stride: number; padding: readonly number[] };

@@ -1,12 +1,12 @@
 /** Operators that treat every element alike. */
-import type { Tensor } from "@ddad/nn";
+import type { AnyTensor, Tensor } from "@ddad/nn";
 import type { Call, Operator, Operators } from "../call.ts";
 import { nn } from "../counted.ts";
 import { elementType } from "../proto.ts";
 import { dtypeOf } from "../values.ts";
 
 const unary =
-  (op: (x: Tensor) => Tensor): Operator =>
+  (op: (x: Tensor) => AnyTensor): Operator =>
   (call) =>
     op(call.x());
 
@@ -20,15 +20,15 @@ function operands(call: Call): [Tensor, Tensor] {
 }
 
 const binary =
-  (op: (a: Tensor, b: Tensor) => Tensor): Operator =>
+  (op: (a: Tensor, b: Tensor) => AnyTensor): Operator =>
   (call) =>
     op(...operands(call));
 
 /** Any number of operands, joined pair by pair. */
 const joined =
-  (op: (a: Tensor, b: Tensor) => Tensor): Operator =>
+  (op: (a: Tensor, b: Tensor) => AnyTensor): Operator =>
   (call) =>
-    call.all().reduce((a, b) => op(a, b));
+    call.all().reduce((a, b) => op(a, b) as Tensor);
 
 export const elementwise: Operators = {
   Abs: unary((x) => nn.abs(x)),
@@ -73,7 +73,7 @@ export const elementwise: Operators = {
     return all.length === 1 ? total : nn.div(total, all.length);
   },
 
-  Where: (call) => nn.where(call.x(0), call.x(1), call.x(2)),
+  Where: (call) => nn.where(call.x(0) as AnyTensor as Tensor<"bool">, call.x(1), call.x(2)),
   Cast: (call) => nn.cast(call.x(), dtypeOf(elementType(call.int("to", 1)))),
   CastLike: (call) => nn.cast(call.x(), call.value(1).dtype),
 };
