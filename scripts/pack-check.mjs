@@ -1,101 +1,52 @@
 #!/usr/bin/env node
-// What a user gets: packs the four packages, installs the tarballs in an empty project elsewhere, type-checks the README's
-// example there under `strict` and runs it. Needs a build, and a registry for the packages' own dependencies.
-//   npm run pack:check [-- OTHER_README.md]
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+// What a user gets: packs the packages, installs the tarballs in an empty project elsewhere and tries them there, a row a
+// combination. Needs a build and a registry; compilers, bundlers and runtimes are fetched once and kept in
+// node_modules/.cache/pack-check. A combination that cannot be had here is skipped and says why.
+//   npm run pack:check [-- [contents] [types] [bundlers] [runtimes] [OTHER_README.md]]
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { childEnvironment } from "./driver.mjs";
+import { join, resolve } from "node:path";
+import { checkBundlers } from "./pack-check/bundlers.mjs";
+import { checkContents } from "./pack-check/contents.mjs";
+import { lockedVersion, makeProject, packAll } from "./pack-check/project.mjs";
+import { finish, row } from "./pack-check/rows.mjs";
+import { checkRuntimes } from "./pack-check/runtimes.mjs";
+import { checkTypes } from "./pack-check/types.mjs";
 import { readExample } from "./readme.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+const parts = ["contents", "types", "bundlers", "runtimes"];
+const words = process.argv.slice(2);
+const readme = words.find((word) => word.endsWith(".md"));
+const asked = words.filter((word) => word !== readme);
+const unknown = asked.filter((word) => !parts.includes(word));
+if (unknown.length) {
+  console.error(`pack-check: there is no part ${unknown.join(", ")}; parts are ${parts.join(", ")}.`);
+  process.exit(2);
+}
+const chosen = asked.length ? asked : parts;
+
 const work = mkdtempSync(join(tmpdir(), "ddad-pack-"));
-const tarballs = join(work, "tarballs");
-const project = join(work, "project");
-
 try {
-  const example = readExample(process.argv[2] && resolve(process.argv[2]));
-  mkdirSync(tarballs);
-  mkdirSync(project);
-
-  const names = readdirSync(join(root, "packages"));
-  npm(
-    root,
-    "pack",
-    "--pack-destination",
-    tarballs,
-    ...names.flatMap((name) => ["--workspace", `packages/${name}`]),
-  );
-  const files = readdirSync(tarballs).map((file) => join(tarballs, file));
-  if (files.length !== names.length)
-    throw new Error(`npm pack made ${files.length} tarballs of ${names.length} packages.`);
-  for (const file of files) checkContents(file);
-
-  write("package.json", JSON.stringify({ name: "empty", private: true, type: "module" }));
-  npm(project, "install", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error", ...files);
-  console.log(`installed ${files.length} tarballs in an empty project`);
-
-  write("example.ts", example);
-  // Libraries' own types are checked as well: what does not compile here does not compile at the user's.
-  const options = {
-    strict: true,
-    module: "nodenext",
-    target: "es2023",
-    skipLibCheck: false,
-    types: [],
-    outDir: "out",
-  };
-  write("tsconfig.json", JSON.stringify({ compilerOptions: options, files: ["example.ts"] }));
-  run(project, process.execPath, [compiler, "-p", project]);
-  console.log("the README's example type-checks (strict, nodenext, libraries' types included)");
-
-  process.stdout.write(run(project, process.execPath, ["out/example.js"]));
-  console.log("the README's example runs in Node");
+  const example = readExample(readme && resolve(readme));
+  const tarballs = packAll(join(work, "tarballs"));
+  if (chosen.includes("contents")) await checkContents(tarballs);
+  // Two projects: declarations and pages see nothing but the packages, Node needs Dawn, which is the user's to install.
+  const bare = join(work, "bare");
+  if (chosen.includes("types") || chosen.includes("bundlers")) {
+    await row("install", "the tarballs in an empty project", () => makeProject(bare, tarballs));
+  }
+  if (chosen.includes("types")) await checkTypes(bare, example);
+  if (chosen.includes("bundlers")) await checkBundlers(bare, example);
+  if (chosen.includes("runtimes")) {
+    const dawn = `webgpu@${lockedVersion("webgpu")}`;
+    const node = join(work, "node");
+    await row("install", "the tarballs with webgpu", () => makeProject(node, [...tarballs, dawn]));
+    await checkRuntimes(node, work, example);
+  }
 } catch (error) {
   console.error(`pack-check: ${error.message}`);
   process.exitCode = 1;
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
-
-/** A tarball must hold the licence, the build and its types, and nothing made for this workspace alone. */
-function checkContents(tarball) {
-  const entries = run(work, "tar", ["-tzf", tarball]).trim().split("\n");
-  const strays = entries.filter((entry) => /\.tsbuildinfo$|\/test\/|\/node_modules\/|\/runs\//.test(entry));
-  if (strays.length) throw new Error(`${tarball} holds files that no user needs: ${strays.join(", ")}`);
-  for (const needed of ["package/dist/index.js", "package/dist/index.d.ts", "package/LICENSE"]) {
-    if (!entries.includes(needed)) throw new Error(`${tarball} lacks ${needed}.`);
-  }
-}
-
-function write(file, text) {
-  writeFileSync(join(project, file), text);
-}
-
-function npm(folder, ...words) {
-  const own = process.env.npm_execpath;
-  return own ? run(folder, process.execPath, [own, ...words]) : run(folder, "npm", words);
-}
-
-function run(folder, program, words) {
-  // Inside `npm run`, npm's own variables name this workspace; the empty project must not inherit them.
-  const environment = Object.entries(childEnvironment).filter(
-    ([name]) => !/^npm_(package|lifecycle|config_local_prefix)/.test(name),
-  );
-  const child = spawnSync(program, words, {
-    cwd: folder,
-    encoding: "utf8",
-    env: Object.fromEntries(environment),
-    stdio: ["ignore", "pipe", "pipe"],
-    maxBuffer: 1 << 26,
-    timeout: 600_000,
-  });
-  if (child.status === 0) return child.stdout;
-  const reason = child.error ?? child.signal ?? `exit code ${child.status}`;
-  throw new Error(
-    `${[program, ...words.slice(0, 4)].join(" ")} failed (${reason}):\n${child.stdout}${child.stderr}`,
-  );
-}
+process.exit(finish() || process.exitCode);

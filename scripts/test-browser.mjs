@@ -4,23 +4,21 @@
 //   npm run test:browser [-- OTHER_README.md]
 // DDAD_CHROMIUM names the browser's executable; where it is unset and no Chromium is installed, nothing is tested and a line
 // says so.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, extname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { build } from "vite";
+import { findChromium, launchChromium, noChromium, serveFolder } from "./chromium.mjs";
 import { readExample } from "./readme.mjs";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "browser");
 const pages = ["smoke", "readme"];
 const limitMilliseconds = 300_000;
 
-const usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const executablePath = process.env.DDAD_CHROMIUM ?? usual.find((path) => existsSync(path));
+const executablePath = findChromium();
 if (!executablePath) {
-  console.log(`test:browser skipped: no Chromium at ${usual.join(", ")}; DDAD_CHROMIUM may name one.`);
+  console.log(`test:browser skipped: ${noChromium}`);
   process.exit(0);
 }
 
@@ -28,8 +26,8 @@ const output = mkdtempSync(join(tmpdir(), "ddad-browser-"));
 let failures = 0;
 try {
   await bundle(readExample(process.argv[2] && resolve(process.argv[2])));
-  const server = await serve();
-  const browser = await launch();
+  const server = await serveFolder(output);
+  const browser = await launchChromium(executablePath);
   try {
     console.log(`Chromium ${browser.version()}`);
     for (const page of pages)
@@ -72,29 +70,6 @@ async function bundle(example) {
   const nodeOnly = /node_modules[/\\](webgpu|pngjs|commander|sharp|csv-parse)[/\\]|__vite-browser-external/;
   const strays = chunks.flatMap((chunk) => chunk.moduleIds ?? []).filter((module) => nodeOnly.test(module));
   if (strays.length) throw new Error(`modules made for Node alone are in the bundle: ${strays.join(", ")}`);
-}
-
-async function serve() {
-  const types = { ".html": "text/html", ".js": "text/javascript" };
-  const server = createServer((request, response) => {
-    const file = join(output, new URL(request.url, "http://localhost").pathname);
-    if (!existsSync(file)) return response.writeHead(404).end();
-    response.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream" });
-    response.end(readFileSync(file));
-  });
-  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
-  return server;
-}
-
-function launch() {
-  const quiet = ["quic", "background-networking", "component-update", "sync"].map(
-    (name) => `--disable-${name}`,
-  );
-  const root = process.getuid?.() === 0 ? ["--no-sandbox"] : []; // Chromium refuses its sandbox to root
-  return chromium.launch({
-    executablePath,
-    args: ["--enable-unsafe-webgpu", "--no-first-run", ...quiet, ...root],
-  });
 }
 
 /** Opens one page, waits for its checks and prints them; gives the number that failed. */
