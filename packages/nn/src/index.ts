@@ -36,7 +36,7 @@ export * from "./layers/moduleList.ts";
 export * from "./layers/resample.ts";
 export * from "./layers/sequential.ts";
 export * from "./layers/timeEmbedding.ts";
-export * from "./losses.ts";
+export * from "./losses/index.ts";
 export { foldBatchNorm } from "./models/resnet/fold.ts";
 export * from "./models/resnet/imageNet.ts";
 export {

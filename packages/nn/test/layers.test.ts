@@ -21,7 +21,6 @@ import { Linear } from "../src/layers/linear.ts";
 import { Downsample, Upsample } from "../src/layers/resample.ts";
 import { Sequential } from "../src/layers/sequential.ts";
 import { sinusoid, TimeEmbedding } from "../src/layers/timeEmbedding.ts";
-import { cosineLoss, l1Loss, mseLoss, squaredError } from "../src/losses.ts";
 import { formula, largestDifference } from "./golden.ts";
 
 const close = async (got: Tensor, expected: ArrayLike<number>, tolerance = 1e-5): Promise<void> => {
@@ -282,24 +281,5 @@ describe("layers", () => {
       .data();
     expect(values[0]).to.equal(0);
     expect([...values].every((v) => v === 0 || v === 2)).to.equal(true);
-  });
-});
-
-describe("losses", () => {
-  const prediction = () => tensor([1, 2, 3, 4], [2, 2]);
-  const target = () => tensor([1, 0, 0, 0], [2, 2]);
-
-  it("mean and sum of squares and of absolute differences", async () => {
-    await close(squaredError(prediction(), target()), [0, 4, 9, 16]);
-    await close(mseLoss(prediction(), target()), [29 / 4]);
-    await close(mseLoss(prediction(), target(), { reduction: "sum" }), [29]);
-    await close(l1Loss(prediction(), target()), [9 / 4]);
-    await close(l1Loss(prediction(), target(), { reduction: "sum" }), [9]);
-  });
-
-  it("cosine along the last axis", async () => {
-    const other = tensor([2, 0, 4, -3], [2, 2]);
-    await close(cosineLoss(prediction(), other, { reduction: "sum" }), [2 - 1 / Math.sqrt(5)]);
-    await close(cosineLoss(prediction(), other), [1 - 0.5 / Math.sqrt(5)]);
   });
 });

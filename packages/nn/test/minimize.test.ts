@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { HostRandom } from "../src/hostRandom.ts";
 import { BatchNorm2d } from "../src/layers/batchNorm2d.ts";
 import { Linear } from "../src/layers/linear.ts";
-import { mseLoss } from "../src/losses.ts";
+import { mseLoss } from "../src/losses/index.ts";
 import { Module } from "../src/module.ts";
 import { Adam, AdamW } from "../src/optim/adam.ts";
 import { EMA } from "../src/optim/ema.ts";

@@ -7,7 +7,7 @@ import { HostRandom } from "../src/hostRandom.ts";
 import { SiLU } from "../src/layers/activations.ts";
 import { Linear } from "../src/layers/linear.ts";
 import { Sequential } from "../src/layers/sequential.ts";
-import { mseLoss } from "../src/losses.ts";
+import { mseLoss } from "../src/losses/index.ts";
 import { AdamW } from "../src/optim/adam.ts";
 import { clipGradientNorm } from "../src/optim/clip.ts";
 import { EMA } from "../src/optim/ema.ts";

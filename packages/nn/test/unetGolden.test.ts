@@ -2,7 +2,7 @@
 import { evaluate, grad, type Tensor, tensor } from "@ddad/tensor";
 import { expect } from "chai";
 import { entry, type NpzArray, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { squaredError } from "../src/losses.ts";
+import { squaredError } from "../src/losses/index.ts";
 import { UNet } from "../src/models/unet/unet.ts";
 import { toTorch } from "../src/stateDict.ts";
 import {

@@ -2,7 +2,7 @@
 import { compile, evaluate, grad, type Tensor, tensor } from "@ddad/tensor";
 import { expect } from "chai";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { squaredError } from "../src/losses.ts";
+import { squaredError } from "../src/losses/index.ts";
 import { UNet } from "../src/models/unet/unet.ts";
 import { Adam } from "../src/optim/adam.ts";
 import { channelsLast, formulaWeights, norm, readNames } from "./golden.ts";
