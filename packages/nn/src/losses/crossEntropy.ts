@@ -1,7 +1,10 @@
 /** Losses of classification into one of C classes. Classes are the last axis; any axes may lead. */
-import { arange, ShapeError, type Tensor, where } from "@ddad/tensor";
+import { type AnyTensor, arange, ShapeError, type Tensor, where } from "@ddad/tensor";
 import { checkReduction, type LossOptions, reduceLoss, shown } from "./reduction.ts";
 import { logSoftmaxLast } from "./stable.ts";
+
+/** Class indices, one for each row of scores. */
+export type ClassIndices = Tensor<"i32"> | Tensor<"u32">;
 
 /** Options of `nllLoss`. */
 export interface NLLLossOptions extends LossOptions {
@@ -27,7 +30,11 @@ export interface CrossEntropyOptions extends NLLLossOptions {
  * targets are ignored it is NaN.
  * @throws ShapeError where the shapes do not fit
  */
-export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+export function crossEntropy(
+  logits: Tensor,
+  target: Tensor | ClassIndices,
+  options: CrossEntropyOptions = {},
+): Tensor {
   const { labelSmoothing = 0, weight, reduction = "mean" } = options;
   checkReduction("crossEntropy", reduction);
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
@@ -62,11 +69,17 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
  * @param target class indices [...], i32 or u32, as those of `crossEntropy`
  * @throws ShapeError where the shapes do not fit
  */
-export function nllLoss(logProbabilities: Tensor, target: Tensor, options: NLLLossOptions = {}): Tensor {
+export function nllLoss(
+  logProbabilities: Tensor,
+  target: ClassIndices,
+  options: NLLLossOptions = {},
+): Tensor {
   checkReduction("nllLoss", options.reduction ?? "mean");
   checkClasses("nllLoss", logProbabilities, options.weight);
   if (!isIndex(target)) {
-    throw new ShapeError(`nllLoss: the target must be class indices, i32 or u32, but is ${target.dtype}.`);
+    throw new ShapeError(
+      `nllLoss: the target must be class indices, i32 or u32, but is ${(target as AnyTensor).dtype}.`,
+    );
   }
   return indexLoss("nllLoss", logProbabilities.cast("f32"), target, options);
 }
@@ -74,9 +87,10 @@ export function nllLoss(logProbabilities: Tensor, target: Tensor, options: NLLLo
 function indexLoss(
   op: string,
   logProbabilities: Tensor,
-  target: Tensor,
+  indices: ClassIndices,
   options: CrossEntropyOptions,
 ): Tensor {
+  const target = indices as Tensor<"i32">; // the operations on it are those of u32, too
   const { weight, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } = options;
   const [classes, leading] = [logProbabilities.shape.at(-1)!, logProbabilities.shape.slice(0, -1)];
   if (shown(target) !== shown({ shape: leading })) {
@@ -108,10 +122,11 @@ function indexLoss(
   return losses.sum().div(total);
 }
 
-const isIndex = ({ dtype }: Tensor): boolean => dtype === "i32" || dtype === "u32";
+const isIndex = (target: AnyTensor): target is ClassIndices =>
+  target.dtype === "i32" || target.dtype === "u32";
 
 /** Whether a target of this type can have the value at all. */
-const ignores = ({ dtype }: Tensor, value: number): boolean => dtype === "i32" || value >= 0;
+const ignores = ({ dtype }: AnyTensor, value: number): boolean => dtype === "i32" || value >= 0;
 
 function checkClasses(op: string, scores: Tensor, weight: Tensor | undefined): void {
   const classes = scores.shape.at(-1);

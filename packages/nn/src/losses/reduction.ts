@@ -45,4 +45,4 @@ export function checkEqualShape(op: string, prediction: Tensor, target: Tensor):
 }
 
 /** The shape as messages show it. */
-export const shown = ({ shape }: Pick<Tensor, "shape">): string => `[${shape.join(", ")}]`;
+export const shown = ({ shape }: { readonly shape: readonly number[] }): string => `[${shape.join(", ")}]`;
