@@ -2,42 +2,7 @@
 import type { DataOf, DType, Float, Shape } from "@ddad/kernels-wgsl";
 import { readData } from "./evaluate.ts";
 import * as ops from "./ops/index.ts";
-import { type AnyTensor, Tensor } from "./tensor.ts";
-
-const unaryNames = [
-  "neg",
-  "abs",
-  "sign",
-  "floor",
-  "round",
-  "exp",
-  "log",
-  "sqrt",
-  "rsqrt",
-  "square",
-  "reciprocal",
-  "sin",
-  "cos",
-  "tanh",
-  "sigmoid",
-  "silu",
-  "relu",
-  "erf",
-  "gelu",
-] as const;
-const testNames = ["logicalNot", "finite"] as const;
-const binaryNames = [
-  "add",
-  "sub",
-  "mul",
-  "div",
-  "pow",
-  "maximum",
-  "minimum",
-  "logicalAnd",
-  "logicalOr",
-] as const;
-const comparisonNames = ["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"] as const;
+import { Tensor } from "./tensor.ts";
 
 /**
  * The elementwise operations, each as the function of its name says. Written as methods, not as properties: a tensor of a known type
@@ -99,7 +64,7 @@ declare module "./tensor.ts" {
   interface Tensor<D extends DType = Float> extends ElementwiseMethods<D>, OtherMethods<D> {}
 }
 
-const methods: OtherMethods<Float> & ThisType<Tensor> = {
+const methods: Pick<OtherMethods<Float>, "data" | "item"> & ThisType<Tensor> = {
   data() {
     return readData(this) as Promise<DataOf<Float>>;
   },
@@ -107,39 +72,69 @@ const methods: OtherMethods<Float> & ThisType<Tensor> = {
     if (this.size !== 1) throw new Error(`item: needs a tensor with one element, but this is ${this}.`);
     return (await readData(this))[0]!;
   },
-  reshape(shape) {
-    return ops.reshape(this, shape);
-  },
-  permute(order) {
-    return ops.permute(this, order);
-  },
-  cast(dtype) {
-    return ops.cast(this, dtype);
-  },
-  sum(axes, options) {
-    return ops.sum(this, axes, options);
-  },
-  mean(axes, options) {
-    return ops.mean(this, axes, options);
-  },
-  matmul(other, options) {
-    return ops.matmul(this, other, options);
-  },
 };
 
-/** As methods: the operation on the tensor itself and, where there is one, on another operand. */
-const elementwise = Object.fromEntries(
-  [...unaryNames, ...testNames, ...binaryNames, ...comparisonNames].map((name) => {
-    const op = ops[name] as (...operands: ops.Operand[]) => AnyTensor;
-    return [
-      name,
-      function (this: Tensor, ...others: ops.Operand[]) {
-        return op(this, ...others);
-      },
-    ];
-  }),
-);
+/**
+ * The operations that are methods, too: each takes the tensor first. They are named one by one, because an index into the whole
+ * namespace would keep every operation and its kernels in every bundle.
+ */
+const operations: Readonly<
+  Record<Exclude<keyof (ElementwiseMethods<Float> & OtherMethods<Float>), keyof typeof methods>, unknown>
+> = {
+  neg: ops.neg,
+  abs: ops.abs,
+  sign: ops.sign,
+  floor: ops.floor,
+  round: ops.round,
+  exp: ops.exp,
+  log: ops.log,
+  sqrt: ops.sqrt,
+  rsqrt: ops.rsqrt,
+  square: ops.square,
+  reciprocal: ops.reciprocal,
+  sin: ops.sin,
+  cos: ops.cos,
+  tanh: ops.tanh,
+  sigmoid: ops.sigmoid,
+  silu: ops.silu,
+  relu: ops.relu,
+  erf: ops.erf,
+  gelu: ops.gelu,
+  logicalNot: ops.logicalNot,
+  finite: ops.finite,
+  add: ops.add,
+  sub: ops.sub,
+  mul: ops.mul,
+  div: ops.div,
+  pow: ops.pow,
+  maximum: ops.maximum,
+  minimum: ops.minimum,
+  logicalAnd: ops.logicalAnd,
+  logicalOr: ops.logicalOr,
+  equal: ops.equal,
+  notEqual: ops.notEqual,
+  less: ops.less,
+  lessEqual: ops.lessEqual,
+  greater: ops.greater,
+  greaterEqual: ops.greaterEqual,
+  reshape: ops.reshape,
+  permute: ops.permute,
+  cast: ops.cast,
+  sum: ops.sum,
+  mean: ops.mean,
+  matmul: ops.matmul,
+};
 
-for (const [name, value] of Object.entries({ ...methods, ...elementwise })) {
+const fromOperations = Object.entries(operations).map(([name, operation]) => {
+  const op = operation as (x: Tensor, ...rest: readonly unknown[]) => unknown;
+  return [
+    name,
+    function (this: Tensor, ...rest: readonly unknown[]) {
+      return op(this, ...rest);
+    },
+  ] as const;
+});
+
+for (const [name, value] of [...Object.entries(methods), ...fromOperations]) {
   Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
 }
