@@ -71,7 +71,7 @@ export const blurTaps = (sigma: number): number => 2 * Math.ceil(4 * sigma) + 1;
 
 /** The middle `size` × `size` of maps `[N, H, W, C]`; smaller maps get zeros around them (as torchvision's CenterCrop). */
 export function centerCrop(map: Tensor, size: number): Tensor {
-  const [n, height, width, channels] = map.shape as [number, number, number, number];
+  const [, height, width] = map.shape as [number, number, number, number];
   const rows = cropRange(height, size);
   const columns = cropRange(width, size);
   const padded =
@@ -82,7 +82,7 @@ export function centerCrop(map: Tensor, size: number): Tensor {
           [0, rows.before, columns.before, 0],
           [0, rows.padding - rows.before, columns.padding - columns.before, 0],
         );
-  return slice(padded, [0, rows.start, columns.start, 0], [n, size, size, channels]);
+  return slice(padded, [0, rows.start, columns.start], [undefined, rows.start + size, columns.start + size]);
 }
 
 /** Where a centre crop to `size` begins in an axis of `extent`, and how many zeros it needs, `before` of them in front. */

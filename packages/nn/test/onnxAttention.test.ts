@@ -12,7 +12,7 @@ const [tokens, heads, dimension] = [5, 2, 4];
 /** x [N, T, heads · 3·D]: an image's axes would be moved in the file. */
 const split = (x: Tensor): Tensor => x.reshape([x.shape[0]!, tokens, heads, 3 * dimension]);
 const part = (qkv: Tensor, index: number): Tensor =>
-  slice(qkv, [0, 0, 0, index * dimension], [qkv.shape[0]!, tokens, heads, dimension]);
+  slice(qkv, [0, 0, 0, index * dimension], [undefined, undefined, undefined, (index + 1) * dimension]);
 
 describe("ONNX: attention", () => {
   it("gives what it gives here, packed or not", async () => {

@@ -12,11 +12,17 @@ import { elements } from "../src/stateDict.ts";
 import { largestDifference } from "./golden.ts";
 import { ort } from "./onnxRuntime.ts";
 
-/** Largest difference, relative to the largest number expected where that is not zero. */
-const differenceOf = (got: number[], expected: Float32Array): number =>
-  expected.every((value) => value === 0)
-    ? Math.max(0, ...got.map(Math.abs))
-    : largestDifference(got, expected);
+/** Largest difference, relative to the largest number expected where that is not zero. What is not finite must be the same. */
+function differenceOf(got: number[], expected: Float32Array): number {
+  const differ = got.filter((value, k) => !Number.isFinite(expected[k]) && !Object.is(value, expected[k]));
+  if (differ.length) return Number.POSITIVE_INFINITY;
+  const [left, right] = [got, Array.from(expected)].map((values) =>
+    values.map((value, k) => (Number.isFinite(expected[k]) ? value : 0)),
+  ) as [number[], number[]];
+  return right.every((value) => value === 0)
+    ? Math.max(0, ...left.map(Math.abs))
+    : largestDifference(left, Float32Array.from(right));
+}
 
 class Nothing extends Module {}
 

@@ -13,7 +13,7 @@ import {
   resultsOf,
   runReplay,
 } from "./evaluate.ts";
-import { copy } from "./ops/movement.ts";
+import { copy } from "./ops/copy.ts";
 import { type Captured, nodesBehind, runsOf } from "./program/program.ts";
 import { upcomingId } from "./record.ts";
 import { layoutVersion, Storage } from "./storage.ts";

@@ -6,7 +6,7 @@ import { popScopes, pushScopes, withErrors } from "./device/errorScopes.ts";
 import { Replay } from "./device/replay.ts";
 import { Timing } from "./device/timing.ts";
 import { OutOfMemoryError } from "./errors.ts";
-import { copy } from "./ops/movement.ts";
+import { copy } from "./ops/copy.ts";
 import { profiling } from "./profile.ts";
 import { describePlan } from "./program/describe.ts";
 import { fuseEpilogues } from "./program/epilogues.ts";

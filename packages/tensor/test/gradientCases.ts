@@ -1,5 +1,6 @@
 /** One entry for each way in which an op can be called: what the gradient check loops over. */
 import * as t from "@ddad/tensor";
+import { movementCases } from "./movementCases.ts";
 
 export interface GradientCase {
   readonly name: string;
@@ -77,6 +78,7 @@ const case1 = (
 });
 
 export const gradientCases: readonly GradientCase[] = [
+  ...movementCases,
   ...Object.entries(unary).map(([name, run]) => case1(name, signed(3, 5), run)),
   ...Object.entries(unaryPositive).map(([name, run]) => case1(name, positive(3, 5), run)),
   ...Object.entries(binary).map(
@@ -90,15 +92,6 @@ export const gradientCases: readonly GradientCase[] = [
   case1("sum over axes", x(3, 4, 5), (a) => t.sum(a, [0, 2])),
   case1("mean with kept axes, then a product", x(3, 4), (a) => t.mul(a, t.mean(a, 1, { keepDims: true }))),
   case1("sum feeding a matmul", x(3, 4, 2), (a) => t.matmul(t.sum(a, 2), t.permute(t.sum(a, 2), [1, 0]))),
-  case1("reshape and permute", x(2, 3, 4), (a) => t.permute(t.reshape(a, [6, 4]), [1, 0])),
-  case1("broadcastTo", x(3, 1), (a) => t.broadcastTo(a, [2, 3, 4])),
-  case1("slice and pad", x(5, 6), (a) => t.pad(t.slice(a, [1, 2], [3, 3]), [1, 0], [0, 2])),
-  {
-    name: "concat of three",
-    inputs: [x(2, 3), x(2, 1), x(2, 4)],
-    run: (...all) => t.square(t.concat(all, 1)),
-  },
-  case1("gather", x(4, 3), (a) => t.gather(a, t.tensor([2, 0, 2], [3], { dtype: "i32" }))),
   { name: "matmul", inputs: [x(3, 4), x(4, 5)], run: (a, b) => t.matmul(a!, b!) },
   {
     name: "matmul, a transposed",

@@ -44,7 +44,7 @@ export class MemoryBank {
   nearest(vectors: Tensor): Tensor {
     const [count] = vectors.shape as [number, number];
     const parts = ranges(count, tileRows).map(([from, to]) => {
-      const part = to - from === count ? vectors : slice(vectors, [from, 0], [to - from, this.dimension]);
+      const part = to - from === count ? vectors : slice(vectors, [from], [to]);
       const squares = this.#tiles.map((tile) => min(crossed(part, tile), 1));
       return root(squares.reduce(minimum), sum(part.square(), 1));
     });

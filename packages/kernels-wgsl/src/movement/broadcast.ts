@@ -58,6 +58,7 @@ export const broadcast = defineKernel({
     { name: "inner axis, by four", inputs: { x: [7, 1] }, attrs: { shape: [7, 12] }, tolerance: 0 },
     { name: "middle axes", inputs: { x: [3, 1, 1, 5] }, attrs: { shape: [3, 2, 7, 5] }, tolerance: 0 },
     { name: "several axes", inputs: { x: [3, 1, 5, 1] }, attrs: { shape: [2, 3, 4, 5, 6] }, tolerance: 0 },
+    { name: "to no elements", inputs: { x: [3, 1] }, attrs: { shape: [0, 3, 4] }, tolerance: 0 },
     { name: "bool", inputs: { x: { shape: [3, 1], dtype: "bool" } }, attrs: { shape: [3, 3] } },
     { name: "f16", inputs: { x: { shape: [4], dtype: "f16" } }, attrs: { shape: [3, 4] }, tolerance: 0 },
     {

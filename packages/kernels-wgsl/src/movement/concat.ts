@@ -1,79 +1,118 @@
-/** Joins two tensors along one axis; all other extents are equal. Its gradients are slices. */
+/** Joins two to seven tensors along one axis; all other extents are equal. Its gradients are slices. */
 import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
-import { bytesOf, type Shape, show, sizeOf, spec, storageType } from "../spec.ts";
+import { bytesOf, type Shape, show, sizeOf, spec, storageType, type TensorSpec } from "../spec.ts";
 
 /** Attributes of `concat`: the axis along which the tensors are joined, from 0 on. */
 export interface ConcatAttrs {
   readonly axis: number;
 }
 
-/** Both operands as rows `[outer, length]`; a row of `y` is a row of `a` and then one of `b`. */
+/** The tensors in their order. A pass may bind eight buffers, and the result is one of them. */
+const names = ["a", "b", "c", "d", "e", "f", "g"] as const;
+type Name = (typeof names)[number];
+
+/** As many tensors one call of `concat` joins at most. */
+export const maxConcatInputs = names.length;
+
+/** An operand as rows `[outer, length]`; a row of `y` is a row of each operand, one behind the other. */
 const rowOf = (shape: Shape, axis: number): number => sizeOf(shape.slice(axis));
 
-/** Inputs a and b of one type, alike but for that axis; output y, whose extent there is the sum of theirs. */
+/** The operands that a call has. */
+const given = (inputs: Readonly<Partial<Record<Name, TensorSpec>>>): [Name, TensorSpec][] =>
+  names.flatMap((name) => (inputs[name] ? [[name, inputs[name]]] : []));
+
+/** Inputs a, b … of one type, alike but for that axis; output y, whose extent there is the sum of theirs. */
 export const concat = defineKernel({
   name: "concat",
-  inputs: ["a", "b"],
+  inputs: names,
+  optional: ["c", "d", "e", "f", "g"],
   outputs: ["y"],
-  params: { sizeA: "u32", sizeB: "u32" },
-  infer({ a, b }, { axis }: ConcatAttrs) {
-    check(a.dtype === b.dtype, "concat", `a is ${a.dtype} but b is ${b.dtype}; cast one of them first.`);
+  params: {
+    sizeA: "u32",
+    sizeB: "u32",
+    sizeC: "u32",
+    sizeD: "u32",
+    sizeE: "u32",
+    sizeF: "u32",
+    sizeG: "u32",
+  },
+  infer(inputs, { axis }: ConcatAttrs) {
+    const { a } = inputs;
     check(
       Number.isInteger(axis) && axis >= 0 && axis < a.shape.length,
       "concat",
       `axis ${axis} is outside of a ${show(a.shape)}.`,
     );
-    check(
-      a.shape.length === b.shape.length &&
-        a.shape.every((extent, other) => other === axis || extent === b.shape[other]),
-      "concat",
-      `a ${show(a.shape)} and b ${show(b.shape)} may differ in axis ${axis} only.`,
-    );
-    const shape = a.shape.map((extent, other) => (other === axis ? extent + b.shape[axis]! : extent));
+    const operands = given(inputs);
+    for (const [name, { dtype, shape }] of operands) {
+      check(dtype === a.dtype, "concat", `a is ${a.dtype} but ${name} is ${dtype}; cast one of them first.`);
+      check(
+        shape.length === a.shape.length &&
+          a.shape.every((extent, other) => other === axis || extent === shape[other]),
+        "concat",
+        `a ${show(a.shape)} and ${name} ${show(shape)} may differ in axis ${axis} only.`,
+      );
+    }
+    const total = operands.reduce((sum, [, { shape }]) => sum + shape[axis]!, 0);
+    const size = (name: Name): number => (inputs[name] ? sizeOf(inputs[name].shape) : 0);
     return {
-      outputs: { y: spec(shape, a.dtype) },
-      params: { sizeA: sizeOf(a.shape), sizeB: sizeOf(b.shape) },
+      outputs: { y: spec(a.shape.with(axis, total), a.dtype) },
+      params: {
+        sizeA: size("a"),
+        sizeB: size("b"),
+        sizeC: size("c"),
+        sizeD: size("d"),
+        sizeE: size("e"),
+        sizeF: size("f"),
+        sizeG: size("g"),
+      },
     };
   },
   variants: [
     {
       name: "direct",
-      passes(caps, { inputs: { a, b }, attrs, params }) {
-        const [rowA, rowB] = [rowOf(a.shape, attrs.axis), rowOf(b.shape, attrs.axis)];
-        const width = rowA % 4 === 0 && rowB % 4 === 0 ? 4 : 1;
-        const [lengthA, lengthB] = [rowA / width, rowB / width];
-        const scalar = storageType(a.dtype);
+      passes(caps, { inputs, outputs, attrs: { axis } }) {
+        const operands = given(inputs).filter(([, { shape }]) => sizeOf(shape) > 0);
+        const rows = operands.map(([, { shape }]) => rowOf(shape, axis));
+        const width = rows.every((row) => row % 4 === 0) ? 4 : 1;
+        const scalar = storageType(inputs.a.dtype);
         const element = width === 4 ? `vec4<${scalar}>` : scalar;
+        const total = rowOf(outputs.y.shape, axis) / width;
+        const sizes = operands.map(([name]) => `params.size${name.toUpperCase()} / ${width}u`);
+        let before = 0;
+        const moves = operands.map(([name], k) => {
+          const row = rows[k]! / width;
+          const place = `i / ${row}u * ${total}u + ${before}u + i % ${row}u`;
+          before += row;
+          return `    if (i < ${sizes[k]}) { y[${place}] = ${name}[i]; }`;
+        });
         return [
           {
-            read: { a: element, b: element },
+            read: Object.fromEntries(operands.map(([name]) => [name, element])),
             write: { y: element },
             // A thread moves one unit of each operand: cheaper than deciding for every unit of y whose it is.
             ...gridStride(
               caps,
-              Math.max(params.sizeA, params.sizeB) / width,
-              `max(params.sizeA, params.sizeB) / ${width}u`,
-              /* wgsl */ `
-    if (i < params.sizeA / ${width}u) {
-      y[i / ${lengthA}u * ${lengthA + lengthB}u + i % ${lengthA}u] = a[i];
-    }
-    if (i < params.sizeB / ${width}u) {
-      y[i / ${lengthB}u * ${lengthA + lengthB}u + ${lengthA}u + i % ${lengthB}u] = b[i];
-    }`,
+              Math.max(0, ...operands.map(([, { shape }]) => sizeOf(shape))) / width,
+              sizes.reduce((most, size) => `max(${most}, ${size})`, "0u"),
+              `\n${moves.join("\n")}`,
             ),
           },
         ];
       },
     },
   ],
-  reference({ a, b }, { inputs, attrs }) {
-    const [rowA, rowB] = [rowOf(inputs.a.shape, attrs.axis), rowOf(inputs.b.shape, attrs.axis)];
-    const y = new Float64Array(a.length + b.length);
-    for (let row = 0; row * rowA < a.length; row++) {
-      y.set(a.subarray(row * rowA, (row + 1) * rowA), row * (rowA + rowB));
-      y.set(b.subarray(row * rowB, (row + 1) * rowB), row * (rowA + rowB) + rowA);
+  reference(values, { inputs, outputs, attrs: { axis } }) {
+    const y = new Float64Array(sizeOf(outputs.y.shape));
+    const total = rowOf(outputs.y.shape, axis);
+    let before = 0;
+    for (const [name, { shape }] of given(inputs)) {
+      const row = rowOf(shape, axis);
+      for (let from = 0, to = before; from < values[name].length; from += row, to += total)
+        y.set(values[name].subarray(from, from + row), to);
+      before += row;
     }
     return { y };
   },
@@ -82,6 +121,20 @@ export const concat = defineKernel({
     { name: "one element each", inputs: { a: [1], b: [1] }, attrs: { axis: 0 }, tolerance: 0 },
     { name: "first axis", inputs: { a: [2, 3, 5], b: [4, 3, 5] }, attrs: { axis: 0 }, tolerance: 0 },
     { name: "middle axis, odd", inputs: { a: [3, 7, 5], b: [3, 2, 5] }, attrs: { axis: 1 }, tolerance: 0 },
+    { name: "a of no rows", inputs: { a: [0, 3], b: [1, 3] }, attrs: { axis: 0 }, tolerance: 0 },
+    { name: "no elements", inputs: { a: [0, 3], b: [0, 2] }, attrs: { axis: 1 }, tolerance: 0 },
+    {
+      name: "seven, odd",
+      inputs: { a: [3, 1], b: [3, 5], c: [3, 0], d: [3, 2], e: [3, 3], f: [3, 7], g: [3, 4] },
+      attrs: { axis: 1 },
+      tolerance: 0,
+    },
+    {
+      name: "three, by four",
+      inputs: { a: [3, 8], b: [3, 4], c: [3, 12] },
+      attrs: { axis: 1 },
+      tolerance: 0,
+    },
     { name: "channels, odd", inputs: { a: [2, 5, 3, 7], b: [2, 5, 3, 9] }, attrs: { axis: 3 }, tolerance: 0 },
     {
       name: "channels, by four",

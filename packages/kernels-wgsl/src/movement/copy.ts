@@ -31,6 +31,7 @@ export const copy = defineKernel({
     { name: "u32", inputs: { x: { shape: [5], dtype: "u32", fill: (i) => 2 ** 32 - 1 - i } }, attrs: {} },
     { name: "bool", inputs: { x: { shape: [17], dtype: "bool" } }, attrs: {} },
     { name: "f16", inputs: { x: { shape: [3, 5], dtype: "f16" } }, attrs: {}, tolerance: 0 },
+    { name: "no elements", inputs: { x: [3, 0] }, attrs: {}, tolerance: 0 },
     { name: "f16 by four", inputs: { x: { shape: [3, 8], dtype: "f16" } }, attrs: {}, tolerance: 0 },
     { name: "feature map", inputs: { x: [2, 32, 32, 64] }, attrs: {}, tolerance: 0, bench: true },
     { name: "large feature map", inputs: { x: [4, 128, 128, 64] }, attrs: {}, bench: true, benchOnly: true },

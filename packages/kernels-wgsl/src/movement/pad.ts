@@ -5,7 +5,18 @@
 import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
-import { bytesOf, type Shape, show, sizeOf, spec, storageType, stridesOf } from "../spec.ts";
+import {
+  bytesOf,
+  type DType,
+  isFloat,
+  type Shape,
+  show,
+  sizeOf,
+  spec,
+  storageType,
+  stridesOf,
+} from "../spec.ts";
+import { constantBits, constantCode, numberOfBits } from "./constantBits.ts";
 import { coordinatesOf, flatIndex } from "./walk.ts";
 
 /** Attributes of `pad`, one number an axis but for `value`. */
@@ -14,7 +25,7 @@ export interface PadAttrs {
   readonly before: readonly number[];
   /** Elements added behind each axis. */
   readonly after: readonly number[];
-  /** The constant; for bool 0 or 1. */
+  /** The constant, any number that the type of x holds, NaN and ±∞ too; for bool 0 or 1. */
   readonly value: number;
   /** Distance between the elements of `x` in `y` on each axis, at least 1; default 1. */
   readonly step?: readonly number[];
@@ -29,13 +40,16 @@ interface PaddedAxis {
   readonly stride: number;
 }
 
+/** From the first of `size` elements to behind the last, where they lie `step` apart. */
+const spanOf = (size: number, step: number): number => (size === 0 ? 0 : (size - 1) * step + 1);
+
 /** Axes of `y`, outermost first, with unpadded axes merged into the next one further out. */
 function axesOf(shape: Shape, { before, after, step }: PadAttrs): PaddedAxis[] {
   const strides = stridesOf(shape);
   const merged: PaddedAxis[] = [];
   shape.forEach((size, axis) => {
     const [first, by] = [before[axis]!, step?.[axis] ?? 1];
-    const extent = first + (size - 1) * by + 1 + after[axis]!;
+    const extent = first + spanOf(size, by) + after[axis]!;
     const outer = merged.at(-1);
     if (outer?.step === 1 && extent === size) {
       merged[merged.length - 1] = {
@@ -67,7 +81,7 @@ function coordinates(axes: readonly PaddedAxis[]): string {
   for (const [position, { extent, before, size, step, stride }] of [...axes.entries()].reverse()) {
     const coordinate = position === 0 ? `i / ${inner}u` : `i / ${inner}u % ${extent}u`;
     lines.push(`  let c${position} = ${coordinate} - ${before}u;`);
-    if (extent !== size) lines.push(`  inside &= c${position} < ${(size - 1) * step + 1}u;`);
+    if (extent !== size) lines.push(`  inside &= c${position} < ${spanOf(size, step)}u;`);
     if (step !== 1) lines.push(`  inside &= c${position} % ${step}u == 0u;`);
     lines.push(`  at += c${position} / ${step}u * ${stride}u;`);
     inner *= extent;
@@ -75,12 +89,18 @@ function coordinates(axes: readonly PaddedAxis[]): string {
   return lines.join("\n");
 }
 
+/** Whether a type holds the number: integers exactly, floats unless a finite number becomes infinite. */
+function holds(value: number, bits: number, dtype: DType): boolean {
+  const stored = numberOfBits(bits, dtype);
+  return isFloat(dtype) ? !Number.isFinite(value) || Number.isFinite(stored) : stored === value;
+}
+
 /** Input x of any type; output y, of extent before + (extent − 1) · step + 1 + after on every axis. */
 export const pad = defineKernel({
   name: "pad",
   inputs: ["x"],
   outputs: ["y"],
-  params: { size: "u32" },
+  params: { size: "u32", bits: "u32" },
   infer({ x }, { before, after, value, step = x.shape.map(() => 1) }: PadAttrs) {
     const rank = x.shape.length;
     check(
@@ -98,19 +118,10 @@ export const pad = defineKernel({
       "pad",
       `step ${show(step)} must be whole numbers of at least 1.`,
     );
-    const float = x.dtype === "f32" || x.dtype === "f16";
-    const fits = {
-      f32: Number.isFinite(Math.fround(value)),
-      f16: Math.abs(value) <= 65504,
-      i32: value === Math.trunc(value) && Math.abs(value) < 2 ** 31,
-      u32: value === Math.trunc(value) && value >= 0 && value < 2 ** 32,
-      bool: value === 0 || value === 1,
-    }[x.dtype];
-    check(fits, "pad", `value ${value} is no ${float ? "finite " : ""}number that ${x.dtype} can hold.`);
-    const shape = x.shape.map(
-      (extent, axis) => before[axis]! + (extent - 1) * step[axis]! + 1 + after[axis]!,
-    );
-    return { outputs: { y: spec(shape, x.dtype) }, params: { size: sizeOf(shape) } };
+    const bits = constantBits(value, x.dtype);
+    check(holds(value, bits, x.dtype), "pad", `value ${value} is no number that ${x.dtype} can hold.`);
+    const shape = x.shape.map((extent, axis) => before[axis]! + spanOf(extent, step[axis]!) + after[axis]!);
+    return { outputs: { y: spec(shape, x.dtype) }, params: { size: sizeOf(shape), bits } };
   },
   variants: [
     {
@@ -131,18 +142,19 @@ export const pad = defineKernel({
     var inside = true;
     var at = 0u;
 ${coordinates(units)}
-    var value = ${element}(${attrs.value});
+    var value = constant;
     if (inside) { value = x[at]; }
     y[i] = value;`,
+              `  let constant = ${element}(${constantCode("params.bits", inputs.x.dtype)});`,
             ),
           },
         ];
       },
     },
   ],
-  reference({ x }, { inputs, outputs, attrs }) {
+  reference({ x }, { inputs, outputs, attrs, params }) {
     const strides = stridesOf(outputs.y.shape);
-    const y = new Float64Array(sizeOf(outputs.y.shape)).fill(attrs.value);
+    const y = new Float64Array(sizeOf(outputs.y.shape)).fill(numberOfBits(params.bits, inputs.x.dtype));
     let i = 0;
     for (const at of coordinatesOf(inputs.x.shape)) {
       const target = at.map((c, axis) => attrs.before[axis]! + c * (attrs.step?.[axis] ?? 1));
@@ -152,7 +164,12 @@ ${coordinates(units)}
   },
   cost: ({ inputs, outputs }) => ({ flops: 0, bytes: bytesOf(inputs.x) + bytesOf(outputs.y) }),
   cases: [
-    { name: "a scalar", inputs: { x: [] }, attrs: { before: [], after: [], value: 3 }, tolerance: 0 },
+    {
+      name: "a scalar",
+      inputs: { x: [] },
+      attrs: { before: [], after: [], value: 3 },
+      tolerance: 0,
+    },
     {
       name: "nothing added",
       inputs: { x: [3, 5] },
@@ -190,6 +207,29 @@ ${coordinates(units)}
       tolerance: 0,
     },
     {
+      name: "negative infinity",
+      inputs: { x: [3, 5] },
+      attrs: { before: [1, 0], after: [0, 2], value: Number.NEGATIVE_INFINITY },
+      tolerance: 0,
+    },
+    {
+      name: "no number, by four",
+      inputs: { x: [3, 4] },
+      attrs: { before: [1, 0], after: [0, 4], value: Number.NaN },
+      tolerance: 0,
+    },
+    {
+      name: "around nothing",
+      inputs: { x: [0, 3] },
+      attrs: { before: [1, 1], after: [1, 0], value: 2, step: [3, 1] },
+      tolerance: 0,
+    },
+    {
+      name: "u32",
+      inputs: { x: { shape: [5], dtype: "u32" } },
+      attrs: { before: [1], after: [1], value: 4294967295 },
+    },
+    {
       name: "i32",
       inputs: { x: { shape: [3, 4], dtype: "i32" } },
       attrs: { before: [1, 4], after: [0, 0], value: -7 },
@@ -206,6 +246,12 @@ ${coordinates(units)}
       tolerance: 0,
     },
     {
+      name: "f16, infinity, by four",
+      inputs: { x: { shape: [3, 4], dtype: "f16" } },
+      attrs: { before: [1, 4], after: [0, 0], value: Number.POSITIVE_INFINITY },
+      tolerance: 0,
+    },
+    {
       name: "gradient of half of the channels",
       inputs: { x: [2, 32, 32, 64] },
       attrs: { before: [0, 0, 0, 64], after: [0, 0, 0, 0], value: 0 },
@@ -214,6 +260,21 @@ ${coordinates(units)}
     },
   ],
   refusals: [
+    {
+      inputs: { x: { shape: [2], dtype: "i32" } },
+      attrs: { before: [0], after: [0], value: 0.5 },
+      message: /pad: value 0.5 is no number that i32 can hold/,
+    },
+    {
+      inputs: { x: { shape: [2], dtype: "u32" } },
+      attrs: { before: [0], after: [0], value: -1 },
+      message: /pad: value -1 is no number that u32 can hold/,
+    },
+    {
+      inputs: { x: [2] },
+      attrs: { before: [0], after: [0], value: 1e39 },
+      message: /pad: value 1e\+39 is no number that f32 can hold/,
+    },
     {
       inputs: { x: [2, 3] },
       attrs: { before: [0], after: [0], value: 0 },
@@ -230,16 +291,6 @@ ${coordinates(units)}
       inputs: { x: [2] },
       attrs: { before: [0], after: [0], value: 0, step: [0] },
       message: /pad: step \[0\] must be whole numbers of at least 1/,
-    },
-    {
-      inputs: { x: { shape: [2], dtype: "i32" } },
-      attrs: { before: [0], after: [0], value: 0.5 },
-      message: /pad: value 0.5 is no number that i32 can hold/,
-    },
-    {
-      inputs: { x: [2] },
-      attrs: { before: [0], after: [0], value: Number.POSITIVE_INFINITY },
-      message: /pad: value Infinity is no finite number that f32 can hold/,
     },
   ],
 });

@@ -54,6 +54,8 @@ export const permute = defineKernel({
     { name: "five axes", inputs: { x: [2, 3, 4, 5, 6] }, attrs: { order: [3, 0, 4, 2, 1] }, tolerance: 0 },
     { name: "axes of one", inputs: { x: [1, 4, 1, 8] }, attrs: { order: [2, 3, 0, 1] }, tolerance: 0 },
     { name: "u32", inputs: { x: { shape: [3, 4, 5], dtype: "u32" } }, attrs: { order: [2, 1, 0] } },
+    { name: "bool", inputs: { x: { shape: [3, 7], dtype: "bool" } }, attrs: { order: [1, 0] } },
+    { name: "no elements", inputs: { x: [0, 3] }, attrs: { order: [1, 0] }, tolerance: 0 },
     {
       name: "f16",
       inputs: { x: { shape: [3, 4, 8], dtype: "f16" } },

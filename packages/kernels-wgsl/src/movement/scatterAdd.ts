@@ -1,68 +1,73 @@
 /**
- * The gradient of `gather`: `xGradient[r, …] = Σ gradient[k, …]` over all k with `index[k] = r`. Deterministic: each
- * output element walks through the indices in order. Indices outside of 0 … rows − 1 are left out.
+ * The gradient of `gather`: for axis 0 `xGradient[r, …] = Σ gradient[k…, …]` over all k with `index[k…] = r`. Deterministic: each
+ * output element walks through the indices in order. Negative indices count from the end; those outside are left out.
  */
 import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
-import { bytesOf, show, sizeOf, spec, storageType } from "../spec.ts";
-import { checkIndex } from "./rows.ts";
+import { bytesOf, sameShape, show, sizeOf, spec, storageType } from "../spec.ts";
+import { checkIndex, type RowAttrs, rowCode, rowOf, rowSize } from "./rows.ts";
 
 /** Attributes of `scatterAdd`. */
-export interface ScatterAddAttrs {
-  /** Rows of the result. */
+export interface ScatterAddAttrs extends RowAttrs {
+  /** Rows of the result: its extent along the axis. */
   readonly rows: number;
 }
 
-/** Inputs gradient [K, …] of any type but bool and index [K] (i32 or u32); output xGradient [rows, …]. */
+/** Inputs gradient of any type but bool and index (i32 or u32); output xGradient: the index's axes, from `axis` on, become one of `rows`. */
 export const scatterAdd = defineKernel({
   name: "scatterAdd",
   inputs: ["gradient", "index"],
   outputs: ["xGradient"],
-  params: { size: "u32", terms: "u32" },
-  infer({ gradient, index }, { rows }: ScatterAddAttrs) {
+  params: { size: "u32", rows: "u32", terms: "u32" },
+  infer({ gradient, index }, { axis, rows }: ScatterAddAttrs) {
     check(gradient.dtype !== "bool", "scatterAdd", "gradient is bool, which has no sum; cast it first.");
     checkIndex("scatterAdd", index);
+    const behind = axis + index.shape.length;
     check(
-      gradient.shape.length >= 1 && gradient.shape[0] === index.shape[0],
+      Number.isInteger(axis) && axis >= 0 && sameShape(gradient.shape.slice(axis, behind), index.shape),
       "scatterAdd",
-      `gradient ${show(gradient.shape)} must have one row for each of the ${index.shape[0]} indices.`,
+      `gradient ${show(gradient.shape)} must have the axes of index ${show(index.shape)} from axis ${axis} on.`,
     );
     check(
-      Number.isInteger(rows) && rows >= 1,
+      Number.isInteger(rows) && rows >= 0,
       "scatterAdd",
-      `rows must be a whole number of at least 1 but is ${rows}.`,
+      `rows must be a whole number of at least 0 but is ${rows}.`,
     );
-    const shape = [rows, ...gradient.shape.slice(1)];
+    const shape = [...gradient.shape.slice(0, axis), rows, ...gradient.shape.slice(behind)];
     return {
       outputs: { xGradient: spec(shape, gradient.dtype) },
-      params: { size: sizeOf(shape), terms: index.shape[0]! },
+      params: { size: sizeOf(shape), rows, terms: sizeOf(index.shape) },
     };
   },
   variants: [
     {
       name: "direct",
-      passes(caps, { inputs: { gradient }, params }) {
-        const row = sizeOf(gradient.shape.slice(1));
-        const width = row % 4 === 0 ? 4 : 1;
+      passes(caps, { inputs: { gradient, index }, outputs, attrs: { axis }, params }) {
+        const size = rowSize(outputs.xGradient.shape, axis);
+        const width = size % 4 === 0 ? 4 : 1;
+        const row = size / width;
         const vector = (scalar: string) => (width === 4 ? `vec4<${scalar}>` : scalar);
         const element = vector(storageType(gradient.dtype));
         // Halves are summed in f32: an f16 sum would lose the small terms.
         const total = gradient.dtype === "f16" ? vector("f32") : element;
+        const one = sizeOf(gradient.shape.slice(0, axis)) === 1;
         return [
           {
-            read: { gradient: element, index: "u32" },
+            read: { gradient: element, index: index.dtype },
             write: { xGradient: element },
             ...gridStride(
               caps,
               params.size / width,
               `params.size / ${width}u`,
               /* wgsl */ `
-    let row = i / ${row / width}u;
-    let column = i % ${row / width}u;
+    let place = i / ${row}u;
+    let own = ${one ? "place" : "place % params.rows"};
+    let first = ${one ? "" : `place / params.rows * params.terms * ${row}u + `}i % ${row}u;
     var total = ${total}(0);
     for (var k = 0u; k < params.terms; k++) {
-      if (index[k] == row) { total += ${total}(gradient[k * ${row / width}u + column]); }
+      ${rowCode(index, "k", "params.rows")}
+      if (row == own) { total += ${total}(gradient[first + k * ${row}u]); }
     }
     xGradient[i] = ${element}(total);`,
             ),
@@ -71,13 +76,16 @@ export const scatterAdd = defineKernel({
       },
     },
   ],
-  reference({ gradient, index }, { outputs, attrs }) {
-    const row = sizeOf(outputs.xGradient.shape.slice(1));
-    const xGradient = new Float64Array(attrs.rows * row);
-    index.forEach((r, k) => {
-      if (r < 0 || r >= attrs.rows) return;
-      for (let j = 0; j < row; j++) xGradient[r * row + j]! += gradient[k * row + j]!;
-    });
+  reference({ gradient, index }, { outputs, attrs: { axis, rows } }) {
+    const { shape } = outputs.xGradient;
+    const size = rowSize(shape, axis);
+    const xGradient = new Float64Array(sizeOf(shape));
+    for (let place = 0; place * size < gradient.length; place++) {
+      const row = rowOf(index[place % index.length]!, rows);
+      if (row < 0) continue;
+      const to = (Math.floor(place / index.length) * rows + row) * size;
+      for (let j = 0; j < size; j++) xGradient[to + j]! += gradient[place * size + j]!;
+    }
     return { xGradient };
   },
   cost: ({ inputs, outputs }) => ({
@@ -88,55 +96,80 @@ export const scatterAdd = defineKernel({
     {
       name: "one element",
       inputs: { gradient: [1], index: { shape: [1], dtype: "u32", fill: () => 0 } },
-      attrs: { rows: 1 },
+      attrs: { axis: 0, rows: 1 },
     },
     {
       name: "odd rows, repeated indices",
       inputs: { gradient: [31, 3, 5], index: { shape: [31], dtype: "i32" } },
-      attrs: { rows: 10 },
+      attrs: { axis: 0, rows: 10 },
     },
     {
-      name: "indices outside",
-      inputs: { gradient: [8, 8], index: { shape: [8], dtype: "i32", fill: (k) => k - 2 } },
-      attrs: { rows: 5 },
+      name: "indices from the end and outside",
+      inputs: { gradient: [14, 8], index: { shape: [14], dtype: "i32", fill: (k) => k - 7 } },
+      attrs: { axis: 0, rows: 5 },
+    },
+    {
+      name: "an index of two axes along a middle axis",
+      inputs: { gradient: [2, 3, 4, 8], index: { shape: [3, 4], dtype: "i32" } },
+      attrs: { axis: 1, rows: 10 },
+    },
+    {
+      name: "along the last axis",
+      inputs: { gradient: [3, 2, 11], index: { shape: [11], dtype: "u32" } },
+      attrs: { axis: 2, rows: 7 },
+    },
+    {
+      name: "a scalar index",
+      inputs: { gradient: [3, 5], index: { shape: [], dtype: "i32", fill: () => -1 } },
+      attrs: { axis: 1, rows: 4 },
+    },
+    {
+      name: "no index",
+      inputs: { gradient: [0, 3], index: { shape: [0], dtype: "i32" } },
+      attrs: { axis: 0, rows: 4 },
+    },
+    {
+      name: "to no rows",
+      inputs: { gradient: [2, 3], index: { shape: [2], dtype: "i32" } },
+      attrs: { axis: 0, rows: 0 },
     },
     {
       name: "i32",
       inputs: { gradient: { shape: [9, 3], dtype: "i32" }, index: { shape: [9], dtype: "u32" } },
-      attrs: { rows: 11 },
+      attrs: { axis: 0, rows: 11 },
     },
     {
       name: "f16",
       inputs: { gradient: { shape: [20, 4], dtype: "f16" }, index: { shape: [20], dtype: "i32" } },
-      attrs: { rows: 7 },
+      attrs: { axis: 0, rows: 7 },
     },
     {
       name: "rows of a table",
       inputs: { gradient: [32, 256], index: { shape: [32], dtype: "i32" } },
-      attrs: { rows: 1000 },
+      attrs: { axis: 0, rows: 1000 },
       bench: true,
     },
   ],
   refusals: [
     {
       inputs: { gradient: { shape: [2], dtype: "bool" }, index: { shape: [2], dtype: "i32" } },
-      attrs: { rows: 3 },
+      attrs: { axis: 0, rows: 3 },
       message: /scatterAdd: gradient is bool, which has no sum; cast it first/,
     },
     {
       inputs: { gradient: [2], index: [2] },
-      attrs: { rows: 3 },
-      message: /scatterAdd: index must be i32 or u32 with one axis but is f32 \[2\]/,
+      attrs: { axis: 0, rows: 3 },
+      message: /scatterAdd: index must be i32 or u32 but is f32 \[2\]/,
     },
     {
       inputs: { gradient: [3, 2], index: { shape: [2], dtype: "i32" } },
-      attrs: { rows: 3 },
-      message: /scatterAdd: gradient \[3, 2\] must have one row for each of the 2 indices/,
+      attrs: { axis: 0, rows: 3 },
+      message: /scatterAdd: gradient \[3, 2\] must have the axes of index \[2\] from axis 0 on/,
     },
     {
       inputs: { gradient: [2], index: { shape: [2], dtype: "i32" } },
-      attrs: { rows: 0 },
-      message: /scatterAdd: rows must be a whole number of at least 1 but is 0/,
+      attrs: { axis: 0, rows: 0.5 },
+      message: /scatterAdd: rows must be a whole number of at least 0 but is 0.5/,
     },
   ],
 });

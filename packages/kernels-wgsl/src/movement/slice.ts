@@ -10,7 +10,7 @@ export interface SliceAttrs {
   readonly start: readonly number[];
   /** Elements kept of each axis: the shape of `y`. */
   readonly size: readonly number[];
-  /** Distance between them on each axis, at least 1; default 1. */
+  /** Distance between them on each axis, negative to read backwards, never 0; default 1. */
   readonly step?: readonly number[];
 }
 
@@ -29,16 +29,17 @@ export const slice = defineKernel({
     );
     x.shape.forEach((extent, axis) => {
       const [first, count, by] = [start[axis]!, size[axis]!, step[axis]!];
-      const whole = [first, count, by].every(Number.isInteger) && first >= 0 && count >= 1 && by >= 1;
+      const last = first + (count - 1) * by;
+      const whole = [first, count, by].every(Number.isInteger) && count >= 0 && by !== 0;
       check(
-        whole && first + (count - 1) * by < extent,
+        whole && (count === 0 || (Math.min(first, last) >= 0 && Math.max(first, last) < extent)),
         "slice",
         `${count} elements from ${first} in steps of ${by} do not lie in axis ${axis} of x ${show(x.shape)}.`,
       );
     });
     return {
       outputs: { y: spec(size, x.dtype) },
-      params: { size: sizeOf(size), offset: flatIndex(start, stridesOf(x.shape)) },
+      params: { size: sizeOf(size), offset: sizeOf(size) && flatIndex(start, stridesOf(x.shape)) },
     };
   },
   variants: [
@@ -87,6 +88,30 @@ export const slice = defineKernel({
       tolerance: 0,
     },
     {
+      name: "backwards, prime sizes",
+      inputs: { x: [7, 11] },
+      attrs: { start: [6, 9], size: [7, 5], step: [-1, -2] },
+      tolerance: 0,
+    },
+    {
+      name: "backwards, by four",
+      inputs: { x: [3, 4, 8] },
+      attrs: { start: [0, 3, 7], size: [3, 4, 8], step: [1, -1, -1] },
+      tolerance: 0,
+    },
+    {
+      name: "backwards along an outer axis",
+      inputs: { x: { shape: [5, 3, 4], dtype: "f16" } },
+      attrs: { start: [4, 0, 0], size: [5, 3, 4], step: [-1, 1, 1] },
+      tolerance: 0,
+    },
+    {
+      name: "nothing of an axis",
+      inputs: { x: [3, 4] },
+      attrs: { start: [1, 4], size: [2, 0] },
+      tolerance: 0,
+    },
+    {
       name: "i32",
       inputs: { x: { shape: [4, 8], dtype: "i32" } },
       attrs: { start: [0, 4], size: [4, 4] },
@@ -121,6 +146,11 @@ export const slice = defineKernel({
       inputs: { x: [2, 3] },
       attrs: { start: [0, 1], size: [2, 3] },
       message: /slice: 3 elements from 1 in steps of 1 do not lie in axis 1 of x \[2, 3\]/,
+    },
+    {
+      inputs: { x: [2, 3] },
+      attrs: { start: [1, 1], size: [2, 3], step: [-1, -1] },
+      message: /slice: 3 elements from 1 in steps of -1 do not lie in axis 1 of x \[2, 3\]/,
     },
     {
       inputs: { x: [2, 3] },

@@ -3,7 +3,10 @@ import { gridStride } from "../gridStride.ts";
 import type { Capabilities, Pass } from "../kernel.ts";
 import { type DType, type Shape, storageType } from "../spec.ts";
 
-/** One loop over output elements, outermost first; `stride` is its step in the source, 0 where the source repeats. */
+/**
+ * One loop over output elements, outermost first; `stride` is its step in the source: 0 where the source repeats, negative where it
+ * is read backwards.
+ */
 export interface Axis {
   readonly extent: number;
   readonly stride: number;
@@ -22,6 +25,9 @@ export function mergeAxes(axes: readonly Axis[]): Axis[] {
   return merged;
 }
 
+/** WGSL of a stride. A negative one wraps around, as u32 sums do: adding it steps back. */
+const unsigned = (stride: number): string => `${stride >>> 0}u`;
+
 /** WGSL of the source offset at output element `index`. The outermost extent is left out: batches share a pipeline. */
 export function walkOffset(index: string, axes: readonly Axis[]): string {
   let inner = 1;
@@ -29,7 +35,7 @@ export function walkOffset(index: string, axes: readonly Axis[]): string {
   for (const [position, { extent, stride }] of [...axes.entries()].reverse()) {
     const quotient = inner === 1 ? index : `${index} / ${inner}u`;
     const coordinate = position === 0 ? quotient : `${quotient} % ${extent}u`;
-    if (stride > 0) terms.push(stride === 1 ? `(${coordinate})` : `(${coordinate}) * ${stride}u`);
+    if (stride !== 0) terms.push(stride === 1 ? `(${coordinate})` : `(${coordinate}) * ${unsigned(stride)}`);
     inner *= extent;
   }
   return terms.join(" + ") || "0u";
@@ -55,7 +61,7 @@ export function walkPass(
   const units = aligned
     ? [...outer.map((axis) => ({ ...axis, stride: axis.stride / 4 })), { ...inner, extent: inner.extent / 4 }]
     : [...outer, { extent: inner.extent / width, stride: inner.stride * width }];
-  const lanes = [0, 1, 2, 3].map((lane) => `x[at + ${lane * inner.stride}u]`).join(", ");
+  const lanes = [0, 1, 2, 3].map((lane) => `x[at + ${unsigned(lane * inner.stride)}]`).join(", ");
   const value = aligned || width === 1 ? "x[at]" : `vec4<${scalar}>(${inner.stride ? lanes : "x[at]"})`;
   return {
     read: { x: aligned ? `vec4<${scalar}>` : scalar },
@@ -75,6 +81,7 @@ const byFour = (value: number): boolean => value % 4 === 0;
 
 /** Coordinates of every element of a shape, in row-major order: the loops of the references. */
 export function* coordinatesOf(shape: Shape): Generator<number[]> {
+  if (shape.includes(0)) return;
   const at = shape.map(() => 0);
   for (;;) {
     yield at;

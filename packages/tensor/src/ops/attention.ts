@@ -10,9 +10,10 @@ import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { type AttentionMask, attentionComposed, checkAttention } from "./attentionComposed.ts";
 import { cast } from "./elementwise.ts";
-import { permute, slice } from "./movement.ts";
 import { once } from "./once.ts";
+import { permute } from "./permute.ts";
 import { reshape } from "./reshape.ts";
+import { slice } from "./slice.ts";
 
 /** Options of `attentionPacked`. */
 export interface AttentionPackedOptions {
@@ -92,11 +93,6 @@ function parts(qkv: Tensor): Record<"query" | "key" | "value", Tensor> {
   const [images, tokens, heads, width] = qkv.shape as [number, number, number, number];
   const apart = permute(reshape(qkv, [images, tokens, heads, 3, width / 3]), [3, 0, 1, 2, 4]);
   const part = (index: number): Tensor =>
-    reshape(slice(apart, [index, 0, 0, 0, 0], [1, ...apart.shape.slice(1)]), [
-      images,
-      tokens,
-      heads,
-      width / 3,
-    ]);
+    reshape(slice(apart, [index], [index + 1]), [images, tokens, heads, width / 3]);
   return { query: part(0), key: part(1), value: part(2) };
 }

@@ -4,7 +4,7 @@ import { arange } from "../create.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, cast, greaterEqual, mul, where } from "./elementwise.ts";
 import { matmul } from "./matmul.ts";
-import { permute } from "./movement.ts";
+import { permute } from "./permute.ts";
 import { reshape } from "./reshape.ts";
 import { softmax } from "./softmax.ts";
 

@@ -22,3 +22,7 @@ export function normaliseAxes(
 /** The shape without these axes. */
 export const dropAxes = (shape: Shape, axes: readonly number[]): number[] =>
   shape.filter((_, axis) => !axes.includes(axis));
+
+/** One axis in 0 … rank − 1. */
+export const normaliseAxis = (op: string, shape: Shape, axis: number): number =>
+  normaliseAxes(op, shape, axis)[0]!;

@@ -3,8 +3,8 @@ import { addNoise as addNoiseKernel, guidedStep as guidedStepKernel } from "@dda
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, div, mul, rsqrt, sqrt, sub } from "./elementwise.ts";
-import { slice } from "./movement.ts";
 import { reshape } from "./reshape.ts";
+import { slice } from "./slice.ts";
 import { sum } from "./sum.ts";
 
 export { type GuidedStepSettings, guidedStepCoefficients } from "@ddad/kernels-wgsl";
@@ -54,7 +54,7 @@ function composed(
   const { x, epsilon, guide, noise, coefficients } = inputs;
   const rows = coefficients.shape[0]!;
   const column = (index: number): Tensor =>
-    reshape(slice(coefficients, [0, index], [rows, 1]), [rows, ...x.shape.slice(1).map(() => 1)]);
+    reshape(slice(coefficients, [0, index], [rows, index + 1]), [rows, ...x.shape.slice(1).map(() => 1)]);
   const [signal, spread] = [column(0), column(1)];
   const unguided = div(sub(x, mul(spread, epsilon)), signal);
   const gap = mul(column(3), sub(guide, unguided));

@@ -1,15 +1,15 @@
 /** Optimiser steps in simple operations: what is differentiated where somebody differentiates through a step of training. */
 import type { Tensor } from "../tensor.ts";
 import { add, div, equal, mul, sqrt, square, sub, where } from "./elementwise.ts";
-import { slice } from "./movement.ts";
 import { reshape } from "./reshape.ts";
+import { slice } from "./slice.ts";
 
 type Inputs<N extends string> = Readonly<Record<N, Tensor>>;
 type AdamInputs = Inputs<"parameter" | "gradient" | "firstMoment" | "secondMoment" | "control">;
 type AdamOutputs = Record<"parameterNext" | "firstMomentNext" | "secondMomentNext", Tensor>;
 
 /** Number `index` of a list, as a scalar. */
-const at = (control: Tensor, index: number): Tensor => reshape(slice(control, [index], [1]), []);
+const at = (control: Tensor, index: number): Tensor => reshape(slice(control, [index], [index + 1]), []);
 
 /** A step of Adam (`adamStep`); its `control` is described at `adamControl`. */
 export const adamComposed =

@@ -3,7 +3,7 @@
  * call on all of them. What else such calls read, the gradients, is made to lie side by side too: planning gives it places so.
  */
 import { bytesOf, type Kernel, sizeOf, type TensorSpec } from "@ddad/kernels-wgsl";
-import { mapRecord, type Pack, type Program, type ProgramCall, type ValueId } from "./program.ts";
+import { attrsKey, mapRecord, type Pack, type Program, type ProgramCall, type ValueId } from "./program.ts";
 
 /**
  * Into how many packs a long series is cut, about. The values of a pack have fixed places in one buffer, which everything that
@@ -91,7 +91,7 @@ class Packing {
       const { packs } = call.kernel;
       if (!packs || packs.carry || !this.#onlyAssigns(call)) return;
       const shared = packs.shared.map((name) => call.inputs[name]);
-      const key = [call.kernel.name, JSON.stringify(call.call.attrs), ...shared].join(" ");
+      const key = [call.kernel.name, attrsKey(call.call.attrs), ...shared].join(" ");
       groups.set(key, [...(groups.get(key) ?? []), { index, call }]);
     });
     for (const entries of groups.values()) {

@@ -165,6 +165,14 @@ export function mapRecord<T, U>(
   return Object.fromEntries(Object.entries(entries).map(([key, value]) => [key, fn(value, key)]));
 }
 
+/** Attributes as text: two that differ have two texts, also where JSON has one for both (NaN and the infinities, −0 and 0). */
+export const attrsKey = (attrs: unknown): string =>
+  JSON.stringify(attrs, (_name, value: unknown) =>
+    typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
+      ? `number ${Object.is(value, -0) ? "-0" : value}`
+      : value,
+  ) ?? "";
+
 /** Two programs with the same key run the same plan. */
 export function programKey(program: Program): string {
   const parts: string[] = [];
@@ -174,12 +182,7 @@ export function programKey(program: Program): string {
   }
   for (const { kernel, call, inputs } of program.calls) {
     const shapes = Object.values(call.inputs).map(({ shape }) => shape.join(","));
-    parts.push(
-      kernel.name,
-      Object.entries(inputs).join(";"),
-      shapes.join(";"),
-      JSON.stringify(call.attrs) ?? "",
-    );
+    parts.push(kernel.name, Object.entries(inputs).join(";"), shapes.join(";"), attrsKey(call.attrs));
   }
   parts.push(
     program.results.join(","),
@@ -194,7 +197,7 @@ export function callKey({ kernel, call }: Pick<ProgramCall, "kernel" | "call">):
   const inputs = Object.entries(call.inputs).map(
     ([name, { dtype, shape }]) => `${name} ${dtype} ${show(shape)}`,
   );
-  return [kernel.name, ...inputs, JSON.stringify(call.attrs) ?? ""].join("; ");
+  return [kernel.name, ...inputs, attrsKey(call.attrs)].join("; ");
 }
 
 /** One line a call, for people: `v7 f32 [2, 8] = matmul(a: v0, b: v1)`. */

@@ -23,10 +23,11 @@ export const copy: Translator = (t, { inputs, outputs }) => {
 
 export const concat: Translator = (t, { attrs, inputs, outputs }) => {
   const { axis } = attrs as { axis: number };
-  const { a, b } = inputs;
-  const order = t.commonOrder([a!, b!], a!.shape.length);
+  const operands = Object.values(inputs);
+  const order = t.commonOrder(operands, operands[0]!.shape.length);
   const [along] = inFile(order, [axis]) as [number];
-  t.write(outputs["y"]!, t.emit("Concat", [t.read(a!, order), t.read(b!, order)], { axis: along }), order);
+  const read = operands.map((operand) => t.read(operand, order));
+  t.write(outputs["y"]!, t.emit("Concat", read, { axis: along }), order);
 };
 
 export const slice: Translator = (t, { attrs, inputs, outputs }) => {
@@ -40,7 +41,11 @@ export const slice: Translator = (t, { attrs, inputs, outputs }) => {
   if (cut.some((axis) => t.open(outputs["y"]!)[axis] === -1)) {
     throw new Error(`exportOnnx: slice takes a part of ${x} that grows with the batch.`);
   }
-  const ends = cut.map((axis) => start[axis]! + (size[axis]! - 1) * stepOf(axis) + 1);
+  const ends = cut.map((axis) => {
+    const last = start[axis]! + (size[axis]! - 1) * stepOf(axis);
+    // Read backwards to the very first element, the end lies before it; −1 would be the last element.
+    return stepOf(axis) > 0 ? last + 1 : last > 0 ? last - 1 : -1 - x.shape[axis]!;
+  });
   const lists = [cut.map((axis) => start[axis]!), ends, inFile(order, cut), cut.map(stepOf)];
   const read = t.read(x, order);
   const y = cut.length === 0 ? read : t.emit("Slice", [read, ...lists.map((list) => t.ints(list))]);

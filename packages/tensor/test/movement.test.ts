@@ -1,0 +1,216 @@
+/** Operations that move elements: values of every type, positions from the end, and tensors without elements. */
+import * as t from "@ddad/tensor";
+import { expect } from "chai";
+
+const range = (...shape: number[]): t.Tensor =>
+  t.tensor(
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => index),
+    shape,
+  );
+const i32 = (values: number[], shape = [values.length]): t.Tensor<"i32"> =>
+  t.tensor(values, shape, { dtype: "i32" });
+
+async function expectTensor(got: t.AnyTensor, shape: number[], values: number[]): Promise<void> {
+  expect(got.shape).to.deep.equal(shape);
+  expect(Array.from(await got.data())).to.deep.equal(values);
+}
+
+describe("slice", () => {
+  it("takes positions as Array.slice does", async () => {
+    const x = range(3, 4);
+    await expectTensor(t.slice(x, [1]), [2, 4], [4, 5, 6, 7, 8, 9, 10, 11]);
+    await expectTensor(t.slice(x, [-1, 1], [undefined, -1]), [1, 2], [9, 10]);
+    await expectTensor(t.slice(x, [0, -2], [1, 99]), [1, 2], [2, 3]);
+    await expectTensor(t.slice(x, [0, 0], [undefined, undefined], [2, 3]), [2, 2], [0, 3, 8, 11]);
+    await expectTensor(t.slice(x, [2], [1]), [0, 4], []);
+    expect(t.slice(x, [0, 0], [3, 4]), "nothing is cut").to.equal(x);
+  });
+
+  it("reads backwards", async () => {
+    const x = range(2, 5);
+    await expectTensor(t.slice(x, [undefined, undefined], [], [1, -2]), [2, 3], [4, 2, 0, 9, 7, 5]);
+    await expectTensor(t.slice(x, [1, 3], [0, 0], [-1, -1]), [1, 3], [8, 7, 6]);
+    await expectTensor(t.slice(x, [0, -1], [1, -4], [1, -1]), [1, 3], [4, 3, 2]);
+  });
+
+  it("refuses what it cannot mean", () => {
+    const x = range(2, 3);
+    expect(() => t.slice(x, [0, 0, 0])).to.throw(
+      /slice: start \[0, 0, 0\] has 3 numbers but x \[2, 3\] has 2 axes/,
+    );
+    expect(() => t.slice(x, [0.5])).to.throw(
+      /slice: start 0.5, end undefined and step 1 must be whole numbers/,
+    );
+    expect(() => t.slice(x, [0], [1], [0])).to.throw(/and the step not 0/);
+  });
+});
+
+describe("pad", () => {
+  it("takes any constant, and two of them are two programs", async () => {
+    const x = range(2);
+    const [up, down, none] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN];
+    await expectTensor(t.pad(x, [1], [1], up), [4], [up, 0, 1, up]);
+    await expectTensor(t.pad(x, [1], [1], down), [4], [down, 0, 1, down]);
+    await expectTensor(t.pad(x, [1], [1], none), [4], [none, 0, 1, none]);
+    await expectTensor(t.pad(i32([5]), [0], [2], -(2 ** 31)), [3], [5, -(2 ** 31), -(2 ** 31)]);
+    await expectTensor(t.pad(t.tensor([1, 0], [2], { dtype: "bool" }), [1], [0], true), [3], [1, 1, 0]);
+  });
+
+  it("cuts where the numbers are negative", async () => {
+    await expectTensor(t.pad(range(2, 3), [-1, 1], [0, -2], 9), [1, 2], [9, 3]);
+  });
+
+  it("mirrors, repeats and wraps around", async () => {
+    const x = range(2, 3);
+    await expectTensor(
+      t.pad(x, [1, 2], [0, 1], { mode: "reflect" }),
+      [3, 6],
+      [5, 4, 3, 4, 5, 4, 2, 1, 0, 1, 2, 1, 5, 4, 3, 4, 5, 4],
+    );
+    await expectTensor(
+      t.pad(x, [0, 2], [1, 0], { mode: "edge" }),
+      [3, 5],
+      [0, 0, 0, 1, 2, 3, 3, 3, 4, 5, 3, 3, 3, 4, 5],
+    );
+    await expectTensor(t.pad(range(3), [4], [2], { mode: "wrap" }), [9], [2, 0, 1, 2, 0, 1, 2, 0, 1]);
+    await expectTensor(
+      t.pad(range(3), [5], [4], { mode: "reflect" }),
+      [12],
+      [1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2],
+    );
+    await expectTensor(t.pad(range(1), [2], [1], { mode: "reflect" }), [4], [0, 0, 0, 0]);
+  });
+
+  it("refuses what it cannot do", () => {
+    expect(() => t.pad(range(2, 3), [1], [1])).to.throw(
+      /pad: before \[1\] and after \[1\] must have one number for each axis of x \[2, 3\]/,
+    );
+    expect(() => t.pad(range(2), [-2], [-1])).to.throw(
+      /pad: 3 elements cannot be cut from axis 0 of x \[2\]/,
+    );
+    expect(() => t.pad(t.zeros([0]), [1], [0], { mode: "edge" })).to.throw(
+      /pad: mode "edge" has nothing to add to axis 0 of \[0\]/,
+    );
+    expect(() => t.pad(i32([1]), [1], [0], 0.5)).to.throw(/pad: value 0.5 is no number that i32 can hold/);
+  });
+});
+
+describe("joining and cutting", () => {
+  it("joins many tensors in few dispatches", async () => {
+    const parts = Array.from({ length: 9 }, (_, index) => t.full([2, (index % 3) + 1], index).add(0));
+    const joined = t.concat(parts, -1);
+    expect(t.explain(joined).match(/= concat\(/g)).to.have.length(2);
+    const row = parts.flatMap(({ shape }, index) => new Array<number>(shape[1]!).fill(index));
+    await expectTensor(joined, [2, row.length], [...row, ...row]);
+  });
+
+  it("stacks and splits", async () => {
+    await expectTensor(t.stack([range(2), range(2)], -1), [2, 2], [0, 0, 1, 1]);
+    const parts = t.split(range(5, 1), 2);
+    expect(parts.map(({ shape }) => shape)).to.deep.equal([
+      [2, 1],
+      [2, 1],
+      [1, 1],
+    ]);
+    await expectTensor(parts[2]!, [1, 1], [4]);
+    await expectTensor(t.split(range(2, 3), [1, 0, 2], 1)[2]!, [2, 2], [1, 2, 4, 5]);
+    expect(t.chunk(range(6), 4).map(({ shape }) => shape)).to.deep.equal([[2], [2], [2]]);
+    expect(t.split(t.zeros([0, 2]), 3).map(({ shape }) => shape)).to.deep.equal([[0, 2]]);
+  });
+
+  it("refuses what does not fit", () => {
+    expect(() => t.concat([])).to.throw(/concat: needs at least one tensor/);
+    expect(() => t.concat([range(2), range(2), i32([1])])).to.throw(
+      /concat: tensor 0 is f32 but tensor 2 is i32; cast/,
+    );
+    expect(() => t.concat([range(2, 3), range(2, 4)], 0)).to.throw(
+      /tensor 1 \[2, 4\] may differ in axis 0 only/,
+    );
+    expect(() => t.stack([range(2), range(3)])).to.throw(/stack: tensor 0 is \[2\] but tensor 1 is \[3\]/);
+    expect(() => t.split(range(5), [2, 2])).to.throw(
+      /split: sizes \[2, 2\] add up to 4, but axis 0 of x \[5\] has 5 elements/,
+    );
+    expect(() => t.split(range(5), 0)).to.throw(
+      /split: the size must be a whole number of at least 1 but is 0/,
+    );
+    expect(() => t.chunk(range(5), 0)).to.throw(/chunk: count must be a whole number of at least 1/);
+  });
+});
+
+describe("shapes", () => {
+  it("flattens, squeezes and unsqueezes", () => {
+    const x = range(2, 1, 3, 1);
+    expect(t.flatten(x).shape).to.deep.equal([6]);
+    expect(t.flatten(x, 1, -2).shape).to.deep.equal([2, 3, 1]);
+    expect(t.flatten(t.tensor(5)).shape).to.deep.equal([1]);
+    expect(t.squeeze(x).shape).to.deep.equal([2, 3]);
+    expect(t.squeeze(x, -1).shape).to.deep.equal([2, 1, 3]);
+    expect(t.unsqueeze(range(2, 3), -1).shape).to.deep.equal([2, 3, 1]);
+    expect(t.unsqueeze(range(2, 3), [0, 2]).shape).to.deep.equal([1, 2, 1, 3]);
+    expect(() => t.squeeze(x, 0)).to.throw(/squeeze: axis 0 of \[2, 1, 3, 1\] has 2 elements, not one/);
+    expect(() => t.flatten(x, 2, 1)).to.throw(/flatten: axis 2 of \[2, 1, 3, 1\] lies behind axis 1/);
+  });
+
+  it("reshapes what has no elements", async () => {
+    await expectTensor(t.reshape(t.zeros([0, 3]), [-1]), [0], []);
+    await expectTensor(t.reshape(t.zeros([0, 3]), [-1, 3]), [0, 3], []);
+    expect(() => t.reshape(t.zeros([0, 3]), [0, -1])).to.throw(
+      /reshape: any number could stand for −1 in \[0, -1\]/,
+    );
+    expect(() => t.reshape(range(4), [-2, -2])).to.throw(/reshape: extents \[-2, -2\] must be whole numbers/);
+  });
+
+  it("permutes with axes from the end", async () => {
+    await expectTensor(t.permute(range(2, 3), [-1, 0]), [3, 2], [0, 3, 1, 4, 2, 5]);
+    await expectTensor(t.transpose(range(2, 3)), [3, 2], [0, 3, 1, 4, 2, 5]);
+    expect(t.transpose(range(2, 3, 4), 0, -1).shape).to.deep.equal([4, 3, 2]);
+    expect(() => t.permute(range(2, 3), [0, -2])).to.throw(
+      /order \[0, -2\] must name each of the 2 axes of x \[2, 3\] once/,
+    );
+  });
+
+  it("flips", async () => {
+    await expectTensor(t.flip(range(2, 3), -1), [2, 3], [2, 1, 0, 5, 4, 3]);
+    await expectTensor(t.flip(range(2, 2)), [2, 2], [3, 2, 1, 0]);
+    await expectTensor(t.flip(t.tensor([1, 0, 0], [3], { dtype: "bool" })), [3], [0, 0, 1]);
+  });
+});
+
+describe("gather", () => {
+  it("takes an index of any shape along any axis, also from the end", async () => {
+    const x = range(2, 3);
+    await expectTensor(t.gather(x, i32([-1, 0], [1, 2]), 1), [2, 1, 2], [2, 0, 5, 3]);
+    await expectTensor(t.gather(x, i32([1], [])), [3], [3, 4, 5]);
+    await expectTensor(t.gather(x, i32([2, -3]), 0), [2, 3], [0, 0, 0, 0, 0, 0]);
+  });
+});
+
+describe("tensors without elements", () => {
+  it("pass through all that moves elements", async () => {
+    const empty = t.zeros([0, 3]);
+    await expectTensor(t.concat([empty, t.ones([1, 3]), empty]), [1, 3], [1, 1, 1]);
+    await expectTensor(t.concat([empty, empty], 1), [0, 6], []);
+    await expectTensor(t.permute(empty, [1, 0]), [3, 0], []);
+    await expectTensor(t.pad(empty, [1, 0], [0, 1], 2), [1, 4], [2, 2, 2, 2]);
+    await expectTensor(t.gather(empty, i32([], [0])), [0, 3], []);
+    await expectTensor(t.gather(t.ones([2, 3]), i32([], [2, 0]), 1), [2, 2, 0], []);
+    await expectTensor(t.broadcastTo(t.ones([1, 3]), [0, 3]), [0, 3], []);
+    await expectTensor(t.copy(empty), [0, 3], []);
+    await expectTensor(t.flip(empty), [0, 3], []);
+    await expectTensor(t.stack([empty, empty]), [2, 0, 3], []);
+  });
+
+  it("have gradients, and let those of others through", async () => {
+    const empty = t.zeros([0, 2]);
+    const x = range(2, 2);
+    const index = i32([], [0]);
+    const y = t.concat([t.slice(x, [2]), empty, x, t.gather(x, index), t.permute(empty, [0, 1]).mul(2)]);
+    const [toX, toEmpty] = t.grad(y.square().sum(), [x, empty]);
+    await expectTensor(toX!, [2, 2], [0, 2, 4, 6]);
+    await expectTensor(toEmpty!, [0, 2], []);
+    const [ofPad] = t.grad(t.pad(empty, [1, 1], [0, 0], 3).sum(), [empty]);
+    await expectTensor(ofPad!, [0, 2], []);
+    const [ofSlice] = t.grad(t.slice(x, [1], [1]).sum(), [x]);
+    await expectTensor(ofSlice!, [2, 2], [0, 0, 0, 0]);
+  });
+});

@@ -1,0 +1,46 @@
+/** Operations that move elements, for the checks of gradients. */
+import * as t from "@ddad/tensor";
+import type { GradientCase } from "./gradientCases.ts";
+
+const x = (...shape: number[]) => ({ shape });
+const one = (name: string, shape: readonly number[], run: (a: t.Tensor) => t.Tensor): GradientCase => ({
+  name,
+  inputs: [{ shape }],
+  run: (a) => run(a!),
+});
+const i32 = (values: number[], shape = [values.length]): t.Tensor<"i32"> =>
+  t.tensor(values, shape, { dtype: "i32" });
+
+/** All of these are linear; squares give them second derivatives. */
+export const movementCases: readonly GradientCase[] = [
+  one("reshape and permute", [2, 3, 4], (a) => t.permute(t.reshape(a, [6, 4]), [1, 0])),
+  one("broadcastTo", [3, 1], (a) => t.broadcastTo(a, [2, 3, 4])),
+  one("slice and pad", [5, 6], (a) => t.pad(t.slice(a, [1, 2], [4, 5]), [1, 0], [0, 2])),
+  one("slice with steps", [7, 6], (a) => t.square(t.slice(a, [1, 0], [6], [2, 3]))),
+  one("slice backwards", [5, 4, 3], (a) => t.square(t.slice(a, [4, 1, -1], [0], [-3, 1, -2]))),
+  one("slice to nothing, beside the rest", [4, 3], (a) => t.square(t.concat([t.slice(a, [4]), a]))),
+  one("flip", [3, 4], (a) => t.square(t.flip(a, [0, -1]))),
+  one("pad that cuts", [4, 5], (a) => t.square(t.pad(a, [-1, 2], [1, -2], 3))),
+  one("pad, reflected", [4, 5], (a) => t.square(t.pad(a, [2, 3], [1, 7], { mode: "reflect" }))),
+  one("pad with edges", [3, 4], (a) => t.square(t.pad(a, [2, 0], [1, 3], { mode: "edge" }))),
+  one("pad, wrapped around", [3, 4], (a) => t.square(t.pad(a, [4, 0], [1, 3], { mode: "wrap" }))),
+  {
+    name: "concat of three",
+    inputs: [x(2, 3), x(2, 1), x(2, 4)],
+    run: (...all) => t.square(t.concat(all, 1)),
+  },
+  {
+    name: "concat of nine, one of them empty",
+    inputs: [x(2, 3), x(0, 3), ...Array.from({ length: 7 }, (_, k) => x(k % 2 ? 1 : 3, 3))],
+    run: (...all) => t.square(t.concat(all)),
+  },
+  { name: "stack", inputs: [x(2, 3), x(2, 3)], run: (...all) => t.square(t.stack(all, 1)) },
+  one("split", [5, 3], (a) => {
+    const [first, second, third] = t.split(a, [2, 2, 1]);
+    return t.mul(t.mul(first!, second!), third!);
+  }),
+  one("gather", [4, 3], (a) => t.square(t.gather(a, i32([2, 0, 2])))),
+  one("gather along an inner axis, from the end and outside", [2, 4, 3], (a) =>
+    t.square(t.gather(a, i32([-1, 0, 3, 9, -2, 0], [2, 3]), 1)),
+  ),
+];
