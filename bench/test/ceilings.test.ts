@@ -1,11 +1,8 @@
 /** The programs behind the ceilings compute what is expected of them; what does not is refused; and the rule of the percentage. */
 import { expect } from "chai";
 import { matrixUnit } from "../../packages/kernels-wgsl/src/matmul/matrixUnit.ts";
-import {
-  requestAdapter,
-  subgroupMatrixFeature,
-  subgroupSizeFeature,
-} from "../../packages/tensor/src/device/adapter.ts";
+import { requestAdapter } from "../../packages/tensor/src/device/adapter.ts";
+import { subgroupMatrixFeature, subgroupSizeFeature } from "../../packages/tensor/src/device/capabilities.ts";
 import { testDevice } from "../../packages/tensor/test/device.hooks.ts";
 import { copy, empty, matrixProducts, multiplyAdd, type Program } from "../src/ceilingPrograms.ts";
 import { CeilingBench, checkProgram, leastMilliseconds, measureCeilings } from "../src/ceilings.ts";

@@ -5,11 +5,8 @@
 import type { Call, Capabilities, Case, Kernel, SubgroupMatrix } from "@ddad/kernels-wgsl";
 import { assembleShader, kernels, prepareCase, spec } from "@ddad/kernels-wgsl";
 import { expect } from "chai";
-import {
-  requestAdapter,
-  subgroupMatrixFeature,
-  subgroupSizeFeature,
-} from "../../tensor/src/device/adapter.ts";
+import { requestAdapter } from "../../tensor/src/device/adapter.ts";
+import { subgroupMatrixFeature, subgroupSizeFeature } from "../../tensor/src/device/capabilities.ts";
 
 /** Those of NVIDIA, AMD, Intel, and Apple. */
 const units: readonly SubgroupMatrix[] = [

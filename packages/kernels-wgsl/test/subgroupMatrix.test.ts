@@ -5,7 +5,7 @@
 import type { Capabilities, Kernel } from "@ddad/kernels-wgsl";
 import * as library from "@ddad/kernels-wgsl";
 import { expect } from "chai";
-import { subgroupSizeFeature } from "../../tensor/src/device/adapter.ts";
+import { subgroupSizeFeature } from "../../tensor/src/device/capabilities.ts";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
 import { compare, runVariant } from "./harness.ts";
 

@@ -15,6 +15,7 @@ import {
 } from "./evaluate.ts";
 import { copy } from "./ops/copy.ts";
 import { type Captured, nodesBehind, runsOf } from "./program/program.ts";
+import { RecentMap } from "./recent.ts";
 import { upcomingId } from "./record.ts";
 import { layoutVersion, Storage } from "./storage.ts";
 import {
@@ -73,12 +74,7 @@ export function compile<A extends readonly AnyTensor[], R extends Tensors>(
   fn: (...args: A) => R,
 ): (...args: A) => Promise<R> {
   if (fn.constructor.name === "AsyncFunction") throw recordsOnly();
-  const known = new Map<string, Compiled>();
-  const remember = (key: string, compiled: Compiled): void => {
-    known.delete(key); // a map lists its keys in the order in which they were set
-    known.set(key, compiled);
-    if (known.size > maxSignatures) for (const oldest of known.keys()) return void known.delete(oldest);
-  };
+  const known = new RecentMap<string, Compiled>(maxSignatures);
   return async (...args) => {
     checkTensors("compile", args);
     const given = args.map(resolve);
@@ -88,7 +84,7 @@ export function compile<A extends readonly AnyTensor[], R extends Tensors>(
       const key = args.map(({ dtype, shape }) => `${dtype}${show(shape)}`).join(" ");
       let compiled = known.get(key);
       if (compiled?.device !== device) compiled = await trace(device, fn, args);
-      remember(key, compiled);
+      known.set(key, compiled);
       const replaced = compiled.variables.map(({ assigned }) => assigned);
       await evaluateNow(device, pendingVariables(compiled));
       const passed = await apart(device, given, compiled);
@@ -96,7 +92,7 @@ export function compile<A extends readonly AnyTensor[], R extends Tensors>(
         for (;;) {
           while (outdated(compiled)) {
             compiled = await renewed(compiled);
-            remember(key, compiled);
+            known.set(key, compiled);
           }
           const results = await resultsOf(device, compiled.replay);
           try {

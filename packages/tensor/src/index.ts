@@ -29,8 +29,9 @@ export {
   zeros,
   zerosLike,
 } from "./create.ts";
-export { type AdapterOptions, adapterName, environment } from "./device/adapter.ts";
-export { currentDevice, Device, setupDevice } from "./device/device.ts";
+export { type AdapterDescription, type AdapterOptions, environment, listAdapters } from "./device/adapter.ts";
+export { adapterName } from "./device/capabilities.ts";
+export { currentDevice, Device, deviceDescriptor, type SetupOptions, setupDevice } from "./device/device.ts";
 export type { PowerPreference } from "./device/webgpuNames.ts";
 export * from "./errors.ts";
 export { evaluate } from "./evaluate.ts";

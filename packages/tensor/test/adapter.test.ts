@@ -1,6 +1,6 @@
 /** What is made of what an adapter says of itself. */
 import { expect } from "chai";
-import { subgroupMatrixFeature, subgroupMatrixOf, subgroupSizeFeature } from "../src/device/adapter.ts";
+import { subgroupMatrixFeature, subgroupMatrixOf, subgroupSizeFeature } from "../src/device/capabilities.ts";
 
 const config = (componentType: string, resultComponentType: string, M: number, N: number, K: number) => ({
   ...{ componentType, resultComponentType, M, N, K },

@@ -19,4 +19,13 @@ try {
 const second = await setupDevice();
 say(await tensor([3]).add(4).item());
 await evaluate(old.add(1)).catch(say);
+// What is on its way when the program itself destroys the device, and what comes after.
+const reading = tensor([3]).add(5).data();
 second.destroy();
+await reading.catch(say);
+await evaluate(old).catch(say);
+try {
+  currentDevice();
+} catch (error) {
+  say(error);
+}

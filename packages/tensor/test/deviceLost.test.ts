@@ -1,24 +1,9 @@
 /** Losing the device, in a process of its own: what is pending fails with a sentence, and a new device works. */
-import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { expect } from "chai";
-
-/** The lines that a script beside this file prints. */
-async function linesOf(script: string, ...args: string[]): Promise<string[]> {
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...process.execArgv,
-    "--import",
-    "tsx",
-    path,
-    ...args,
-  ]);
-  return stdout.trim().split("\n");
-}
+import { linesOf } from "./scripts.ts";
 
 describe("a lost device", () => {
   it("fails with a sentence and can be replaced", async () => {
@@ -30,6 +15,9 @@ describe("a lost device", () => {
     expect(lines[2]).to.equal("7");
     expect(lines[3]).to.match(
       /^DeviceLostError: Tensor f32 \[1\] lives on a device that is gone\. Make or load it again/,
+    );
+    expect(lines.slice(4)).to.deep.equal(
+      Array(3).fill("DeviceLostError: The device was destroyed. Call setupDevice() again and reload."),
     );
   });
 

@@ -2,7 +2,15 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { type Device, NoAdapterError, setupDevice, tensor, tuningStore } from "@ddad/nn";
+import {
+  type AdapterDescription,
+  type Device,
+  listAdapters,
+  NoAdapterError,
+  setupDevice,
+  tensor,
+  tuningStore,
+} from "@ddad/nn";
 import { type DatasetDescription, describeDataset } from "../datasets/describe.ts";
 import { uniform } from "../datasets/random.ts";
 import { formatTable } from "../report/results.ts";
@@ -33,13 +41,24 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     device = await setupDevice();
   } catch (error) {
     if (!(error instanceof NoAdapterError)) throw error;
-    say(`${error.message}\n${advice}`);
-    const failure = { ok: false, versions, adapter: null, problem: error.message, ...(data && { data }) };
+    const adapters = await listAdapters().catch(() => undefined);
+    // Where there are adapters, or WebGPU itself does not load, no driver helps.
+    say(adapters?.length === 0 ? `${error.message}\n${advice}` : error.message);
+    const failure = {
+      ok: false,
+      versions,
+      adapter: null,
+      adapters: adapters ?? [],
+      problem: error.message,
+      ...(data && { data }),
+    };
     if (json || data) printResult(json, failure, data ? formatData(data) : "");
     process.exitCode = 1;
     return;
   }
   const { capabilities, gpu, tuning } = device;
+  const adapters = await listAdapters();
+  const used = adapters.find(({ name }) => name === device.name)?.index ?? null;
   const test = await selfTest();
   const limits = Object.fromEntries(limitNames.map((name) => [name, gpu.limits[name]] as const));
   const features = [...gpu.features].sort();
@@ -48,6 +67,8 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     versions,
     adapter: device.name,
     class: capabilities.adapterClass,
+    adapters,
+    used,
     features,
     limits,
     tuning: { choices: tuning.choices.size, file: tuningStore()?.place ?? null },
@@ -56,9 +77,10 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
   };
   const rows = [
     ["adapter", `${device.name} (${capabilities.adapterClass})`],
+    ...adapters.map((adapter) => ["adapters", describeAdapter(adapter, used)]),
     ["features", features.join(", ") || "none"],
     ...Object.entries(limits).map(([name, value]) => [name, formatLimit(name, value)]),
-    ...Object.entries(versions),
+    ...Object.entries(versions).map(([name, version]) => [name, version ?? "not installed"]),
     ["tuning", describeTuning(device)],
     [
       "self-test",
@@ -69,10 +91,18 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
   printResult(json, result, data ? `${text}\n\n${formatData(data)}` : text);
   if (!test.ok) {
     say(
-      "The adapter computes wrongly: update its driver, or choose another with DDAD_ADAPTER=<part of its name>.",
+      "The adapter computes wrongly: update its driver, or choose another with DDAD_ADAPTER=<part of its name, or its index>.",
     );
     process.exitCode = 1;
   }
+}
+
+function describeAdapter(
+  { index, name, adapterClass, selectable }: AdapterDescription,
+  used: number | null,
+): string {
+  const state = selectable ? `DDAD_ADAPTER=${index} takes it` : "not selectable behind another of its name";
+  return `${index}: ${name} (${adapterClass}), ${index === used ? "used" : state}`;
 }
 
 /** What `--tune` and `tune` have left for this adapter. */
@@ -147,8 +177,12 @@ async function selfTest(): Promise<{ ok: boolean; largestError: number; toleranc
 const versionOf = (file: URL | string): string =>
   (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 
-/** The version of the package that brings WebGPU to Node, found beside the file it is loaded from. */
-function dawnVersion(): string {
-  const require = createRequire(createRequire(import.meta.url).resolve("@ddad/nn"));
-  return versionOf(join(dirname(require.resolve("webgpu")), "package.json"));
+/** The version of the package that brings WebGPU to Node, found beside its entry; null where it is not installed. */
+function dawnVersion(): string | null {
+  const require = createRequire(import.meta.url);
+  try {
+    return versionOf(join(dirname(require.resolve("webgpu")), "package.json"));
+  } catch {
+    return null;
+  }
 }

@@ -1,17 +1,40 @@
-/** Finds WebGPU (a browser's `navigator.gpu`, or Dawn in Node), an adapter, and what it offers. */
-
-import type { Capabilities, SubgroupMatrix } from "@ddad/kernels-wgsl";
+/** Finds WebGPU (a browser's `navigator.gpu`, or Dawn in Node) and the adapters that it offers. */
+import type { Capabilities } from "@ddad/kernels-wgsl";
 import { loadDawn } from "#dawn";
 import { NoAdapterError } from "../errors.ts";
-import type { FeatureName, PowerPreference } from "./webgpuNames.ts";
+import { adapterName, classify } from "./capabilities.ts";
+import { dawnAdapters } from "./dawnAdapters.ts";
+import type { PowerPreference } from "./webgpuNames.ts";
 
 /** Which adapter is wanted; without options the fastest that WebGPU gives. */
 export interface AdapterOptions {
-  /** Part of an adapter's name, vendor or architecture (any case). Default: `DDAD_ADAPTER` of the environment. */
-  readonly adapter?: string;
+  /**
+   * Part of an adapter's name, vendor or architecture (any case), or its index in `listAdapters()`. Default: `DDAD_ADAPTER` of the
+   * environment, where a number that is no index counts as part of a name.
+   */
+  readonly adapter?: string | number;
+  /** Which adapter is taken where none is named. Default: high-performance. */
   readonly powerPreference?: PowerPreference;
   /** Dawn toggles for Node, such as `enable-dawn-features=disable_robustness`. */
   readonly toggles?: readonly string[];
+}
+
+/** One of the adapters that `setupDevice` can take. */
+export interface AdapterDescription {
+  /** For the option `adapter` of `setupDevice`, and for `DDAD_ADAPTER`. */
+  readonly index: number;
+  readonly name: string;
+  readonly adapterClass: Capabilities["adapterClass"];
+  /** Whether WebGPU gives a way to this one: of several with one name, Dawn gives the first alone. */
+  readonly selectable: boolean;
+}
+
+/** An adapter that can be taken. */
+export interface Candidate {
+  readonly name: string;
+  readonly selectable: boolean;
+  /** Rejects with NoAdapterError where WebGPU gives no way to this one. */
+  request(): Promise<GPUAdapter>;
 }
 
 /** A variable of the environment where there is one (Node), else undefined. */
@@ -24,100 +47,100 @@ const defaultToggles = [
   "disable-dawn-features=timestamp_quantization",
 ];
 
-const describe = ({ description, vendor, architecture, device }: GPUAdapterInfo): string =>
-  [description, vendor, architecture, device].filter(Boolean).join(" ");
+/** The browser's own WebGPU, or undefined where there is none (Node). */
+const browserGpu = (): GPU | undefined => (typeof navigator === "undefined" ? undefined : navigator.gpu);
+
+/**
+ * The adapters of this machine; the first is the one that `setupDevice` takes. A browser tells of two at most: the fastest, and the one that
+ * saves power where it is another.
+ *
+ * @throws NoAdapterError where there is no WebGPU
+ */
+export async function listAdapters({
+  toggles,
+}: Pick<AdapterOptions, "toggles"> = {}): Promise<AdapterDescription[]> {
+  const found = await candidates(toggles);
+  return found.map(({ name, selectable }, index) => ({
+    index,
+    name,
+    adapterClass: classify(name),
+    selectable,
+  }));
+}
 
 /** The adapter that the options or `DDAD_ADAPTER` name. Throws NoAdapterError with what to do about it. */
 export async function requestAdapter(options: AdapterOptions = {}): Promise<GPUAdapter> {
-  const wanted = options.adapter ?? environment("DDAD_ADAPTER");
-  const inBrowser = typeof navigator !== "undefined" && navigator.gpu !== undefined;
-  const toggles = options.toggles ?? defaultToggles;
-  const choose = wanted ? [`adapter=${wanted}`] : [];
-  const gpu = inBrowser ? navigator.gpu : await loadDawn([...toggles, ...choose]);
-  if (!gpu) {
-    throw new NoAdapterError(
-      "setupDevice: this browser has no WebGPU (navigator.gpu is missing). Use a browser with WebGPU.",
-    );
-  }
-  const named = wanted ? `named "${wanted}" ` : "";
-  const adapter = await gpu
-    .requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" })
-    .catch((error: Error) => {
-      // Dawn rejects where no adapter has the name, and lists those there are.
-      const details = error.message.trim().replace(/\s*\n[\s*]*/g, " ");
-      throw new NoAdapterError(`setupDevice: no WebGPU adapter ${named}was found (${details}).`);
-    });
-  if (!adapter) {
-    throw new NoAdapterError(
-      `setupDevice: no WebGPU adapter ${named}was found. ` +
-        "Install a GPU driver with Vulkan 1.3 (Linux), or a software one: Mesa 25 or newer, package mesa-vulkan-drivers.",
-    );
-  }
-  if (wanted && !describe(adapter.info).toLowerCase().includes(wanted.toLowerCase())) {
-    throw new NoAdapterError(
-      `setupDevice: DDAD_ADAPTER asks for "${wanted}", but the adapter found is "${describe(adapter.info)}".`,
-    );
-  }
+  const named = environment("DDAD_ADAPTER") || undefined;
+  const wanted = options.adapter ?? named;
+  if (wanted !== undefined)
+    return choose(await candidates(options.toggles), wanted, options.adapter === undefined);
+  const gpu = await openGpu(options.toggles);
+  const powerPreference = options.powerPreference ?? "high-performance";
+  const adapter = await gpu.requestAdapter({ powerPreference }).catch((error: Error) => {
+    throw new NoAdapterError(`setupDevice: WebGPU gives no adapter (${error.message.trim()}).`);
+  });
+  if (!adapter) throw noAdapter();
   return adapter;
 }
 
-/** The name of an adapter as it is shown to people and written into results. */
-export const adapterName = (info: GPUAdapterInfo): string => describe(info) || "unnamed adapter";
-
-function classify(info: GPUAdapterInfo): Capabilities["adapterClass"] {
-  const name = describe(info).toLowerCase();
-  if (/llvmpipe|lavapipe|swiftshader|software|warp|basic render/.test(name)) return "software";
-  return /intel|apple|qualcomm|adreno|mali|arm\b/.test(name) ? "integrated" : "discrete";
+/** The adapter of this index, or the first whose name contains the text. */
+function choose(
+  found: readonly Candidate[],
+  wanted: string | number,
+  fromEnvironment: boolean,
+): Promise<GPUAdapter> {
+  if (found.length === 0) throw noAdapter();
+  // A text that is an index: from the environment everything is text.
+  const isIndex =
+    typeof wanted === "number" || (fromEnvironment && /^\d+$/.test(wanted) && found[Number(wanted)]);
+  const chosen = isIndex
+    ? found[Number(wanted)]
+    : found.find(({ name }) => name.toLowerCase().includes(String(wanted).toLowerCase()));
+  if (chosen) return chosen.request();
+  const what = typeof wanted === "number" ? `with index ${wanted}` : `named "${wanted}"`;
+  const source = fromEnvironment ? ", which DDAD_ADAPTER asks for" : "";
+  const list = found.map(({ name }, index) => `${index} "${name}"`).join(", ");
+  throw new NoAdapterError(
+    `setupDevice: there is no WebGPU adapter ${what}${source}; take part of a name or an index of these: ${list}.`,
+  );
 }
 
-/** What Dawn lists of an adapter's matrix units; not in the types of WebGPU yet. */
-interface MatrixConfig {
-  readonly componentType: string;
-  readonly resultComponentType: string;
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
+const noAdapter = (): NoAdapterError =>
+  new NoAdapterError(
+    browserGpu()
+      ? "setupDevice: this browser gives no WebGPU adapter; turn on its hardware acceleration, or use another browser."
+      : "setupDevice: no WebGPU adapter was found. " +
+          "Install a GPU driver with Vulkan 1.3 (Linux), or a software one: Mesa 25 or newer, package mesa-vulkan-drivers.",
+  );
+
+async function openGpu(toggles: readonly string[] = defaultToggles): Promise<GPU> {
+  const gpu = browserGpu() ?? (await loadDawn(toggles));
+  if (gpu) return gpu;
+  throw new NoAdapterError(
+    "setupDevice: this browser has no WebGPU (navigator.gpu is missing). Use a browser with WebGPU.",
+  );
 }
 
-/** The name of the feature in Dawn; not in the types of WebGPU yet. */
-export const subgroupMatrixFeature = "chromium-experimental-subgroup-matrix" as FeatureName;
-
-/** Lets a shader ask for a size of its subgroups; not in the types of WebGPU yet. */
-export const subgroupSizeFeature = "subgroup-size-control" as FeatureName;
-
-/** The size that the matrix units of AMD (RDNA 3 on) and Intel (Xe2 on) take, among others of their subgroups. */
-const usualLanes = 32;
-
-/** The largest unit of f16 operands and f32 sums, where the size of its subgroups is known or can be asked for. */
-export function subgroupMatrixOf({
-  info,
-  features,
-}: {
-  readonly info: GPUAdapterInfo;
-  readonly features: ReadonlySet<string>;
-}): SubgroupMatrix | undefined {
-  const { subgroupMinSize: least = 0, subgroupMaxSize: most = 0 } = info;
-  if (!features.has(subgroupMatrixFeature) || most === 0) return undefined;
-  const sized = least !== most;
-  const lanes = sized ? usualLanes : most;
-  if (lanes < least || lanes > most || (sized && !features.has(subgroupSizeFeature))) return undefined;
-  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
-  const [largest] = [...subgroupMatrixConfigs]
-    .filter((config) => config.componentType === "f16" && config.resultComponentType === "f32")
-    .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
-  return largest && { m: largest.M, n: largest.N, k: largest.K, lanes, ...(sized && { sized }) };
+async function candidates(toggles: readonly string[] = defaultToggles): Promise<Candidate[]> {
+  const gpu = browserGpu();
+  if (gpu) return browserAdapters(gpu);
+  await openGpu(toggles);
+  return dawnAdapters((flags) => openGpu([...toggles, ...flags]));
 }
 
-export function capabilitiesOf(adapter: GPUAdapter): Capabilities {
-  const { info, features, limits } = adapter;
-  return {
-    adapterClass: classify(info),
-    f16: features.has("shader-f16"),
-    subgroups: features.has("subgroups"),
-    subgroupSizes: [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0],
-    maxInvocations: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
-    workgroupMemory: limits.maxComputeWorkgroupStorageSize,
-    maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
-    subgroupMatrix: subgroupMatrixOf(adapter),
-  };
+/** The fastest adapter, and the one that saves power where it says that it is another. */
+export async function browserAdapters(gpu: GPU): Promise<Candidate[]> {
+  const found = new Map<string, Candidate>();
+  for (const powerPreference of ["high-performance", "low-power"] as const) {
+    const adapter = await gpu.requestAdapter({ powerPreference });
+    if (!adapter) continue;
+    const name = adapterName(adapter.info);
+    const request = async (): Promise<GPUAdapter> => {
+      const again = await gpu.requestAdapter({ powerPreference });
+      if (!again) throw noAdapter();
+      return again;
+    };
+    if (!found.has(name)) found.set(name, { name, selectable: true, request });
+  }
+  return [...found.values()];
 }

@@ -18,6 +18,8 @@ export class BufferPool {
   readonly #onRefusal: (error: Error) => void;
   /** Released buffers by size. */
   readonly #free = new Map<number, GPUBuffer[]>();
+  /** All buffers that were made and not destroyed. */
+  readonly #all = new Set<GPUBuffer>();
   /** The group that buffers are acquired for at the moment. */
   #group: Group | undefined;
   /** Buffers of groups of which it is not known yet whether the adapter has the memory. */
@@ -119,14 +121,26 @@ export class BufferPool {
   /** Gives a buffer of a size that nobody else asks for back to the system. */
   discard(buffer: GPUBuffer): void {
     this.#forget(buffer);
-    buffer.destroy();
+    this.#destroy(buffer);
   }
 
   /** Returns the pool's memory to the system. */
   trim(): void {
-    for (const list of this.#free.values()) for (const buffer of list) buffer.destroy();
+    for (const list of this.#free.values()) for (const buffer of list) this.#destroy(buffer);
     this.#free.clear();
     this.#pooledBytes = 0;
+  }
+
+  /** Returns all memory to the system, whoever holds it. The pool must not be used any more. */
+  destroyAll(): void {
+    for (const buffer of this.#all) this.#destroy(buffer);
+    this.#free.clear();
+    this.#pooledBytes = 0;
+  }
+
+  #destroy(buffer: GPUBuffer): void {
+    this.#all.delete(buffer);
+    buffer.destroy();
   }
 
   /** A new buffer for the group of now. */
@@ -136,10 +150,12 @@ export class BufferPool {
       group.scoped = true;
       pushScopes(this.#gpu);
     }
-    return this.#gpu.createBuffer({
+    const buffer = this.#gpu.createBuffer({
       size,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
+    this.#all.add(buffer);
+    return buffer;
   }
 
   /** @returns `refusal`: what the adapter says against it; undefined where nothing had to be made */
@@ -173,7 +189,7 @@ export class BufferPool {
     this.#refused ??= new WeakSet();
     for (const buffer of buffers) {
       this.#refused.add(buffer);
-      buffer.destroy();
+      this.#destroy(buffer);
     }
     this.trim(); // may be what the next attempt lacks
     onRefusal?.(refusal);

@@ -1,19 +1,15 @@
 /** The one device of the process: made by `setupDevice()`, found again by `currentDevice()`. */
 import type { Capabilities } from "@ddad/kernels-wgsl";
-import { DeviceLostError, LimitError, NoAdapterError } from "../errors.ts";
+import { loadGlobals } from "#dawn";
+import { DeviceLostError, LimitError, NoAdapterError, UsageError } from "../errors.ts";
 import { loadTuning } from "../tuning/store.ts";
 import { Tuning } from "../tuning/table.ts";
-import {
-  type AdapterOptions,
-  adapterName,
-  capabilitiesOf,
-  requestAdapter,
-  subgroupMatrixFeature,
-  subgroupSizeFeature,
-} from "./adapter.ts";
+import { type AdapterOptions, requestAdapter } from "./adapter.ts";
 import { BufferPool } from "./buffers.ts";
+import { adapterName, capabilitiesOf, subgroupMatrixFeature, subgroupSizeFeature } from "./capabilities.ts";
 import { toError } from "./errorScopes.ts";
 import { PipelineCache } from "./pipelines.ts";
+import type { FeatureName } from "./webgpuNames.ts";
 import { Workspace } from "./workspace.ts";
 
 const maxOutstanding = 4;
@@ -33,23 +29,34 @@ export class Device {
   /** Tail of the chain of evaluations: one encodes at a time, in the order they were asked for. */
   #tail: Promise<unknown> = Promise.resolve();
 
-  constructor(gpu: GPUDevice, adapter: GPUAdapter) {
+  /** Whether the GPUDevice is somebody else's. */
+  readonly #borrowed: boolean;
+
+  /**
+   * @param info of the adapter, as far as it is known
+   * @param borrowed whether the GPUDevice is somebody else's, who destroys it and is told of the errors of other work on it
+   */
+  constructor(gpu: GPUDevice, info: Partial<GPUAdapterInfo>, borrowed = false) {
     this.gpu = gpu;
-    this.name = adapterName(adapter.info);
-    this.capabilities = capabilitiesOf(adapter);
+    this.#borrowed = borrowed;
+    this.name = adapterName(info);
+    this.capabilities = capabilitiesOf(gpu, info);
     this.buffers = new BufferPool(gpu, (error) => this.fail(error));
     this.pipelines = new PipelineCache(gpu);
     this.workspace = new Workspace(this.buffers);
-    gpu.addEventListener("uncapturederror", ({ error }) => this.fail(toError(error)));
+    if (!borrowed) gpu.addEventListener("uncapturederror", ({ error }) => this.fail(toError(error)));
     void gpu.lost.then(({ reason, message }) => {
-      const error = new DeviceLostError(
-        `The device was lost (${reason}): ${message} Call setupDevice() again and reload.`,
-      );
-      this.fail(error);
-      if (current !== this) return;
-      current = undefined;
-      lost = error;
+      this.#lose(`The device was lost (${reason}): ${message} Call setupDevice() again and reload.`);
     });
+  }
+
+  /** The device is gone, for whatever reason came first. */
+  #lose(message: string): void {
+    const error = new DeviceLostError(message);
+    this.fail(error);
+    if (current !== this) return;
+    current = undefined;
+    lost = error;
   }
 
   /** Remembers the first failure; the next evaluation is rejected with it. */
@@ -96,10 +103,17 @@ export class Device {
     );
   }
 
-  /** Frees everything. Tensors of this device can no longer be used. */
+  /**
+   * Frees everything. Tensors of this device can no longer be used. A GPUDevice that was handed to `setupDevice` lives on.
+   */
   destroy(): void {
-    if (current === this) current = undefined;
-    this.gpu.destroy();
+    this.#lose("The device was destroyed. Call setupDevice() again and reload.");
+    if (this.#borrowed) {
+      this.workspace.clear();
+      this.buffers.destroyAll();
+    } else {
+      this.gpu.destroy();
+    }
   }
 }
 
@@ -117,20 +131,45 @@ export function currentDevice(): Device {
   return current;
 }
 
+/** What `setupDevice` is to use: an adapter that it finds, or a device that is there. */
+export interface SetupOptions extends AdapterOptions {
+  /**
+   * A GPUDevice of the program's own, whose queue the library then shares and which it never destroys. Any will do; the library uses the
+   * features and limits that it has, so request it by `adapter.requestDevice(deviceDescriptor(adapter))` for the fastest kernels and the
+   * largest tensors. Do not keep error scopes of your own open while the library works. The other options are not looked at.
+   */
+  readonly device?: GPUDevice;
+}
+
 /**
  * Finds an adapter (a browser's `navigator.gpu`, or Dawn in Node), requests a device with all its limits, and makes it
  * the current one. What `tune` has stored of this adapter is read first. Later calls return the same device until it is lost or
- * destroyed. Throws NoAdapterError.
+ * destroyed.
+ *
+ * @throws NoAdapterError where there is no such adapter, or (in Node) the package `webgpu` is missing or does not load; UsageError where
+ * a device is handed in and another one is current
  */
-export function setupDevice(options: AdapterOptions = {}): Promise<Device> {
-  if (current) return Promise.resolve(current);
-  pending ??= openDevice(options).finally(() => {
-    pending = undefined;
-  });
-  return pending;
+export async function setupDevice(options: SetupOptions = {}): Promise<Device> {
+  const { device: given } = options;
+  if (given !== undefined && typeof given?.createBuffer !== "function") {
+    throw new TypeError("setupDevice: the option device must be a GPUDevice.");
+  }
+  if (!current) {
+    pending ??= openDevice(options).finally(() => {
+      pending = undefined;
+    });
+  }
+  const device = current ?? (await pending!);
+  if (given && device.gpu !== given) {
+    throw new UsageError(
+      `setupDevice: a device on ${device.name} is current; call its destroy() before another one is handed in.`,
+    );
+  }
+  return device;
 }
 
-const wantedFeatures: readonly GPUFeatureName[] = [
+/** What kernels use where an adapter has it. */
+const wantedFeatures: readonly FeatureName[] = [
   "shader-f16",
   "subgroups",
   "timestamp-query",
@@ -148,15 +187,30 @@ const wantedLimits = [
   "minStorageBufferOffsetAlignment",
 ] as const;
 
-async function openDevice(options: AdapterOptions): Promise<Device> {
-  const adapter = await requestAdapter(options);
-  const gpu = await adapter.requestDevice({
-    requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),
-    requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]])),
-  });
-  const device = new Device(gpu, adapter);
+/** What to request of an adapter so that the library can use all that it has; for programs that make their own device. */
+export const deviceDescriptor = ({
+  features,
+  limits,
+}: GPUAdapter): { requiredFeatures: FeatureName[]; requiredLimits: Record<string, number> } => ({
+  requiredFeatures: wantedFeatures.filter((feature) => features.has(feature)),
+  requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, limits[limit]])),
+});
+
+async function openDevice(options: SetupOptions): Promise<Device> {
+  const device = options.device ? await adopt(options.device) : await request(options);
   await loadTuning(device);
   current = device;
   lost = undefined;
   return device;
+}
+
+async function request(options: AdapterOptions): Promise<Device> {
+  const adapter = await requestAdapter(options);
+  return new Device(await adapter.requestDevice(deviceDescriptor(adapter)), adapter.info);
+}
+
+async function adopt(gpu: GPUDevice): Promise<Device> {
+  // In Node they may live in Dawn's package alone.
+  if (typeof GPUBufferUsage === "undefined") await loadGlobals();
+  return new Device(gpu, gpu.adapterInfo ?? {}, true);
 }

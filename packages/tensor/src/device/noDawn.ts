@@ -1,4 +1,9 @@
 /** Stands in for Dawn where there is no Node: a browser has `navigator.gpu` or nothing. */
+
 export async function loadDawn(_toggles: readonly string[]): Promise<GPU | undefined> {
+  return undefined;
+}
+
+export async function loadGlobals(): Promise<unknown> {
   return undefined;
 }

@@ -1,17 +1,22 @@
 /** Compute pipelines by their source, compiled once and in parallel. */
 import type { Shader } from "@ddad/kernels-wgsl";
 import { debug } from "../debug.ts";
+import { InternalError } from "../errors.ts";
+import { RecentMap } from "../recent.ts";
+
+/** Pipelines that are kept for the plans to come; those that used them keep theirs. */
+const maxPipelines = 512;
 
 export class PipelineCache {
   readonly #gpu: GPUDevice;
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #pipelines = new RecentMap<string, Promise<GPUComputePipeline>>(maxPipelines);
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
 
   constructor(gpu: GPUDevice) {
     this.#gpu = gpu;
   }
 
-  /** Number of distinct pipelines compiled so far. */
+  /** Number of distinct pipelines that are kept. */
   get size(): number {
     return this.#pipelines.size;
   }
@@ -36,25 +41,34 @@ export class PipelineCache {
     return layout;
   }
 
-  /** Compiles on first use. Rejects with the compiler's message and the numbered source. */
+  /** Compiles on first use. Rejects with InternalError where the compiler refuses the shader; `DDAD_DEBUG` then prints its source. */
   pipeline(shader: Shader, label: string): Promise<GPUComputePipeline> {
-    const known = this.#pipelines.get(shader.code);
+    const { code } = shader;
+    const known = this.#pipelines.get(code);
     if (known) return known;
-    debug(3, () => `${label}:\n${shader.code}`);
+    debug(3, () => `${label}:\n${code}`);
     const pipeline = this.#gpu
       .createComputePipelineAsync({
         label,
         layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [this.layout(shader)] }),
-        compute: { module: this.#gpu.createShaderModule({ label, code: shader.code }), entryPoint: "main" },
+        compute: { module: this.#gpu.createShaderModule({ label, code }), entryPoint: "main" },
       })
       .catch((error: Error) => {
-        this.#pipelines.delete(shader.code);
-        const source = shader.code
-          .split("\n")
-          .map((line, index) => `${String(index + 1).padStart(4)} ${line}`);
-        throw new Error(`${label}: the shader does not compile: ${error.message}\n${source.join("\n")}`);
+        this.#pipelines.delete(code);
+        debug(1, () => `${label}:\n${numbered(code)}`);
+        throw new InternalError(
+          `${label}: the shader does not compile on this adapter, which is a fault of the kernel: report it with the adapter's name ` +
+            `and this message. DDAD_DEBUG=1 prints the shader. The compiler says: ${error.message.trim()}`,
+          { cause: error },
+        );
       });
-    this.#pipelines.set(shader.code, pipeline);
+    this.#pipelines.set(code, pipeline);
     return pipeline;
   }
 }
+
+const numbered = (code: string): string =>
+  code
+    .split("\n")
+    .map((line, index) => `${String(index + 1).padStart(4)} ${line}`)
+    .join("\n");

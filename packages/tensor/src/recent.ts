@@ -1,0 +1,34 @@
+/** A cache that forgets what was not used for longest. */
+export class RecentMap<K, V> {
+  readonly #most: number;
+  /** A map lists its keys in the order in which they were set. */
+  readonly #entries = new Map<K, V>();
+
+  /** @param most entries that are kept */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Counts as a use. */
+  get(key: K): V | undefined {
+    const value = this.#entries.get(key);
+    if (value !== undefined) this.set(key, value);
+    return value;
+  }
+
+  set(key: K, value: V): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
+    if (this.#entries.size <= this.#most) return;
+    const { value: oldest } = this.#entries.keys().next();
+    this.#entries.delete(oldest!);
+  }
+
+  delete(key: K): void {
+    this.#entries.delete(key);
+  }
+}
