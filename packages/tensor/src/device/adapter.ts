@@ -1,9 +1,8 @@
 /** Finds WebGPU (a browser's `navigator.gpu`, or Dawn in Node) and the adapters that it offers. */
 import type { Capabilities } from "@ddad/kernels-wgsl";
-import { loadDawn } from "#dawn";
+import { dawnAdapters, loadDawn } from "#dawn";
 import { NoAdapterError } from "../errors.ts";
 import { adapterName, classify } from "./capabilities.ts";
-import { dawnAdapters } from "./dawnAdapters.ts";
 import type { PowerPreference } from "./webgpuNames.ts";
 
 /** Which adapter is wanted; without options the fastest that WebGPU gives. */

@@ -2,6 +2,8 @@
 import { NoAdapterError } from "../errors.ts";
 import { waitPatiently } from "./dawnEvents.ts";
 
+export { dawnAdapters } from "./dawnAdapters.ts";
+
 /**
  * By their toggles. One that was made stays: the process crashes when Dawn's instance is collected while its devices live, and each
  * takes megabytes that do not come back.

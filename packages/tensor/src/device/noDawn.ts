@@ -1,4 +1,5 @@
 /** Stands in for Dawn where there is no Node: a browser has `navigator.gpu` or nothing. */
+import type { Candidate } from "./adapter.ts";
 
 export async function loadDawn(_toggles: readonly string[]): Promise<GPU | undefined> {
   return undefined;
@@ -6,4 +7,8 @@ export async function loadDawn(_toggles: readonly string[]): Promise<GPU | undef
 
 export async function loadGlobals(): Promise<unknown> {
   return undefined;
+}
+
+export async function dawnAdapters(): Promise<Candidate[]> {
+  return [];
 }
