@@ -22,6 +22,8 @@ export {
   withPrefix,
   writeSafetensors,
 } from "./checkpoint/safetensors.ts";
+export { type BatchTypes, type Collated, collate, type Shaped } from "./data/collate.ts";
+export { DataLoader, type DataLoaderOptions, type Dataset, type Samples } from "./data/dataLoader.ts";
 export * from "./errors.ts";
 export { HostRandom } from "./hostRandom.ts";
 export * from "./init.ts";
