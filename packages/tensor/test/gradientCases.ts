@@ -1,5 +1,6 @@
 /** One entry for each way in which an op can be called: what the gradient check loops over. */
 import * as t from "@ddad/tensor";
+import { activationCases } from "./activationCases.ts";
 import { movementCases } from "./movementCases.ts";
 
 export interface GradientCase {
@@ -79,6 +80,7 @@ const case1 = (
 
 export const gradientCases: readonly GradientCase[] = [
   ...movementCases,
+  ...activationCases,
   ...Object.entries(unary).map(([name, run]) => case1(name, signed(3, 5), run)),
   ...Object.entries(unaryPositive).map(([name, run]) => case1(name, positive(3, 5), run)),
   ...Object.entries(binary).map(

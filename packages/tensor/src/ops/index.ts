@@ -1,3 +1,4 @@
+export * from "./activations.ts";
 export * from "./attention.ts";
 export * from "./batchNorm.ts";
 export * from "./concat.ts";
@@ -17,6 +18,7 @@ export * from "./mean.ts";
 export * from "./optim.ts";
 export { type PadOptions, pad } from "./pad.ts";
 export * from "./permute.ts";
+export * from "./pixelShuffle.ts";
 export * from "./pool.ts";
 export * from "./random.ts";
 export * from "./resample.ts";
