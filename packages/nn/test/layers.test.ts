@@ -1,10 +1,10 @@
 import {
-  checkpoint,
   compile,
   evaluate,
   grad,
   RandomStream,
   randomKeys,
+  recompute,
   ShapeError,
   type Tensor,
   tensor,
@@ -164,7 +164,7 @@ describe("layers", () => {
     it("counts a batch once where its part of the network is recomputed", async () => {
       using layer = new BatchNorm2d(2);
       const input = tensor(x, [2, 1, 2, 2]);
-      const y = checkpoint((value: Tensor) => layer.forward(value))(input);
+      const y = recompute((value: Tensor) => layer.forward(value))(input);
       await evaluate(...grad(y.square().sum(), [input]), ...layer.buffers());
       expect(await layer.numBatchesTracked.item()).to.equal(1);
     });
@@ -256,8 +256,8 @@ describe("layers", () => {
     it("draws the same where its part of the network is recomputed", async () => {
       for (const compiled of [false, true]) {
         const [outer, inner] = [new Dropout(0.5), new Dropout(0.5)];
-        const part = checkpoint((value: Tensor) =>
-          checkpoint((v: Tensor) => inner.forward(outer.forward(v).mul(3)))(value),
+        const part = recompute((value: Tensor) =>
+          recompute((v: Tensor) => inner.forward(outer.forward(v).mul(3)))(value),
         );
         const run = (input: Tensor) => {
           const y = part(input);

@@ -7,9 +7,9 @@ export {
   type TensorData,
   type TensorSpec,
 } from "@ddad/kernels-wgsl";
-export { checkpoint } from "./autograd/checkpoint.ts";
 export { drawOnce, isRecomputing } from "./autograd/draws.ts";
 export { type GradOptions, grad, valueAndGrad } from "./autograd/grad.ts";
+export { recompute } from "./autograd/recompute.ts";
 export { compile, type Tensors } from "./compile.ts";
 export {
   type ArangeOptions,

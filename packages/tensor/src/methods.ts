@@ -55,6 +55,8 @@ interface OtherMethods<D extends DType> {
   reshape(shape: Shape): Tensor<D>;
   permute(order: readonly number[]): Tensor<D>;
   cast<T extends DType>(dtype: T): Tensor<ops.Kind<T>>;
+  /** The same elements as a constant: no gradient passes through. */
+  detach(): Tensor<D>;
   sum(axes?: number | readonly number[], options?: ops.ReduceOptions): Tensor<D>;
   mean(axes?: number | readonly number[], options?: ops.ReduceOptions): Tensor;
   matmul(other: Tensor, options?: ops.MatmulOptions): Tensor;
@@ -120,6 +122,7 @@ const operations: Readonly<
   reshape: ops.reshape,
   permute: ops.permute,
   cast: ops.cast,
+  detach: ops.detach,
   sum: ops.sum,
   mean: ops.mean,
   matmul: ops.matmul,

@@ -37,7 +37,7 @@ export interface Node {
   readonly gradients: Gradients;
   /** The outputs in terms of simpler operations, for gradients that `gradients` does not give. */
   readonly composition?: Composition;
-  /** What gradients are keyed by, where it differs from `inputs` (a checkpoint). */
+  /** What gradients are keyed by, where it differs from `inputs` (`recompute`). */
   readonly differentiable?: Readonly<Record<string, AnyTensor>>;
 }
 

@@ -212,7 +212,7 @@ describe("gradients", () => {
   });
 });
 
-describe("checkpoint", () => {
+describe("recompute", () => {
   it("needs less memory for the same gradients", async () => {
     const x = t.tensor(
       Float32Array.from({ length: 64 * 64 }, (_, k) => Math.sin(k)),
@@ -228,7 +228,7 @@ describe("checkpoint", () => {
       for (let k = 0; k < 4; k++) y = fn(y);
       return t.grad(t.square(y).sum(), [x])[0]!;
     };
-    const [plain, saved] = [gradientOf(block), gradientOf(t.checkpoint(block))];
+    const [plain, saved] = [gradientOf(block), gradientOf(t.recompute(block))];
     const peak = (text: string): number => Number(/at least ([\d.]+) MB/.exec(text)![1]);
     expect(peak(t.explain(saved))).to.be.below(0.7 * peak(t.explain(plain)));
     expect(await saved.data()).to.deep.equal(await plain.data());
@@ -242,7 +242,7 @@ describe("checkpoint", () => {
       for (let k = 0; k < 8; k++) y = fn(y, shared);
       return t.grad(t.square(y).sum(), [shared])[0]!;
     };
-    const [plain, saved] = [gradientOf(block), gradientOf(t.checkpoint(block))];
+    const [plain, saved] = [gradientOf(block), gradientOf(t.recompute(block))];
     const dispatches = (text: string): number => Number(/, (\d+) dispatches/.exec(text)![1]);
     expect(dispatches(t.explain(saved))).to.be.below(2 * dispatches(t.explain(plain)));
     const [expected, got] = [await plain.data(), await saved.data()];

@@ -239,9 +239,9 @@ export const gradientCases: readonly GradientCase[] = [
   ),
   case1("gaussianBlur", x(1, 6, 7, 2), (a) => t.gaussianBlur(a, { sigma: 1.2, taps: 5 })),
   {
-    name: "a checkpointed block",
+    name: "a recomputed block",
     inputs: [x(2, 4), x(4, 4)],
-    run: (a, w) => t.checkpoint((input: t.Tensor) => t.silu(t.matmul(t.tanh(input), w!)))(a!),
+    run: (a, w) => t.recompute((input: t.Tensor) => t.silu(t.matmul(t.tanh(input), w!)))(a!),
   },
   case1("a value used several times", x(4), (a) => t.add(t.mul(a, a), t.mul(t.exp(a), a))),
 ];

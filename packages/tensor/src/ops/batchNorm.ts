@@ -19,13 +19,17 @@ export interface BatchNormOptions {
 
 /**
  * Batch normalisation in training mode (Ioffe and Szegedy 2015): x […, C] by the mean and the biased variance of each
- * channel over everything else. `mean` and `variance` [C] serve to update running statistics.
+ * channel over everything else. `mean` and `variance` [C] serve to update running statistics; without elements they are NaN.
  */
 export function batchNorm(
   x: Tensor,
   { weight, bias, epsilon = 1e-5 }: BatchNormOptions,
 ): Record<"y" | "mean" | "variance", Tensor> {
   const attrs = { epsilon };
+  if (!x.size) {
+    kernel.infer({ x, weight, bias }, attrs); // for its checks
+    return composed({ x, weight, bias }, epsilon);
+  }
   const withoutBias = gradientComposition(["x", "weight"], (inputs) => composed(inputs, epsilon).y);
   const all = once((gradient) =>
     record(
@@ -34,7 +38,7 @@ export function batchNorm(
       attrs,
       (given) => ({
         ...withoutBias(given),
-        biasGradient: sum(reshape(given.gradient, [-1, given.gradient.shape.at(-1)!]), 0),
+        biasGradient: sum(reshape(given.gradient, [positions(x), x.shape.at(-1)!]), 0),
       }),
     ),
   );
@@ -53,12 +57,16 @@ export function batchNorm(
   return out;
 }
 
+/** How many numbers a channel has. */
+const positions = (x: Tensor): number =>
+  x.shape.slice(0, -1).reduce((product, extent) => product * extent, 1);
+
 /** `batchNorm` in simple operations. */
 function composed(
   { x, weight, bias }: Readonly<Record<"x" | "weight", Tensor>> & { readonly bias?: Tensor },
   epsilon: number,
 ): Record<"y" | "mean" | "variance", Tensor> {
-  const rows = reshape(x, [-1, x.shape.at(-1)!]);
+  const rows = reshape(x, [positions(x), x.shape.at(-1)!]);
   const centre = mean(rows, 0);
   const centred = sub(rows, centre);
   const variance = mean(square(centred), 0);

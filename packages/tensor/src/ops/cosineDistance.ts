@@ -1,4 +1,4 @@
-import { cosineDistanceGradient, cosineDistance as kernel } from "@ddad/kernels-wgsl";
+import { cosineDistanceGradient, cosineDistance as kernel, sameShape } from "@ddad/kernels-wgsl";
 import { gradientComposition } from "../autograd/gradientComposition.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
@@ -15,6 +15,7 @@ export interface CosineDistanceOptions {
 /** 1 − a·b / (|a| |b|) along the last axis: a, b […, C] → […]. A row of zeros is at distance 1 from everything. */
 export function cosineDistance(a: Tensor, b: Tensor, { epsilon = 1e-8 }: CosineDistanceOptions = {}): Tensor {
   const attrs = { epsilon };
+  if (!a.size && sameShape(a.shape, b.shape) && a.shape.length) return composed({ a, b }, epsilon);
   const both = once((gradient) =>
     record(
       cosineDistanceGradient,

@@ -21,7 +21,8 @@ export function addNoise(x: Tensor, noise: Tensor, alphaBar: Tensor): Tensor {
       noise: ({ y: g }) => mul(g, sqrt(sub(1, level()))),
       alphaBar: ({ y: g }) => {
         const slope = sub(mul(x, rsqrt(level())), mul(noise, rsqrt(sub(1, level()))));
-        return mul(sum(reshape(mul(g, slope), [x.shape[0]!, x.size / x.shape[0]!]), 1), 0.5);
+        const each = x.shape.slice(1).reduce((product, extent) => product * extent, 1);
+        return mul(sum(reshape(mul(g, slope), [x.shape[0]!, each]), 1), 0.5);
       },
     },
   ).y;

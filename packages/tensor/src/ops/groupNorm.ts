@@ -2,7 +2,7 @@ import { type GroupNormAttrs, groupNormGradient, groupNorm as kernel } from "@dd
 import { gradientComposition } from "../autograd/gradientComposition.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
-import { add, mul, rsqrt, silu, square, sub } from "./elementwise.ts";
+import { add, cast, mul, rsqrt, silu, square, sub } from "./elementwise.ts";
 import { mean } from "./mean.ts";
 import { once } from "./once.ts";
 import { reshape } from "./reshape.ts";
@@ -23,6 +23,10 @@ export interface GroupNormOptions {
 export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
   const { groups, weight, bias, epsilon = 1e-5, activation = "none" } = options;
   const attrs = { groups, epsilon, activation };
+  if (!x.size) {
+    kernel.infer({ x, weight, bias }, attrs); // for its checks
+    return cast(composed({ x: cast(x, "f32"), weight, bias }, attrs), x.dtype);
+  }
   const all = once((gradient) =>
     record(
       groupNormGradient,

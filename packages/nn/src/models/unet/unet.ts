@@ -1,5 +1,5 @@
 /** The denoising network of DDAD: a UNet of residual and attention blocks that is told the time step. */
-import { checkpoint, concat, type RandomStream, ShapeError, type Tensor } from "@ddad/tensor";
+import { concat, type RandomStream, recompute, ShapeError, type Tensor } from "@ddad/tensor";
 import { HostRandom } from "../../hostRandom.ts";
 import { allZeros, defaultRandom } from "../../init.ts";
 import { Conv2d } from "../../layers/conv2d.ts";
@@ -122,7 +122,7 @@ export class UNet extends Module {
     if (!this.recompute || !this.training) return forward(h, time);
     // Both times with the same random numbers.
     const start = random?.fork();
-    return checkpoint((x: Tensor, t: Tensor) => {
+    return recompute((x: Tensor, t: Tensor) => {
       const own = start?.fork();
       const result = forward(x, t, own);
       if (own) random?.join(own);

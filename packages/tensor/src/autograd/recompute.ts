@@ -10,20 +10,20 @@ import { partialGrad } from "./grad.ts";
  * tensors (parameters) from outside. It must record the same operations when called again: draw random keys outside, or by
  * `drawOnce`, as the layers do.
  */
-export function checkpoint<A extends readonly AnyTensor[]>(
+export function recompute<A extends readonly AnyTensor[]>(
   fn: (...inputs: A) => Tensor,
 ): (...inputs: A) => Tensor {
   return (...inputs) => {
     const start = upcomingId();
     const { first: result, again: runAgain } = runTwice(() => fn(...inputs));
     const outside = tensorsFromOutside(result, start, inputs.map(resolve));
-    const recompute = (gradient: Tensor): Tensor[] => {
+    const gradientsAgain = (gradient: Tensor): Tensor[] => {
       const again = runAgain();
       return partialGrad(again, outside, { outputGradient: gradient, allowUnused: true });
     };
     let computed: { readonly gradient: Tensor; readonly all: Tensor[] } | undefined;
     const all = (gradient: Tensor): Tensor[] => {
-      if (computed?.gradient !== gradient) computed = { gradient, all: recompute(gradient) };
+      if (computed?.gradient !== gradient) computed = { gradient, all: gradientsAgain(gradient) };
       return computed.all;
     };
     const rules = outside.map((_, index) => [
@@ -32,7 +32,7 @@ export function checkpoint<A extends readonly AnyTensor[]>(
     ]);
     const edges = outside.map((tensor, index) => [String(index), tensor]);
     return recordView(
-      "checkpoint",
+      "recompute",
       result,
       result.shape,
       Object.fromEntries(rules),
