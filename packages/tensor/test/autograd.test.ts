@@ -65,6 +65,19 @@ describe("grad", () => {
     expect(() => t.grad(t.sum(t.floor(x)), [x])).to.throw(/only through floor, which passes no gradient on/);
   });
 
+  it("stops at detach, which copies nothing", async () => {
+    const x = t.tensor([2, 3]);
+    const [g] = t.grad(t.sum(t.mul(x, x.detach())), [x]);
+    expect([...(await g!.data())]).to.deep.equal([2, 3]);
+    expect(() => t.grad(t.sum(t.detach(x)), [x])).to.throw(
+      /only through detach, which passes no gradient on/,
+    );
+    const constant = t.detach(x.mul(2));
+    expect([...(await t.grad(t.sum(t.square(constant)), [constant])[0]!.data())]).to.deep.equal([8, 12]);
+    expect(t.explain(t.mul(t.detach(x), 2))).not.to.match(/detach|copy/);
+    expect(t.detach(t.tensor([1], [1], { dtype: "i32" })).dtype).to.equal("i32");
+  });
+
   it("passes integers and bool by", async () => {
     const x = t.tensor([1.5, -2]);
     const [g] = t.grad(t.sum(t.where(t.greater(x, 0), x, t.cast(t.cast(x, "i32"), "f32"))), [x]);

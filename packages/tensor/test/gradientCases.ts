@@ -135,6 +135,27 @@ export const gradientCases: readonly GradientCase[] = [
       t.groupNorm(a!, { groups: 2, weight: weight!, bias: bias!, activation: "silu" }),
   },
   {
+    name: "layerNorm",
+    inputs: [x(2, 3, 5), positive(5), x(5)],
+    run: (a, weight, bias) => t.layerNorm(a!, { weight, bias }),
+  },
+  {
+    name: "layerNorm over two axes",
+    inputs: [x(2, 3, 4), positive(3, 4)],
+    run: (a, weight) => t.layerNorm(a!, { weight, axes: [1, 2] }),
+  },
+  {
+    name: "layerNorm over a middle axis",
+    inputs: [x(2, 3, 4), positive(3), x(3)],
+    run: (a, weight, bias) => t.layerNorm(a!, { weight, bias, axes: 1, epsilon: 0.1 }),
+  },
+  { name: "rmsNorm", inputs: [x(2, 3, 5), positive(5)], run: (a, weight) => t.rmsNorm(a!, { weight }) },
+  {
+    name: "instanceNorm",
+    inputs: [x(2, 3, 2, 4), positive(4), x(4)],
+    run: (a, weight, bias) => t.instanceNorm(a!, { weight, bias }),
+  },
+  {
     name: "batchNorm",
     inputs: [x(3, 2, 2, 5), positive(5), x(5)],
     run: (a, weight, bias) => t.batchNorm(a!, { weight: weight!, bias: bias! }).y,
