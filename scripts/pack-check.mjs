@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // What a user gets: packs the packages, installs the tarballs in an empty project elsewhere and tries them there, a row a
 // combination. Needs a build and a registry; compilers, bundlers and runtimes are fetched once and kept in
-// node_modules/.cache/pack-check. A combination that cannot be had here is skipped and says why.
+// the system's folder for temporary files (ddad-pack-check). A combination that cannot be had here is skipped and says why.
 //   npm run pack:check [-- [contents] [types] [bundlers] [runtimes] [OTHER_README.md]]
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,7 @@
 /** An empty project elsewhere with the packed packages in it, and the tools that try it. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { childEnvironment } from "../driver.mjs";
@@ -12,7 +13,7 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 /** Folders of the packages that are published. */
 export const packageNames = readdirSync(join(root, "packages"));
 
-const cache = join(root, "node_modules", ".cache", "pack-check");
+const cache = join(tmpdir(), "ddad-pack-check");
 
 // Inside `npm run`, npm's own variables name this workspace; the empty project must not inherit them.
 const environment = Object.fromEntries(
@@ -69,8 +70,8 @@ export function makeProject(folder, packages) {
 }
 
 /**
- * The folder of a tool of exactly this version. Fetched from the registry the first time, kept in
- * `node_modules/.cache/pack-check`; nothing of it runs while it is installed.
+ * The folder of a tool of exactly this version. Fetched from the registry the first time and kept in the system's folder for
+ * temporary files; nothing of it runs while it is installed.
  * @throws Skip where it cannot be had
  */
 export function tool(name, version) {

@@ -3,8 +3,8 @@ import type { Capabilities, SubgroupMatrix } from "@ddad/kernels-wgsl";
 import type { FeatureName } from "./webgpuNames.ts";
 
 /** All that WebGPU tells of an adapter, put together. */
-export const describe = ({ description, vendor, architecture, device }: Partial<GPUAdapterInfo>): string =>
-  [description, vendor, architecture, device].filter(Boolean).join(" ");
+export const describe = (info: Partial<GPUAdapterInfo>): string =>
+  [info.description, info.vendor, info.architecture, info.device].filter(Boolean).join(" ");
 
 /** The name of an adapter as it is shown to people and written into results. */
 export const adapterName = (info: Partial<GPUAdapterInfo>): string => describe(info) || "unnamed adapter";

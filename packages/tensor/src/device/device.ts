@@ -188,12 +188,11 @@ const wantedLimits = [
 ] as const;
 
 /** What to request of an adapter so that the library can use all that it has; for programs that make their own device. */
-export const deviceDescriptor = ({
-  features,
-  limits,
-}: GPUAdapter): { requiredFeatures: FeatureName[]; requiredLimits: Record<string, number> } => ({
-  requiredFeatures: wantedFeatures.filter((feature) => features.has(feature)),
-  requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, limits[limit]])),
+export const deviceDescriptor = (
+  adapter: GPUAdapter,
+): { requiredFeatures: FeatureName[]; requiredLimits: Record<string, number> } => ({
+  requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),
+  requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]])),
 });
 
 async function openDevice(options: SetupOptions): Promise<Device> {

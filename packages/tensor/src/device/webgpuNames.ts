@@ -2,6 +2,7 @@
  * The names of WebGPU that this package's declarations use. TypeScript 6 and later bring them with `lib: ["dom"]`, older ones
  * with `@webgpu/types`, a Node service has neither. Empty interfaces merge with whichever is there, and where nothing is,
  * the declarations still compile: `device.gpu` then is a `GPUDevice` without members.
+ * Parameters of these types are therefore not taken apart in a signature: a declaration repeats the names of the members there.
  */
 
 declare global {
