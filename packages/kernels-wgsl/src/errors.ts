@@ -14,3 +14,8 @@ export function checkFloat(op: string, name: string, dtype: DType): void {
 export function check(condition: boolean, op: string, message: string): asserts condition {
   if (!condition) throw new ShapeError(`${op}: ${message}`);
 }
+
+/** The definition of a kernel contradicts itself: its author must mend it. */
+export class KernelError extends Error {
+  override name = "KernelError";
+}

@@ -2,6 +2,7 @@
  * A kernel is one object in one file: what it computes (shape rule and f64 reference), how (variants of WGSL), what it
  * costs, and the cases that tests and benchmarks loop over. It is pure data: nothing here holds a GPUDevice.
  */
+import { KernelError } from "./errors.ts";
 import type { DType, Shape, TensorSpec } from "./spec.ts";
 
 /** What an adapter offers, as far as a kernel cares. */
@@ -186,7 +187,7 @@ export function usualVariants<I extends string, O extends string, A, P extends s
   variants,
 }: Kernel<I, O, A, P>): readonly Variant<I, O, A, P>[] {
   const always = variants.findIndex(({ when }) => !when);
-  if (always < 0) throw new Error(`${name} has no variant that always fits.`);
+  if (always < 0) throw new KernelError(`${name} has no variant that always fits.`);
   return variants.slice(0, always + 1);
 }
 

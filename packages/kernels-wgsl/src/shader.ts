@@ -1,4 +1,5 @@
 /** From a pass to the complete WGSL module, and from params to the bytes of its uniform buffer. */
+import { KernelError } from "./errors.ts";
 import type { Call, Kernel, ParamType, Pass } from "./kernel.ts";
 
 /** One storage binding of a shader, in the order of its index. */
@@ -53,7 +54,7 @@ export function packParams(kernel: Kernel, params: Call["params"]): ArrayBuffer 
   entries.forEach(([name, type], index) => {
     const value = params[name];
     if (value === undefined)
-      throw new Error(`${kernel.name}: infer gave no value for the parameter ${name}.`);
+      throw new KernelError(`${kernel.name}: infer gave no value for the parameter ${name}.`);
     if (type === "f32") view.setFloat32(4 * index, value, true);
     else if (type === "u32") view.setUint32(4 * index, value, true);
     else view.setInt32(4 * index, value, true);

@@ -29,9 +29,9 @@ import {
 } from "./tensor.ts";
 
 /** What a compiled function may return: tensors in any nesting of plain objects and arrays. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a function that only assigns returns nothing
 export type Tensors =
   | AnyTensor
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function that only assigns returns nothing
   | void
   | undefined
   | readonly Tensors[]

@@ -162,6 +162,7 @@ export function arange<D extends DType = Float>(
     );
   }
   const count = Math.max(0, Math.ceil((end - start) / step));
+  checkRoom("arange", currentDevice(), [count], dtype ?? "f32");
   const values = Float64Array.from({ length: count }, (_, index) => start + index * step);
   checkValues("arange", values, dtype ?? "f32");
   return upload("arange", values, [count], dtype ?? "f32") as Tensor<Kind<D>>;
@@ -170,6 +171,7 @@ export function arange<D extends DType = Float>(
 /** `count` f32 numbers at equal distances from `start` to `end`, both included. */
 export function linspace(start: number, end: number, count: number): Tensor {
   checkShape("linspace", [count]);
+  checkRoom("linspace", currentDevice(), [count], "f32");
   const step = count > 1 ? (end - start) / (count - 1) : 0;
   const values = Float64Array.from({ length: count }, (_, index) => start + index * step);
   if (count > 1) values[count - 1] = end;
@@ -183,6 +185,7 @@ export function eye<D extends DType = Float>(
   { dtype }: CreateOptions<D> = {},
 ): Tensor<Kind<D>> {
   checkShape("eye", [rows, columns]);
+  checkRoom("eye", currentDevice(), [rows, columns], dtype ?? "f32");
   const values = new Float64Array(rows * columns);
   for (let i = 0; i < Math.min(rows, columns); i++) values[i * columns + i] = 1;
   return upload("eye", values, [rows, columns], dtype ?? "f32") as Tensor<Kind<D>>;

@@ -2,6 +2,7 @@ export {
   type DataOf,
   type DType,
   type Float,
+  KernelError,
   type Shape,
   ShapeError,
   type TensorData,

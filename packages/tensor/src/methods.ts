@@ -1,5 +1,5 @@
 /** Operations as methods of Tensor, so that formulas read from left to right. */
-import type { DataOf, DType, Float, Shape } from "@ddad/kernels-wgsl";
+import { type DataOf, type DType, type Float, type Shape, ShapeError } from "@ddad/kernels-wgsl";
 import { readData } from "./evaluate.ts";
 import * as ops from "./ops/index.ts";
 import { Tensor } from "./tensor.ts";
@@ -71,7 +71,7 @@ const methods: Pick<OtherMethods<Float>, "data" | "item"> & ThisType<Tensor> = {
     return readData(this) as Promise<DataOf<Float>>;
   },
   async item() {
-    if (this.size !== 1) throw new Error(`item: needs a tensor with one element, but this is ${this}.`);
+    if (this.size !== 1) throw new ShapeError(`item: needs a tensor with one element, but this is ${this}.`);
     return (await readData(this))[0]!;
   },
 };

@@ -1,6 +1,7 @@
 /** `profile`: what each kernel costs on the GPU, measured by timestamp queries. */
 import { currentDevice } from "./device/device.ts";
 import type { TimedDispatch } from "./device/timing.ts";
+import { LimitError } from "./errors.ts";
 
 let collecting: TimedDispatch[] | undefined;
 
@@ -33,7 +34,7 @@ export interface Profile<T> {
  */
 export async function profile<T>(fn: () => Promise<T>): Promise<Profile<T>> {
   if (!currentDevice().gpu.features.has("timestamp-query")) {
-    throw new Error("profile: this adapter has no timestamp queries; time whole evaluations instead.");
+    throw new LimitError("profile: this adapter has no timestamp queries; time whole evaluations instead.");
   }
   const timings: TimedDispatch[] = [];
   collecting = timings;

@@ -12,7 +12,7 @@ import {
   type TensorSpec,
 } from "@ddad/kernels-wgsl";
 import type { Device } from "./device/device.ts";
-import { DeviceLostError, OutOfMemoryError, StaleValueError } from "./errors.ts";
+import { DeviceLostError, OutOfMemoryError, StaleValueError, UsageError } from "./errors.ts";
 import type { Composition, zeroGradient } from "./record.ts";
 import type { Storage } from "./storage.ts";
 
@@ -115,7 +115,7 @@ export const isFloatTensor = (tensor: AnyTensor): tensor is Tensor => isFloat(te
 /** The buffer of an evaluated tensor. Throws where it is gone: disposed of, overwritten, or on a lost device; or never was. */
 export function storageOf(tensor: AnyTensor, device: Device): Storage {
   const { source } = tensor;
-  if (source.kind !== "storage") throw new Error(`${tensor} has no buffer yet; evaluate it first.`);
+  if (source.kind !== "storage") throw new UsageError(`${tensor} has no buffer yet; evaluate it first.`);
   const { storage, version } = source;
   if (storage.device !== device) {
     throw new DeviceLostError(
@@ -158,7 +158,7 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
   /** Takes over the value of an evaluated tensor (which must not be used any more). */
   constructor(initial: Tensor<D>) {
     const { source } = initial;
-    if (source.kind !== "storage") throw new Error("variable: evaluate the initial tensor first.");
+    if (source.kind !== "storage") throw new UsageError("variable: evaluate the initial tensor first.");
     super(initial, source);
     this.#home = source.storage;
     this.#home.owner = new WeakRef<AnyVariable>(this);

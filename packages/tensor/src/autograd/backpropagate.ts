@@ -1,5 +1,6 @@
 /** Reverse-mode differentiation: walks the recorded nodes backwards and records the gradients' nodes. */
 import { type ElementwiseAttrs, elementwise, isFloat, sameShape, show } from "@ddad/kernels-wgsl";
+import { InternalError, UsageError } from "../errors.ts";
 import { add, cast } from "../ops/elementwise.ts";
 import { broadcastTo } from "../ops/sum.ts";
 import { mapRecord, nodesBehind } from "../program/program.ts";
@@ -101,14 +102,14 @@ function throughComposition(
   names: readonly string[],
 ): (readonly [name: string, gradient: Tensor])[] {
   const { composition } = node;
-  if (!composition) throw new Error(withoutRule(node, Object.keys(given), names));
+  if (!composition) throw new UsageError(withoutRule(node, Object.keys(given), names));
   const inputs = mapRecord(node.inputs, standIn);
   const outputs = composition(inputs);
   const roots = Object.entries(given).map(([name, gradient]): readonly [Tensor, Tensor] => {
     const output = outputs[name];
-    if (!output) throw new Error(withoutOutput(node, name));
+    if (!output) throw new UsageError(withoutOutput(node, name));
     if (!sameShape(output.shape, gradient.shape)) {
-      throw new Error(
+      throw new InternalError(
         `${node.name}: its composition gives ${name} ${show(output.shape)}, the kernel ${show(gradient.shape)}.`,
       );
     }

@@ -1,6 +1,7 @@
 /** Gradients of a scalar towards tensors: what users call. `backpropagate` does the work. */
 import { isFloat, ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
 import { constant } from "../create.ts";
+import { UsageError } from "../errors.ts";
 import { broadcastTo } from "../ops/sum.ts";
 import { resolve, type Tensor } from "../tensor.ts";
 import { backpropagate, derivativesEnd } from "./backpropagate.ts";
@@ -40,7 +41,7 @@ function gradientsOf(
   const wanted = inputs.map(resolve);
   check(loss, inputs, outputGradient);
   if (root.source.kind !== "node" && !wanted.includes(root)) {
-    throw new Error(
+    throw new UsageError(
       "grad: the loss is already evaluated and its graph is gone. Call grad before evaluate, or use valueAndGrad.",
     );
   }
@@ -50,7 +51,7 @@ function gradientsOf(
     const gradient = gradients.get(input);
     if (gradient) return broadcastTo(gradient, input.shape);
     if (allowUnused) return constant(0, input.shape);
-    throw new Error(withoutInfluence(root, input, index, ends));
+    throw new UsageError(withoutInfluence(root, input, index, ends));
   });
 }
 

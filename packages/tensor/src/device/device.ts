@@ -98,7 +98,7 @@ export class Device {
     if (bytes <= limit) return;
     const which = limit === this.gpu.limits.maxBufferSize ? "maxBufferSize" : "maxStorageBufferBindingSize";
     throw new LimitError(
-      `${what} needs ${megabytes(bytes)} in one buffer, but ${which} of ${this.name} is ${megabytes(limit)}. ` +
+      `${what} needs ${sizeText(bytes)} in one buffer, but ${which} of ${this.name} is ${sizeText(limit)}. ` +
         "Use a smaller micro-batch or smaller images.",
     );
   }
@@ -117,7 +117,11 @@ export class Device {
   }
 }
 
-const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+function sizeText(bytes: number): string {
+  const power = Math.min(Math.max(Math.floor(Math.log2(bytes) / 10), 2), 6);
+  const amount = bytes / 2 ** (10 * power);
+  return `${amount < 1e4 ? amount.toFixed(1) : amount.toPrecision(3)} ${["MiB", "GiB", "TiB", "PiB", "EiB"][power - 2]}`;
+}
 
 let current: Device | undefined;
 /** Why there is none, if there was one. */

@@ -47,18 +47,20 @@ export class PipelineCache {
     const known = this.#pipelines.get(code);
     if (known) return known;
     debug(3, () => `${label}:\n${code}`);
+    const module = this.#gpu.createShaderModule({ label, code });
     const pipeline = this.#gpu
       .createComputePipelineAsync({
         label,
         layout: this.#gpu.createPipelineLayout({ bindGroupLayouts: [this.layout(shader)] }),
-        compute: { module: this.#gpu.createShaderModule({ label, code }), entryPoint: "main" },
+        compute: { module, entryPoint: "main" },
       })
-      .catch((error: Error) => {
+      .catch(async (error: Error) => {
         this.#pipelines.delete(code);
         debug(1, () => `${label}:\n${numbered(code)}`);
+        const reason = (await complaints(module)) || error.message.trim();
         throw new InternalError(
           `${label}: the shader does not compile on this adapter, which is a fault of the kernel: report it with the adapter's name ` +
-            `and this message. DDAD_DEBUG=1 prints the shader. The compiler says: ${error.message.trim()}`,
+            `and this message. DDAD_DEBUG=1 prints the shader. The compiler says: ${reason}`,
           { cause: error },
         );
       });
@@ -72,3 +74,10 @@ const numbered = (code: string): string =>
     .split("\n")
     .map((line, index) => `${String(index + 1).padStart(4)} ${line}`)
     .join("\n");
+
+/** What the compiler has against a module; nothing where the module is right, and what is made of it is wrong. */
+async function complaints(module: GPUShaderModule): Promise<string> {
+  const info = await module.getCompilationInfo().catch(() => undefined);
+  const errors = info?.messages.filter(({ type }) => type === "error") ?? [];
+  return errors.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join("; ");
+}

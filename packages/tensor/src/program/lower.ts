@@ -6,6 +6,7 @@ import {
   type Capabilities,
   type Cost,
   isEmptyCall,
+  KernelError,
   packParams,
   type Shader,
   type TensorSpec,
@@ -75,7 +76,9 @@ export function lowerProgram(program: Program, caps: Capabilities, choices: Choi
       const values = shader.bindings.map(({ name }) => {
         const id = names.get(name);
         if (id === undefined)
-          throw new Error(`${kernel.name}/${variant.name} binds ${name}, which this call does not have.`);
+          throw new KernelError(
+            `${kernel.name}/${variant.name} binds ${name}, which this call does not have.`,
+          );
         return id;
       });
       dispatches.push({

@@ -1,4 +1,5 @@
 /** Which kernel calls run while somebody asks. */
+import { UsageError } from "../errors.ts";
 import { callKey, type ProgramCall } from "../program/program.ts";
 
 /** Distinct calls by their keys. */
@@ -13,7 +14,7 @@ export function noteCalls(calls: readonly ProgramCall[]): void {
 
 /** The calls of everything that is evaluated while `fn` runs. */
 export async function collectCalls(fn: () => Promise<unknown>): Promise<Calls> {
-  if (collecting) throw new Error("tune: another call of tune is watching what runs; await it first.");
+  if (collecting) throw new UsageError("tune: another call of tune is watching what runs; await it first.");
   const calls = new Map<string, ProgramCall>();
   collecting = calls;
   try {
