@@ -8,7 +8,7 @@ import { type StoredProduct, tilePass } from "../matmul/product.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
 import { repeat } from "../repeat.ts";
 import { ceilDiv } from "../spec.ts";
-import type { Geometry } from "./geometry.ts";
+import { type Geometry, isPlain } from "./geometry.ts";
 
 const mostOutputs = 3;
 const mostTaps = 3;
@@ -16,7 +16,11 @@ const workgroupSize = 64;
 
 /** Whether the windows of neighbouring pixels overlap and everything fits in registers. */
 export const hasFewOutputs = (g: Geometry): boolean =>
-  g.outChannels <= mostOutputs && g.kernelWidth <= mostTaps && g.stride === 1 && g.inChannels % 4 === 0;
+  isPlain(g) &&
+  g.outChannels <= mostOutputs &&
+  g.kernelWidth <= mostTaps &&
+  g.inChannels > 0 &&
+  g.inChannels % 4 === 0;
 
 /** @param product the same convolution as a matrix product, which says how results are stored */
 export function fewOutputsPass(caps: Capabilities, g: Geometry, product: StoredProduct): Pass {

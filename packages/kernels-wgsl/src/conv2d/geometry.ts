@@ -6,13 +6,21 @@ import { type Shape, show, type TensorSpec } from "../spec.ts";
 /** Zero rows and columns added around the image: top, left, bottom, right. */
 export type Padding = readonly [top: number, left: number, bottom: number, right: number];
 
-/** Attributes of `conv2d`: pixels between windows, and the zeros around the image. */
+/** Something of both sides of an image, the height's first. */
+export type Sides = readonly [height: number, width: number];
+
+/** Attributes of `conv2d` and its gradients. */
 export interface Conv2dAttrs extends EpilogueAttrs {
-  readonly stride: number;
+  /** Pixels between windows, for both sides or for each. */
+  readonly stride: number | Sides;
   readonly padding: Padding;
+  /** Pixels between the taps of a window. Default 1. */
+  readonly dilation?: number | Sides | undefined;
+  /** Channels in and out are cut into so many groups, each convolved on its own. Default 1. */
+  readonly groups?: number | undefined;
 }
 
-/** Every size of a convolution `x [N, H, W, Cin] * weight [KH, KW, Cin, Cout] → y [N, OH, OW, Cout]`. */
+/** Every size of a convolution `x [N, H, W, Cin] * weight [KH, KW, Cin / groups, Cout] → y [N, OH, OW, Cout]`. */
 export interface Geometry {
   readonly batch: number;
   readonly height: number;
@@ -23,10 +31,25 @@ export interface Geometry {
   readonly outChannels: number;
   readonly kernelHeight: number;
   readonly kernelWidth: number;
-  readonly stride: number;
+  readonly stride: Sides;
+  readonly dilation: Sides;
+  readonly groups: number;
+  /** Channels of x and of y that one group has. */
+  readonly groupIn: number;
+  readonly groupOut: number;
   readonly top: number;
   readonly left: number;
 }
+
+/** Whether windows lie side by side with contiguous taps over all channels: what the fast algorithms take. */
+export const isPlain = ({ stride, dilation, groups }: Geometry): boolean =>
+  groups === 1 && [...stride, ...dilation].every((distance) => distance === 1);
+
+/** WGSL of a factor; nothing where it is 1. */
+export const times = (factor: number): string => (factor === 1 ? "" : ` * ${factor}u`);
+
+/** One number for both sides, or one for each. */
+export const sidesOf = (given: number | Sides): Sides => (typeof given === "number" ? [given, given] : given);
 
 /** The uniform struct of all three kernels: image sizes are not baked, so that shapes share pipelines. */
 export const sizeParams = {
@@ -47,61 +70,79 @@ export const sizesOf = ({ batch, height, width, outHeight, outWidth }: Geometry)
   outWidth,
 });
 
+/** Throws ShapeError unless a tensor has the four axes of images; any of them may be empty. */
 export function checkImage(op: string, name: string, { shape, dtype }: TensorSpec, half = false): void {
   if (half) checkFloat(op, name, dtype);
   else check(dtype === "f32", op, `${name} must be f32 but is ${dtype}; cast it first.`);
+  check(shape.length === 4, op, `${name} must have 4 axes but is ${show(shape)}.`);
+}
+
+/** Throws ShapeError unless `given` is one whole number of at least 1, or one for each side. */
+export function checkDistance(op: string, name: string, given: number | Sides): void {
+  const sides = typeof given === "number" ? [given] : given;
   check(
-    shape.length === 4 && shape.every((extent) => extent > 0),
+    (typeof given === "number" || sides.length === 2) &&
+      sides.every((distance) => Number.isInteger(distance) && distance >= 1),
     op,
-    `${name} must have 4 axes of at least 1 element but is ${show(shape)}.`,
+    `${name} must be a whole number of at least 1, or two of them, but is ${typeof given === "number" ? given : show(given)}.`,
   );
 }
 
-/** The geometry of a convolution. Throws ShapeError where stride, padding or kernel do not fit the image. */
-export function geometryOf(
-  op: string,
-  x: Shape,
-  weight: Shape,
-  { stride, padding: [top, left, bottom, right] }: Conv2dAttrs,
-): Geometry {
+/** The geometry of a convolution. Throws ShapeError where stride, padding, dilation, groups or kernel do not fit. */
+export function geometryOf(op: string, x: Shape, weight: Shape, attrs: Conv2dAttrs): Geometry {
+  const { stride, padding, dilation = 1, groups = 1 } = attrs;
+  const [top, left, bottom, right] = padding;
   const [batch, height, width, inChannels] = x as [number, number, number, number];
   const [kernelHeight, kernelWidth, weightChannels, outChannels] = weight as [number, number, number, number];
+  checkDistance(op, "stride", stride);
+  checkDistance(op, "dilation", dilation);
   check(
-    Number.isInteger(stride) && stride >= 1,
+    padding.length === 4 && padding.every((extent) => Number.isInteger(extent) && extent >= 0),
     op,
-    `stride must be a whole number of at least 1 but is ${stride}.`,
+    `padding must be whole numbers of at least 0 but is ${show(padding)}.`,
   );
   check(
-    [top, left, bottom, right].every((extent) => Number.isInteger(extent) && extent >= 0),
+    Number.isInteger(groups) && groups >= 1,
     op,
-    `padding must be whole numbers of at least 0 but is [${top}, ${left}, ${bottom}, ${right}].`,
+    `groups must be a whole number of at least 1 but is ${groups}.`,
   );
   check(
-    weightChannels === inChannels,
+    inChannels % groups === 0 && outChannels % groups === 0,
     op,
-    `x ${show(x)} has ${inChannels} channels but weight ${show(weight)} expects ${weightChannels}.`,
+    `${groups} groups must divide the ${inChannels} channels of x ${show(x)} and the ${outChannels} that weight ${show(weight)} makes.`,
   );
-  const outHeight = Math.floor((height + top + bottom - kernelHeight) / stride) + 1;
-  const outWidth = Math.floor((width + left + right - kernelWidth) / stride) + 1;
+  check(
+    weightChannels * groups === inChannels,
+    op,
+    groups === 1
+      ? `x ${show(x)} has ${inChannels} channels but weight ${show(weight)} expects ${weightChannels}.`
+      : `x ${show(x)} has ${inChannels / groups} channels in each of ${groups} groups but weight ${show(weight)} expects ${weightChannels}.`,
+  );
+  check(
+    kernelHeight >= 1 && kernelWidth >= 1,
+    op,
+    `weight ${show(weight)} has no taps; height and width of a kernel must be at least 1.`,
+  );
+  const [strideHeight, strideWidth] = sidesOf(stride);
+  const [dilationHeight, dilationWidth] = sidesOf(dilation);
+  const [spanHeight, spanWidth] = [
+    (kernelHeight - 1) * dilationHeight + 1,
+    (kernelWidth - 1) * dilationWidth + 1,
+  ];
+  const outHeight = Math.floor((height + top + bottom - spanHeight) / strideHeight) + 1;
+  const outWidth = Math.floor((width + left + right - spanWidth) / strideWidth) + 1;
   check(
     outHeight >= 1 && outWidth >= 1,
     op,
-    `a kernel of ${kernelHeight}×${kernelWidth} is larger than the padded image of ` +
+    `a kernel of ${spanHeight}×${spanWidth}${dilationHeight * dilationWidth > 1 ? " with its gaps" : ""} is larger than the padded image of ` +
       `${height + top + bottom}×${width + left + right}; pad more.`,
   );
   return {
-    batch,
-    height,
-    width,
-    inChannels,
-    outHeight,
-    outWidth,
-    outChannels,
-    kernelHeight,
-    kernelWidth,
-    stride,
-    top,
-    left,
+    ...{ batch, height, width, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth },
+    stride: [strideHeight, strideWidth],
+    dilation: [dilationHeight, dilationWidth],
+    ...{ groups, groupIn: inChannels / groups, groupOut: outChannels / groups },
+    ...{ top, left },
   };
 }
 
@@ -118,17 +159,35 @@ export function forEachTap(
       for (let ow = 0; ow < g.outWidth; ow++)
         for (let kh = 0; kh < g.kernelHeight; kh++)
           for (let kw = 0; kw < g.kernelWidth; kw++) {
-            const h = oh * g.stride + kh - g.top;
-            const w = ow * g.stride + kw - g.left;
+            const h = oh * g.stride[0] + kh * g.dilation[0] - g.top;
+            const w = ow * g.stride[1] + kw * g.dilation[1] - g.left;
             if (h < 0 || h >= g.height || w < 0 || w >= g.width) continue;
             visit(
               ((n * g.height + h) * g.width + w) * g.inChannels,
               ((n * g.outHeight + oh) * g.outWidth + ow) * g.outChannels,
-              (kh * g.kernelWidth + kw) * g.inChannels * g.outChannels,
+              (kh * g.kernelWidth + kw) * g.groupIn * g.outChannels,
             );
           }
 }
 
+/**
+ * Calls `visit` with the flat indices in x, weight and y of every product that a convolution sums: the definition of all
+ * three kernels, which differ only in which of the three they make.
+ */
+export function forEachProduct(
+  g: Geometry,
+  visit: (xIndex: number, weightIndex: number, yIndex: number) => void,
+): void {
+  forEachTap(g, (xOffset, yOffset, weightOffset) => {
+    for (let group = 0; group < g.groups; group++)
+      for (let ci = 0; ci < g.groupIn; ci++) {
+        const row = weightOffset + ci * g.outChannels;
+        for (let co = group * g.groupOut; co < (group + 1) * g.groupOut; co++)
+          visit(xOffset + group * g.groupIn + ci, row + co, yOffset + co);
+      }
+  });
+}
+
 /** Multiply-adds of one direction, each counted 2, padding counted as work. */
 export const flopsOf = (g: Geometry): number =>
-  2 * g.batch * g.outHeight * g.outWidth * g.outChannels * g.kernelHeight * g.kernelWidth * g.inChannels;
+  2 * g.batch * g.outHeight * g.outWidth * g.outChannels * g.kernelHeight * g.kernelWidth * g.groupIn;

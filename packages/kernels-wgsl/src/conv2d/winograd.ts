@@ -10,7 +10,7 @@ import type { Product } from "../matmul/product.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
 import { storedProduct } from "../matmul/variants.ts";
 import { bytesOf } from "../spec.ts";
-import type { Geometry } from "./geometry.ts";
+import { type Geometry, isPlain } from "./geometry.ts";
 import { type Convolution, convolutionOf, scratchOf, tilesOf, winogradPasses } from "./winogradPasses.ts";
 
 /**
@@ -27,7 +27,7 @@ const largestOf = (convolution: Convolution): number =>
 const fits = (g: Geometry, turned: boolean): boolean =>
   g.kernelHeight === 3 &&
   g.kernelWidth === 3 &&
-  g.stride === 1 &&
+  isPlain(g) &&
   g.top <= 2 &&
   g.left <= 2 &&
   g.inChannels % 4 === 0 &&

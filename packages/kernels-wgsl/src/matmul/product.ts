@@ -29,6 +29,11 @@ export interface Product {
   /** Name of the binding that receives y. */
   readonly output: string;
   readonly bias: boolean;
+  /**
+   * How many slices side by side make a row of y in memory, each with its own part of the bias; default 1. `Slice` has a
+   * `group` then.
+   */
+  readonly groups?: number;
   /** Sizes as WGSL expressions: those that come from `params` share a pipeline between shapes. */
   readonly wgsl: { readonly rows: string; readonly columns: string; readonly outputRows: string };
   /**
@@ -115,11 +120,14 @@ function storeFunction(product: StoredProduct, splits: number): string {
   const target = splits === 1 ? product.output : "partial";
   const bias = product.bias && splits === 1;
   const { rows, columns, outputRows } = product.wgsl;
+  /** Where the slice's part of the bias begins, in units of `width` elements. */
+  const first = (width: 1 | 4) =>
+    (product.groups ?? 1) > 1 ? `slice.group * ${product.columns / width}u + ` : "";
   const vectors = product.columns % 4 === 0;
   const finish = splits === 1 ? finishOf(product) : (_i: string, value: string) => value;
   const each = [0, 1, 2, 3].map(
     (j) => `
-  if (column + ${j}u < ${columns}) { ${target}[offset + ${j}u] = ${finish(`offset + ${j}u`, `value[${j}]${bias ? ` + bias[column + ${j}u]` : ""}`, 1)}; }`,
+  if (column + ${j}u < ${columns}) { ${target}[offset + ${j}u] = ${finish(`offset + ${j}u`, `value[${j}]${bias ? ` + bias[${first(1)}column + ${j}u]` : ""}`, 1)}; }`,
   );
   return /* wgsl */ `${splits === 1 ? (product.epilogue?.declarations ?? "") : ""}
 fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
@@ -128,7 +136,7 @@ fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
   if (to >= ${outputRows}) { return; }
   let offset = (split * ${outputRows} + to) * ${columns} + column;${
     vectors
-      ? `\n  ${target}[offset / 4u] = ${finish("offset / 4u", `value${bias ? " + bias[column / 4u]" : ""}`, 4)};`
+      ? `\n  ${target}[offset / 4u] = ${finish("offset / 4u", `value${bias ? ` + bias[${first(4)}column / 4u]` : ""}`, 4)};`
       : each.join("")
   }
 }`;
@@ -159,6 +167,8 @@ export function totalPass(product: StoredProduct, splits: number): Pass {
   const elements = elementsFor(product.columns);
   const width = elements === "f32" ? 1 : 4;
   const { columns, outputRows } = product.wgsl;
+  const { groups = 1 } = product;
+  const biased = groups === 1 ? `(${columns} / ${width}u)` : `${(product.columns * groups) / width}u`;
   return {
     label: "total",
     read: { partial: elements, ...(product.bias ? { bias: elements } : {}), ...product.epilogue?.read },
@@ -171,7 +181,7 @@ export function totalPass(product: StoredProduct, splits: number): Pass {
   if (i >= size) { return; }
   var total = partial[i];
   for (var split = 1u; split < ${splits}u; split++) { total += partial[split * size + i]; }
-  ${product.output}[i] = ${finishOf(product)("i", `total${product.bias ? ` + bias[i % (${columns} / ${width}u)]` : ""}`, width)};`,
+  ${product.output}[i] = ${finishOf(product)("i", `total${product.bias ? ` + bias[i % ${biased}]` : ""}`, width)};`,
     )}`,
   };
 }

@@ -72,11 +72,11 @@ export const registerTiling: Tiling<RegisterTile> = {
    * own: 16 columns were a fifth faster than 32 there.
    */
   tileFor({ subgroupSizes: [lanes] }, product) {
-    const perLane = product.aAlong === "row" ? 4 : Math.min(4, ceilDiv(product.rows, lanes));
+    const perLane = product.aAlong === "row" ? 4 : Math.min(4, Math.max(1, ceilDiv(product.rows, lanes)));
     return registerTileOf(
       lanes,
       perLane,
-      Math.min(product.bAlong === "k" ? 2 : 4, ceilDiv(product.columns, lanes)),
+      Math.min(product.bAlong === "k" ? 2 : 4, Math.max(1, ceilDiv(product.columns, lanes))),
     );
   },
   division: { workgroups: 8, quads: 64 },

@@ -27,7 +27,9 @@ export function storedProduct<I extends string, O extends string, A extends Epil
 ): StoredProduct {
   const product = productOf(call);
   const output = call.outputs[product.output as O];
-  return { ...product, outputType: output.dtype, epilogue: epilogueCode(call, output) };
+  // What is stored at once is of one group of columns.
+  const epilogue = epilogueCode(call, spec([product.columns], output.dtype));
+  return { ...product, outputType: output.dtype, epilogue };
 }
 
 /** How a product is cut: a tile of y for each workgroup, and k in parts. */

@@ -84,7 +84,7 @@ export const averagePool = defineKernel({
     {
       inputs: { x: [5, 5, 4] },
       attrs: { kernelSize: 3, stride: 1, padding: 1 },
-      message: /averagePool: x must have 4 axes of at least 1 element but is \[5, 5, 4\]/,
+      message: /averagePool: x must have 4 axes but is \[5, 5, 4\]/,
     },
     {
       inputs: { x: [1, 5, 5, 4] },

@@ -89,7 +89,7 @@ export const averagePool2 = defineKernel({
     {
       inputs: { x: [4, 4] },
       attrs: {},
-      message: /averagePool2: x must have 4 axes of at least 1 element but is \[4, 4\]/,
+      message: /averagePool2: x must have 4 axes but is \[4, 4\]/,
     },
   ],
 });

@@ -84,7 +84,7 @@ export const gaussianBlur = defineKernel({
     {
       inputs: { x: [20, 20] },
       attrs: { sigma: 1, taps: 9 },
-      message: /gaussianBlur: x must have 4 axes of at least 1 element but is \[20, 20\]/,
+      message: /gaussianBlur: x must have 4 axes but is \[20, 20\]/,
     },
   ],
 });

@@ -105,7 +105,7 @@ ${loop.code}`,
     {
       inputs: { x: [4, 4, 3] },
       attrs: { size: [8, 8], alignCorners: true },
-      message: /resizeBilinear: x must have 4 axes of at least 1 element but is \[4, 4, 3\]/,
+      message: /resizeBilinear: x must have 4 axes but is \[4, 4, 3\]/,
     },
     {
       inputs: { x: [1, 4, 4, 3] },

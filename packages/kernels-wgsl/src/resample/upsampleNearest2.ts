@@ -72,7 +72,7 @@ export const upsampleNearest2 = defineKernel({
     {
       inputs: { x: [4, 4, 3] },
       attrs: {},
-      message: /upsampleNearest2: x must have 4 axes of at least 1 element but is \[4, 4, 3\]/,
+      message: /upsampleNearest2: x must have 4 axes but is \[4, 4, 3\]/,
     },
     {
       inputs: { x: { shape: [1, 2, 2, 1], dtype: "u32" } },
