@@ -65,9 +65,12 @@ for (const weights of ["inputs", "constants"] as const) {
     for (const name of names) {
       it(name, async () => {
         const kernel = kernels.find((candidate) => candidate.name === name) as Kernel;
+        const made = kernel.outputs[0]!;
         const cases = kernel.cases
           .filter(usable)
-          .map((example, k) => ({ k, example, ...prepareCase(kernel, example) }));
+          .map((example, k) => ({ k, example, ...prepareCase(kernel, example) }))
+          // ONNX Runtime refuses some images without pixels.
+          .filter(({ call }) => elements(call.outputs[made]!.shape) > 0);
         expect(cases).to.not.be.empty;
         const isInput = (input: string): boolean => weights === "inputs" || input === kernel.inputs[0];
         const inputs: Record<string, Shape> = {};
@@ -85,7 +88,7 @@ for (const weights of ["inputs", "constants"] as const) {
                 input,
                 given[`${input}_${k}`]?.cast(dtype) ?? tensor(values[input]!, shape, { dtype }),
               ]);
-              return [`y_${k}`, record(kernel, Object.fromEntries(operands), call.attrs)["y"]!];
+              return [`y_${k}`, record(kernel, Object.fromEntries(operands), call.attrs)[made]!];
             }),
           );
         const file = await exportOnnx({ name, module: new Nothing(), inputs, forward });
@@ -93,8 +96,8 @@ for (const weights of ["inputs", "constants"] as const) {
         const got = await run(feeds);
         await release();
         for (const { k, example, call, values } of cases) {
-          const { shape } = call.outputs["y"]!;
-          const expected = toFile(kernel.reference(values, call)["y"]!, shape);
+          const { shape } = call.outputs[made]!;
+          const expected = toFile(kernel.reference(values, call)[made]!, shape);
           const { shape: gotShape, data } = got[`y_${k}`]!;
           expect(gotShape, example.name).to.deep.equal(expected.shape);
           const difference = differenceOf([...data], expected.data);

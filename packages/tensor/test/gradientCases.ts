@@ -1,6 +1,7 @@
 /** One entry for each way in which an op can be called: what the gradient check loops over. */
 import * as t from "@ddad/tensor";
 import { activationCases } from "./activationCases.ts";
+import { imageCases } from "./imageCases.ts";
 import { movementCases } from "./movementCases.ts";
 
 export interface GradientCase {
@@ -117,12 +118,7 @@ export const gradientCases: readonly GradientCase[] = [
     run: (a, b) => t.matmul(a!, b!, { transposeA: true, transposeB: true }),
   },
   { name: "linear", inputs: [x(2, 3, 4), x(4, 5), x(5)], run: (a, w, b) => t.linear(a!, w!, b!) },
-  {
-    name: "conv2d, stride 2, uneven padding, bias",
-    inputs: [x(2, 6, 5, 3), x(3, 2, 3, 4), x(4)],
-    run: (a, w, bias) => t.conv2d(a!, w!, { bias: bias!, stride: 2, padding: [1, 0, 2, 1] }),
-  },
-  { name: "conv2d 1×1", inputs: [x(1, 3, 3, 4), x(1, 1, 4, 8)], run: (a, w) => t.conv2d(a!, w!) },
+  ...imageCases,
   {
     name: "groupNorm",
     inputs: [x(2, 3, 3, 8), positive(8), x(8)],
@@ -246,19 +242,6 @@ export const gradientCases: readonly GradientCase[] = [
       },
     }),
   ),
-  case1("upsampleNearest2", x(2, 3, 2, 4), t.upsampleNearest2),
-  case1("averagePool2", x(2, 4, 6, 3), t.averagePool2),
-  case1("averagePool 3×3, stride 1", x(1, 4, 5, 2), (a) =>
-    t.averagePool(a, { kernelSize: 3, stride: 1, padding: 1 }),
-  ),
-  case1("maxPool 3×3, stride 2", x(1, 7, 6, 2), (a) =>
-    t.maxPool(a, { kernelSize: 3, stride: 2, padding: 1 }),
-  ),
-  case1("resizeBilinear", x(1, 3, 4, 2), (a) => t.resizeBilinear(a, [7, 5])),
-  case1("resizeBilinear with aligned corners", x(1, 3, 4, 2), (a) =>
-    t.resizeBilinear(a, [6, 9], { alignCorners: true }),
-  ),
-  case1("gaussianBlur", x(1, 6, 7, 2), (a) => t.gaussianBlur(a, { sigma: 1.2, taps: 5 })),
   {
     name: "a recomputed block",
     inputs: [x(2, 4), x(4, 4)],

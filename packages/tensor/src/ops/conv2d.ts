@@ -1,36 +1,40 @@
-import { conv2dInputGradient, conv2dWeightGradient, conv2d as kernel } from "@ddad/kernels-wgsl";
-import { record } from "../record.ts";
+import type { Conv2dAttrs } from "@ddad/kernels-wgsl";
 import type { Tensor } from "../tensor.ts";
-import { sum } from "./sum.ts";
+import { convolve } from "./convolution.ts";
+import { fourSides, oneOrBoth, type PaddingOption, type PerSide } from "./sides.ts";
 
 /** Options of `conv2d`. */
 export interface Conv2dOptions {
-  /** [Cout]. */
+  /** [Cout], f32. */
   readonly bias?: Tensor | undefined;
-  /** Default 1. */
-  readonly stride?: number;
-  /** Zeros around the image: all sides alike, or [top, left, bottom, right]. Default 0. */
-  readonly padding?: number | readonly [top: number, left: number, bottom: number, right: number];
+  /** Pixels between windows. Default 1. */
+  readonly stride?: PerSide;
+  /** Zeros around the image. Default 0. */
+  readonly padding?: PaddingOption;
+  /** Pixels between the taps of a window. Default 1. */
+  readonly dilation?: PerSide;
+  /** Channels in and out are cut into so many groups, each convolved on its own. Default 1. */
+  readonly groups?: number;
 }
 
-/** Convolution (cross-correlation) of x [N, H, W, Cin] with weight [KH, KW, Cin, Cout] → [N, OH, OW, Cout]. */
-export function conv2d(
-  x: Tensor,
-  weight: Tensor,
-  { bias, stride = 1, padding = 0 }: Conv2dOptions = {},
-): Tensor {
-  const sides = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
-  const attrs = { stride, padding: sides };
-  return record(kernel, { x, weight, bias }, attrs, {
-    x: ({ y: gradient }) =>
-      record(conv2dInputGradient, { gradient, weight }, { ...attrs, inputSize: [x.shape[1]!, x.shape[2]!] })
-        .xGradient,
-    weight: ({ y: gradient }) =>
-      record(
-        conv2dWeightGradient,
-        { x, gradient },
-        { ...attrs, kernelSize: [weight.shape[0]!, weight.shape[1]!] },
-      ).weightGradient,
-    bias: ({ y: gradient }) => sum(gradient, [0, 1, 2]),
-  }).y;
-}
+/** What the kernels get of these options: what is alike is one program. */
+export const conv2dAttrs = (
+  op: string,
+  { stride = 1, padding = 0, dilation = 1, groups = 1 }: Omit<Conv2dOptions, "bias">,
+): Conv2dAttrs => {
+  const apart = oneOrBoth(op, "dilation", dilation);
+  return {
+    stride: oneOrBoth(op, "stride", stride),
+    padding: fourSides(op, padding),
+    ...(apart !== 1 && { dilation: apart }),
+    ...(groups !== 1 && { groups }),
+  };
+};
+
+/**
+ * Convolution (cross-correlation) of x [N, H, W, Cin] with weight [KH, KW, Cin / groups, Cout] → [N, OH, OW, Cout], where
+ * OH = ⌊(H + padding above and below − dilation · (KH − 1) − 1) / stride⌋ + 1, and OW likewise. With as many groups as
+ * channels it is depthwise. Throws ShapeError where shapes and options do not fit together.
+ */
+export const conv2d = (x: Tensor, weight: Tensor, { bias, ...options }: Conv2dOptions = {}): Tensor =>
+  convolve(x, weight, conv2dAttrs("conv2d", options), bias);

@@ -4,6 +4,10 @@ import type { Tensor } from "../tensor.ts";
 
 /** Gaussian blur of x [N, H, W, C]; the border is reflected without repeating the edge. Both sides exceed taps / 2. */
 export const gaussianBlur = (x: Tensor, options: GaussianBlurAttrs): Tensor =>
-  record(kernel, { x }, options, {
-    x: ({ y: gradient }) => record(gaussianBlurGradient, { gradient }, options).xGradient,
-  }).y;
+  record(kernel, { x }, options, { x: ({ y }) => blurBack(y, options) }).y;
+
+/** The adjoint, of which the adjoint is the blur again. */
+const blurBack = (gradient: Tensor, options: GaussianBlurAttrs): Tensor =>
+  record(gaussianBlurGradient, { gradient }, options, {
+    gradient: ({ xGradient }) => gaussianBlur(xGradient, options),
+  }).xGradient;

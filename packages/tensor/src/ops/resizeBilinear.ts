@@ -1,4 +1,8 @@
-import { resizeBilinear as kernel, resizeBilinearGradient } from "@ddad/kernels-wgsl";
+import {
+  resizeBilinear as kernel,
+  type ResizeBilinearAttrs,
+  resizeBilinearGradient,
+} from "@ddad/kernels-wgsl";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -15,8 +19,18 @@ export function resizeBilinear(
   { alignCorners = false }: ResizeBilinearOptions = {},
 ): Tensor {
   const attrs = { size, alignCorners };
-  const inputSize = [x.shape[1]!, x.shape[2]!] as const;
-  return record(kernel, { x }, attrs, {
-    x: ({ y: gradient }) => record(resizeBilinearGradient, { gradient }, { ...attrs, inputSize }).xGradient,
-  }).y;
+  return record(kernel, { x }, attrs, { x: ({ y }) => resizeBack(y, [x.shape[1]!, x.shape[2]!], attrs) }).y;
 }
+
+/** The adjoint, of which the adjoint is the resizing again. */
+const resizeBack = (
+  gradient: Tensor,
+  inputSize: readonly [height: number, width: number],
+  attrs: ResizeBilinearAttrs,
+): Tensor =>
+  record(
+    resizeBilinearGradient,
+    { gradient },
+    { ...attrs, inputSize },
+    { gradient: ({ xGradient }) => resizeBilinear(xGradient, attrs.size, attrs) },
+  ).xGradient;

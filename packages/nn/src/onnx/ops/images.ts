@@ -11,16 +11,54 @@ const oihw: AxisOrder = [3, 2, 0, 1];
 const vectorOf = (t: Translation, tensor: AnyTensor | undefined): string[] =>
   tensor ? [t.read(tensor)] : [];
 
+type Sides = number | readonly [number, number];
+
+interface ConvolutionAttrs {
+  readonly stride: Sides;
+  readonly padding: readonly number[];
+  readonly dilation?: Sides;
+  readonly groups?: number;
+}
+
+const both = (sides: Sides): readonly number[] => (typeof sides === "number" ? [sides, sides] : sides);
+
+/** Attributes that Conv and ConvTranspose have in common. */
+const windowsOf = ({ stride, padding, dilation = 1, groups = 1 }: ConvolutionAttrs, weight: AnyTensor) => ({
+  kernel_shape: weight.shape.slice(0, 2),
+  strides: both(stride),
+  pads: padding, // top, left, bottom, right in both
+  ...(both(dilation).some((distance) => distance !== 1) && { dilations: both(dilation) }),
+  ...(groups !== 1 && { group: groups }),
+});
+
 export const conv2d: Translator = (t, { attrs, inputs, outputs }) => {
-  const { stride, padding } = attrs as { stride: number; padding: readonly number[] };
   const { x, weight, bias } = inputs;
   const operands = [t.read(x!, nchw), t.read(weight!, oihw), ...vectorOf(t, bias)];
-  const y = t.emit("Conv", operands, {
-    kernel_shape: weight!.shape.slice(0, 2),
-    strides: [stride, stride],
-    pads: padding, // top, left, bottom, right in both
-  });
+  const y = t.emit("Conv", operands, windowsOf(attrs as ConvolutionAttrs, weight!));
   t.write(outputs["y"]!, y, nchw);
+};
+
+/** A transposed convolution. Its weight [KH, KW, O, I] is [I, O, KH, KW] in the file. */
+export const conv2dInputGradient: Translator = (t, { attrs, inputs, outputs }) => {
+  const { gradient, weight } = inputs;
+  const { inputSize } = attrs as { inputSize: readonly number[] };
+  const windows = windowsOf(attrs as ConvolutionAttrs, weight!);
+  const { kernel_shape: taps, strides, pads } = windows;
+  const dilations = both((attrs as ConvolutionAttrs).dilation ?? 1);
+  const more = inputSize.map(
+    (extent, side) =>
+      extent -
+      (gradient!.shape[side + 1]! - 1) * strides[side]! +
+      pads[side]! +
+      pads[side + 2]! -
+      dilations[side]! * (taps[side]! - 1) -
+      1,
+  );
+  const y = t.emit("ConvTranspose", [t.read(gradient!, nchw), t.read(weight!, oihw)], {
+    ...windows,
+    ...(more.some((extent) => extent !== 0) && { output_padding: more }),
+  });
+  t.write(outputs["xGradient"]!, y, nchw);
 };
 
 interface PoolAttrs {

@@ -3,7 +3,15 @@ import { BatchNorm2d } from "../../layers/batchNorm2d.ts";
 import { TimeEmbedding } from "../../layers/timeEmbedding.ts";
 import type { ModuleClass, Step } from "../trace.ts";
 import { elementwise } from "./elementwise.ts";
-import { averagePool, averagePool2, conv2d, maxPool, resizeBilinear, upsampleNearest2 } from "./images.ts";
+import {
+  averagePool,
+  averagePool2,
+  conv2d,
+  conv2dInputGradient,
+  maxPool,
+  resizeBilinear,
+  upsampleNearest2,
+} from "./images.ts";
 import {
   broadcast,
   concat,
@@ -30,6 +38,7 @@ export const translators: Readonly<Record<string, Translator>> = {
   broadcast,
   concat,
   conv2d,
+  conv2dInputGradient,
   copy,
   cosineDistance,
   elementwise,
