@@ -32,6 +32,9 @@ export const kaimingNormal =
 export const xavierUniform: Initializer = (count, fan, random) =>
   random.uniform(count, Math.sqrt(6 / (fan.in + fan.out)));
 
+/** N(0, 1), whatever the fan. */
+export const standardNormal: Initializer = (count, _fan, random) => random.normal(count, 1);
+
 /** Zeros, whatever the fan. */
 export const allZeros: Initializer = (count) => new Float32Array(count);
 

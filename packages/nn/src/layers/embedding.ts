@@ -1,0 +1,69 @@
+import {
+  type AnyTensor,
+  gather,
+  recordView,
+  ShapeError,
+  type Tensor,
+  where,
+  zeroGradient,
+} from "@ddad/tensor";
+import type { HostRandom } from "../hostRandom.ts";
+import { type Initializer, standardNormal } from "../init.ts";
+import { Module } from "../module.ts";
+import { type Parameter, parameter } from "../parameter.ts";
+
+/** Options of `Embedding`. */
+export interface EmbeddingOptions {
+  /** An index whose vector is zero at the start and is not trained. Default: none. */
+  readonly paddingIndex?: number;
+  /** Initial vectors; default N(0, 1). */
+  readonly init?: Initializer;
+  readonly random?: HostRandom | undefined;
+}
+
+/** A table of vectors that are looked up by index. */
+export class Embedding extends Module {
+  /** [count, features] */
+  readonly weight: Parameter;
+  readonly paddingIndex: number | undefined;
+
+  /** @param count of indices, 0 … count − 1 */
+  constructor(count: number, features: number, options: EmbeddingOptions = {}) {
+    super();
+    const { paddingIndex, init = standardNormal, random } = options;
+    if (
+      paddingIndex !== undefined &&
+      !(Number.isInteger(paddingIndex) && paddingIndex >= 0 && paddingIndex < count)
+    ) {
+      throw new RangeError(
+        `Embedding: paddingIndex must be a whole number in 0 … ${count - 1}, but is ${paddingIndex}.`,
+      );
+    }
+    this.paddingIndex = paddingIndex;
+    const padded: Initializer = (size, fan, own) => {
+      const values = init(size, fan, own);
+      if (paddingIndex !== undefined) values.fill(0, paddingIndex * features, (paddingIndex + 1) * features);
+      return values;
+    };
+    this.weight = parameter([count, features], { init: padded, fan: { in: count, out: features }, random });
+  }
+
+  /**
+   * @param indices i32 or u32 of any shape; negative ones count from the end, others outside of 0 … count − 1 give zeros
+   * @returns [..., features]
+   * @throws ShapeError where the indices are floats
+   */
+  forward(indices: Tensor<"i32"> | Tensor<"u32">): Tensor {
+    const { dtype } = indices as AnyTensor;
+    if (dtype !== "i32" && dtype !== "u32") {
+      throw new ShapeError(`Embedding: the indices must be i32 or u32, but are ${dtype}. Use cast("i32").`);
+    }
+    const vectors = gather(this.weight, indices);
+    if (this.paddingIndex === undefined) return vectors;
+    const padded = (indices as Tensor<"i32">).equal(this.paddingIndex).reshape([...indices.shape, 1]);
+    return where(padded, constantOf(vectors), vectors);
+  }
+}
+
+/** The same values, without a gradient. */
+const constantOf = (x: Tensor): Tensor => recordView("detach", x, x.shape, { x: zeroGradient });
