@@ -1,19 +1,7 @@
 /** Operations that move elements: values of every type, positions from the end, and tensors without elements. */
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
-
-const range = (...shape: number[]): t.Tensor =>
-  t.tensor(
-    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => index),
-    shape,
-  );
-const i32 = (values: number[], shape = [values.length]): t.Tensor<"i32"> =>
-  t.tensor(values, shape, { dtype: "i32" });
-
-async function expectTensor(got: t.AnyTensor, shape: number[], values: number[]): Promise<void> {
-  expect(got.shape).to.deep.equal(shape);
-  expect(Array.from(await got.data())).to.deep.equal(values);
-}
+import { expectTensor, i32, range } from "./values.ts";
 
 describe("slice", () => {
   it("takes positions as Array.slice does", async () => {

@@ -1,16 +1,18 @@
 /** Operations that move elements, for the checks of gradients. */
 import * as t from "@ddad/tensor";
 import type { GradientCase } from "./gradientCases.ts";
+import { i32 } from "./values.ts";
 
 const x = (...shape: number[]) => ({ shape });
+const positive = (...shape: number[]) => ({
+  shape,
+  fill: (_: number, uniform: () => number) => 0.3 + 2 * uniform(),
+});
 const one = (name: string, shape: readonly number[], run: (a: t.Tensor) => t.Tensor): GradientCase => ({
   name,
   inputs: [{ shape }],
   run: (a) => run(a!),
 });
-const i32 = (values: number[], shape = [values.length]): t.Tensor<"i32"> =>
-  t.tensor(values, shape, { dtype: "i32" });
-
 /** All of these are linear; squares give them second derivatives. */
 export const movementCases: readonly GradientCase[] = [
   one("reshape and permute", [2, 3, 4], (a) => t.permute(t.reshape(a, [6, 4]), [1, 0])),
@@ -43,4 +45,26 @@ export const movementCases: readonly GradientCase[] = [
   one("gather along an inner axis, from the end and outside", [2, 4, 3], (a) =>
     t.square(t.gather(a, i32([-1, 0, 3, 9, -2, 0], [2, 3]), 1)),
   ),
+  one("takeAlong", [3, 4, 2], (a) => t.square(t.takeAlong(a, i32([0, 3, 0, -1, 9, 0], [3, 2, 1]), 1))),
+  ...(["set", "add", "mul", "max", "min"] as const).map(
+    (reduce): GradientCase => ({
+      name: `scatter, ${reduce}`,
+      inputs: [positive(3, 4), positive(3, 6)],
+      run: (a, b) =>
+        t.square(
+          t.scatter(
+            a!,
+            i32([0, 1, 0, 1, 1, 9, -1, 2, 2, 2, 0, 0, 3, 3, 3, 3, 3, 3], [3, 6]),
+            b!,
+            1,
+            reduce === "set" ? {} : { reduce },
+          ),
+        ),
+    }),
+  ),
+  one("tile", [2, 3], (a) => t.square(t.tile(a, [2, 1, 3]))),
+  one("repeat", [2, 3], (a) => t.square(t.repeat(a, 3, 0))),
+  one("roll", [3, 4], (a) => t.square(t.roll(a, [1, -2], [0, 1]))),
+  one("triu and tril", [2, 4, 3], (a) => t.square(t.add(t.triu(a, 1), t.tril(a, -2)))),
+  one("diagonal", [3, 2, 4], (a) => t.square(t.diagonal(a, 1, -1, 0))),
 ];
