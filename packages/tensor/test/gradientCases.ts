@@ -247,5 +247,6 @@ export const gradientCases: readonly GradientCase[] = [
     inputs: [x(2, 4), x(4, 4)],
     run: (a, w) => t.recompute((input: t.Tensor) => t.silu(t.matmul(t.tanh(input), w!)))(a!),
   },
+  case1("copy", x(4), (a) => t.square(t.copy(a))),
   case1("a value used several times", x(4), (a) => t.add(t.mul(a, a), t.mul(t.exp(a), a))),
 ];
