@@ -133,6 +133,18 @@ describe("normalisations of nothing", () => {
       }
     });
   }
+  it("cosineDistance, sumOfSquares, addNoise", async () => {
+    const none = t.zeros([2, 0]);
+    await expectClose(t.cosineDistance(none, none), [1, 1]);
+    expect((await t.cosineDistance(t.zeros([0, 3]), t.zeros([0, 3])).data()).length).to.equal(0);
+    const total = t.sumOfSquares(none, t.tensor([2, 3]));
+    expect(t.grad(total, [none])[0]!.shape).to.deep.equal([2, 0]);
+    await expectClose(total, [13]);
+    const [x, alphaBar]: [t.Tensor, t.Tensor] = [t.zeros([0, 3]), t.zeros([0])];
+    expect((await t.addNoise(x, x, alphaBar).data()).length).to.equal(0);
+    const level: t.Tensor = t.tensor([0.5, 0.5]);
+    await expectClose(t.grad(t.sum(t.addNoise(none, none, level)), [level])[0]!, [0, 0]);
+  });
   it("give zeros to the weight", async () => {
     const [weight, bias] = [t.ones([4]), t.zeros([4])];
     const y = t.groupNorm(t.zeros([0, 3, 4]), { groups: 2, weight, bias });

@@ -62,3 +62,39 @@ for (const { name, inputs, run } of gradientCases) {
     }
   });
 }
+
+describe("third derivatives", () => {
+  const [x, weight, bias] = [[2, 3, 4], [4], [4]].map((shape) => ({ shape }));
+  const third: readonly (readonly [string, (...inputs: t.Tensor[]) => t.Tensor])[] = [
+    ["groupNorm", (a, w, b) => t.groupNorm(a!, { groups: 2, weight: w!, bias: b!, activation: "silu" })],
+    ["batchNorm", (a, w, b) => t.batchNorm(a!, { weight: w!, bias: b!, epsilon: 0.5 }).y],
+    ["cosineDistance", (a, w, b) => t.cosineDistance(a!, t.mul(t.add(a!, b!), w!))],
+  ];
+  for (const [name, run] of third) {
+    it(`of ${name}`, async () => {
+      const uniform = uniformGenerator(13);
+      const inputs = [x!, weight!, bias!].map(({ shape }) => randomTensor(shape, uniform));
+      const first = t.grad(t.sum(t.square(run(...inputs))), [inputs[0]!])[0]!;
+      const second = t.grad(t.sum(t.mul(first, randomTensor(first.shape, uniform))), [inputs[0]!])[0]!;
+      const loss = t.sum(t.mul(second, randomTensor(second.shape, uniform)));
+      const thirds = t.grad(loss, inputs);
+      const definition = await captureWithValues(thirds);
+      const expected = definition.run(definition.values);
+      const gradient = await captureWithValues([loss]);
+      await t.evaluate(...thirds);
+      for (const [k, input] of inputs.entries()) {
+        const scale = largest(expected[k]!);
+        const got = await thirds[k]!.data();
+        for (let index = 0; index < Math.min(samples, input.size); index++) {
+          const leaf = gradient.leaves.indexOf(input);
+          const difference = centralDifference(gradient.run, gradient.values, leaf, index);
+          expect(expected[k]![index], `input ${k}, element ${index}`).to.be.closeTo(difference, 1e-5 * scale);
+          expect(got[index], `input ${k}, element ${index}`).to.be.closeTo(
+            expected[k]![index]!,
+            2e-3 * scale,
+          );
+        }
+      }
+    });
+  }
+});

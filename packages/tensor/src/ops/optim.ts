@@ -12,7 +12,7 @@ import {
 import { constant } from "../create.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
-import { mul } from "./elementwise.ts";
+import { add, mul, square } from "./elementwise.ts";
 import { adamComposed, adamEmaComposed, sgdComposed } from "./optimComposed.ts";
 import { reshape } from "./reshape.ts";
 import { sum } from "./sum.ts";
@@ -59,12 +59,14 @@ export const sgdStep = (inputs: SgdInputs): Record<"parameterNext" | "velocityNe
 export const sumOfSquares = (...tensors: readonly Tensor[]): Tensor =>
   tensors.reduce(
     (total, x) =>
-      record(
-        sumOfSquaresKernel,
-        { x, total },
-        {},
-        { x: ({ y: g }) => mul(mul(x, 2), reshape(g, [])), total: ({ y: g }) => g },
-      ).y,
+      x.size
+        ? record(
+            sumOfSquaresKernel,
+            { x, total },
+            {},
+            { x: ({ y: g }) => mul(mul(x, 2), reshape(g, [])), total: ({ y: g }) => g },
+          ).y
+        : add(total, reshape(sum(square(x)), [1])),
     constant(0, [1]),
   );
 
