@@ -98,3 +98,36 @@ describe("third derivatives", () => {
     });
   }
 });
+
+it("a gradient penalty of a critic of two convolutions", async () => {
+  const uniform = uniformGenerator(17);
+  const x = randomTensor([2, 7, 6, 3], uniform);
+  const parameters = [[3, 3, 3, 5], [5], [3, 3, 5, 4], [4], [4]].map((shape) => randomTensor(shape, uniform));
+  const [weight1, bias1, weight2, bias2, head] = parameters as [
+    t.Tensor,
+    t.Tensor,
+    t.Tensor,
+    t.Tensor,
+    t.Tensor,
+  ];
+  const hidden = t.silu(t.conv2d(x, weight1, { bias: bias1, padding: 1 }));
+  const features = t.silu(t.conv2d(hidden, weight2, { bias: bias2, stride: 2, padding: 1 }));
+  const score = t.sum(t.mul(t.mean(features, [1, 2]), head), 1);
+  // (‖∇ₓ critic‖ − 1)² of each image (Gulrajani et al. 2017), beside the critic itself.
+  const [slope] = t.grad(t.sum(score), [x]);
+  const norm = t.sqrt(t.sum(t.square(slope!), [1, 2, 3]));
+  const loss = t.add(t.mean(t.square(t.sub(norm, 1))), t.mul(t.mean(score), 0.1));
+  const gradients = t.grad(loss, parameters);
+  const gradient = await captureWithValues([loss]);
+  await t.evaluate(...gradients);
+  for (const [k, parameter] of parameters.entries()) {
+    const got = await gradients[k]!.data();
+    const scale = largest(got);
+    const leaf = gradient.leaves.indexOf(parameter);
+    for (let s = 0; s < Math.min(samples, parameter.size); s++) {
+      const index = Math.floor((s * parameter.size) / Math.min(samples, parameter.size));
+      const difference = centralDifference(gradient.run, gradient.values, leaf, index);
+      expect(got[index], `parameter ${k}, element ${index}`).to.be.closeTo(difference, 1e-4 * scale);
+    }
+  }
+});
