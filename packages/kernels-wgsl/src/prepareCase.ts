@@ -18,23 +18,38 @@ export function prepareCase(
   seed = 1,
 ): { call: Call; values: CaseValues } {
   const uniform = uniformGenerator(seed);
-  const inputs: Record<string, TensorSpec> = {};
   const values: CaseValues = {};
   for (const name of kernel.inputs) {
     const given = example.inputs[name];
     if (given === undefined) continue;
-    const { shape, dtype = "f32", fill } = Array.isArray(given) ? plain(given) : (given as CaseInput);
+    const { shape, dtype = "f32", fill } = caseInput(given);
     const draw = drawing(dtype, uniform);
     const raw = Float64Array.from({ length: sizeOf(shape) }, (_, index) =>
       fill ? fill(index, uniform) : draw(),
     );
-    inputs[name] = spec(shape, dtype);
     values[name] = Float64Array.from(unpack(pack(raw, dtype).buffer as ArrayBuffer, dtype, raw.length));
   }
-  return { call: { inputs, attrs: example.attrs, ...kernel.infer(inputs, example.attrs) }, values };
+  return { call: caseCall(kernel, example), values };
 }
 
-const plain = (shape: Shape): CaseInput => ({ shape });
+/**
+ * The call of a case, without values.
+ *
+ * @throws ShapeError where the kernel's shape rule refuses the case
+ */
+export function caseCall(kernel: Kernel, example: Pick<Case, "inputs" | "attrs">): Call {
+  const inputs: Record<string, TensorSpec> = {};
+  for (const name of kernel.inputs) {
+    const given = example.inputs[name];
+    if (given === undefined) continue;
+    const { shape, dtype = "f32" } = caseInput(given);
+    inputs[name] = spec(shape, dtype);
+  }
+  return { inputs, attrs: example.attrs, ...kernel.infer(inputs, example.attrs) };
+}
+
+const caseInput = (given: CaseInput | Shape): CaseInput =>
+  Array.isArray(given) ? { shape: given as Shape } : (given as CaseInput);
 
 /** What a case means by leaving `fill` out: standard normal floats, integers 0…9, a fair coin. */
 function drawing(dtype: DType, uniform: () => number): () => number {

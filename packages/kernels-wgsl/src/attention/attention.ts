@@ -1,4 +1,9 @@
-/** Scaled dot-product attention that never stores the matrix of weights (Dao et al. 2022, arXiv 2205.14135). */
+/**
+ * Scaled dot-product attention that never stores the matrix of weights (Dao et al. 2022, arXiv 2205.14135).
+ *
+ * WGSL: `workgroupTiles.ts` (GPUs), `registerTiles.ts` (software adapters); as products with the weights in memory
+ * `matrixProducts.ts` and `softmaxPass.ts`. `npm run wgsl -- attention "odd sizes"` prints what a case runs.
+ */
 import { defineKernel, type Fill } from "../kernel.ts";
 import { bytesOf } from "../spec.ts";
 import { attentionCases } from "./cases.ts";

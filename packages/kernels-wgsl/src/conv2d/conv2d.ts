@@ -2,6 +2,10 @@
  * 2-D convolution (cross-correlation, as in every deep-learning library), channels last:
  * `y[n, oh, ow, co] = bias[co] + Σ x[n, oh·stride + kh·dilation − top, ow·stride + kw·dilation − left, ci] · weight[kh, kw, ci, co]`,
  * where ci runs over the channels of the group that co belongs to.
+ *
+ * WGSL: the loads of pixels and weights are here; the tilings that call them are `../matmul/workgroupTile.ts` (GPUs),
+ * `../matmul/subgroupMatrixTile.ts` (matrix units) and `../matmul/registerTile.ts` (software adapters). `depthwise.ts`,
+ * `fewOutputs.ts` and `winogradPasses.ts` hold whole passes. `npm run wgsl -- conv2d "residual block"` prints what a case runs.
  */
 import { check } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";

@@ -2,6 +2,10 @@
  * Matrix product `y = a·b + bias` over the last two axes, with a or b transposed where asked:
  * a `[…, M, K]` (`[…, K, M]`), b `[…, K, N]` (`[…, N, K]`), bias `[N]`, y `[…, M, N]`. The batch axes `…` are equal, or b
  * has two axes and is shared by all batches.
+ *
+ * WGSL: `matrices.ts` loads the operands for the tilings `workgroupTile.ts` (GPUs), `subgroupMatrixTile.ts` (matrix units) and
+ * `registerTile.ts` (software adapters); `product.ts` stores and adds up; `fewRows.ts` holds whole passes.
+ * `npm run wgsl -- matmul square` prints what a case runs.
  */
 import { check, checkFloat } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";

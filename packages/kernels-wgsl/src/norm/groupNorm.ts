@@ -1,4 +1,9 @@
-/** Group normalisation (Wu and He 2018, arXiv 1803.08494), channels last, with an optional SiLU in the same pass. */
+/**
+ * Group normalisation (Wu and He 2018, arXiv 1803.08494), channels last, with an optional SiLU in the same pass.
+ *
+ * WGSL: `workgroupBlocks.ts` and `workgroupBlockPasses.ts` (GPUs), `blocks.ts` and `blockPasses.ts` (software adapters), `slabs.ts`
+ * and `passes.ts` (any adapter). `npm run wgsl -- groupNorm "groups of six"` prints what a case runs.
+ */
 import { check, checkFloat } from "../errors.ts";
 import { type Capabilities, type Case, defineKernel } from "../kernel.ts";
 import { bytesOf, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
