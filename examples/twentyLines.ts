@@ -8,7 +8,7 @@ const network = new nn.Sequential(
 );
 const optimizer = new nn.AdamW(network, { learningRate: 0.01 });
 
-const stripes = nn.sin(nn.arange(32)).reshape([32, 1, 1]);
+const stripes = nn.broadcastTo(nn.sin(nn.arange(32)).reshape([32, 1, 1]), [1, 32, 32, 3]);
 const noise = nn.randomNormal(nn.randomKeys(7, [{ stream: 0, step: 0 }]), [1, 32, 32, 3]); // [N, H, W, C]
 const noisy = stripes.mul(0.8).add(noise.mul(0.6));
 
