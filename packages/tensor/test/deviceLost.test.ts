@@ -33,4 +33,9 @@ describe("a lost device", () => {
       await rm(folder, { recursive: true });
     }
   });
+
+  it("is forgotten as a whole, but for the last one's reason", async () => {
+    const [left] = await linesOf("./deviceCycles.script.ts");
+    expect(Number(left)).to.be.within(0, 1);
+  });
 });

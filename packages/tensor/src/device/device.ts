@@ -44,14 +44,17 @@ export class Device {
     this.buffers = new BufferPool(gpu, (error) => this.fail(error));
     this.pipelines = new PipelineCache(gpu);
     this.workspace = new Workspace(this.buffers);
-    if (!borrowed) gpu.addEventListener("uncapturederror", ({ error }) => this.fail(toError(error)));
+    if (!borrowed) gpu.addEventListener("uncapturederror", this.#onError);
     void gpu.lost.then(({ reason, message }) => {
       this.#lose(`The device was lost (${reason}): ${message} Call setupDevice() again and reload.`);
     });
   }
 
+  readonly #onError = ({ error }: GPUUncapturedErrorEvent): void => this.fail(toError(error));
+
   /** The device is gone, for whatever reason came first. */
   #lose(message: string): void {
+    this.gpu.removeEventListener("uncapturederror", this.#onError); // Dawn would hold it, and with it all that is here
     const error = new DeviceLostError(message);
     this.fail(error);
     if (current !== this) return;
