@@ -82,13 +82,15 @@ export {
   type UNetOnnxOptions,
   unetOnnx,
 } from "./onnx/source.ts";
+export * from "./optim/adagrad.ts";
 export * from "./optim/adam.ts";
 export * from "./optim/clip.ts";
 export * from "./optim/ema.ts";
 export * from "./optim/lossScale.ts";
 export * from "./optim/optimizer.ts";
+export * from "./optim/rmsprop.ts";
 export * from "./optim/schedules.ts";
-export * from "./optim/sgd.ts";
+export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export * from "./parameter.ts";
 export type { LoadReport } from "./state.ts";
 export type { Layout, StateData, StateDict, StateEntry, StateType } from "./stateDict.ts";

@@ -46,7 +46,7 @@ export { tuningStore } from "#tuningStore";
 export * from "./ops/index.ts";
 export { type Profile, type ProfileRow, profile } from "./profile.ts";
 export { nodesBehind } from "./program/program.ts";
-export { type OpGradients, record, recordView, zeroGradient } from "./record.ts";
+export { type OpGradients, record, recordView } from "./record.ts";
 export { heldBytes, moveSideBySide, zerosSideBySide } from "./sideBySide.ts";
 export { type AnyTensor, type AnyVariable, exchange, isTracing, Tensor, Variable } from "./tensor.ts";
 export { type TuneOptions, type TuneReport, type TuneRow, tune } from "./tune.ts";

@@ -1,4 +1,13 @@
-import { batchNorm, isRecomputing, isTracing, ShapeError, type Tensor, tensor, Variable } from "@ddad/tensor";
+import {
+  batchNorm,
+  isRecomputing,
+  isTracing,
+  ShapeError,
+  type Tensor,
+  tensor,
+  UsageError,
+  Variable,
+} from "@ddad/tensor";
 import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
@@ -51,7 +60,7 @@ export class BatchNorm2d extends Module {
     this.momentum = options.momentum ?? 0.1;
   }
 
-  /** x [N, H, W, channels] → the same shape. Throws ShapeError in training on one value a channel, Error where 64 batches were not evaluated. */
+  /** x [N, H, W, channels] → the same shape. Throws ShapeError in training on one value a channel, UsageError where 64 batches were not evaluated. */
   forward(x: Tensor): Tensor {
     const { weight, bias, epsilon } = this;
     if (this.training) {
@@ -92,7 +101,7 @@ export class BatchNorm2d extends Module {
     this.#pending = goesOn && !isTracing() ? this.#pending + 1 : 1;
     this.#version = version;
     if (this.#pending <= mostPending) return;
-    throw new Error(
+    throw new UsageError(
       `BatchNorm2d: ${mostPending} batches are recorded and their running statistics are not evaluated. ` +
         "Use optimizer.minimize(loss), evaluate net.buffers() together with the loss, or call eval() where nothing is trained.",
     );

@@ -1,12 +1,4 @@
-import {
-  type AnyTensor,
-  gather,
-  recordView,
-  ShapeError,
-  type Tensor,
-  where,
-  zeroGradient,
-} from "@ddad/tensor";
+import { type AnyTensor, detach, gather, ShapeError, type Tensor, where } from "@ddad/tensor";
 import type { HostRandom } from "../hostRandom.ts";
 import { type Initializer, standardNormal } from "../init.ts";
 import { Module } from "../module.ts";
@@ -61,9 +53,6 @@ export class Embedding extends Module {
     const vectors = gather(this.weight, indices);
     if (this.paddingIndex === undefined) return vectors;
     const padded = (indices as Tensor<"i32">).equal(this.paddingIndex).reshape([...indices.shape, 1]);
-    return where(padded, constantOf(vectors), vectors);
+    return where(padded, detach(vectors), vectors);
   }
 }
-
-/** The same values, without a gradient. */
-const constantOf = (x: Tensor): Tensor => recordView("detach", x, x.shape, { x: zeroGradient });

@@ -9,6 +9,7 @@ import {
   ShapeError,
   Tensor,
   tensor,
+  UsageError,
   Variable,
   where,
   zerosSideBySide,
@@ -155,7 +156,7 @@ export abstract class Optimizer {
     { maxNorm, also = [] }: MinimizeOptions = {},
   ): Promise<Tensor> {
     if (isTracing()) {
-      throw new Error(
+      throw new UsageError(
         `${this.#name}.minimize: it cannot run inside compile. Use step(grad(loss, optimizer.parameters), { control }) there.`,
       );
     }
@@ -184,7 +185,7 @@ export abstract class Optimizer {
    * Records one step; evaluating `variables` carries it out.
    *
    * @param gradients those of `parameters`, in their order
-   * @throws Error where the step before is not evaluated yet (inside `compile`, several steps can be recorded)
+   * @throws UsageError where the step before is not evaluated yet (inside `compile`, several steps can be recorded)
    */
   step(gradients: readonly Tensor[], options: StepOptions = {}): void {
     if (!Array.isArray(gradients)) {
@@ -213,7 +214,7 @@ export abstract class Optimizer {
       (variable, index) => variable.home.version === this.#versions[index] && isRecorded(variable),
     );
     if (pending) {
-      throw new Error(
+      throw new UsageError(
         `${this.#name}.${method}: the step before is recorded but not evaluated. ` +
           "Await evaluate(loss, ...optimizer.variables) after each step, or use await optimizer.minimize(loss).",
       );
@@ -273,6 +274,11 @@ function namesOf(op: string, source: ParameterSource): Map<Variable, string> {
         ? "an array; spread it"
         : "no Variable; pass parameters, or a module";
       throw new TypeError(`${op}: parameter ${name} is ${kind}.`);
+    }
+    if (variable.dtype !== "f32") {
+      throw new TypeError(
+        `${op}: parameter ${name} is ${variable.dtype}. Train f32 parameters; layers cast them to f16 where their input is.`,
+      );
     }
     if (!names.has(variable)) names.set(variable, String(name));
   }
