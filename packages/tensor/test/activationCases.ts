@@ -1,4 +1,4 @@
-/** Gradient cases of activations that are made of elementwise operations, and of pixels out of channels. */
+/** Gradient cases of what is made of elementwise operations and moves: activations, pixels out of channels, norms of channels. */
 import * as t from "@ddad/tensor";
 import type { GradientCase } from "./gradientCases.ts";
 
@@ -23,5 +23,6 @@ export const activationCases: readonly GradientCase[] = [
   of("threshold", around(3, 5), (x) => t.threshold(x, 0.4, -2)),
   { name: "prelu", inputs: [around(2, 3, 4), plain(4)], run: (x, weight) => t.prelu(x!, weight!) },
   of("pixelShuffle", plain(2, 2, 3, 8), (x) => t.pixelShuffle(x, 2)),
+  of("localResponseNorm", plain(2, 3, 5), (x) => t.localResponseNorm(x, { size: 4, alpha: 0.5 })),
   of("pixelUnshuffle", plain(1, 4, 6, 3), (x) => t.pixelUnshuffle(x, 2)),
 ];

@@ -17,6 +17,7 @@ export * from "./gaussianBlur.ts";
 export * from "./groupNorm.ts";
 export * from "./instanceNorm.ts";
 export * from "./layerNorm.ts";
+export * from "./localResponseNorm.ts";
 export * from "./matmul.ts";
 export * from "./max.ts";
 export * from "./mean.ts";
