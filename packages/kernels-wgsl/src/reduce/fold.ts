@@ -3,16 +3,28 @@
  * once, and then the threads combine what they have.
  */
 import { grid, type Pass } from "../kernel.ts";
-import { bytesPerElement, ceilDiv } from "../spec.ts";
+import { bytesPerElement, ceilDiv, type DType, storageType } from "../spec.ts";
 import { type Layout, offset } from "./loops.ts";
+
+/** Type of a total inside a shader: f16 is combined in f32. */
+export type TotalType = "f32" | "i32" | "u32";
 
 /** How two values become one. */
 export interface Combination {
-  /** WGSL that combines a total with one more value, whether numbers or vectors. */
-  combine(total: string, value: string): string;
+  /** WGSL that combines a total with one more value: numbers, or vectors of four. */
+  combine(total: string, value: string, width: 1 | 4): string;
+  /** WGSL functions that `combine` calls. */
+  readonly functions: string;
   /** What the reduction of no values is. WGSL cannot write it where it is infinite: combining a value twice is harmless then. */
   readonly identity: number;
+  /** Type of the totals. */
+  readonly total: TotalType;
+  /** Whether an error grows with the number of terms that are added to one total, so that long sums are nested. */
+  readonly rounds: boolean;
 }
+
+/** Terms that are added to one total before it is added to the next one up: the error of a sum is that of so many terms a level. */
+export const termsAtOnce = 16;
 
 /** The threads of a workgroup: so many outputs side by side, and so many threads for each. Powers of two. */
 export interface Threads {
@@ -60,60 +72,103 @@ export const filledParts = ({ values }: Layout, parts: number): number =>
   values ? ceilDiv(values, ceilDiv(values, parts)) : 1;
 
 /** Combines a list of terms by halves. */
-const pairs = (terms: readonly string[], combine: Combination["combine"]): string => {
+const pairs = (terms: readonly string[], width: 1 | 4, combine: Combination["combine"]): string => {
   if (terms.length === 1) return terms[0]!;
   const half = terms.length / 2;
-  return `(${combine(pairs(terms.slice(0, half), combine), pairs(terms.slice(half), combine))})`;
+  const [left, right] = [terms.slice(0, half), terms.slice(half)].map((part) => pairs(part, width, combine));
+  return `(${combine(left!, right!, width)})`;
 };
+
+/**
+ * WGSL of the loop over loads: `body` adds to the variable `total`. Long sums are nested, each level of {@link termsAtOnce} steps,
+ * so that rounding errors grow with the logarithm of the number of terms.
+ */
+function nestedLoop(
+  { combine, identity, rounds }: Combination,
+  { steps, width, type }: { readonly steps: number; readonly width: 1 | 4; readonly type: string },
+  more: string,
+  body: (total: string) => string,
+): string {
+  const depth = rounds ? Math.max(0, Math.ceil(Math.log(Math.max(1, steps)) / Math.log(termsAtOnce)) - 1) : 0;
+  const level = (of: number, total: string): string => {
+    if (of < 0) return body(total);
+    const inner = of === 0 ? total : `total${of}`;
+    const bound = of === depth ? more : `step${of} < ${termsAtOnce}u && ${more}`;
+    return /* wgsl */ `
+  for (var step${of} = 0u; ${bound}; step${of}++) {
+${of === 0 ? body(total) : `var ${inner} = ${type}(${identity});${level(of - 1, inner)}\n${total} = ${combine(total, inner, width)};`}
+  }`;
+  };
+  return level(depth, "total");
+}
 
 const repeat = <T>(count: number, item: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => item(index));
 
 /** WGSL that combines the `all` of those threads that have the same `own`; the thread with `phase` 0 has the result. */
-function exchange({ combine }: Combination, { across, down, shuffles }: Threads): string {
+function exchange({ combine }: Combination, { across, down, shuffles }: Threads, width: 1 | 4): string {
   if (shuffles)
     return repeat(
       Math.log2(down),
-      (step) => `  all = ${combine("all", `subgroupShuffleXor(all, ${across * 2 ** step}u)`)};`,
+      (step) => `  all = ${combine("all", `subgroupShuffleXor(all, ${across * 2 ** step}u)`, width)};`,
     ).join("\n");
   return /* wgsl */ `
   let place = phase * ${across}u + own;
   totals[place] = all;
   workgroupBarrier();
   for (var half = ${down >> 1}u; half > 0u; half /= 2u) {
-    if (phase < half) { totals[place] = ${combine("totals[place]", `totals[place + half * ${across}u]`)}; }
+    if (phase < half) { totals[place] = ${combine("totals[place]", `totals[place + half * ${across}u]`, width)}; }
     workgroupBarrier();
   }
   all = totals[own];`;
 }
 
 /**
- * Reads the binding `from`, which lies as `layout` says, and writes to `to` the f32 [parts, outputs]: what each part of the values
- * combines to. No part is empty.
+ * Reads the binding `from`, which lies as `layout` says, and writes to `to` the [parts, outputs] of type `stored`: what each part of
+ * the values combines to. No part is empty.
  */
 export function foldPass(
   combination: Combination,
   layout: Layout,
   threads: Threads,
-  { from, to }: { readonly from: string; readonly to: string },
+  { from, to, stored }: { readonly from: string; readonly to: string; readonly stored: DType },
   parts: number,
 ): Pass {
-  const { combine, identity } = combination;
+  const { combine, identity, total: totalType, functions } = combination;
   const { kept, reduced, along, width, outputs, values, dtype } = layout;
   const { across, down, shuffles, loads } = threads;
   const tiles = tilesOf(layout, threads);
   const length = ceilDiv(values, parts);
-  const vector = (type: string): string => (width === 4 ? `vec4<${type}>` : type);
-  const written = along === "kept" ? vector("f32") : "f32";
-  const load = (index: string): string => `${vector("f32")}(${from}[base + ${offset(index, reduced)}])`;
+  const vector = (type: string, of: 1 | 4 = width): string => (of === 4 ? `vec4<${type}>` : type);
+  const writtenWidth = along === "kept" ? width : 1;
+  const written = vector(storageType(stored), writtenWidth);
+  const type = vector(totalType);
+  const load = (index: string): string => `${type}(${from}[base + ${offset(index, reduced)}])`;
   const ahead = (steps: number): string => (steps ? `(at + ${steps * down}u)` : "at");
   const components = repeat(4, (j) => `total[${j}]`);
+  const loop = nestedLoop(
+    combination,
+    { steps: Math.floor(length / (loads * down)), width, type },
+    `at + ${(loads - 1) * down}u < end`,
+    (total) => /* wgsl */ `
+${repeat(loads, (step) => `    let value${step} = ${load(ahead(step))};`).join("\n")}
+    ${total} = ${combine(
+      total,
+      pairs(
+        repeat(loads, (step) => `value${step}`),
+        width,
+        combine,
+      ),
+      width,
+    )};
+    at += ${loads * down}u;`,
+  );
   return {
-    read: { [from]: vector(dtype) },
+    read: { [from]: vector(storageType(dtype)) },
     write: { [to]: written },
     workgroups: grid(tiles * parts),
-    code: /* wgsl */ `
-${shuffles ? "" : `var<workgroup> totals: array<${written}, ${across * down}>;`}
+    code: /* wgsl */ `${functions}
+${shuffles ? "" : `var<workgroup> totals: array<${vector(totalType, writtenWidth)}, ${across * down}>;`}
 @compute @workgroup_size(${across * down})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(${shuffles ? "subgroup_invocation_id" : "local_invocation_index"}) thread: u32) {
@@ -121,26 +176,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (index >= ${tiles * parts}u) { return; }
   let own = ${along === "kept" ? `thread % ${across}u` : `thread / ${down}u`};
   let phase = ${along === "kept" ? `thread / ${across}u` : `thread % ${down}u`};
-  let output = index % ${tiles}u * ${across}u + own;
-  let part = index / ${tiles}u;
+  let output = index % ${Math.max(1, tiles)}u * ${across}u + own;
+  let part = index / ${Math.max(1, tiles)}u;
   let base = ${offset(`min(output, ${Math.max(1, outputs) - 1}u)`, kept)};
   let end = min((part + 1u) * ${length}u, ${values}u);
   var at = part * ${length}u + phase;
-  var total = ${Number.isFinite(identity) ? `${vector("f32")}(${identity})` : load("min(at, end - 1u)")};
-  for (; at + ${(loads - 1) * down}u < end; at += ${loads * down}u) {
-${repeat(loads, (step) => `    let value${step} = ${load(ahead(step))};`).join("\n")}
-    total = ${combine(
-      "total",
-      pairs(
-        repeat(loads, (step) => `value${step}`),
-        combine,
-      ),
-    )};
-  }
-  for (; at < end; at += ${down}u) { total = ${combine("total", load("at"))}; }
-  var all = ${written === vector("f32") ? "total" : pairs(components, combine)};
-${exchange(combination, threads)}
-  if (phase == 0u && output < ${outputs}u) { ${to}[part * ${outputs}u + output] = all; }
+  var total = ${Number.isFinite(identity) ? `${type}(${identity})` : load("min(at, end - 1u)")};${loop}
+  for (; at < end; at += ${down}u) { total = ${combine("total", load("at"), width)}; }
+  var all = ${writtenWidth === width ? "total" : pairs(components, 1, combine)};
+${exchange(combination, threads, writtenWidth)}
+  if (phase == 0u && output < ${outputs}u) { ${to}[part * ${outputs}u + output] = ${written}(all); }
 }
 `,
   };

@@ -1,7 +1,7 @@
 /** The variants of a reduction in which threads share an output: in one pass or, where few workgroups would do much, in two. */
 import type { Call, Capabilities, Variant } from "../kernel.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
-import { ceilDiv, spec } from "../spec.ts";
+import { ceilDiv, type DType, spec } from "../spec.ts";
 import {
   type Combination,
   filledParts,
@@ -14,10 +14,12 @@ import {
 } from "./fold.ts";
 import { type Layout, layoutOf } from "./loops.ts";
 
-/** Attributes of `sum`, `max` and `min`. */
+/** Attributes of the reductions: `sum`, `prod`, `max`, `min`, `any` and `all`. */
 export interface ReduceAttrs {
   /** The axes to reduce; they become extents of 1. */
   readonly axes: readonly number[];
+  /** Type of the result; only sums and products of f16 have a choice: f16 (the default) or f32. */
+  readonly dtype?: DType;
 }
 
 type ReduceCall = Call<"x", "y", ReduceAttrs, "outputs" | "reduced">;
@@ -73,8 +75,12 @@ const byWorkgroups: Sharing = {
     Math.min(ceilDiv(tileBytes(layout, threads), 64 * kibi), ceilDiv(1024, tilesOf(layout, threads))),
 };
 
-/** Each sharing as it divides by itself; the second of them always fits. Behind them, each divided otherwise. */
-export function foldVariants(combination: Combination): ReduceVariant[] {
+/**
+ * Each sharing as it divides by itself; the second of them always fits. Behind them, each divided otherwise.
+ *
+ * @param combinationOf how values of x's type become one
+ */
+export function foldVariants(combinationOf: (x: DType) => Combination): ReduceVariant[] {
   const variant = (
     { name, threads: threadsOf }: Sharing,
     suffix: string,
@@ -89,20 +95,30 @@ export function foldVariants(combination: Combination): ReduceVariant[] {
       name: `${name}${suffix}`,
       scratch(caps, call) {
         const { parts } = sharing(caps, call);
-        return parts === 1 ? {} : { partial: spec([parts, call.params.outputs]) };
+        const { total } = combinationOf(call.inputs.x.dtype);
+        return parts === 1 ? {} : { partial: spec([parts, call.params.outputs], total) };
       },
       passes(caps, call) {
         const { layout, threads, parts } = sharing(caps, call);
-        if (parts === 1) return [foldPass(combination, layout, threads, { from: "x", to: "y" }, 1)];
-        const totals = layoutOf([parts, call.params.outputs], [0], "f32");
+        const combination = combinationOf(call.inputs.x.dtype);
+        const stored = call.outputs.y.dtype;
+        if (parts === 1) return [foldPass(combination, layout, threads, { from: "x", to: "y", stored }, 1)];
+        const { total } = combination;
+        const totals = layoutOf([parts, call.params.outputs], [0], total);
         return [
           {
             label: "partial",
-            ...foldPass(combination, layout, threads, { from: "x", to: "partial" }, parts),
+            ...foldPass(combination, layout, threads, { from: "x", to: "partial", stored: total }, parts),
           },
           {
             label: "total",
-            ...foldPass(combination, totals, threadsOf(caps, totals), { from: "partial", to: "y" }, 1),
+            ...foldPass(
+              combination,
+              totals,
+              threadsOf(caps, totals),
+              { from: "partial", to: "y", stored },
+              1,
+            ),
           },
         ];
       },

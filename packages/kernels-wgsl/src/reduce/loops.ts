@@ -28,11 +28,16 @@ export function loopsOf(
   return loops;
 }
 
-/** WGSL expression of a flat index over `loops` of one kind, as the offset in `x`. The index is one that exists. */
+/**
+ * WGSL expression of a flat index over `loops` of one kind, as the offset in `x`. The index is one that exists. Loops without
+ * elements count as 1, because WGSL refuses a division by zero even where it never runs.
+ */
 export function offset(index: string, loops: readonly Loop[]): string {
   let inner = 1;
   const terms: string[] = [];
-  for (const [depth, { extent, stride }] of [...loops.entries()].reverse()) {
+  for (const [depth, loop] of [...loops.entries()].reverse()) {
+    const { stride } = loop;
+    const extent = Math.max(1, loop.extent);
     const divided = inner === 1 ? index : `${index} / ${inner}u`;
     terms.push(`(${depth === 0 ? divided : `${divided} % ${extent}u`}) * ${stride}u`);
     inner *= extent;
@@ -54,7 +59,7 @@ export interface Layout {
   readonly dtype: DType;
 }
 
-/** The layout of a reduction of x, which has elements. */
+/** The layout of a reduction of x over `axes`. */
 export function layoutOf(shape: readonly number[], axes: readonly number[], dtype: DType): Layout {
   const { kept, reduced } = loopsOf(shape, axes);
   const along = kept.at(-1)?.stride === 1 ? "kept" : "reduced";

@@ -1,84 +1,104 @@
-/** Reductions over any axes: everything that `sum`, `max` and `min` share. */
-import { check, checkFloat } from "../errors.ts";
+/** Reductions over any axes: everything that `sum`, `prod`, `max`, `min`, `any` and `all` share. */
+import { check } from "../errors.ts";
 import { type Case, defineKernel, grid, perThread, type Refusal } from "../kernel.ts";
-import { bytesOf, ceilDiv, show, sizeOf, spec, stridesOf } from "../spec.ts";
-import type { Combination } from "./fold.ts";
+import { bytesOf, ceilDiv, type DType, show, sizeOf, spec, storageType, stridesOf } from "../spec.ts";
+import { type Combination, termsAtOnce } from "./fold.ts";
 import { foldVariants, isDirect, type ReduceAttrs } from "./foldVariants.ts";
 import { loopsOf, offset } from "./loops.ts";
 
-/** How two values become one, and what else the three kernels differ in. */
-export interface Reduction<N extends string> extends Combination {
+/** How values become one, and what else the kernels differ in. */
+export interface Reduction<N extends string> {
   readonly name: N;
-  /** What `combine` does, in f64. */
+  /** How values of x's type become one, in a shader. */
+  combination(x: DType): Combination;
+  /** What that does, in f64. */
   fold(total: number, value: number): number;
-  /** Whether x may be f16; y is f32 then, too. */
-  readonly halves?: boolean;
+  /** What the reduction of no values is; an infinite one stands for "there is none". */
+  readonly identity: number;
+  /** Type of the result. Throws ShapeError where x's type, or what is asked for, has none. */
+  result(x: DType, asked: DType | undefined): DType;
+  /** Type of x in the cases that all reductions share; default f32. */
+  readonly shared?: DType;
   readonly cases: readonly Case<"x", ReduceAttrs>[];
-  readonly refusals?: readonly Refusal<"x", ReduceAttrs>[];
+  readonly refusals: readonly Refusal<"x", ReduceAttrs>[];
 }
 
 const workgroupSize = 64;
 
+/** WGSL of the loop of one thread over all values, in two levels where a sum of many terms would lose digits. */
+function directLoop({ combine, identity, rounds, total }: Combination, value: (r: string) => string): string {
+  // WGSL cannot write an infinite identity; there is a first value then, which the shape rule sees to.
+  if (!Number.isFinite(identity))
+    return /* wgsl */ `
+  var total = ${value("0u")};
+  for (var r = 1u; r < params.reduced; r++) { total = ${combine("total", value("r"), 1)}; }`;
+  if (!rounds)
+    return /* wgsl */ `
+  var total = ${total}(${identity});
+  for (var r = 0u; r < params.reduced; r++) { total = ${combine("total", value("r"), 1)}; }`;
+  return /* wgsl */ `
+  var total = ${total}(${identity});
+  for (var r = 0u; r < params.reduced;) {
+    let end = min(r + ${termsAtOnce}u, params.reduced);
+    var few = ${total}(${identity});
+    for (; r < end; r++) { few = ${combine("few", value("r"), 1)}; }
+    total = ${combine("total", "few", 1)};
+  }`;
+}
+
 export function reduction<const N extends string>({
   name,
-  combine,
+  combination,
   fold,
   identity,
-  halves = false,
+  result,
+  shared = "f32",
   ...tests
 }: Reduction<N>) {
-  const folds = foldVariants({ combine, identity });
   return defineKernel({
     name,
     inputs: ["x"],
     outputs: ["y"],
     params: { outputs: "u32", reduced: "u32" },
-    infer({ x }, { axes }: ReduceAttrs) {
-      if (halves) checkFloat(name, "x", x.dtype);
-      else check(x.dtype === "f32", name, `x must be f32 but is ${x.dtype}; cast it first.`);
+    infer({ x }, { axes, dtype }: ReduceAttrs) {
       for (const axis of axes) {
         check(axis >= 0 && axis < x.shape.length, name, `axis ${axis} is outside of x ${show(x.shape)}.`);
       }
-      const elements = sizeOf(x.shape);
-      check(
-        elements > 0 || Number.isFinite(identity),
-        name,
-        `x ${show(x.shape)} has no elements, so there is no ${name}.`,
-      );
       const shape = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
-      return {
-        outputs: { y: spec(shape) },
-        params: { outputs: sizeOf(shape), reduced: elements / Math.max(1, sizeOf(shape)) },
-      };
+      const outputs = sizeOf(shape);
+      const reduced = sizeOf(axes.map((axis) => x.shape[axis]!));
+      check(
+        outputs === 0 || reduced > 0 || Number.isFinite(identity),
+        name,
+        `x ${show(x.shape)} has no elements along the axes [${axes.join(", ")}], so there is no ${name}.`,
+      );
+      return { outputs: { y: spec(shape, result(x.dtype, dtype)) }, params: { outputs, reduced } };
     },
     variants: [
       {
         name: "direct",
         when: isDirect,
-        passes(_caps, { inputs, attrs, params }) {
+        passes(_caps, { inputs, outputs, attrs, params }) {
           const { kept, reduced } = loopsOf(inputs.x.shape, attrs.axes);
-          const value = (r: string) => `f32(x[base + ${offset(r, reduced)}])`;
-          // WGSL cannot write an infinite identity; there is a first value then, which the shape rule sees to.
-          const [start, first] = Number.isFinite(identity) ? [`f32(${identity})`, "0u"] : [value("0u"), "1u"];
+          const how = combination(inputs.x.dtype);
+          const stored = storageType(outputs.y.dtype);
           return [
             {
-              read: { x: inputs.x.dtype },
-              write: { y: "f32" },
+              read: { x: storageType(inputs.x.dtype) },
+              write: { y: stored },
               workgroups: grid(ceilDiv(params.outputs, workgroupSize)),
-              code: perThread(
+              code: `${how.functions}${perThread(
                 workgroupSize,
                 /* wgsl */ `
   if (i >= params.outputs) { return; }
-  let base = ${offset("i", kept)};
-  var total = ${start};
-  for (var r = ${first}; r < params.reduced; r++) { total = ${combine("total", value("r"))}; }
-  y[i] = total;`,
-              ),
+  let base = ${offset("i", kept)};${directLoop(how, (r) => `${how.total}(x[base + ${offset(r, reduced)}])`)}
+  y[i] = ${stored}(total);`,
+              )}`,
             },
           ];
         },
       },
-      ...folds,
+      ...foldVariants(combination),
     ],
     reference({ x }, { inputs, outputs, attrs }) {
       const y = new Float64Array(sizeOf(outputs.y.shape)).fill(identity);
@@ -98,26 +118,53 @@ export function reduction<const N extends string>({
       bytes: bytesOf(inputs.x) + bytesOf(outputs.y),
     }),
     cases: [
-      { name: "one element", inputs: { x: [1] }, attrs: { axes: [0] } },
-      { name: "scalar", inputs: { x: [] }, attrs: { axes: [] } },
-      { name: "prime sizes, middle axis", inputs: { x: [3, 7, 5] }, attrs: { axes: [1] } },
-      { name: "outer and inner axes", inputs: { x: [5, 6, 7] }, attrs: { axes: [0, 2] } },
-      { name: "long axis to a scalar", inputs: { x: [10007] }, attrs: { axes: [0] } },
-      { name: "length just above a block", inputs: { x: [2, 257, 3] }, attrs: { axes: [1] } },
+      { name: "one element", inputs: { x: { shape: [1], dtype: shared } }, attrs: { axes: [0] } },
+      { name: "scalar", inputs: { x: { shape: [], dtype: shared } }, attrs: { axes: [] } },
+      {
+        name: "prime sizes, middle axis",
+        inputs: { x: { shape: [3, 7, 5], dtype: shared } },
+        attrs: { axes: [1] },
+      },
+      {
+        name: "outer and inner axes",
+        inputs: { x: { shape: [5, 6, 7], dtype: shared } },
+        attrs: { axes: [0, 2] },
+      },
+      { name: "no outputs", inputs: { x: { shape: [0, 3], dtype: shared } }, attrs: { axes: [1] } },
+      {
+        name: "neither outputs nor values",
+        inputs: { x: { shape: [2, 0, 0, 3], dtype: shared } },
+        attrs: { axes: [0, 2] },
+      },
       ...tests.cases,
     ],
     refusals: [
       {
-        inputs: { x: [2, 3] },
+        inputs: { x: { shape: [2, 3], dtype: shared } },
         attrs: { axes: [2] },
         message: new RegExp(`${name}: axis 2 is outside of x \\[2, 3\\]`),
       },
-      {
-        inputs: { x: { shape: [2], dtype: "i32" } },
-        attrs: { axes: [0] },
-        message: new RegExp(`${name}: x must be f32 ${halves ? "or f16 " : ""}but is i32`),
-      },
-      ...(tests.refusals ?? []),
+      ...tests.refusals,
     ],
   });
 }
+
+/** Cases in `dtype` for every way to share the work: by a thread, by rows, by columns, in two passes, with odd and even sizes. */
+export const typedCases = (
+  dtype: DType,
+  fill?: (index: number, uniform: () => number) => number,
+): Case<"x", ReduceAttrs>[] =>
+  (
+    [
+      ["a few", [5, 7], [1]],
+      ["long rows by four", [5, 3, 516], [2]],
+      ["long rows, odd", [4, 517], [1]],
+      ["columns by four", [150, 40], [0]],
+      ["columns, odd", [2, 75, 13], [0, 1]],
+      ["to a scalar, in parts", [400003], [0]],
+    ] as const
+  ).map(([name, shape, axes]) => ({
+    name: `${dtype}, ${name}`,
+    inputs: { x: fill ? { shape, dtype, fill } : { shape, dtype } },
+    attrs: { axes },
+  }));
