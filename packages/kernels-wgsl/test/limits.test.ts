@@ -39,7 +39,14 @@ const adapters: Readonly<Record<string, Capabilities>> = {
   },
 };
 
-const bytesOfType: Readonly<Record<string, number>> = { f16: 2, f32: 4, vec2f: 8, vec4f: 16 };
+const bytesOfType: Readonly<Record<string, number>> = {
+  f16: 2,
+  f32: 4,
+  i32: 4,
+  u32: 4,
+  vec2f: 8,
+  vec4f: 16,
+};
 
 /** Bytes of the variables of a workgroup, each of which starts at a multiple of 16 here; NaN where one cannot be read. */
 function workgroupBytes(code: string): number {
@@ -48,7 +55,7 @@ function workgroupBytes(code: string): number {
   );
   const sizes = [...code.matchAll(/var<workgroup> \w+: ([^;]+);/g)].map(([, type]) => {
     const [, element = "", count] = /^array<(.+), (\d+)>$/.exec(type!) ?? [];
-    const scalar = (aliases.get(element) ?? element).replace("vec4<f32>", "vec4f");
+    const scalar = (aliases.get(element) ?? element).replace(/vec4<(f32|i32|u32)>/, "vec4f");
     return Math.ceil(((bytesOfType[scalar] ?? Number.NaN) * Number(count)) / 16) * 16;
   });
   return sizes.reduce((sum, size) => sum + size, 0);

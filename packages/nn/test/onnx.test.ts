@@ -1,7 +1,7 @@
 /** Networks as ONNX files: ONNX Runtime gives what this library does, and the file has PyTorch's names. */
 import {
   concat,
-  cumulativeSum,
+  cumsum,
   evaluate,
   randomKeys,
   randomNormal,
@@ -197,8 +197,8 @@ describe("ONNX: a user's module", () => {
         /gives \[3, 3, 4\] for a batch of 2 but \[4, 3, 4\] for 3; extents must be/,
       ],
       [
-        (x) => cumulativeSum(x),
-        /no translation of cumulativeSum \(in forward\) to ONNX; there is one of attention,/,
+        (x) => cumsum(x),
+        /no translation of cumsum \(in forward\) to ONNX; there is one of all, any, attention,/,
       ],
       [() => tensor([1]).add(1), /the output y depends on no input/],
       [

@@ -1,6 +1,7 @@
 /** Operations as methods of Tensor, so that formulas read from left to right. */
 import { type DataOf, type DType, type Float, type Shape, ShapeError } from "@ddad/kernels-wgsl";
 import { readData } from "./evaluate.ts";
+import type { ReductionMethods } from "./methods/reductions.ts";
 import * as ops from "./ops/index.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -57,13 +58,14 @@ interface OtherMethods<D extends DType> {
   cast<T extends DType>(dtype: T): Tensor<ops.Kind<T>>;
   /** The same elements as a constant: no gradient passes through. */
   detach(): Tensor<D>;
-  sum(axes?: number | readonly number[], options?: ops.ReduceOptions): Tensor<D>;
-  mean(axes?: number | readonly number[], options?: ops.ReduceOptions): Tensor;
   matmul(other: Tensor, options?: ops.MatmulOptions): Tensor;
 }
 
 declare module "./tensor.ts" {
-  interface Tensor<D extends DType = Float> extends ElementwiseMethods<D>, OtherMethods<D> {}
+  interface Tensor<D extends DType = Float>
+    extends ElementwiseMethods<D>,
+      ReductionMethods<D>,
+      OtherMethods<D> {}
 }
 
 const methods: Pick<OtherMethods<Float>, "data" | "item"> & ThisType<Tensor> = {
@@ -81,7 +83,13 @@ const methods: Pick<OtherMethods<Float>, "data" | "item"> & ThisType<Tensor> = {
  * namespace would keep every operation and its kernels in every bundle.
  */
 const operations: Readonly<
-  Record<Exclude<keyof (ElementwiseMethods<Float> & OtherMethods<Float>), keyof typeof methods>, unknown>
+  Record<
+    Exclude<
+      keyof (ElementwiseMethods<Float> & ReductionMethods<Float> & OtherMethods<Float>),
+      keyof typeof methods
+    >,
+    unknown
+  >
 > = {
   neg: ops.neg,
   abs: ops.abs,
@@ -124,7 +132,20 @@ const operations: Readonly<
   cast: ops.cast,
   detach: ops.detach,
   sum: ops.sum,
+  prod: ops.prod,
   mean: ops.mean,
+  max: ops.max,
+  min: ops.min,
+  any: ops.any,
+  all: ops.all,
+  var: ops.variance,
+  std: ops.std,
+  norm: ops.norm,
+  logSumExp: ops.logSumExp,
+  softmax: ops.softmax,
+  logSoftmax: ops.logSoftmax,
+  cumsum: ops.cumsum,
+  cumprod: ops.cumprod,
   matmul: ops.matmul,
 };
 

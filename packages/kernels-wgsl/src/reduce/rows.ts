@@ -1,10 +1,11 @@
-/** Passes over the rows of the last axis: a thread takes a row (software adapters, short rows) or a workgroup does. */
+/** Passes over the lines along an axis: a thread takes a line (software adapters, short lines) or a workgroup does. */
 import { grid, type Pass, perThread } from "../kernel.ts";
-import { ceilDiv } from "../spec.ts";
+import { ceilDiv, type DType } from "../spec.ts";
+import { type Lines, lineStart, lineStride } from "./lines.ts";
 import { perWorkgroup, workgroupFold } from "./workgroup.ts";
 
 /** Elements that are loaded at once. */
-export const widthOf = (columns: number): 1 | 4 => (columns % 4 === 0 ? 4 : 1);
+const widthOf = ({ columns, inner }: Lines): 1 | 4 => (inner === 1 && columns % 4 === 0 ? 4 : 1);
 
 /** WGSL functions `across…(v)`: the sum or maximum of the components of what is loaded at once. */
 const across = (width: 1 | 4): string =>
@@ -19,25 +20,28 @@ fn acrossMax(v: f32) -> f32 { return v; }
 `;
 
 /**
- * `body` sees `V` (the type of what is loaded at once), a row's `first` and `end`, the `step` of its loop, and
- * `rowSum(v, lane)` and `rowMax(v, lane)`, which combine all lanes of a row. `params.rows` and `params.columns` bound it.
+ * `body` sees `V` (the type of what is loaded at once, in f32) and `Stored` (the same as it is stored), a line's `first` and `end`, the
+ * `step` of its loop, and `rowSum(v, lane)` and `rowMax(v, lane)`, which combine all lanes of a line.
  */
 export function rowPass(
-  { rows, columns }: { rows: number; columns: number },
+  lines: Lines,
+  dtype: DType,
   lanes: number,
   bindings: { read: readonly string[]; write: readonly string[] },
   body: string,
 ): Pass {
-  const width = widthOf(columns);
-  const type = width === 4 ? "vec4<f32>" : "f32";
-  const typed = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, type]));
-  const head = `alias V = ${type};\n${across(width)}`;
-  const range = (row: string, start: string) => /* wgsl */ `
-  let length = params.columns / ${width}u;
-  let first = ${row} * length + ${start};
-  let end = (${row} + 1u) * length;
-  let step = ${lanes}u;`;
+  const width = widthOf(lines);
+  const vector = (type: string): string => (width === 4 ? `vec4<${type}>` : type);
+  const typed = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, vector(dtype)]));
+  const head = `alias V = ${vector("f32")};\nalias Stored = ${vector(dtype)};\n${across(width)}`;
+  const range = (row: string, lane: string) => /* wgsl */ `
+  let stride = ${lineStride(lines)};
+  let begin = (${lineStart(row, lines)}) / ${width}u;
+  let end = begin + params.columns / ${width}u * stride;
+  let first = begin + ${lane} * stride;
+  let step = ${lanes}u * stride;`;
   const names = { read: typed(bindings.read), write: typed(bindings.write) };
+  const { rows } = lines;
   if (lanes === 1) {
     const alone = /* wgsl */ `
 fn rowSum(v: V, lane: u32) -> f32 { return acrossSum(v); }
@@ -59,9 +63,12 @@ fn rowMax(v: V, lane: u32) -> f32 { return foldMax(acrossMax(v), lane); }
   return { ...names, workgroups: grid(rows), code: head + together + code };
 }
 
-/** Whether a thread should take a whole row: barriers are dear on software adapters, and pointless for short rows. */
-export const rowPerThread = (adapterClass: string, columns: number): boolean =>
-  adapterClass === "software" || columns <= 32;
+/** Lines that keep a GPU busy with a thread each; neighbouring threads read side by side where the lines are interleaved. */
+const manyLines = 4096;
 
-/** Lanes of the variant with a workgroup per row. */
+/** Whether a thread should take a whole line: barriers are dear on software adapters, and pointless for short or many lines. */
+export const rowPerThread = (adapterClass: string, { rows, columns, inner }: Lines): boolean =>
+  adapterClass === "software" || columns <= 32 || (inner > 1 && rows >= manyLines);
+
+/** Lanes of the variant with a workgroup per line. */
 export const rowLanes = 64;

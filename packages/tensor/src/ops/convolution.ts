@@ -22,7 +22,7 @@ export const convolve = (x: Tensor, weight: Tensor, attrs: Conv2dAttrs, bias?: T
   record(kernel, { x, weight, bias }, attrs, {
     x: ({ y }) => convolveBack(y, weight, attrs, sizeOf(x)),
     weight: ({ y }) => convolveWeight(x, y, attrs, kernelSizeOf(weight)),
-    bias: ({ y }) => sum(y, [0, 1, 2]),
+    bias: ({ y }) => sum(y, [0, 1, 2], { dtype: "f32" }),
   }).y;
 
 /** The adjoint in x: gradient [N, OH, OW, Cout] and weight [KH, KW, Cin / groups, Cout] → [N, inputSize, Cin]. */

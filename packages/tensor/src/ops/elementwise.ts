@@ -5,7 +5,6 @@ import {
   type ElementwiseName,
   elementwiseTable,
   type Float,
-  isFloat,
   elementwise as kernel,
   type Ref,
   type Shape,
@@ -15,7 +14,9 @@ import {
 import { type OpGradients, record, zeroGradient } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { reshape } from "./reshape.ts";
-import { broadcastTo, sum } from "./sum.ts";
+import { broadcastTo, sumOfGradients } from "./sum.ts";
+
+export { cast, type Kind } from "./cast.ts";
 
 /** A tensor, or a number that stands for a constant. Numbers may change from run to run: the plan stays the same. */
 export type Operand<D extends DType = Float> = Tensor<D> | number;
@@ -64,7 +65,7 @@ function sumTo(g: Tensor, shape: Shape, output: Shape): Tensor {
   const axes = output
     .map((_, axis) => axis)
     .filter((axis) => axis < lead || (shape[axis - lead] === 1 && output[axis] !== 1));
-  return reshape(axes.length ? sum(full, axes, { keepDims: true }) : full, shape);
+  return reshape(axes.length ? sumOfGradients(full, axes) : full, shape);
 }
 
 const unary =
@@ -164,26 +165,6 @@ export const where = <D extends DType = Float>(
   a: Operand<D>,
   b: Operand<D>,
 ): Tensor<D> => apply("where", [condition, a, b]);
-
-/** How the compiler knows a type: both float types are one to it. */
-export type Kind<D extends DType> = D extends Float ? Float : D;
-
-const casts = { f32: "toF32", f16: "toF16", i32: "toI32", u32: "toU32", bool: "toBool" } as const;
-
-/** The same numbers under another type. Floats are cut to integers towards zero; bool is "not zero". */
-export const cast = <D extends DType>(x: AnyTensor, dtype: D): Tensor<Kind<D>> => {
-  if (x.dtype === dtype) return x as Tensor<Kind<D>>;
-  const { dtype: from } = x;
-  const {
-    y,
-  }: Record<"y", Tensor<Kind<D>>> = record(
-    kernel,
-    { in0: x },
-    { expression: { inputs: 1, constants: [], steps: [{ op: casts[dtype], args: ["in0"] }] } },
-    isFloat(from) && isFloat(dtype) ? { in0: ({ y: g }) => cast(g, from) } : {},
-  );
-  return y;
-};
 
 /** The table's operations on tensors: what derivatives are recorded with. Numbers among themselves are computed at once. */
 const tensorAlgebra = Object.fromEntries(

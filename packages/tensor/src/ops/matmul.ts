@@ -2,7 +2,7 @@ import { matmul as kernel } from "@ddad/kernels-wgsl";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { reshape } from "./reshape.ts";
-import { broadcastTo, sum } from "./sum.ts";
+import { broadcastTo, sum, sumOfGradients } from "./sum.ts";
 
 /** Options of `matmul`. */
 export interface MatmulOptions {
@@ -42,9 +42,12 @@ export function matmul(
         return each.shape.length > b.shape.length ? reshape(sum(each, batchAxes(each)), b.shape) : each;
       },
       bias: ({ y: g }) =>
-        sum(
-          g,
-          g.shape.slice(0, -1).map((_, axis) => axis),
+        reshape(
+          sumOfGradients(
+            g,
+            g.shape.slice(0, -1).map((_, axis) => axis),
+          ),
+          [-1],
         ),
     },
   ).y;

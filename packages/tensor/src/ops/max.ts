@@ -1,4 +1,11 @@
-import { type DType, type Float, type Kernel, max as maxKernel, min as minKernel } from "@ddad/kernels-wgsl";
+import {
+  type DType,
+  type Float,
+  type Kernel,
+  max as maxKernel,
+  min as minKernel,
+  type ReduceAttrs,
+} from "@ddad/kernels-wgsl";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
@@ -7,7 +14,7 @@ import { reshape } from "./reshape.ts";
 import { type ReduceOptions, sum } from "./sum.ts";
 
 const extremum =
-  <N extends string>(name: N, kernel: Kernel<"x", "y", { axes: readonly number[] }, string>) =>
+  (name: string, kernel: Kernel<"x", "y", ReduceAttrs, "outputs" | "reduced">) =>
   <D extends DType = Float>(
     x: Tensor<D>,
     axes?: number | readonly number[],
@@ -21,8 +28,8 @@ const extremum =
       { x },
       { axes: reduced },
       {
-        x: ({ y: g }): Tensor => {
-          const mask = cast(equal<DType>(x, y), "f32");
+        x({ y: g }): Tensor {
+          const mask = cast(equal<DType>(x, y), x.dtype as Float);
           return mul(mask, div(g, sum(mask, reduced, { keepDims: true })));
         },
       },
@@ -30,8 +37,16 @@ const extremum =
     return keepDims ? y : reshape(y, dropAxes(x.shape, reduced));
   };
 
-/** Largest element over `axes` (default all). Elements that tie for it share the gradient. */
+/**
+ * Largest element over `axes` (default all), of x's type; NaN where one of them is NaN. Elements that tie for it share the gradient.
+ *
+ * @throws ShapeError where there is an output without elements
+ */
 export const max = extremum("max", maxKernel);
 
-/** Smallest element over `axes` (default all). Elements that tie for it share the gradient. */
+/**
+ * Smallest element over `axes` (default all), of x's type; NaN where one of them is NaN. Elements that tie for it share the gradient.
+ *
+ * @throws ShapeError where there is an output without elements
+ */
 export const min = extremum("min", minKernel);

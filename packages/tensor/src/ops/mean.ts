@@ -1,11 +1,19 @@
+import { checkFloat } from "@ddad/kernels-wgsl";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxes } from "./axes.ts";
-import { mul } from "./elementwise.ts";
+import { cast, mul } from "./elementwise.ts";
 import { type ReduceOptions, sum } from "./sum.ts";
 
-/** Mean over `axes` (negative ones count from the end; default all). */
+/**
+ * Mean over `axes` (negative ones count from the end; default all), of x's type; f16 is summed and divided in f32. The mean of no
+ * elements is NaN.
+ *
+ * @throws ShapeError where x is no float
+ */
 export function mean(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  checkFloat("mean", "x", x.dtype);
   const reduced = normaliseAxes("mean", x.shape, axes);
   const count = reduced.reduce((product, axis) => product * x.shape[axis]!, 1);
-  return mul(sum(x, reduced, options), 1 / count);
+  const total = sum(x, reduced, { ...options, dtype: "f32" });
+  return cast(mul(total, count ? 1 / count : Number.NaN), x.dtype);
 }

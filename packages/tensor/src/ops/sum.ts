@@ -3,32 +3,74 @@ import {
   broadcast as broadcastKernel,
   type DType,
   type Float,
+  type ReduceAttrs,
   type Shape,
   sameShape,
   sum as sumKernel,
 } from "@ddad/kernels-wgsl";
 import { record } from "../record.ts";
-import type { Tensor } from "../tensor.ts";
+import type { AnyTensor, Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
+import { cast, type Kind } from "./cast.ts";
 import { reshape } from "./reshape.ts";
 
-/** Options of `sum`, `mean`, `max` and `min`. */
+/** Options of reductions. */
 export interface ReduceOptions {
   /** Keep reduced axes with extent 1. Default false. */
   readonly keepDims?: boolean;
 }
 
-/** Sum over `axes` (negative ones count from the end; default all). */
+/** Options of `sum` and `prod`. */
+export interface SumOptions extends ReduceOptions {
+  /** Type of the result, and of what is added up. Default that of x, i32 for bool. Sums of f16 are f32 inside either way. */
+  readonly dtype?: DType;
+}
+
+/** Type of a sum or product as the compiler knows it: of bool i32, else that of x. */
+export type Summed<D extends DType> = D extends "bool" ? "i32" : D;
+
+/** x as a sum or product of type `dtype` takes it: f16 stays f16 where the result is f32, because a shader widens it itself. */
+export const toSummable = (x: AnyTensor, dtype: DType | undefined): AnyTensor =>
+  dtype === undefined || (x.dtype === "f16" && dtype === "f32") || (x.dtype === "bool" && dtype === "i32")
+    ? x
+    : cast(x, dtype);
+
+/** Attributes of the kernel for these terms: a type only where it has a choice. */
+export const sumAttrs = (terms: AnyTensor, axes: readonly number[], dtype: DType | undefined): ReduceAttrs =>
+  terms.dtype === "f16" && dtype === "f32" ? { axes, dtype } : { axes };
+
+/**
+ * Sum over `axes` (negative ones count from the end; default all; `[]` sums over nothing). The sum of no elements is 0.
+ *
+ * @throws ShapeError where x has no such axis
+ */
+export function sum<T extends DType>(
+  x: AnyTensor,
+  axes: number | readonly number[] | undefined,
+  options: SumOptions & { readonly dtype: T },
+): Tensor<Kind<T>>;
 export function sum<D extends DType = Float>(
   x: Tensor<D>,
   axes?: number | readonly number[],
-  { keepDims = false }: ReduceOptions = {},
-): Tensor<D> {
+  options?: ReduceOptions,
+): Tensor<Summed<D>>;
+export function sum(
+  x: AnyTensor,
+  axes?: number | readonly number[],
+  { keepDims = false, dtype }: SumOptions = {},
+): AnyTensor {
   const reduced = normaliseAxes("sum", x.shape, axes);
+  const terms = toSummable(x, dtype);
   // The gradient stays small: whoever reads it broadcasts it.
-  const { y }: Record<"y", Tensor<D>> = record(sumKernel, { x }, { axes: reduced }, { x: ({ y: g }) => g });
+  const { y }: Record<"y", AnyTensor> = record(sumKernel, { x: terms }, sumAttrs(terms, reduced, dtype), {
+    x: ({ y: g }) => g,
+  });
   return keepDims ? y : reshape(y, dropAxes(x.shape, reduced));
 }
+
+/** The sum of gradients over `axes`, which stay with extent 1: f32 also where they are f16, as many small terms come together. */
+export const sumOfGradients = (gradient: Tensor, axes: readonly number[]): Tensor =>
+  sum(gradient, axes, { keepDims: true, dtype: "f32" });
 
 /** Repeats axes of extent 1 (and new leading axes) until the shape is `shape`, as NumPy does. */
 export function broadcastTo<D extends DType = Float>(x: Tensor<D>, shape: Shape): Tensor<D> {
@@ -43,7 +85,7 @@ export function broadcastTo<D extends DType = Float>(x: Tensor<D>, shape: Shape)
     broadcastKernel,
     { x },
     { shape },
-    { x: ({ y: g }) => reshape(sum(g, repeated, { keepDims: true }), x.shape) },
+    { x: ({ y: g }) => reshape(sumOfGradients(g, repeated), x.shape) },
   );
   return y;
 }

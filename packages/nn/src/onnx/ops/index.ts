@@ -13,14 +13,18 @@ import {
   upsampleNearest2,
 } from "./images.ts";
 import {
+  all,
+  any,
   broadcast,
   concat,
   copy,
   cosineDistance,
+  logSoftmax,
   max,
   min,
   pad,
   permute,
+  prod,
   reshape,
   slice,
   softmax,
@@ -31,6 +35,8 @@ import type { Translator } from "./translator.ts";
 
 /** By the kernel's name; `reshape` has no kernel. */
 export const translators: Readonly<Record<string, Translator>> = {
+  all,
+  any,
   attention,
   attentionPacked,
   averagePool,
@@ -43,12 +49,14 @@ export const translators: Readonly<Record<string, Translator>> = {
   cosineDistance,
   elementwise,
   groupNorm,
+  logSoftmax,
   matmul,
   max,
   maxPool,
   min,
   pad,
   permute,
+  prod,
   reshape,
   resizeBilinear,
   slice,

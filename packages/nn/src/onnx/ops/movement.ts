@@ -1,4 +1,6 @@
 /** Operations that move elements or fold them along axes. Axes are named in the order that the value has in the file. */
+import type { DType } from "@ddad/tensor";
+import { elementType } from "../model.ts";
 import { type AxisOrder, onnxType, sameOrder, type Translation } from "../translation.ts";
 import type { Translator } from "./translator.ts";
 
@@ -86,6 +88,10 @@ export const broadcast: Translator = (t, { inputs, outputs }) => {
   t.write(y, t.emit("Expand", [operand, t.ints(order.map((axis) => shape[axis]!))]), order);
 };
 
+/** Types that runtimes reduce; others are cast before and back again. */
+const reducible = (dtype: DType): "f32" | "i32" | "i64" =>
+  dtype === "u32" ? "i64" : dtype === "bool" ? "i32" : (dtype as "f32" | "i32");
+
 /** Reduced axes are kept with extent 1, as the kernels do. */
 const reduction =
   (op: string): Translator =>
@@ -94,20 +100,33 @@ const reduction =
     const x = inputs["x"]!;
     const order = t.orderOf(x);
     const flags = { keepdims: 1, noop_with_empty_axes: 1 };
-    const y = t.emit(op, [t.read(x, order), t.ints(inFile(order, axes))], flags);
-    t.write(outputs["y"]!, y, order);
+    const between = reducible(x.dtype);
+    const cast = (value: string, from: string, to: Parameters<typeof elementType>[0]): string =>
+      from === to ? value : t.emit("Cast", [value], { to: elementType(to) });
+    const terms = cast(t.read(x, order), x.dtype, between);
+    const y = t.emit(op, [terms, t.ints(inFile(order, axes))], flags);
+    t.write(outputs["y"]!, cast(y, between, onnxType(outputs["y"]!)), order);
   };
 
 export const sum = reduction("ReduceSum");
+export const prod = reduction("ReduceProd");
 export const max = reduction("ReduceMax");
 export const min = reduction("ReduceMin");
+/** Of bool as i32: they hold for no elements, too. */
+export const any = sum;
+export const all = prod;
 
-export const softmax: Translator = (t, { inputs, outputs }) => {
-  const x = inputs["x"]!;
-  const order = t.orderOf(x);
-  const axis = order.indexOf(x.shape.length - 1);
-  t.write(outputs["y"]!, t.emit("Softmax", [t.read(x, order)], { axis }), order);
-};
+const softmaxLike =
+  (op: string): Translator =>
+  (t, { attrs, inputs, outputs }) => {
+    const x = inputs["x"]!;
+    const order = t.orderOf(x);
+    const axis = order.indexOf((attrs as { axis: number }).axis);
+    t.write(outputs["y"]!, t.emit(op, [t.read(x, order)], { axis }), order);
+  };
+
+export const softmax = softmaxLike("Softmax");
+export const logSoftmax = softmaxLike("LogSoftmax");
 
 /** 1 − a·b / max(|a| |b|, ε) along the last axis. */
 export const cosineDistance: Translator = (t, { attrs, inputs, outputs }) => {

@@ -1,0 +1,34 @@
+/** Reductions, softmax and running totals as methods; what each does is said at the function of its name. */
+import type { DType } from "@ddad/kernels-wgsl";
+import type * as ops from "../ops/index.ts";
+import type { Tensor } from "../tensor.ts";
+
+type Axes = number | readonly number[];
+
+/** Methods of a tensor whose elements are of type `D`. They are installed with the others, in `methods.ts`. */
+export interface ReductionMethods<D extends DType> {
+  sum<T extends DType>(
+    axes: Axes | undefined,
+    options: ops.SumOptions & { readonly dtype: T },
+  ): Tensor<ops.Kind<T>>;
+  sum(axes?: Axes, options?: ops.ReduceOptions): Tensor<ops.Summed<D>>;
+  prod<T extends DType>(
+    axes: Axes | undefined,
+    options: ops.SumOptions & { readonly dtype: T },
+  ): Tensor<ops.Kind<T>>;
+  prod(axes?: Axes, options?: ops.ReduceOptions): Tensor<ops.Summed<D>>;
+  mean(axes?: Axes, options?: ops.ReduceOptions): Tensor;
+  max(axes?: Axes, options?: ops.ReduceOptions): Tensor<D>;
+  min(axes?: Axes, options?: ops.ReduceOptions): Tensor<D>;
+  any(axes?: Axes, options?: ops.ReduceOptions): Tensor<"bool">;
+  all(axes?: Axes, options?: ops.ReduceOptions): Tensor<"bool">;
+  /** The function is called `variance`, because `var` is a word of the language. */
+  var(axes?: Axes, options?: ops.VarianceOptions): Tensor;
+  std(axes?: Axes, options?: ops.VarianceOptions): Tensor;
+  norm(axes?: Axes, options?: ops.NormOptions): Tensor;
+  logSumExp(axes?: Axes, options?: ops.ReduceOptions): Tensor;
+  softmax(axis?: number): Tensor;
+  logSoftmax(axis?: number): Tensor;
+  cumsum(axis?: number, options?: ops.CumulativeOptions): Tensor<ops.Summed<D>>;
+  cumprod(axis?: number, options?: ops.CumulativeOptions): Tensor<ops.Summed<D>>;
+}
