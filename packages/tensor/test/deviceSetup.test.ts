@@ -1,26 +1,59 @@
 /** Which adapter is taken, devices of the program's own, and what is said where there is nothing to take. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
 import { browserAdapters } from "../src/device/adapter.ts";
 import { dawnAdapters, deviceNames } from "../src/device/dawnAdapters.ts";
+import { equalGpus } from "../src/device/equalGpus.ts";
 import { testDevice } from "./device.hooks.ts";
 import { rejection } from "./reading.ts";
 import { linesOf, linesWith } from "./scripts.ts";
 
-/** Adapters of Dawn's package as it answers for these device names. */
-function dawnWith(...devices: string[]): (flags: readonly string[]) => Promise<GPU> {
+interface FakeDawn {
+  /** Whether Mesa's layer is there. */
+  readonly layer?: boolean;
+}
+
+/** Dawn's package as it answers for these device names, the last two of them at PCI addresses 65 and b3. */
+function dawnWith(
+  { layer = false }: FakeDawn,
+  ...devices: string[]
+): (flags: readonly string[]) => Promise<GPU> {
+  const addresses = devices.map((_, k) => ["pci-0000_65_00_0", "pci-0000_b3_00_0"][k + 2 - devices.length]);
   return async ([flag]) => {
     const name = flag!.replace("adapter=", "");
-    const found = devices.find((device) => device.includes(name));
-    const list = devices.map((device) => `\n * backend: 'vulkan', name: '${device}'`).join("");
     return {
       requestAdapter: async () => {
-        if (devices.length === 0) return null;
+        const { DRI_PRIME: shown, MESA_VK_DEVICE_SELECT_FORCE_DEFAULT_DEVICE: alone } = process.env;
+        const visible = devices.filter((_, k) => !layer || alone !== "1" || addresses[k] === shown);
+        if (visible.length === 0) return null;
+        const found = visible.find((device) => device.includes(name));
+        const list = visible.map((device) => `\n * backend: 'vulkan', name: '${device}'`).join("");
         if (found === undefined) throw new Error(`no suitable backends found\nAvailable adapters:${list}`);
-        return { info: { description: `${found} 1.2.3`, vendor: "maker" } };
+        return { info: { description: `${found} 1.2.3`, vendor: shown ?? "any" } };
       },
     } as unknown as GPU;
   };
+}
+
+/** A folder as Linux describes PCI devices in. */
+async function pciFolder(
+  devices: Readonly<Record<string, readonly [kind: string, model: string]>>,
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "ddad-pci-"));
+  for (const [address, [kind, model]] of Object.entries(devices)) {
+    await mkdir(join(folder, address));
+    for (const [name, text] of [
+      ["class", kind],
+      ["vendor", "0x10de"],
+      ["device", model],
+    ] as const) {
+      await writeFile(join(folder, address, name), `${text}\n`);
+    }
+  }
+  return folder;
 }
 
 describe("the adapters", () => {
@@ -65,19 +98,54 @@ describe("the adapters", () => {
   });
 
   it("of Dawn are found in what it says, where those of equal names stand behind the first", async () => {
-    const found = await dawnAdapters(dawnWith("Fast 3000 Pro", "Fast 3000", "Other (A, b)", "Other (A, b)"));
+    const devices = ["Fast 3000 Pro", "Fast 3000", "Other (A, b)", "Other (A, b)"];
+    const pci = await pciFolder({});
+    const found = await dawnAdapters(dawnWith({}, ...devices), pci);
     expect(found.map(({ name, selectable }) => [name, selectable])).to.deep.equal([
-      ["Fast 3000 Pro 1.2.3 maker", true],
+      ["Fast 3000 Pro 1.2.3 any", true],
       ["Fast 3000", false],
-      ["Other (A, b) 1.2.3 maker", true],
-      ["Other (A, b) 1.2.3 maker", false],
+      ["Other (A, b) 1.2.3 any", true],
+      ["Other (A, b) 1.2.3 any", false],
     ]);
     expect((await found[2]!.request()).info.description).to.equal("Other (A, b) 1.2.3");
     const error = await rejection(found[3]!.request());
     expect(error).to.be.instanceOf(t.NoAdapterError);
     expect(error.message).to.match(/adapter 3 "Other \(A, b\)" stands behind adapter 2\./);
-    expect(await dawnAdapters(dawnWith())).to.deep.equal([]);
+    expect(await dawnAdapters(dawnWith({}))).to.deep.equal([]);
     expect(() => deviceNames("something else")).to.throw(t.InternalError, /something else/);
+    await rm(pci, { recursive: true });
+  });
+
+  it("of Dawn that are equal are told apart by Mesa's layer, where there is one", async () => {
+    const pci = await pciFolder({
+      "0000:00:1f.3": ["0x040300", "0x1111"],
+      "0000:b3:00.0": ["0x030000", "0x2222"],
+      "0000:65:00.0": ["0x030200", "0x2222"],
+      "0000:02:00.0": ["0x030000", "0x3333"],
+    });
+    const devices = ["Small", "Large", "Large"];
+    const outside = process.env["DRI_PRIME"];
+    const found = await dawnAdapters(dawnWith({ layer: true }, ...devices), pci);
+    expect(found.map(({ selectable }) => selectable)).to.deep.equal([true, true, true]);
+    const vendors: string[] = [];
+    for (const candidate of found) vendors.push((await candidate.request()).info.vendor);
+    expect(vendors).to.deep.equal([outside ?? "any", "pci-0000_65_00_0", "pci-0000_b3_00_0"]);
+    expect(process.env["DRI_PRIME"]).to.equal(outside);
+    // Without the layer the environment changes nothing, which is noticed.
+    const without = await dawnAdapters(dawnWith({ layer: false }, ...devices), pci);
+    expect(without.map(({ selectable }) => selectable)).to.deep.equal([true, true, false]);
+    // Two models of which there are two leave open which is meant.
+    expect(equalGpus(2, pci)).to.deep.equal(["0000:65:00.0", "0000:b3:00.0"]);
+    expect(equalGpus(1, pci)).to.deep.equal(["0000:02:00.0"]);
+    const ambiguous = await pciFolder({
+      "0000:01:00.0": ["0x030000", "0x1"],
+      "0000:02:00.0": ["0x030000", "0x1"],
+      "0000:03:00.0": ["0x030000", "0x2"],
+      "0000:04:00.0": ["0x030000", "0x2"],
+    });
+    expect(equalGpus(2, ambiguous)).to.equal(undefined);
+    expect(equalGpus(2, join(pci, "no such folder"))).to.equal(undefined);
+    for (const folder of [pci, ambiguous]) await rm(folder, { recursive: true });
   });
 
   it("of a browser are the fastest, and the one that saves power where it is another", async () => {

@@ -58,7 +58,7 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
   }
   const { capabilities, gpu, tuning } = device;
   const adapters = await listAdapters();
-  const used = adapters.find(({ name }) => name === device.name)?.index ?? null;
+  const used = indexOf(device, adapters);
   const test = await selfTest();
   const limits = Object.fromEntries(limitNames.map((name) => [name, gpu.limits[name]] as const));
   const features = [...gpu.features].sort();
@@ -97,11 +97,18 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
   }
 }
 
+/** Which of the adapters the device is on: of equal ones the one that was asked for, else the first. */
+function indexOf({ name }: Device, adapters: readonly AdapterDescription[]): number | null {
+  const same = adapters.filter((adapter) => adapter.name === name);
+  const asked = same.find(({ index }) => String(index) === process.env["DDAD_ADAPTER"]);
+  return (asked ?? same[0])?.index ?? null;
+}
+
 function describeAdapter(
   { index, name, adapterClass, selectable }: AdapterDescription,
   used: number | null,
 ): string {
-  const state = selectable ? `DDAD_ADAPTER=${index} takes it` : "not selectable behind another of its name";
+  const state = selectable ? `DDAD_ADAPTER=${index} takes it` : "hidden behind another of its name";
   return `${index}: ${name} (${adapterClass}), ${index === used ? "used" : state}`;
 }
 

@@ -5,30 +5,35 @@
 import { InternalError, NoAdapterError } from "../errors.ts";
 import type { Candidate } from "./adapter.ts";
 import { adapterName } from "./capabilities.ts";
+import { equalGpus, showingOnly } from "./equalGpus.ts";
 
 /** No adapter has this name. */
 const nobody = "@ddad/tensor lists adapters";
 
-/** In the order in which Dawn prefers them. @param open gives an instance with flags */
-export async function dawnAdapters(open: (flags: readonly string[]) => Promise<GPU>): Promise<Candidate[]> {
-  const request = async (name: string): Promise<GPUAdapter | null> =>
-    (await open([`adapter=${name}`])).requestAdapter({ powerPreference: "high-performance" });
-  const answer = await request(nobody).then(
-    () => "", // null: there are none
-    (error: Error) => error.message,
-  );
-  const devices = deviceNames(answer);
+/** Gives an instance of Dawn with more flags, the same one for the same flags. */
+type Open = (flags: readonly string[]) => Promise<GPU>;
+
+/** The adapters in the order in which Dawn prefers them. @param pci folder of PCI devices, where it is another than Linux has */
+export async function dawnAdapters(open: Open, pci?: string): Promise<Candidate[]> {
+  const devices = deviceNames(await answerOf(request(open, nobody)));
   const found: Candidate[] = [];
   for (const [index, device] of devices.entries()) {
+    const equal = devices.flatMap((other, k) => (other === device ? [k] : []));
     const first = devices.findIndex((other) => other.includes(device));
-    const adapter = first === index ? await request(device) : null;
+    const address = equal.length > 1 ? equalGpus(equal.length, pci)?.[equal.indexOf(index)] : undefined;
+    const separate = address !== undefined && (await showsOne(open, address));
+    // What is equal has equal names. One that Dawn does not give has only that of its device.
+    const example = first === index || equal[0] === first ? await request(open, device) : null;
     found.push({
-      // Equal devices have equal names; what else is said of one that Dawn does not give is not known.
-      selectable: first === index,
-      name: adapter ? adapterName(adapter.info) : devices[first] === device ? found[first]!.name : device,
+      name: example ? adapterName(example.info) : device,
+      selectable: separate || first === index,
       async request() {
-        const own = first === index ? await request(device) : null;
-        if (own) return own;
+        const adapter = separate
+          ? await request(open, device, address)
+          : first === index
+            ? await request(open, device)
+            : null;
+        if (adapter) return adapter;
         throw unreachable(device, index, first);
       },
     });
@@ -36,11 +41,29 @@ export async function dawnAdapters(open: (flags: readonly string[]) => Promise<G
   return found;
 }
 
+/** The first adapter whose device name contains `name`, of all or of the one at a PCI address. */
+async function request(open: Open, name: string, address?: string): Promise<GPUAdapter | null> {
+  // Dawn ignores flags that it does not know: this one makes an instance for each address.
+  const gpu = await open([`adapter=${name}`, ...(address ? [`pci-address=${address}`] : [])]);
+  const ask = () => gpu.requestAdapter({ powerPreference: "high-performance" });
+  return address ? showingOnly(address, ask) : ask();
+}
+
+/** What Dawn says where no adapter has the name; nothing where there is none at all. */
+const answerOf = (request: Promise<unknown>): Promise<string> =>
+  request.then(
+    () => "",
+    (error: Error) => error.message,
+  );
+
+/** Whether one GPU can be shown alone: whether there is a layer that does it. */
+const showsOne = async (open: Open, address: string): Promise<boolean> =>
+  deviceNames(await answerOf(request(open, nobody, address))).length === 1;
+
 const unreachable = (device: string, index: number, first: number): NoAdapterError =>
   new NoAdapterError(
     `setupDevice: Dawn gives the first adapter of a name, so adapter ${index} "${device}" stands behind adapter ${first}. ` +
-      "Show this process that one alone (in a container), or start it with DRI_PRIME=pci-0000_65_00_0, the PCI address of the one that is " +
-      "meant, which puts it first where Mesa's Vulkan layers are installed (Linux).",
+      "Install Mesa's Vulkan drivers (Linux), whose layer tells equal GPUs apart, or show this process one GPU alone (in a container).",
   );
 
 /** The names in what Dawn says where no adapter has the name asked for. */
