@@ -16,6 +16,7 @@ const documents = [
   ...readdirSync(join(root, "docs"))
     .filter((file) => file.endsWith(".md"))
     .map((file) => join("docs", file)),
+  ...readdirSync(join(root, "packages")).map((name) => join("packages", name, "README.md")),
 ];
 
 /** A fence whose info string is a language and a file quotes that file: ```ts packages/tensor/src/ops/mean.ts */
@@ -70,6 +71,10 @@ function checkCommand(words: readonly string[], whole: boolean): void {
   const [program, ...rest] = words[0] === "npx" ? words.slice(1) : words;
   if (program === "ddad") {
     readCommand(rest, whole);
+    return;
+  }
+  if (program === "npm" && rest[0] === "install") {
+    expect(rest[1]).to.match(/^(@ddad\/[\w-]+|webgpu)$/);
     return;
   }
   if (program === "npm") {

@@ -3,7 +3,7 @@ import { basename, dirname } from "node:path";
 import { packageNames, run } from "./project.mjs";
 import { row } from "./rows.mjs";
 
-const needed = ["LICENSE", "dist/index.js", "dist/index.d.ts"];
+const needed = ["LICENSE", "README.md", "dist/index.js", "dist/index.d.ts"];
 
 /** A row for every tarball. */
 export async function checkContents(tarballs) {
