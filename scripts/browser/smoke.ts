@@ -5,9 +5,11 @@ import {
   arange,
   compile,
   conv2d,
+  deviceDescriptor,
   evaluate,
   grad,
   heldBytes,
+  listAdapters,
   memory,
   mseLoss,
   randomKeys,
@@ -172,5 +174,20 @@ await check("choices of variants outlive the device", async () => {
   assert(tuning.choices.size === known, `${tuning.choices.size} of ${known} choices are known again`);
 });
 
-(await setupDevice()).destroy();
+await check("a device of the page's own is used, and left alive", async () => {
+  (await setupDevice()).destroy();
+  const [first] = await listAdapters();
+  const adapter = await navigator.gpu.requestAdapter();
+  assert(first !== undefined && adapter !== null, "the browser lists no adapter");
+  const own = await adapter!.requestDevice(deviceDescriptor(adapter!));
+  const device = await setupDevice({ device: own });
+  assert(device.gpu === own, "another device was set up");
+  assert(device.name === first!.name, `the adapter is ${first!.name}, but the device says ${device.name}`);
+  assertClose(await arange(5).add(1).data(), [1, 2, 3, 4, 5], 0);
+  device.destroy();
+  const later = own.createBuffer({ size: 4, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  await later.mapAsync(GPUMapMode.READ); // rejects where the device is gone
+  own.destroy();
+});
+
 finish();
