@@ -35,7 +35,7 @@ export const isFloat = (dtype: StateType): boolean => dtype.startsWith("f") || d
  *
  * | layout | here | PyTorch |
  * |---|---|---|
- * | `conv2d` | [KH, KW, I, O] | [O, I, KH, KW] |
+ * | `conv2d` | [KH, KW, I, O] or [K, I, O] | [O, I, KH, KW] or [O, I, K] |
  * | `linear` | [I, O] | [O, I] |
  * | `conv1d` | [I, O] (kernel size 1) | [O, I, 1] |
  * | `plain` | as it is | the same |

@@ -1,15 +1,20 @@
-import { conv2d, type Tensor } from "@ddad/tensor";
+import { conv2d, type PaddingOption, type PerSide, type Tensor } from "@ddad/tensor";
 import type { HostRandom } from "../hostRandom.ts";
 import { fanInUniform, type Initializer } from "../init.ts";
 import { Module } from "../module.ts";
 import { castLike, type Parameter, parameter } from "../parameter.ts";
+import { checkGroups } from "./groups.ts";
 
 /** Options of `Conv2d`. */
 export interface Conv2dLayerOptions {
-  /** Default 1. */
-  readonly stride?: number;
-  /** Zeros on each side, or on [top, left, bottom, right]. Default 0. */
-  readonly padding?: number | readonly [number, number, number, number];
+  /** Pixels between windows. Default 1. */
+  readonly stride?: PerSide;
+  /** Zeros around the image: a number, [height, width] or [top, left, bottom, right]. Default 0. */
+  readonly padding?: PaddingOption;
+  /** Pixels between the taps of a window. Default 1. */
+  readonly dilation?: PerSide;
+  /** Channels are cut into so many groups, each convolved on its own; as many as inputs: depthwise. Default 1. */
+  readonly groups?: number;
   /** Default true. */
   readonly bias?: boolean;
   /** Initial weights; default U(±1/√fan_in). */
@@ -21,33 +26,35 @@ export interface Conv2dLayerOptions {
 
 /** Convolution (cross-correlation) of images. */
 export class Conv2d extends Module {
-  /** [KH, KW, inputs, outputs] */
+  /** [KH, KW, inputs / groups, outputs] */
   weight: Parameter;
   /** [outputs] */
   readonly bias: Parameter | undefined;
-  readonly stride: number;
-  readonly padding: number | readonly [number, number, number, number];
+  readonly stride: PerSide;
+  readonly padding: PaddingOption;
+  readonly dilation: PerSide;
+  readonly groups: number;
 
-  constructor(
-    inputs: number,
-    outputs: number,
-    kernelSize: number | readonly [number, number],
-    options: Conv2dLayerOptions = {},
-  ) {
+  /** @throws RangeError where groups does not divide the channels */
+  constructor(inputs: number, outputs: number, kernelSize: PerSide, options: Conv2dLayerOptions = {}) {
     super();
-    const { stride = 1, padding = 0, bias = true, random } = options;
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, random } = options;
     const { init = fanInUniform, initBias = fanInUniform } = options;
+    checkGroups("Conv2d", groups, inputs, outputs);
     const [height, width] = typeof kernelSize === "number" ? [kernelSize, kernelSize] : kernelSize;
-    const fan = { in: height * width * inputs, out: height * width * outputs };
-    this.weight = parameter([height, width, inputs, outputs], { init, fan, layout: "conv2d", random });
+    const fan = { in: (height * width * inputs) / groups, out: (height * width * outputs) / groups };
+    const shape = [height, width, inputs / groups, outputs];
+    this.weight = parameter(shape, { init, fan, layout: "conv2d", random });
     this.bias = bias ? parameter([outputs], { init: initBias, fan, random }) : undefined;
     this.stride = stride;
     this.padding = padding;
+    this.dilation = dilation;
+    this.groups = groups;
   }
 
   /** x [N, H, W, inputs] → [N, H', W', outputs] */
   forward(x: Tensor): Tensor {
-    const { stride, padding, bias } = this;
-    return conv2d(x, castLike(this.weight, x), { stride, padding, ...(bias && { bias }) });
+    const { stride, padding, dilation, groups, bias } = this;
+    return conv2d(x, castLike(this.weight, x), { stride, padding, dilation, groups, bias });
   }
 }
