@@ -57,6 +57,7 @@ export * from "./resample/averagePoolGradient.ts";
 export * from "./resample/gaussianBlur.ts";
 export * from "./resample/gaussianBlurGradient.ts";
 export * from "./resample/maxPool.ts";
+export * from "./resample/maxPoolGather.ts";
 export * from "./resample/maxPoolGradient.ts";
 export * from "./resample/resizeBilinear.ts";
 export * from "./resample/resizeBilinearGradient.ts";

@@ -70,6 +70,25 @@ const resampling: readonly GradientCase[] = [
   one("maxPool 3×3, stride 2", [1, 7, 6, 2], (a) =>
     t.square(t.maxPool(a, { kernelSize: 3, stride: 2, padding: 1 })),
   ),
+  one("averagePool, sides that differ, padding not counted", [1, 5, 7, 2], (a) =>
+    t.square(
+      t.averagePool(a, {
+        kernelSize: [2, 3],
+        stride: [2, 1],
+        padding: [1, 2, 0, 1],
+        countIncludePad: false,
+        ceilMode: true,
+      }),
+    ),
+  ),
+  one("adaptiveAveragePool", [1, 5, 7, 2], (a) => t.square(t.adaptiveAveragePool(a, [3, 4]))),
+  one("adaptiveAveragePool, even", [1, 4, 6, 1], (a) => t.square(t.adaptiveAveragePool(a, 2))),
+  one("globalAveragePool", [2, 3, 4, 2], (a) => t.square(t.globalAveragePool(a))),
+  one("maxPool, sides that differ, gaps between taps", [1, 9, 8, 2], (a) =>
+    t.square(t.maxPool(a, { kernelSize: [3, 2], stride: [1, 2], padding: [1, 0], dilation: [2, 3] })),
+  ),
+  one("adaptiveMaxPool", [1, 5, 7, 2], (a) => t.square(t.adaptiveMaxPool(a, [2, 3]))),
+  one("globalMaxPool", [2, 3, 4, 2], (a) => t.square(t.globalMaxPool(a))),
   one("resizeBilinear", [1, 3, 4, 2], (a) => t.square(t.resizeBilinear(a, [7, 5]))),
   one("resizeBilinear with aligned corners", [1, 3, 4, 2], (a) =>
     t.square(t.resizeBilinear(a, [6, 9], { alignCorners: true })),

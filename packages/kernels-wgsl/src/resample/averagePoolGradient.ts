@@ -1,46 +1,67 @@
-/** The gradient of `averagePool`: each pixel receives 1/k² of the gradient of every window that covers it. */
-import { checkImage } from "../conv2d/geometry.ts";
+/** The gradient of `averagePool`: each pixel receives its share of the gradient of every window that covers it. */
+import { checkImage, type Sides } from "../conv2d/geometry.ts";
 import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
-import { bytesOf, sameShape, show, sizeOf, spec } from "../spec.ts";
-import { imageOf, splitIndex } from "./images.ts";
-import { checkWindows, forEachWindowPixel, pooledShape, type Windows } from "./windows.ts";
+import { bytesOf, type Shape, sameShape, show, sizeOf, spec } from "../spec.ts";
+import { type AveragePoolAttrs, checkContiguous, commonDivisor, dividedCode, divisorOf } from "./averages.ts";
+import { imageOf, splitIndex, wide } from "./images.ts";
+import {
+  forEachWindowPixel,
+  overCoveringWindows,
+  pooledShape,
+  readsOf,
+  type WindowAxes,
+  windowAxes,
+} from "./windows.ts";
 
 /** Attributes of `averagePoolGradient`: the windows, and the size that was pooled. */
-export interface AveragePoolGradientAttrs extends Windows {
+export type AveragePoolGradientAttrs = AveragePoolAttrs & {
   /** Height and width of the image that was pooled. */
-  readonly inputSize: readonly [height: number, width: number];
-}
+  readonly inputSize: Sides;
+};
 
-/** Input gradient of y [N, OH, OW, C]; output xGradient [N, H, W, C]. */
+const op = "averagePoolGradient";
+
+/** Of the shape that was pooled. */
+const axesOf = (x: Shape, attrs: AveragePoolGradientAttrs): WindowAxes => windowAxes(op, x, attrs);
+
+/** Input gradient of y [N, OH, OW, C]; output xGradient [N, H, W, C] of its type. */
 export const averagePoolGradient = defineKernel({
-  name: "averagePoolGradient",
+  name: op,
   inputs: ["gradient"],
   outputs: ["xGradient"],
   params: { size: "u32" },
   infer({ gradient }, attrs: AveragePoolGradientAttrs) {
-    const op = "averagePoolGradient";
-    checkImage(op, "gradient", gradient);
-    checkWindows(op, attrs);
+    checkImage(op, "gradient", gradient, true);
     const shape = [gradient.shape[0]!, ...attrs.inputSize, gradient.shape[3]!];
-    const pooled = pooledShape(op, shape, attrs);
+    const axes = axesOf(shape, attrs);
+    checkContiguous(op, axes);
+    const pooled = pooledShape(shape, axes);
     check(
       sameShape(pooled, gradient.shape),
       op,
       `pooling ${show(shape)} gives ${show(pooled)}, but gradient is ${show(gradient.shape)}.`,
     );
     return {
-      outputs: { xGradient: spec(shape) },
+      outputs: { xGradient: spec(shape, gradient.dtype) },
       params: { size: imageOf(shape).size },
     };
   },
   variants: [
     {
-      name: "direct",
-      passes(caps, { inputs, outputs, attrs: { kernelSize, stride, padding } }) {
-        const from = imageOf(inputs.gradient.shape);
-        const to = imageOf(outputs.xGradient.shape);
+      name: "gather",
+      passes(caps, { inputs, outputs, attrs }) {
+        const from = imageOf(inputs.gradient.shape, inputs.gradient.dtype);
+        const to = imageOf(outputs.xGradient.shape, outputs.xGradient.dtype);
+        const axes = axesOf(outputs.xGradient.shape, attrs);
+        const { countIncludePad = true } = attrs;
+        const common = commonDivisor(axes, countIncludePad);
+        const total = wide(to.element);
+        const value = `${total}(gradient[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c])`;
+        // What all windows are divided by is left to the end.
+        const share = common === undefined ? dividedCode(axes, countIncludePad, value, "h", "w") : value;
+        const result = common === undefined ? "total" : `total * f32(${1 / common})`;
         return [
           {
             read: { gradient: from.element },
@@ -51,32 +72,27 @@ export const averagePoolGradient = defineKernel({
               "params.size",
               /* wgsl */ `
     ${splitIndex(to)}
-    var total = ${to.element}(0);
-    for (var k = 0u; k < ${kernelSize}u; k++) {
-      let h = row + ${padding}u - k;
-      if (h % ${stride}u != 0u || h / ${stride}u >= ${from.height}u) { continue; }
-      for (var j = 0u; j < ${kernelSize}u; j++) {
-        let w = column + ${padding}u - j;
-        if (w % ${stride}u != 0u || w / ${stride}u >= ${from.width}u) { continue; }
-        total += gradient[((n * ${from.height}u + h / ${stride}u) * ${from.width}u + w / ${stride}u) * ${from.units}u + c];
-      }
-    }
-    xGradient[i] = total * f32(${1 / kernelSize ** 2});`,
+    var total = ${total}(0);
+    ${overCoveringWindows(axes, `total += ${share};`)}
+    xGradient[i] = ${to.element}(${result});`,
             ),
           },
         ];
       },
     },
   ],
-  reference({ gradient }, { inputs, outputs, attrs }) {
-    const xGradient = new Float64Array(sizeOf(outputs.xGradient.shape));
-    forEachWindowPixel(outputs.xGradient.shape, inputs.gradient.shape, attrs, (yIndex, xIndex) => {
-      xGradient[xIndex]! += gradient[yIndex]! / attrs.kernelSize ** 2;
+  reference({ gradient }, { outputs, attrs }) {
+    const { shape } = outputs.xGradient;
+    const xGradient = new Float64Array(sizeOf(shape));
+    const axes = axesOf(shape, attrs);
+    const { countIncludePad = true } = attrs;
+    forEachWindowPixel(shape, axes, (yIndex, xIndex, row, column) => {
+      xGradient[xIndex]! += gradient[yIndex]! / divisorOf(axes, countIncludePad, row, column);
     });
     return { xGradient };
   },
   cost: ({ inputs, outputs, attrs }) => ({
-    flops: sizeOf(inputs.gradient.shape) * attrs.kernelSize ** 2,
+    flops: readsOf(sizeOf(inputs.gradient.shape), axesOf(outputs.xGradient.shape, attrs)),
     bytes: bytesOf(inputs.gradient) + bytesOf(outputs.xGradient),
   }),
   cases: [
@@ -106,6 +122,36 @@ export const averagePoolGradient = defineKernel({
       attrs: { kernelSize: 2, stride: 3, padding: 0, inputSize: [8, 18] },
     },
     {
+      name: "sides that differ",
+      inputs: { gradient: [2, 3, 7, 4] },
+      attrs: { kernelSize: [2, 5], stride: [3, 2], padding: [1, 4, 0, 2], inputSize: [9, 11] },
+    },
+    {
+      name: "padding does not count",
+      inputs: { gradient: [1, 3, 4, 3] },
+      attrs: { kernelSize: 3, stride: 2, padding: 1, countIncludePad: false, inputSize: [6, 7] },
+    },
+    {
+      name: "rounded up",
+      inputs: { gradient: [2, 4, 5, 4] },
+      attrs: { kernelSize: 3, stride: 2, padding: 1, ceilMode: true, inputSize: [6, 9] },
+    },
+    {
+      name: "adaptive",
+      inputs: { gradient: [2, 3, 4, 4] },
+      attrs: { size: [3, 4], inputSize: [7, 10] },
+    },
+    {
+      name: "adaptive, from more pixels",
+      inputs: { gradient: [1, 7, 5, 3] },
+      attrs: { size: [7, 5], inputSize: [3, 5] },
+    },
+    {
+      name: "halves",
+      inputs: { gradient: { shape: [1, 6, 5, 8], dtype: "f16" } },
+      attrs: { kernelSize: 3, stride: 1, padding: 1, countIncludePad: false, inputSize: [6, 5] },
+    },
+    {
       name: "patches of layer 2",
       inputs: { gradient: [1, 32, 32, 512] },
       attrs: { kernelSize: 3, stride: 1, padding: 1, inputSize: [32, 32] },
@@ -122,7 +168,8 @@ export const averagePoolGradient = defineKernel({
     {
       inputs: { gradient: [1, 4, 4, 1] },
       attrs: { kernelSize: 0, stride: 1, padding: 0, inputSize: [5, 5] },
-      message: /averagePoolGradient: kernelSize 0 and stride 1 must be whole numbers of at least 1/,
+      message:
+        /averagePoolGradient: kernelSize must be a whole number of at least 1, or two of them, but is 0/,
     },
   ],
 });

@@ -18,6 +18,9 @@ export function imageOf(shape: Shape, dtype: DType = "f32"): Image {
   return { height, width, units: channels / lanes, element, size: sizeOf(shape) / lanes };
 }
 
+/** The type in which elements are computed: halves are widened. */
+export const wide = (element: string): string => element.replace("f16", "f32");
+
 /** Splits the thread index `i` over the units of an image into channel `c`, `column`, `row` and image `n`. */
 export const splitIndex = ({ height, width, units }: Image): string => /* wgsl */ `
   let c = i % ${units}u;

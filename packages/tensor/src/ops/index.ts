@@ -1,4 +1,5 @@
 export * from "./activations.ts";
+export * from "./adaptivePool.ts";
 export * from "./anyAll.ts";
 export * from "./attention.ts";
 export * from "./batchNorm.ts";
@@ -30,7 +31,13 @@ export * from "./optim.ts";
 export { type PadOptions, pad } from "./pad.ts";
 export * from "./permute.ts";
 export * from "./pixelShuffle.ts";
-export * from "./pool.ts";
+export {
+  type AveragePoolOptions,
+  averagePool,
+  type MaxPoolOptions,
+  maxPool,
+  type PoolOptions,
+} from "./pool.ts";
 export * from "./prod.ts";
 export * from "./random.ts";
 export * from "./resample.ts";

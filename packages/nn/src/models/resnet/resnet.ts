@@ -146,7 +146,7 @@ export class ResNet extends Module {
     return maxPool(activated, {
       kernelSize: 3,
       stride: 2,
-      ...(style === "caffe" ? { ceil: true } : { padding: 1 }),
+      ...(style === "caffe" ? { ceilMode: true } : { padding: 1 }),
     });
   }
 

@@ -62,26 +62,58 @@ export const conv2dInputGradient: Translator = (t, { attrs, inputs, outputs }) =
 };
 
 interface PoolAttrs {
-  readonly kernelSize: number;
-  readonly stride: number;
-  readonly padding: number;
+  readonly kernelSize: Sides;
+  readonly stride: Sides;
+  readonly padding: number | readonly number[];
+  readonly dilation?: Sides;
+  readonly countIncludePad?: boolean;
+  /** Adaptive pooling has this alone. */
+  readonly size?: readonly number[];
 }
 
 const pool =
   (op: "MaxPool" | "AveragePool", fixed?: PoolAttrs): Translator =>
-  (t, { attrs, inputs, outputs }) => {
-    const { kernelSize, stride, padding } = fixed ?? (attrs as PoolAttrs);
+  (t, { op: kernel, attrs, inputs, outputs }) => {
+    const { kernelSize, stride, padding, dilation = 1, ...more } = fixed ?? (attrs as PoolAttrs);
     const x = inputs["x"]!;
     const y = outputs["y"]!;
-    // A last window may reach past the padding. Runtimes disagree on when it does, so that what it needs is padded.
-    const behind = [1, 2].map((axis) =>
-      Math.max(padding, (y.shape[axis]! - 1) * stride + kernelSize - x.shape[axis]! - padding),
+    if (more.size) {
+      throw new Error(
+        `exportOnnx: ${kernel} of ${x} to ${more.size.join("×")} has windows of several sizes, which ONNX has not; ` +
+          "choose a size that divides the image's.",
+      );
+    }
+    const [taps, strides, dilations] = [both(kernelSize), both(stride), both(dilation)];
+    const [top, left, bottom, right] =
+      typeof padding === "number" ? [padding, padding, padding, padding] : padding;
+    const { countIncludePad = true } = more;
+    // A last window may reach past the padding. Runtimes disagree on when it does, so that what it needs is padded. Only a
+    // mean that counts its padding tells the two apart.
+    const [before, after] = [
+      [top!, left!],
+      [bottom!, right!],
+    ];
+    const needed = [0, 1].map(
+      (side) =>
+        (y.shape[side + 1]! - 1) * strides[side]! +
+        (taps[side]! - 1) * dilations[side]! +
+        1 -
+        x.shape[side + 1]! -
+        before[side]!,
     );
+    if (op === "AveragePool" && countIncludePad && needed.some((extent, side) => extent > after[side]!)) {
+      throw new Error(
+        `exportOnnx: ${kernel} of ${x} has windows that reach past a padding that counts, which runtimes do not agree on; ` +
+          "pad by an operation of its own, or leave ceilMode or countIncludePad out.",
+      );
+    }
+    const behind = needed.map((extent, side) => Math.max(after[side]!, extent));
     const pooled = t.emit(op, [t.read(x, nchw)], {
-      kernel_shape: [kernelSize, kernelSize],
-      strides: [stride, stride],
-      pads: [padding, padding, ...behind],
-      ...(op === "AveragePool" && { count_include_pad: 1 }),
+      kernel_shape: taps,
+      strides,
+      pads: [...before, ...behind],
+      ...(dilations.some((distance) => distance !== 1) && { dilations }),
+      ...(op === "AveragePool" && { count_include_pad: Number(countIncludePad) }),
     });
     t.write(y, pooled, nchw);
   };

@@ -1,30 +1,38 @@
 /** Convolutions of one, two and three dimensions. */
 import type { Call, Operators } from "../call.ts";
 import { nn } from "../counted.ts";
-import { alike, channelsFirst, channelsLast, weightsLast, windows } from "./layout.ts";
+import { channelsFirst, channelsLast, weightsLast, windows } from "./layout.ts";
 
 export const convolution: Operators = {
   Conv: (call) => {
     if (call.rank === 5) call.notExpressible("3-D convolution");
     const flat = call.rank === 3;
     const { stride, dilation, before, after } = windows(call, call.shape().slice(2), call.shape(1).slice(2));
-    if (!alike(1, ...dilation)) call.notExpressible("convolution with dilation");
-    if (!alike(...stride)) call.notExpressible("convolution with two strides");
-    if (call.int("group", 1) !== 1) call.notExpressible("grouped convolution");
-    const lift = (place: number) => {
-      const x = call.x(place);
-      return flat ? nn.reshape(x, [x.shape[0]!, x.shape[1]!, 1, x.shape[2]!]) : x;
-    };
-    const [top, left] = flat ? [0, before[0]!] : (before as [number, number]);
-    const [bottom, right] = flat ? [0, after[0]!] : (after as [number, number]);
-    const y = channelsFirst(
-      nn.conv2d(channelsLast(lift(0)), weightsLast(lift(1)), {
+    const sides = { stride, dilation };
+    const groups = call.int("group", 1);
+    if (flat) {
+      const options = {
+        stride: stride[0]!,
+        dilation: dilation[0]!,
+        padding: [before[0]!, after[0]!] as const,
+      };
+      const x = nn.conv1d(channelsLast(call.x()), weightsLast(call.x(1)), {
+        ...options,
+        groups,
         bias: bias(call),
-        stride: stride.at(-1)!,
-        padding: [top, left, bottom, right],
+      });
+      return channelsFirst(x);
+    }
+    const pair = (name: keyof typeof sides) => [sides[name][0]!, sides[name][1]!] as const;
+    return channelsFirst(
+      nn.conv2d(channelsLast(call.x()), weightsLast(call.x(1)), {
+        bias: bias(call),
+        stride: pair("stride"),
+        dilation: pair("dilation"),
+        padding: [before[0]!, before[1]!, after[0]!, after[1]!],
+        groups,
       }),
     );
-    return flat ? nn.reshape(y, [y.shape[0]!, y.shape[1]!, y.shape[3]!]) : y;
   },
 };
 

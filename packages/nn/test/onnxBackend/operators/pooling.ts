@@ -8,16 +8,19 @@ const pool =
   (call) => {
     if (call.rank !== 4) call.notExpressible(`pooling of ${call.rank - 2} dimensions`);
     const { kernel, stride, dilation, before, after, ceil } = windows(call, call.shape().slice(2), []);
-    if (!alike(1, ...dilation)) call.notExpressible("pooling with dilation");
-    if (!alike(...kernel) || !alike(...stride) || !alike(...before, ...after))
-      call.notExpressible("pooling with windows that are not square");
     if (call.wants(1)) call.notExpressible("indices of max pooling");
-    const counted = call.int("count_include_pad", 0) === 1 || before[0] === 0;
-    if (kind === "average" && (!counted || ceil))
-      call.notExpressible("averages without padding, or with ceil mode");
-    const options = { kernelSize: kernel[0]!, stride: stride[0]!, padding: before[0]! };
+    if (kind === "average" && !alike(1, ...dilation)) call.notExpressible("average pooling with dilation");
+    const pair = ([height, width]: readonly number[]) => [height!, width!] as const;
+    const options = {
+      kernelSize: pair(kernel),
+      stride: pair(stride),
+      padding: [before[0]!, before[1]!, after[0]!, after[1]!] as const,
+      ceilMode: ceil,
+    };
     const x = channelsLast(call.x());
-    return channelsFirst(kind === "max" ? nn.maxPool(x, { ...options, ceil }) : nn.averagePool(x, options));
+    if (kind === "max") return channelsFirst(nn.maxPool(x, { ...options, dilation: pair(dilation) }));
+    const countIncludePad = call.int("count_include_pad", 0) === 1;
+    return channelsFirst(nn.averagePool(x, { ...options, countIncludePad }));
   };
 
 const whole =
