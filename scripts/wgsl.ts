@@ -109,7 +109,7 @@ function shaders(kernel: Kernel, example: Case, variant: AnyVariant, caps: Capab
   const tensors: Readonly<Record<string, TensorSpec>> = { ...call.inputs, ...call.outputs, ...scratch };
   const passes = variant.passes(caps, call);
   const parts = passes.map((pass, index) => {
-    const { code, bindings } = assembleShader(kernel, pass);
+    const { code, bindings } = assembleShader(kernel, pass, call.constants?.length);
     const described = bindings.map(({ name, access }, binding) => {
       const kind = name in scratch ? "scratch" : access === "read" ? "read" : "written";
       return `//   ${binding}: ${name} ${describe(tensors[name])}, ${kind}`;

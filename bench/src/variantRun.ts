@@ -56,7 +56,7 @@ export class VariantRun {
     const steps: Step[] = [];
     for (const pass of variant.passes(capabilities, call)) {
       const label = [kernel.name, variant.name, pass.label].filter(Boolean).join("/");
-      const shader = assembleShader(kernel, pass);
+      const shader = assembleShader(kernel, pass, call.constants?.length);
       const pipeline = await pipelines.pipeline(shader, label);
       const bound = shader.bindings.map(({ name }) => {
         const buffer = buffers.get(name);
@@ -65,7 +65,7 @@ export class VariantRun {
       });
       if (shader.uniform) {
         const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-        const uniform = createBuffer(gpu, packParams(kernel, call.params), usage);
+        const uniform = createBuffer(gpu, packParams(kernel, call), usage);
         bound.push(uniform);
         uniforms.push(uniform);
       }

@@ -141,7 +141,7 @@ export class TrainingStep {
     if (!unscaled) return { gradientScale: clipGradientNorm(gradients, clip).scale };
     const clipped = unscaled.factor.mul(clipScale(unscaled.norm, clip));
     // The norm of a step that is skipped is not finite.
-    return { gradientScale: where(unscaled.norm.finite(), clipped, 0) };
+    return { gradientScale: where(unscaled.norm.isFinite(), clipped, 0) };
   }
 }
 

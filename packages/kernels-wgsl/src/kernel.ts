@@ -47,12 +47,17 @@ export interface Call<
   readonly outputs: Readonly<Record<O, TensorSpec>>;
   readonly attrs: A;
   readonly params: Readonly<Record<P, number>>;
+  /**
+   * Numbers of the caller's, such as those of an expression, as 32 bits each. They reach the shader as `params.c0`, `params.c1`, …
+   * (u32) behind the other params. They are data: another number is another run of the same plan.
+   */
+  readonly constants?: readonly number[];
 }
 
 /** What `infer` returns: the outputs' shapes and the numbers for the uniform struct. */
 export type Inference<O extends string, P extends string> = Pick<
   Call<string, O, unknown, P>,
-  "outputs" | "params"
+  "outputs" | "params" | "constants"
 >;
 
 /**
@@ -149,6 +154,11 @@ export interface Kernel<
   readonly updates?: Readonly<Partial<Record<NoInfer<O>, NoInfer<I>>>>;
   /** The uniform struct, in this order. */
   readonly params: Readonly<Record<P, ParamType>>;
+  /**
+   * What of the attributes decides the shader and the other params: all of them but what `infer` gives as constants. Default: the
+   * attributes as they are.
+   */
+  structure?(attrs: A): unknown;
   /** The shape rule. Throws ShapeError with a sentence. */
   infer(inputs: Readonly<Record<I, TensorSpec>>, attrs: A): Inference<O, P>;
   /** In the order of preference; behind the one that always fits, those to be tried by measuring: see {@link Variant}. */

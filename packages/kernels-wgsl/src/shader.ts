@@ -16,8 +16,8 @@ export interface Shader {
   readonly uniform: boolean;
 }
 
-/** Puts the generated declarations in front of a pass's code. */
-export function assembleShader(kernel: Kernel, pass: Pass): Shader {
+/** Puts the generated declarations in front of a pass's code. @param constants how many the call has */
+export function assembleShader(kernel: Kernel, pass: Pass, constants = 0): Shader {
   const bindings: Binding[] = [];
   const lines: string[] = [];
   const declare = (access: Binding["access"]) => (entry: [string, string]) => {
@@ -29,7 +29,10 @@ export function assembleShader(kernel: Kernel, pass: Pass): Shader {
   Object.entries(pass.write).forEach(declare("read_write"));
   const uniform = /\bparams\./.test(pass.code);
   if (uniform) {
-    const fields = Object.entries<ParamType>(kernel.params).map(([name, type]) => `${name}: ${type}`);
+    const fields = [
+      ...Object.entries<ParamType>(kernel.params).map(([name, type]) => `${name}: ${type}`),
+      ...Array.from({ length: constants }, (_, k) => `c${k}: u32`),
+    ];
     lines.push(
       `struct Params { ${fields.join(", ")} }`,
       `@group(0) @binding(${bindings.length}) var<uniform> params: Params;`,
@@ -47,10 +50,17 @@ export function assembleShader(kernel: Kernel, pass: Pass): Shader {
   return { code: [...enables.filter(Boolean), body].join("\n"), bindings, uniform };
 }
 
+/** Where the constants begin in the uniform struct, in bytes. */
+export const constantsOffset = (kernel: Kernel): number => 4 * Object.keys(kernel.params).length;
+
 /** The uniform struct's bytes, padded to a multiple of 16. */
-export function packParams(kernel: Kernel, params: Call["params"]): ArrayBuffer {
+export function packParams(
+  kernel: Kernel,
+  { params, constants = [] }: Pick<Call, "params" | "constants">,
+): ArrayBuffer {
   const entries = Object.entries<ParamType>(kernel.params);
-  const view = new DataView(new ArrayBuffer(Math.max(16, Math.ceil(entries.length / 4) * 16)));
+  const count = entries.length + constants.length;
+  const view = new DataView(new ArrayBuffer(Math.max(16, Math.ceil(count / 4) * 16)));
   entries.forEach(([name, type], index) => {
     const value = params[name];
     if (value === undefined)
@@ -58,6 +68,9 @@ export function packParams(kernel: Kernel, params: Call["params"]): ArrayBuffer 
     if (type === "f32") view.setFloat32(4 * index, value, true);
     else if (type === "u32") view.setUint32(4 * index, value, true);
     else view.setInt32(4 * index, value, true);
+  });
+  constants.forEach((bits, k) => {
+    view.setUint32(constantsOffset(kernel) + 4 * k, bits, true);
   });
   return view.buffer as ArrayBuffer;
 }

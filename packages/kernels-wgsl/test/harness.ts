@@ -66,7 +66,7 @@ export async function runVariant(
   const encoder = gpu.createCommandEncoder();
   const passEncoder = encoder.beginComputePass();
   for (const pass of variant.passes(caps, call)) {
-    const shader = assembleShader(kernel, pass);
+    const shader = assembleShader(kernel, pass, call.constants?.length);
     const label = `${kernel.name}/${variant.name}${pass.label ? `/${pass.label}` : ""}`;
     const module = gpu.createShaderModule({ label, code: shader.code });
     const problems = (await module.getCompilationInfo()).messages.filter(({ type }) => type === "error");
@@ -82,7 +82,7 @@ export async function runVariant(
       return { binding, resource: { buffer } };
     });
     if (shader.uniform) {
-      const bytes = packParams(kernel, call.params);
+      const bytes = packParams(kernel, call);
       const buffer = gpu.createBuffer({
         size: bytes.byteLength,
         usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,

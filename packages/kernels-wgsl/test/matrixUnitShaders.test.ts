@@ -67,7 +67,7 @@ const passesFor = (kernel: Kernel, caps: Capabilities) =>
         .flatMap((variant) =>
           variant.passes(caps, call).map((pass) => ({
             label: `${kernel.name}/${variant.name} ${example.name}`,
-            shader: assembleShader(kernel, pass),
+            shader: assembleShader(kernel, pass, call.constants?.length),
           })),
         );
     });

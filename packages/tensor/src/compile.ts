@@ -9,11 +9,11 @@ import {
   evaluateNow,
   evaluateValues,
   releaseAll,
-  replayOf,
   resultsOf,
   runReplay,
 } from "./evaluate.ts";
 import { copy } from "./ops/copy.ts";
+import { replayOf } from "./plans.ts";
 import { type Captured, nodesBehind, runsOf } from "./program/program.ts";
 import { RecentMap } from "./recent.ts";
 import { upcomingId } from "./record.ts";

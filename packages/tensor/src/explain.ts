@@ -1,6 +1,7 @@
 /** `explain`: what evaluating some tensors would run. */
 import { currentDevice } from "./device/device.ts";
-import { capture, pendingOf, planFor } from "./evaluate.ts";
+import { capture, pendingOf } from "./evaluate.ts";
+import { planFor } from "./plans.ts";
 import { describePlan } from "./program/describe.ts";
 import type { AnyTensor } from "./tensor.ts";
 

@@ -11,6 +11,8 @@ export interface Memory {
   readonly pooledBytes: number;
   /** Bytes of the intermediates' buffers: what the largest plans so far need (part of `liveBytes`). */
   readonly plannedPeakBytes: number;
+  /** Bytes of the numbers that plans pass to their shaders. A device keeps the 256 plans that ran last. */
+  readonly uniformBytes: number;
 }
 
 /**
@@ -27,5 +29,6 @@ export function memory(): Memory {
     liveBytes: buffers.liveBytes,
     pooledBytes: buffers.pooledBytes,
     plannedPeakBytes: workspace.bytes,
+    uniformBytes: buffers.uniformBytes,
   };
 }

@@ -14,38 +14,74 @@ interface ElementwiseMethods<D extends DType> {
   abs(): Tensor<D>;
   sign(): Tensor<D>;
   floor(): Tensor<D>;
+  ceil(): Tensor<D>;
   round(): Tensor<D>;
+  trunc(): Tensor<D>;
   exp(): Tensor<D>;
+  exp2(): Tensor<D>;
+  expm1(): Tensor<D>;
   log(): Tensor<D>;
+  log2(): Tensor<D>;
+  log1p(): Tensor<D>;
   sqrt(): Tensor<D>;
   rsqrt(): Tensor<D>;
   square(): Tensor<D>;
   reciprocal(): Tensor<D>;
   sin(): Tensor<D>;
   cos(): Tensor<D>;
+  tan(): Tensor<D>;
+  asin(): Tensor<D>;
+  acos(): Tensor<D>;
+  atan(): Tensor<D>;
+  sinh(): Tensor<D>;
+  cosh(): Tensor<D>;
   tanh(): Tensor<D>;
+  asinh(): Tensor<D>;
+  acosh(): Tensor<D>;
+  atanh(): Tensor<D>;
   sigmoid(): Tensor<D>;
+  softplus(): Tensor<D>;
   silu(): Tensor<D>;
   relu(): Tensor<D>;
   erf(): Tensor<D>;
-  gelu(): Tensor<D>;
-  logicalNot(): Tensor<"bool">;
-  finite(): Tensor<"bool">;
+  selu(): Tensor<D>;
+  hardSigmoid(): Tensor<D>;
+  hardSwish(): Tensor<D>;
+  mish(): Tensor<D>;
+  bitwiseNot(): Tensor<D>;
+  gelu(options?: ops.GeluOptions): Tensor<D>;
+  elu(alpha?: number): Tensor<D>;
+  celu(alpha?: number): Tensor<D>;
+  leakyRelu(slope?: number): Tensor<D>;
+  clamp(min?: number, max?: number): Tensor<D>;
+  isNaN(): Tensor<"bool">;
+  isFinite(): Tensor<"bool">;
+  isInf(): Tensor<"bool">;
   add(other: ops.Operand<D>): Tensor<D>;
   sub(other: ops.Operand<D>): Tensor<D>;
   mul(other: ops.Operand<D>): Tensor<D>;
   div(other: ops.Operand<D>): Tensor<D>;
+  mod(other: ops.Operand<D>): Tensor<D>;
+  fmod(other: ops.Operand<D>): Tensor<D>;
   pow(other: ops.Operand<D>): Tensor<D>;
+  atan2(other: ops.Operand<D>): Tensor<D>;
   maximum(other: ops.Operand<D>): Tensor<D>;
   minimum(other: ops.Operand<D>): Tensor<D>;
-  logicalAnd(other: ops.Operand<D>): Tensor<D>;
-  logicalOr(other: ops.Operand<D>): Tensor<D>;
+  bitwiseAnd(other: ops.Operand<D>): Tensor<D>;
+  bitwiseOr(other: ops.Operand<D>): Tensor<D>;
+  bitwiseXor(other: ops.Operand<D>): Tensor<D>;
+  shiftLeft(other: ops.Operand<D>): Tensor<D>;
+  shiftRight(other: ops.Operand<D>): Tensor<D>;
   equal(other: ops.Operand<D>): Tensor<"bool">;
   notEqual(other: ops.Operand<D>): Tensor<"bool">;
   less(other: ops.Operand<D>): Tensor<"bool">;
   lessEqual(other: ops.Operand<D>): Tensor<"bool">;
   greater(other: ops.Operand<D>): Tensor<"bool">;
   greaterEqual(other: ops.Operand<D>): Tensor<"bool">;
+  logicalAnd(this: Tensor<"bool">, other: Tensor<"bool">): Tensor<"bool">;
+  logicalOr(this: Tensor<"bool">, other: Tensor<"bool">): Tensor<"bool">;
+  logicalXor(this: Tensor<"bool">, other: Tensor<"bool">): Tensor<"bool">;
+  logicalNot(this: Tensor<"bool">): Tensor<"bool">;
 }
 
 interface OtherMethods<D extends DType> {
@@ -95,38 +131,74 @@ const operations: Readonly<
   abs: ops.abs,
   sign: ops.sign,
   floor: ops.floor,
+  ceil: ops.ceil,
   round: ops.round,
+  trunc: ops.trunc,
   exp: ops.exp,
+  exp2: ops.exp2,
+  expm1: ops.expm1,
   log: ops.log,
+  log2: ops.log2,
+  log1p: ops.log1p,
   sqrt: ops.sqrt,
   rsqrt: ops.rsqrt,
   square: ops.square,
   reciprocal: ops.reciprocal,
   sin: ops.sin,
   cos: ops.cos,
+  tan: ops.tan,
+  asin: ops.asin,
+  acos: ops.acos,
+  atan: ops.atan,
+  sinh: ops.sinh,
+  cosh: ops.cosh,
   tanh: ops.tanh,
+  asinh: ops.asinh,
+  acosh: ops.acosh,
+  atanh: ops.atanh,
   sigmoid: ops.sigmoid,
+  softplus: ops.softplus,
   silu: ops.silu,
   relu: ops.relu,
   erf: ops.erf,
+  selu: ops.selu,
+  hardSigmoid: ops.hardSigmoid,
+  hardSwish: ops.hardSwish,
+  mish: ops.mish,
+  bitwiseNot: ops.bitwiseNot,
   gelu: ops.gelu,
-  logicalNot: ops.logicalNot,
-  finite: ops.finite,
+  elu: ops.elu,
+  celu: ops.celu,
+  leakyRelu: ops.leakyRelu,
+  clamp: ops.clamp,
+  isNaN: ops.isNaN,
+  isFinite: ops.isFinite,
+  isInf: ops.isInf,
   add: ops.add,
   sub: ops.sub,
   mul: ops.mul,
   div: ops.div,
+  mod: ops.mod,
+  fmod: ops.fmod,
   pow: ops.pow,
+  atan2: ops.atan2,
   maximum: ops.maximum,
   minimum: ops.minimum,
-  logicalAnd: ops.logicalAnd,
-  logicalOr: ops.logicalOr,
+  bitwiseAnd: ops.bitwiseAnd,
+  bitwiseOr: ops.bitwiseOr,
+  bitwiseXor: ops.bitwiseXor,
+  shiftLeft: ops.shiftLeft,
+  shiftRight: ops.shiftRight,
   equal: ops.equal,
   notEqual: ops.notEqual,
   less: ops.less,
   lessEqual: ops.lessEqual,
   greater: ops.greater,
   greaterEqual: ops.greaterEqual,
+  logicalAnd: ops.logicalAnd,
+  logicalOr: ops.logicalOr,
+  logicalXor: ops.logicalXor,
+  logicalNot: ops.logicalNot,
   reshape: ops.reshape,
   permute: ops.permute,
   cast: ops.cast,

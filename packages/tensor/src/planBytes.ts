@@ -2,7 +2,8 @@
 import { bytesOf, type TensorSpec } from "@ddad/kernels-wgsl";
 import { roundUp } from "./device/buffers.ts";
 import { currentDevice } from "./device/device.ts";
-import { capture, planFor } from "./evaluate.ts";
+import { capture } from "./evaluate.ts";
+import { planFor } from "./plans.ts";
 import { type AnyTensor, resolve, sandboxed, Tensor } from "./tensor.ts";
 
 /** Bytes of buffers. */

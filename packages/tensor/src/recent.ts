@@ -28,6 +28,11 @@ export class RecentMap<K, V> {
     this.#entries.delete(oldest!);
   }
 
+  /** Forgets all but one. */
+  keepOnly(key: K): void {
+    for (const other of this.#entries.keys()) if (other !== key) this.#entries.delete(other);
+  }
+
   delete(key: K): void {
     this.#entries.delete(key);
   }

@@ -12,6 +12,7 @@ import {
 import { type AnyTensor, type Gradients, type Node, resolve, Tensor } from "./tensor.ts";
 
 let nextId = 0;
+const noConstants: readonly number[] = [];
 const none: OpGradients<string, string> = {};
 
 /** The id that the next recorded node will have. */
@@ -77,6 +78,7 @@ export function record<I extends string, O extends string, A, P extends string, 
     kernel: kernel as unknown as Kernel,
     attrs,
     params: inference.params,
+    constants: inference.constants ?? noConstants,
     inputs: given,
     outputs: {},
     gradients: gradients as Gradients,
@@ -107,6 +109,7 @@ export function recordView<D extends DType>(
     kernel: undefined,
     attrs: undefined,
     params: {},
+    constants: noConstants,
     inputs: { x: resolve<DType>(x) },
     outputs: {},
     gradients,

@@ -32,6 +32,8 @@ export interface Node {
   readonly kernel: Kernel | undefined;
   readonly attrs: unknown;
   readonly params: Readonly<Record<string, number>>;
+  /** Numbers of the caller's, see `Call`. */
+  readonly constants: readonly number[];
   readonly inputs: Readonly<Record<string, AnyTensor>>;
   readonly outputs: Record<string, AnyTensor>;
   readonly gradients: Gradients;

@@ -41,7 +41,15 @@ describe("capture", () => {
     const build = (shape: number[], factor: number) => capture(t.sum(t.mul(leaf(...shape), factor)));
     expect(programKey(build([2, 3], 2))).to.equal(programKey(build([2, 3], 2)));
     expect(programKey(build([2, 3], 2))).not.to.equal(programKey(build([3, 2], 2)));
-    expect(programKey(build([2, 3], 2))).not.to.equal(programKey(build([2, 3], 3)));
+  });
+
+  it("takes numbers for data, not for structure", () => {
+    const build = (factor: number) => capture(t.sum(t.mul(leaf(2, 3), factor)));
+    for (const factor of [3, 1e20, Infinity, -Infinity, Number.NaN, -0])
+      expect(programKey(build(factor)), String(factor)).to.equal(programKey(build(2)));
+    const float = (value: number) => new Uint32Array(Float32Array.of(value).buffer)[0]!;
+    expect(build(-0).constants).to.deep.equal([float(-0)]);
+    expect(build(Infinity).constants).to.deep.equal([float(Infinity)]);
   });
 });
 

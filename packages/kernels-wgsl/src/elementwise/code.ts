@@ -2,7 +2,8 @@
 import { type DType, type Shape, storageType, type TensorSpec } from "../spec.ts";
 import { type BroadcastLoop, broadcastLoops } from "./broadcast.ts";
 import { type Expression, type Ref, typesOf } from "./expression.ts";
-import { elementwisePrelude, elementwiseTable } from "./table.ts";
+import { declareFunctions } from "./functions.ts";
+import { elementwiseTable } from "./table.ts";
 
 /** What a shader around an expression declares, runs and stores. */
 export interface ExpressionCode {
@@ -16,10 +17,14 @@ export interface ExpressionCode {
   readonly prelude: string;
 }
 
-/** Where an expression's values come from, other than storage. */
+/** A constant in the type of a register, from its bits in the uniform struct. */
+function constantCode(ref: Ref, type: string): string {
+  if (type === "u32") return `params.${ref}`;
+  return type === "bool" ? `params.${ref} != 0u` : `bitcast<${type}>(params.${ref})`;
+}
+
+/** Where an expression's values come from, other than storage and the uniform struct. */
 export interface ExpressionSources {
-  /** WGSL of a constant, f32. */
-  readonly constant: (ref: Ref) => string;
   /** Inputs that the shader holds already: WGSL of their element, or four of them, as f32. */
   readonly given?: Readonly<Partial<Record<Ref, string>>>;
 }
@@ -43,7 +48,7 @@ export function expressionCode(
   inputs: readonly TensorSpec[],
   output: TensorSpec,
   width: 1 | 4,
-  { constant, given = {} }: ExpressionSources,
+  { given = {} }: ExpressionSources = {},
 ): ExpressionCode {
   const loops = broadcastLoops(
     output.shape,
@@ -63,35 +68,33 @@ export function expressionCode(
     }
     read[`in${k}`] = vector(k) ? `vec4<${storageType(dtype)}>` : storageType(dtype);
     const element = `in${k}[${indexOf(loops, k, vector(k))}]`;
-    const loaded = dtype === "bool" ? `(${element} != ${vector(k) ? "vec4<u32>(0u)" : "0u"})` : element;
-    lines.push(`let v_in${k} = ${type}(${loaded});`);
+    if (dtype === "bool") {
+      lines.push(`let v_in${k} = ${type}(${element} != ${vector(k) ? "vec4<u32>(0u)" : "0u"});`);
+      return;
+    }
+    // What is repeated is converted before: no vector is made of a scalar of another type.
+    const repeated = width === 4 && !vector(k) && dtype === "f16";
+    lines.push(`let v_in${k} = ${type}(${repeated ? `f32(${element})` : element});`);
   });
   const types = typesOf(
     expression,
     inputs.map(({ dtype }) => dtype),
   );
-  const typeOf = (ref: string): DType | undefined =>
-    ref.startsWith("c")
-      ? undefined
-      : ref.startsWith("in")
-        ? inputs[Number(ref.slice(2))]!.dtype
-        : types[Number(ref.slice(1))];
   expression.steps.forEach(({ op, args }, index) => {
-    const beside = args.map(typeOf).findLast((type) => type !== undefined) ?? types[index]!;
-    const common = registerType(elementwiseTable[op].typing === "select" ? types[index]! : beside);
+    const operand = registerType(types[index]!.operand);
     const operands = args.map((ref) =>
-      ref.startsWith("c") ? `${wide(common)}(${common}(${constant(ref)}))` : `v_${ref}`,
+      ref.startsWith("c") ? `${wide(operand)}(${constantCode(ref, operand)})` : `v_${ref}`,
     );
-    const type = wide(registerType(types[index]!));
-    lines.push(`let v_s${index} = ${elementwiseTable[op].wgsl(operands, type)};`);
+    // f16 beside f32 is f32, as all f16 is in a register.
+    const registers = { operand: wide(operand), result: wide(registerType(types[index]!.result)) };
+    lines.push(`let v_s${index} = ${elementwiseTable[op].wgsl(operands, registers)};`);
   });
   const last = `v_s${expression.steps.length - 1}`;
   const result =
     output.dtype === "bool"
       ? `select(${wide("u32")}(0u), ${wide("u32")}(1u), ${last})`
       : `${wide(storageType(output.dtype))}(${last})`;
-  const prelude = lines.some((line) => /\b(power|erf_)/.test(line)) ? elementwisePrelude(wide("f32")) : "";
-  return { read, lines, result, prelude };
+  return { read, lines, result, prelude: declareFunctions(lines.join("\n"), width) };
 }
 
 /** `d0 …`: position along each loop, in units of `width` along the innermost. */

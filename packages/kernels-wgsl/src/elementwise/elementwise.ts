@@ -1,16 +1,18 @@
 /** Any chain of elementwise operations in one pass over its broadcast inputs: the shader is generated. */
 import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
-import { type Call, type Capabilities, defineKernel, type ParamType, type Pass } from "../kernel.ts";
+import { type Call, type Capabilities, defineKernel, type Pass } from "../kernel.ts";
 import { bytesOf, sizeOf, spec, storageType } from "../spec.ts";
 import { type BroadcastLoop, broadcastLoops, broadcastShapes } from "./broadcast.ts";
 import { elementwiseCases } from "./cases.ts";
 import { expressionCode, fitsVectors } from "./code.ts";
 import {
+  constantBits,
   type Expression,
   evaluateExpression,
   maxExpressionConstants,
   maxExpressionInputs,
+  structureOf,
   typesOf,
 } from "./expression.ts";
 
@@ -21,7 +23,7 @@ export interface ElementwiseAttrs {
 
 const inputNames = ["in0", "in1", "in2", "in3", "in4", "in5", "in6"] as const;
 type Input = (typeof inputNames)[number];
-type ElementwiseCall = Call<Input, "y", ElementwiseAttrs, string>;
+type ElementwiseCall = Call<Input, "y", ElementwiseAttrs, "count">;
 
 const specsOf = ({ inputs }: Pick<ElementwiseCall, "inputs">) =>
   inputNames.map((name) => inputs[name]).filter((tensor) => tensor !== undefined);
@@ -41,9 +43,7 @@ const vectorises = (call: ElementwiseCall): boolean =>
 
 function passOf(caps: Capabilities, call: ElementwiseCall, width: 1 | 4): Pass {
   const { y } = call.outputs;
-  const { read, lines, result, prelude } = expressionCode(call.attrs.expression, specsOf(call), y, width, {
-    constant: (ref) => `params.${ref}`,
-  });
+  const { read, lines, result, prelude } = expressionCode(call.attrs.expression, specsOf(call), y, width);
   const count = sizeOf(y.shape) / width;
   const body = `    ${lines.join("\n    ")}\n    y[i] = ${result};`;
   const { workgroups, code } = gridStride(caps, count, `params.count${width === 4 ? " / 4u" : ""}`, body);
@@ -55,20 +55,14 @@ function passOf(caps: Capabilities, call: ElementwiseCall, width: 1 | 4): Pass {
   };
 }
 
-const constants: readonly string[] = Array.from({ length: maxExpressionConstants }, (_, k) => `c${k}`);
-
-const uniforms: Readonly<Record<string, ParamType>> = {
-  count: "u32",
-  ...Object.fromEntries(constants.map((name) => [name, "f32" as const])),
-};
-
 /** Inputs in0, in1, …, as many as the expression reads, broadcast together (NumPy's rules); output y of the common shape. */
 export const elementwise = defineKernel({
   name: "elementwise",
   inputs: inputNames,
   optional: inputNames,
   outputs: ["y"],
-  params: uniforms,
+  params: { count: "u32" },
+  structure: ({ expression }: ElementwiseAttrs) => structureOf(expression),
   infer(inputs, { expression }: ElementwiseAttrs) {
     const tensors = specsOf({ inputs });
     const name = expression.steps.at(-1)?.op ?? "elementwise";
@@ -87,14 +81,14 @@ export const elementwise = defineKernel({
       name,
       tensors.map((tensor) => tensor.shape),
     );
-    const dtype = typesOf(
+    const types = typesOf(
       expression,
       tensors.map((tensor) => tensor.dtype),
-    ).at(-1)!;
-    const values = constants.map((constant, k) => [constant, expression.constants[k] ?? 0]);
+    );
     return {
-      outputs: { y: spec(shape, dtype) },
-      params: { count: sizeOf(shape), ...Object.fromEntries(values) },
+      outputs: { y: spec(shape, types.at(-1)!.result) },
+      params: { count: sizeOf(shape) },
+      constants: constantBits(expression, types),
     };
   },
   variants: [
@@ -109,6 +103,10 @@ export const elementwise = defineKernel({
     const tensors = specsOf(call);
     const loops = loopsOf(call);
     const operands = tensors.map((_, k) => values[inputNames[k]!]);
+    const types = typesOf(
+      call.attrs.expression,
+      tensors.map(({ dtype }) => dtype),
+    );
     const y = Float64Array.from({ length: sizeOf(call.outputs.y.shape) }, (_, index) => {
       let rest = index;
       const at = tensors.map(() => 0);
@@ -121,6 +119,7 @@ export const elementwise = defineKernel({
       }
       return evaluateExpression(
         call.attrs.expression,
+        types,
         operands.map((data, k) => data[at[k]!]!),
       );
     });
@@ -146,6 +145,32 @@ export const elementwise = defineKernel({
       inputs: { in0: { shape: [2], dtype: "u32" } },
       attrs: { expression: { inputs: 1, constants: [], steps: [{ op: "exp", args: ["in0"] }] } },
       message: /exp: needs float operands but got u32/,
+    },
+    ...(
+      [
+        [
+          "i32",
+          "add",
+          0.5,
+          /add: the number 0.5 does not fit into i32, which holds whole numbers from -2147483648/,
+        ],
+        ["u32", "add", -1, /add: the number -1 does not fit into u32/],
+        ["i32", "equal", 2 ** 31, /equal: the number 2147483648 does not fit into i32/],
+        ["f32", "minimum", 1e39, /minimum: the number 1e\+39 does not fit into f32/],
+        ["i32", "mod", 0, /mod: an i32 cannot be divided by the number 0/],
+        ["bool", "equal", 2, /equal: the number 2 does not fit into bool/],
+      ] as const
+    ).map(([dtype, op, number, message]) => ({
+      inputs: { in0: { shape: [2], dtype } },
+      attrs: {
+        expression: { inputs: 1, constants: [number], steps: [{ op, args: ["in0", "c0"] as const }] },
+      },
+      message,
+    })),
+    {
+      inputs: { in0: { shape: [2], dtype: "u32" } },
+      attrs: { expression: { inputs: 1, constants: [], steps: [{ op: "neg", args: ["in0"] }] } },
+      message: /neg: needs f32, f16 or i32 but got u32; cast it first/,
     },
   ],
 });

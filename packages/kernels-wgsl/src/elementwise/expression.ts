@@ -1,7 +1,8 @@
 /** A chain of elementwise operations as printable data: what a generated kernel computes for each element. */
 import { check, ShapeError } from "../errors.ts";
+import { dtypeProblem } from "../pack.ts";
 import { type DType, isFloat } from "../spec.ts";
-import type { ElementwiseName } from "./row.ts";
+import { castTarget, type ElementwiseName } from "./row.ts";
 import { elementwiseTable } from "./table.ts";
 
 /** `in0` an input, `c0` a constant, `s0` an earlier step. Also the name of the variable in the shader. */
@@ -22,65 +23,78 @@ export interface Expression {
 
 /** Storage buffers in one pass are limited to 8 everywhere: seven inputs and the output. */
 export const maxExpressionInputs = 7;
-/** Constants of one expression: places in the uniform struct. */
-export const maxExpressionConstants = 12;
+/** Constants of one expression: as many as fit, with a count, into 128 bytes of a uniform struct. */
+export const maxExpressionConstants = 31;
 
-/** `s0 = mul(in0, c0); …`, for people and for keys of caches (constants left out: they are data). */
-export const showExpression = ({ steps }: Expression): string =>
-  steps.map(({ op, args }, index) => `s${index} = ${op}(${args.join(", ")})`).join("; ");
+/** What of an expression decides its code: how many constants there are, not which. */
+export const structureOf = ({ inputs, constants, steps }: Expression) => ({
+  inputs,
+  constants: constants.length,
+  steps,
+});
 
 const indexOf = (ref: Ref): number => Number(ref.replace(/\D+/, ""));
 
-const castTarget: Partial<Record<ElementwiseName, DType>> = {
-  toF32: "f32",
-  toF16: "f16",
-  toI32: "i32",
-  toU32: "u32",
-  toBool: "bool",
-};
+/** Types of what a step reads and of what it gives. */
+export interface StepTypes {
+  /** Of the operands, constants included; of `where`, of the two that it chooses from. */
+  readonly operand: DType;
+  readonly result: DType;
+}
 
-/** Type of each step. Throws ShapeError where an operation cannot take its operands. */
-export function typesOf(expression: Expression, inputs: readonly DType[]): DType[] {
-  const types: DType[] = [];
+/** Types of each step. Throws ShapeError where an operation cannot take its operands. */
+export function typesOf(expression: Expression, inputs: readonly DType[]): StepTypes[] {
+  const types: StepTypes[] = [];
   const typeOf = (ref: Ref): DType | undefined =>
-    ref.startsWith("c") ? undefined : ref.startsWith("in") ? inputs[indexOf(ref)] : types[indexOf(ref)];
-  for (const { op, args } of expression.steps) {
-    const operands = args.map(typeOf);
-    const known = operands.filter((type) => type !== undefined);
-    types.push(resultType(op, operands, known));
-  }
+    ref.startsWith("c")
+      ? undefined
+      : ref.startsWith("in")
+        ? inputs[indexOf(ref)]
+        : types[indexOf(ref)]!.result;
+  for (const { op, args } of expression.steps) types.push(stepTypes(op, args.map(typeOf)));
   return types;
 }
 
-function resultType(
-  op: ElementwiseName,
-  operands: readonly (DType | undefined)[],
-  known: readonly DType[],
-): DType {
+function stepTypes(op: ElementwiseName, operands: readonly (DType | undefined)[]): StepTypes {
   const { typing } = elementwiseTable[op];
-  const values = typing === "select" ? operands.slice(1).filter((type) => type !== undefined) : known;
-  const common = commonType(op, values);
+  const values = typing === "select" ? operands.slice(1) : operands;
+  const known = values.filter((type) => type !== undefined);
+  const operand = commonType(op, known);
+  const needs = (condition: boolean, what: string): void =>
+    check(
+      condition,
+      op,
+      `needs ${what} but got ${known.join(" and ")}; cast ${known.length > 1 ? "them" : "it"} first.`,
+    );
   switch (typing) {
     case "cast":
-      return castTarget[op]!;
+      return { operand, result: castTarget[op]! };
     case "float":
-      check(isFloat(common), op, `needs float operands but got ${known.join(" and ")}; cast them first.`);
-      return common;
+      needs(isFloat(operand), "float operands");
+      return { operand, result: operand };
     case "test":
-      check(isFloat(common), op, `needs a float operand but got ${common}.`);
-      return "bool";
+      needs(isFloat(operand), "a float operand");
+      return { operand, result: "bool" };
     case "logic":
-      check(common === "bool", op, `needs bool operands but got ${known.join(" and ")}.`);
-      return "bool";
+      needs(operand === "bool", "bool operands");
+      return { operand, result: "bool" };
+    case "equality":
+      return { operand, result: "bool" };
     case "compare":
-      check(common !== "bool", op, "compares numbers, not bool.");
-      return "bool";
+      check(operand !== "bool", op, "compares numbers, not bool; use equal or notEqual.");
+      return { operand, result: "bool" };
     case "select":
       check(operands[0] === "bool", op, `the condition must be bool but is ${operands[0] ?? "a number"}.`);
-      return common;
+      return { operand, result: operand };
     case "number":
-      check(common !== "bool", op, "needs numbers but got bool; cast it first.");
-      return common;
+      needs(operand !== "bool", "numbers");
+      return { operand, result: operand };
+    case "signed":
+      needs(operand !== "bool" && operand !== "u32", "f32, f16 or i32");
+      return { operand, result: operand };
+    case "integer":
+      needs(operand === "i32" || operand === "u32", "i32 or u32");
+      return { operand, result: operand };
   }
 }
 
@@ -92,16 +106,64 @@ function commonType(op: ElementwiseName, types: readonly DType[]): DType {
   throw new ShapeError(`${op}: operands are ${types.join(" and ")}; cast one of them first.`);
 }
 
-/** The f64 value of the expression for one element. */
-export function evaluateExpression(expression: Expression, element: readonly number[]): number {
-  const steps: number[] = [];
+const word = new DataView(new ArrayBuffer(4));
+
+/** A number as the 32 bits that a shader reads it from; floats are f32. */
+export function bitsOf(value: number, dtype: DType): number {
+  if (isFloat(dtype)) word.setFloat32(0, value);
+  else word.setInt32(0, value);
+  return word.getUint32(0);
+}
+
+/**
+ * Bits of the constants, in the types of the operands beside them. Throws ShapeError where such a type cannot hold the number, or an
+ * integer would be divided by 0.
+ */
+export function constantBits(expression: Expression, types: readonly StepTypes[]): number[] {
+  const { constants, steps } = expression;
+  if (constants.length === 0) return [];
+  const bits = new Array<number>(constants.length).fill(0);
+  steps.forEach(({ op, args }, index) => {
+    const { operand } = types[index]!;
+    args.forEach((ref, k) => {
+      if (!ref.startsWith("c")) return;
+      const value = constants[indexOf(ref)]!;
+      const problem = dtypeProblem(value, operand);
+      check(
+        !problem,
+        op,
+        `the number ${problem}${isFloat(operand) ? "" : "; cast the tensor to f32 first"}.`,
+      );
+      const divides = k === 1 && (op === "div" || op === "mod" || op === "fmod");
+      check(
+        !divides || value !== 0 || isFloat(operand),
+        op,
+        `an ${operand} cannot be divided by the number 0.`,
+      );
+      bits[indexOf(ref)] = bitsOf(value, operand);
+    });
+  });
+  return bits;
+}
+
+/** The f64 value of the expression for one element; integers are those that 32 bits hold. @param types of `typesOf` */
+export function evaluateExpression(
+  expression: Expression,
+  types: readonly StepTypes[],
+  element: readonly number[],
+): number {
+  const results: number[] = [];
   const resolve = (ref: Ref): number =>
     ref.startsWith("c")
       ? expression.constants[indexOf(ref)]!
       : ref.startsWith("in")
         ? element[indexOf(ref)]!
-        : steps[indexOf(ref)]!;
-  for (const { op, args } of expression.steps)
-    steps.push(elementwiseTable[op].reference(...args.map(resolve)));
-  return steps.at(-1)!;
+        : results[indexOf(ref)]!;
+  expression.steps.forEach(({ op, args }, index) => {
+    const { operand, result } = types[index]!;
+    const { reference, integers } = elementwiseTable[op];
+    const value = (isFloat(operand) ? reference : (integers ?? reference))(...args.map(resolve));
+    results.push(result === "i32" ? value | 0 : result === "u32" ? value >>> 0 : value);
+  });
+  return results.at(-1)!;
 }

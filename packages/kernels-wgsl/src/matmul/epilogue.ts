@@ -5,7 +5,7 @@
 
 import { expressionCode, fitsVectors } from "../elementwise/code.ts";
 import { elementwise } from "../elementwise/elementwise.ts";
-import { type Expression, typesOf } from "../elementwise/expression.ts";
+import { constantBits, type Expression, structureOf, typesOf } from "../elementwise/expression.ts";
 import type { Call, Case, Inference, Kernel, ReferenceValues } from "../kernel.ts";
 import { bytesOf, type Shape, sizeOf, spec, type TensorSpec } from "../spec.ts";
 
@@ -50,11 +50,12 @@ function inputsOf({ inputs, attrs }: EpilogueCall): TensorSpec[] {
   return names.slice(0, expression.inputs).map((name) => (name === product ? spec(shape) : inputs[name]!));
 }
 
-/** Type of the result; a float is stored as the product would have been. */
-function resultOf(call: EpilogueCall, own: TensorSpec): TensorSpec {
+/** The result (a float is stored as the product would have been) and the bits of the constants. */
+function resultOf(call: EpilogueCall, own: TensorSpec): { output: TensorSpec; constants: number[] } {
   const { expression, product } = call.attrs.epilogue!;
-  const types = inputsOf(call).map(({ dtype }, k) => (`in${k}` === product ? own.dtype : dtype));
-  return spec(own.shape, typesOf(expression, types).at(-1)!);
+  const dtypes = inputsOf(call).map(({ dtype }, k) => (`in${k}` === product ? own.dtype : dtype));
+  const types = typesOf(expression, dtypes);
+  return { output: spec(own.shape, types.at(-1)!.result), constants: constantBits(expression, types) };
 }
 
 /**
@@ -79,10 +80,7 @@ export function epilogueCode(call: EpilogueCall, output: TensorSpec): EpilogueCo
     inputs,
     spec(shape, output.dtype),
     width,
-    {
-      constant: (ref) => `f32(${expression.constants[Number(ref.slice(1))]})`,
-      given: { [product]: "value" },
-    },
+    { given: { [product]: "value" } },
   );
   const wide = (type: string) => (width === 4 ? `vec4<${type}>` : type);
   return {
@@ -109,13 +107,15 @@ export function withEpilogue<I extends string, O extends string, A extends Epilo
     optional: [...(kernel.optional ?? []), ...names],
     epilogue: output,
     cases: [...(kernel.cases as unknown as Extended["cases"]), ...cases],
+    structure: (attrs) => ({
+      ...attrs,
+      epilogue: attrs.epilogue && { ...attrs.epilogue, expression: structureOf(attrs.epilogue.expression) },
+    }),
     infer(inputs, attrs): Inference<O, P> {
       const own = kernel.infer(inputs, attrs);
       if (!attrs.epilogue) return own;
-      return {
-        ...own,
-        outputs: { ...own.outputs, [output]: resultOf({ inputs, attrs }, own.outputs[output]) },
-      };
+      const { output: result, constants } = resultOf({ inputs, attrs }, own.outputs[output]);
+      return { ...own, outputs: { ...own.outputs, [output]: result }, constants };
     },
     reference(values, call) {
       const own = kernel.reference(values, call as unknown as Call<I, O, A, P>);
@@ -128,7 +128,7 @@ export function withEpilogue<I extends string, O extends string, A extends Epilo
         inputs: specs as Record<EpilogueInput | "in4" | "in5" | "in6", TensorSpec>,
         outputs: { y: spec(shape, call.outputs[output].dtype) },
         attrs: { expression },
-        params: {},
+        params: { count: 0 },
       });
       return { ...own, [output]: y };
     },

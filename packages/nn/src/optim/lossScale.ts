@@ -66,7 +66,7 @@ export class LossScale {
   update(gradients: readonly Tensor[]): { readonly factor: Tensor; readonly norm: Tensor } {
     const scale = this.#scale.value;
     const squares = sumOfSquares(...gradients);
-    const finite = squares.finite();
+    const finite = squares.isFinite();
     const factor = where(finite, scale.reciprocal(), 0);
     const calm = this.#calm.value.add(1);
     const grows = greaterEqual(calm, this.#interval);

@@ -29,6 +29,7 @@ export class BufferPool {
   #live = 0;
   #liveBytes = 0;
   #pooledBytes = 0;
+  #uniformBytes = 0;
 
   /** @param onRefusal told where nobody waits for the answer: `acquire`, `together` */
   constructor(gpu: GPUDevice, onRefusal: (error: Error) => void) {
@@ -55,6 +56,22 @@ export class BufferPool {
   sizeFor(bytes: number): number {
     const size = roundUp(bytes);
     return size <= this.#largest ? size : Math.ceil(bytes / 4) * 4;
+  }
+
+  /** Bytes of the plans' uniform buffers. */
+  get uniformBytes(): number {
+    return this.#uniformBytes;
+  }
+
+  /** A buffer for the uniform structs of a plan. It is not reused: it goes back to the system with the plan. */
+  acquireUniform(size: number): GPUBuffer {
+    this.#uniformBytes += size;
+    return this.#gpu.createBuffer({ size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+  }
+
+  releaseUniform(buffer: GPUBuffer): void {
+    this.#uniformBytes -= buffer.size;
+    buffer.destroy();
   }
 
   /** A storage buffer of at least `bytes`; its contents are undefined. */

@@ -6,9 +6,7 @@ import { cutSubmissions } from "../program/submissions.ts";
 import type { Region } from "../storage.ts";
 import type { Device } from "./device.ts";
 import type { Timing } from "./timing.ts";
-
-/** Alignment of uniform structs inside one buffer; 256 is what every adapter accepts. */
-const uniformAlignment = 256;
+import { Uniforms } from "./uniforms.ts";
 
 /** Bind groups kept for one dispatch. */
 const maxGroups = 4;
@@ -24,7 +22,7 @@ interface Ready {
   readonly places: readonly Place[];
   /** Bytes of each of them. */
   readonly sizes: readonly number[];
-  readonly uniformOffset: number;
+  readonly index: number;
   /** Those of them that are leaves or results: the others are slots, whose buffers never change. */
   readonly changing: readonly Place[];
   /** That of the run before, unless something it binds has moved since. */
@@ -32,6 +30,9 @@ interface Ready {
   /** Bind groups of recent runs, and where `changing` was that each is for. */
   readonly groups: { readonly regions: readonly Region[]; readonly group: GPUBindGroup }[];
 }
+
+/** Plans that nobody runs any more give their uniforms back. */
+const forgotten = new FinalizationRegistry<Uniforms>((uniforms) => uniforms.destroy());
 
 export class Replay {
   /** What the dispatches compute, after fusion. */
@@ -46,7 +47,7 @@ export class Replay {
   readonly #slots: readonly Region[];
   readonly #leaves: Users;
   readonly #results: Users;
-  readonly #uniforms: GPUBuffer | undefined;
+  readonly #uniforms: Uniforms;
 
   private constructor(
     device: Device,
@@ -54,7 +55,7 @@ export class Replay {
     plan: Plan,
     generation: number,
     ready: readonly Ready[],
-    uniforms: GPUBuffer | undefined,
+    uniforms: Uniforms,
   ) {
     this.#device = device;
     this.calls = calls;
@@ -65,6 +66,7 @@ export class Replay {
     const slots = device.workspace.reserve(plan.slots);
     this.#slots = slots.map((buffer) => ({ buffer, offset: 0, size: buffer.size }));
     this.#uniforms = uniforms;
+    forgotten.register(this, uniforms);
     this.#leaves = new Users(ready, "leaf");
     this.#results = new Users(ready, "result");
   }
@@ -73,7 +75,7 @@ export class Replay {
     return this.#ready.length;
   }
 
-  /** Compiles the pipelines in parallel and writes the uniforms once. */
+  /** Compiles the pipelines in parallel and writes the uniforms. */
   static async prepare(
     device: Device,
     calls: readonly ProgramCall[],
@@ -85,13 +87,8 @@ export class Replay {
       for (const id of values)
         device.checkSize(lowered.bytes[id]!, id < lowered.leaves ? "An input" : `A tensor of ${kernel}`);
     }
-    const structs = lowered.dispatches.map(({ uniform }) => uniform);
-    const uniforms = writeUniforms(device, structs);
-    let offset = 0;
     const ready = await Promise.all(
-      lowered.dispatches.map(async (dispatch): Promise<Ready> => {
-        const uniformOffset = offset;
-        if (dispatch.uniform) offset += align(dispatch.uniform.byteLength);
+      lowered.dispatches.map(async (dispatch, index): Promise<Ready> => {
         const places = dispatch.values.map((id) => plan.places[id]!);
         return {
           dispatch,
@@ -102,19 +99,31 @@ export class Replay {
           layout: device.pipelines.layout(dispatch.shader),
           places,
           sizes: dispatch.values.map((id) => bindingSize(lowered.bytes[id]!)),
-          uniformOffset,
+          index,
           changing: places.filter(({ kind }) => kind !== "slot"),
           group: undefined,
           groups: [],
         };
       }),
     );
+    const uniforms = new Uniforms(device.gpu, device.buffers, lowered.dispatches);
     return new Replay(device, calls, plan, generation, ready, uniforms);
   }
 
-  /** Encodes and submits everything, long programs in several submissions. With `timing`, each dispatch gets a pass of its own that is timed. */
-  run(leaves: readonly Region[], results: readonly Region[], timing?: Timing): void {
+  /**
+   * Encodes and submits everything, long programs in several submissions. With `timing`, each dispatch gets a pass of its own that is
+   * timed.
+   *
+   * @param constants those of the program that is run: other numbers than the replay was made for, at the same places
+   */
+  run(
+    leaves: readonly Region[],
+    results: readonly Region[],
+    constants: readonly number[],
+    timing?: Timing,
+  ): void {
     const { gpu } = this.#device;
+    this.#uniforms.update(constants);
     const at = ({ kind, index }: Place): Region =>
       (kind === "slot" ? this.#slots : kind === "leaf" ? leaves : results)[index]!;
     this.#leaves.follow(leaves);
@@ -190,7 +199,7 @@ export class Replay {
       const { byteLength: size } = ready.dispatch.uniform;
       entries.push({
         binding: entries.length,
-        resource: { buffer: this.#uniforms!, offset: ready.uniformOffset, size },
+        resource: this.#uniforms.binding(ready.index, size),
       });
     }
     const group = this.#device.gpu.createBindGroup({ layout: ready.layout, entries });
@@ -230,24 +239,3 @@ const sameRegion = (a: Region, b: Region): boolean => a.buffer === b.buffer && a
 
 /** Bindings and copies come in words. */
 const bindingSize = (bytes: number): number => Math.ceil(bytes / 4) * 4;
-
-const align = (bytes: number): number => Math.ceil(bytes / uniformAlignment) * uniformAlignment;
-
-function writeUniforms(device: Device, structs: readonly (ArrayBuffer | undefined)[]): GPUBuffer | undefined {
-  const total = structs.reduce((sum, struct) => sum + (struct ? align(struct.byteLength) : 0), 0);
-  if (!total) return undefined;
-  const buffer = device.gpu.createBuffer({
-    size: total,
-    usage: GPUBufferUsage.UNIFORM,
-    mappedAtCreation: true,
-  });
-  const bytes = new Uint8Array(buffer.getMappedRange());
-  let offset = 0;
-  for (const struct of structs) {
-    if (!struct) continue;
-    bytes.set(new Uint8Array(struct), offset);
-    offset += align(struct.byteLength);
-  }
-  buffer.unmap();
-  return buffer;
-}

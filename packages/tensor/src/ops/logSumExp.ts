@@ -2,7 +2,7 @@ import { checkFloat, max as maxKernel } from "@ddad/kernels-wgsl";
 import { record, zeroGradient } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
-import { add, cast, equal, exp, finite, log, sub, where } from "./elementwise.ts";
+import { add, cast, equal, exp, isFinite, log, sub, where } from "./elementwise.ts";
 import { reshape } from "./reshape.ts";
 import { type ReduceOptions, sum } from "./sum.ts";
 
@@ -28,7 +28,7 @@ function stable(x: Tensor, axes: readonly number[]): Tensor {
   if (x.size === 0) return log(sum(x, axes, { keepDims: true }));
   // What is taken off and added again has no influence on the result, so it is a constant for the gradient.
   const largest = record(maxKernel, { x }, { axes }, { x: zeroGradient }).y;
-  const shift = where(finite(largest), largest, 0);
+  const shift = where(isFinite(largest), largest, 0);
   const total = sum(exp(sub(x, shift)), axes, { keepDims: true });
   const none = equal(total, 0);
   return where(none, Number.NEGATIVE_INFINITY, add(log(where(none, 1, total)), shift));

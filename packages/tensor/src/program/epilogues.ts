@@ -57,7 +57,6 @@ function mergeEpilogue(product: ProgramCall, call: ProgramCall, name: Ref): Prog
     !(product.call.attrs as { epilogue?: Epilogue }).epilogue &&
     expression.inputs <= maxEpilogueInputs &&
     expression.steps.length <= maxSteps &&
-    expression.constants.every(Number.isFinite) &&
     isFloat(result.dtype) &&
     // Repeated by broadcasting, an element would be computed more than once.
     sizeOf(own.shape) === sizeOf(result.shape);
@@ -68,11 +67,12 @@ function mergeEpilogue(product: ProgramCall, call: ProgramCall, name: Ref): Prog
   const inputs: Record<string, TensorSpec> = { ...product.call.inputs, ...others(call.call.inputs) };
   const attrs = { ...(product.call.attrs as object), epilogue };
   const inference = (product.kernel as Kernel).infer(inputs, attrs);
-  const merged: Call = { inputs, outputs: inference.outputs, attrs, params: inference.params };
+  const merged: Call = { inputs, attrs, ...inference };
   return {
     kernel: product.kernel,
     call: merged,
     inputs: { ...product.inputs, ...others(call.inputs) },
     outputs: { [output]: call.outputs["y"]! },
+    constants: call.constants,
   };
 }

@@ -96,15 +96,15 @@ function fits(cluster: readonly ProgramCall[]): boolean {
   const made = new Set(cluster.map(outputOf));
   const inputs = new Set<string>();
   let steps = 0;
-  const constants = new Set<number>();
+  let constants = 0;
   for (const call of cluster) {
     steps += expressionOf(call).steps.length;
-    for (const constant of expressionOf(call).constants) constants.add(constant);
+    constants += call.constants.length;
     for (const [name, id] of Object.entries(call.inputs)) {
       if (!made.has(id)) inputs.add(inputKey(id, call.call.inputs[name]!.shape));
     }
   }
-  return steps <= maxSteps && inputs.size <= maxExpressionInputs && constants.size <= maxExpressionConstants;
+  return steps <= maxSteps && inputs.size <= maxExpressionInputs && constants <= maxExpressionConstants;
 }
 
 /** One call for several, given in an order in which they can run; the last one's output is the result. */
@@ -114,17 +114,18 @@ function mergeCalls(cluster: readonly ProgramCall[]): ProgramCall {
   const refs = new Map<string, Ref>();
   const made = new Map<ValueId, Ref>();
   const constants: number[] = [];
+  const places: number[] = [];
   const steps: Step[] = [];
-  for (const { call, inputs: ids, outputs } of cluster) {
+  for (const { call, inputs: ids, outputs, constants: own } of cluster) {
     const { expression } = call.attrs as { expression: Expression };
     const first = steps.length;
     const translate = (ref: Ref): Ref => {
       const index = Number(ref.replace(/\D+/, ""));
       if (ref.startsWith("s")) return `s${first + index}`;
       if (ref.startsWith("c")) {
-        const constant = expression.constants[index]!;
-        const known = constants.findIndex((other) => Object.is(other, constant));
-        return `c${known >= 0 ? known : constants.push(constant) - 1}`;
+        // Not shared where they are equal: the next run may bring others.
+        places.push(own[index]!);
+        return `c${constants.push(expression.constants[index]!) - 1}`;
       }
       const id = ids[ref]!;
       const earlier = made.get(id);
@@ -144,8 +145,9 @@ function mergeCalls(cluster: readonly ProgramCall[]): ProgramCall {
   const last = cluster.at(-1)!;
   return {
     kernel: last.kernel,
-    call: { inputs: specs, outputs: inference.outputs, attrs, params: inference.params },
+    call: { inputs: specs, attrs, ...inference },
     inputs,
     outputs: last.outputs,
+    constants: places,
   };
 }

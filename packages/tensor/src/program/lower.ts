@@ -5,6 +5,7 @@ import {
   bytesOf,
   type Capabilities,
   type Cost,
+  constantsOffset,
   isEmptyCall,
   KernelError,
   packParams,
@@ -25,6 +26,10 @@ export interface Dispatch {
   readonly workgroups: readonly [number, number, number];
   /** Bytes of the uniform struct, or undefined where the shader reads none. */
   readonly uniform: ArrayBuffer | undefined;
+  /** Where in `Program.constants` those numbers are that end the uniform struct. */
+  readonly constants: readonly number[];
+  /** Bytes of the struct before them. */
+  readonly constantsOffset: number;
   /** Value behind each binding of the shader. */
   readonly values: readonly ValueId[];
   /** Cost of the whole call on its first dispatch, undefined on the others. */
@@ -72,7 +77,7 @@ export function lowerProgram(program: Program, caps: Capabilities, choices: Choi
         updates.push([entry.outputs[output]!, source]);
     }
     variant.passes(caps, call).forEach((pass, index) => {
-      const shader = assembleShader(kernel, pass);
+      const shader = assembleShader(kernel, pass, entry.constants.length);
       const values = shader.bindings.map(({ name }) => {
         const id = names.get(name);
         if (id === undefined)
@@ -86,7 +91,9 @@ export function lowerProgram(program: Program, caps: Capabilities, choices: Choi
         kernel: kernel.name,
         shader,
         workgroups: pass.workgroups,
-        uniform: shader.uniform ? packParams(kernel, call.params) : undefined,
+        uniform: shader.uniform ? packParams(kernel, call) : undefined,
+        constants: shader.uniform ? entry.constants : [],
+        constantsOffset: constantsOffset(kernel),
         values,
         cost: index === 0 ? kernel.cost(call) : undefined,
       });

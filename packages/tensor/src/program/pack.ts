@@ -3,7 +3,14 @@
  * call on all of them. What else such calls read, the gradients, is made to lie side by side too: planning gives it places so.
  */
 import { bytesOf, type Kernel, sizeOf, type TensorSpec } from "@ddad/kernels-wgsl";
-import { attrsKey, mapRecord, type Pack, type Program, type ProgramCall, type ValueId } from "./program.ts";
+import {
+  mapRecord,
+  type Pack,
+  type Program,
+  type ProgramCall,
+  structureKey,
+  type ValueId,
+} from "./program.ts";
 
 /**
  * Into how many packs a long series is cut, about. The values of a pack have fixed places in one buffer, which everything that
@@ -89,9 +96,9 @@ class Packing {
     const groups = new Map<string, Entry[]>();
     this.#program.calls.forEach((call, index) => {
       const { packs } = call.kernel;
-      if (!packs || packs.carry || !this.#onlyAssigns(call)) return;
+      if (!packs || packs.carry || call.constants.length > 0 || !this.#onlyAssigns(call)) return;
       const shared = packs.shared.map((name) => call.inputs[name]);
-      const key = [call.kernel.name, attrsKey(call.call.attrs), ...shared].join(" ");
+      const key = [call.kernel.name, structureKey(call.kernel, call.call.attrs), ...shared].join(" ");
       groups.set(key, [...(groups.get(key) ?? []), { index, call }]);
     });
     for (const entries of groups.values()) {
@@ -240,7 +247,13 @@ class Packing {
     const packs = new Set(this.#packOf.values());
     const specs = mapRecord(inputs, (id, name) => (packs.has(id) ? this.#values[id]! : call.inputs[name]!));
     const { attrs } = call;
-    return { kernel, call: { inputs: specs, attrs, ...kernel.infer(specs, attrs) }, inputs, outputs };
+    return {
+      kernel,
+      call: { inputs: specs, attrs, ...kernel.infer(specs, attrs) },
+      inputs,
+      outputs,
+      constants: [],
+    };
   }
 
   /** Calls each of which adds to what the one before it gave, and nobody else reads what lies between. */

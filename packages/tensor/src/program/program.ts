@@ -13,6 +13,8 @@ export interface ProgramCall {
   readonly call: Call;
   readonly inputs: Readonly<Record<string, ValueId>>;
   readonly outputs: Readonly<Record<string, ValueId>>;
+  /** Where in `Program.constants` those of the call are. */
+  readonly constants: readonly number[];
 }
 
 export interface Program {
@@ -21,6 +23,8 @@ export interface Program {
   readonly leaves: number;
   /** In an order in which they can run. */
   readonly calls: readonly ProgramCall[];
+  /** Numbers of all calls, 32 bits each. Programs that differ in them alone run the same plan. */
+  readonly constants: readonly number[];
   /** Values that must outlive the program, each in a new buffer of its own. */
   readonly results: readonly ValueId[];
   /** Values that overwrite a leaf (or a pack of leaves) when the program ends: `[value, leaf]`. */
@@ -102,6 +106,7 @@ export function captureProgram(
     if (tensor.source.kind !== "node" && !ids.has(tensor)) addLeaf(tensor);
   }
   const calls: ProgramCall[] = [];
+  const constants: number[] = [];
   for (const node of nodes) {
     const inputs = mapRecord(node.inputs, (tensor) => ids.get(tensor)!);
     if (!node.kernel) {
@@ -118,14 +123,17 @@ export function captureProgram(
       outputs: mapRecord(node.outputs, specOf),
       attrs: node.attrs,
       params: node.params,
+      constants: node.constants,
     };
-    calls.push({ kernel: node.kernel, call, inputs, outputs });
+    const places = node.constants.map((bits) => constants.push(bits) - 1);
+    calls.push({ kernel: node.kernel, call, inputs, outputs, constants: places });
   }
   const targetIds = targets.map((tensor) => ids.get(resolve(tensor))!);
   const program: Program = {
     values,
     leaves: leaves.length,
     calls,
+    constants,
     results: [...new Set(targetIds.filter((id) => id >= leaves.length))],
     assignments: assigned.map(({ value, leaf }) => [ids.get(value)!, ids.get(leaf)!] as const),
     runs: runsOf(leaves.map(({ source }) => (source.kind === "storage" ? source.storage : undefined))),
@@ -165,15 +173,7 @@ export function mapRecord<T, U>(
   return Object.fromEntries(Object.entries(entries).map(([key, value]) => [key, fn(value, key)]));
 }
 
-/** Attributes as text: two that differ have two texts, also where JSON has one for both (NaN and the infinities, −0 and 0). */
-export const attrsKey = (attrs: unknown): string =>
-  JSON.stringify(attrs, (_name, value: unknown) =>
-    typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
-      ? `number ${Object.is(value, -0) ? "-0" : value}`
-      : value,
-  ) ?? "";
-
-/** Two programs with the same key run the same plan. */
+/** Two programs with the same key run the same plan: they differ at most in their constants. */
 export function programKey(program: Program): string {
   const parts: string[] = [];
   for (let id = 0; id < program.leaves; id++) {
@@ -182,7 +182,12 @@ export function programKey(program: Program): string {
   }
   for (const { kernel, call, inputs } of program.calls) {
     const shapes = Object.values(call.inputs).map(({ shape }) => shape.join(","));
-    parts.push(kernel.name, Object.entries(inputs).join(";"), shapes.join(";"), attrsKey(call.attrs));
+    parts.push(
+      kernel.name,
+      Object.entries(inputs).join(";"),
+      shapes.join(";"),
+      structureKey(kernel, call.attrs),
+    );
   }
   parts.push(
     program.results.join(","),
@@ -192,12 +197,26 @@ export function programKey(program: Program): string {
   return parts.join("|");
 }
 
-/** Two calls with the same key are the same work: kernel, attributes, shapes and types of the inputs. */
+/** Two calls with the same key are the same work: kernel, attributes but constants, shapes and types of the inputs. */
 export function callKey({ kernel, call }: Pick<ProgramCall, "kernel" | "call">): string {
   const inputs = Object.entries(call.inputs).map(
     ([name, { dtype, shape }]) => `${name} ${dtype} ${show(shape)}`,
   );
-  return [kernel.name, ...inputs, attrsKey(call.attrs)].join("; ");
+  return [kernel.name, ...inputs, structureKey(kernel, call.attrs)].join("; ");
+}
+
+/** What of a call's attributes decides its shader. */
+export const structureKey = (kernel: Kernel, attrs: unknown): string =>
+  keyOf(kernel.structure ? kernel.structure(attrs) : attrs);
+
+/** Plain data as text, different for different data: JSON has one word for NaN and both infinities, and one for 0 and −0. */
+export function keyOf(value: unknown): string {
+  if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
+  if (typeof value === "string") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(keyOf).join(",")}]`;
+  if (typeof value !== "object" || value === null) return String(value);
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return `{${entries.map(([name, entry]) => `${JSON.stringify(name)}:${keyOf(entry)}`).join(",")}}`;
 }
 
 /** One line a call, for people: `v7 f32 [2, 8] = matmul(a: v0, b: v1)`. */

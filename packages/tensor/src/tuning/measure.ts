@@ -83,14 +83,15 @@ type Reject = (variant: string, error: unknown) => void;
 
 /** A program of one call: leaves are its inputs, results its outputs. */
 function programOf(entry: ProgramCall): Program {
-  const { inputs, outputs } = entry.call;
+  const { inputs, outputs, constants: own = [] } = entry.call;
   const names = [...Object.keys(inputs), ...Object.keys(outputs)];
   const ids = (record: object) =>
     Object.fromEntries(Object.keys(record).map((name) => [name, names.indexOf(name)]));
   return {
     values: [...Object.values(inputs), ...Object.values(outputs)],
     leaves: Object.keys(inputs).length,
-    calls: [{ ...entry, inputs: ids(inputs), outputs: ids(outputs) }],
+    calls: [{ ...entry, inputs: ids(inputs), outputs: ids(outputs), constants: own.map((_, k) => k) }],
+    constants: own,
     results: Object.values(ids(outputs)),
     assignments: [],
     runs: [],

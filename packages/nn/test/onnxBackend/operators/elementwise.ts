@@ -30,6 +30,8 @@ const joined =
   (call) =>
     call.all().reduce((a, b) => op(a, b) as Tensor);
 
+const bool = (x: AnyTensor): Tensor<"bool"> => x as Tensor<"bool">;
+
 export const elementwise: Operators = {
   Abs: unary((x) => nn.abs(x)),
   Cos: unary((x) => nn.cos(x)),
@@ -46,7 +48,7 @@ export const elementwise: Operators = {
   Sin: unary((x) => nn.sin(x)),
   Sqrt: unary((x) => nn.sqrt(x)),
   Tanh: unary((x) => nn.tanh(x)),
-  Not: unary((x) => nn.logicalNot(x)),
+  Not: unary((x) => nn.logicalNot(bool(x))),
   Identity: unary((x) => x),
 
   Add: binary((a, b) => nn.add(a, b)),
@@ -58,8 +60,8 @@ export const elementwise: Operators = {
   GreaterOrEqual: binary((a, b) => nn.greaterEqual(a, b)),
   Less: binary((a, b) => nn.less(a, b)),
   LessOrEqual: binary((a, b) => nn.lessEqual(a, b)),
-  And: binary((a, b) => nn.logicalAnd(a, b)),
-  Or: binary((a, b) => nn.logicalOr(a, b)),
+  And: binary((a, b) => nn.logicalAnd(bool(a), bool(b))),
+  Or: binary((a, b) => nn.logicalOr(bool(a), bool(b))),
   Xor: binary((a, b) => nn.notEqual(a, b)),
   // The exponent may have another type than the base, which gives the result its own.
   Pow: binary((a, b) => nn.cast(nn.pow(nn.cast(a, "f32"), nn.cast(b, "f32")), a.dtype)),
@@ -73,7 +75,7 @@ export const elementwise: Operators = {
     return all.length === 1 ? total : nn.div(total, all.length);
   },
 
-  Where: (call) => nn.where(call.x(0) as AnyTensor as Tensor<"bool">, call.x(1), call.x(2)),
+  Where: (call) => nn.where(bool(call.x(0)), call.x(1), call.x(2)),
   Cast: (call) => nn.cast(call.x(), dtypeOf(elementType(call.int("to", 1)))),
   CastLike: (call) => nn.cast(call.x(), call.value(1).dtype),
 };
