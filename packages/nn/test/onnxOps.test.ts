@@ -60,7 +60,7 @@ const sizeOf = (input: CaseInput | Shape): number => elements("shape" in input ?
 const hasEpilogue = (attrs: { readonly epilogue?: unknown } | undefined): boolean =>
   attrs?.epilogue !== undefined;
 
-/** Cases that have a translation, without the large ones. */
+/** Cases that have a translation, without the large ones and those of tensors without elements. */
 const usable = (name: string, { bench, benchOnly, attrs, inputs }: Case): boolean =>
   !bench &&
   !(name.endsWith("Pool") && withoutWindows(name, attrs as Parameters<typeof withoutWindows>[1])) &&
@@ -68,7 +68,8 @@ const usable = (name: string, { bench, benchOnly, attrs, inputs }: Case): boolea
   !spreads(attrs as object) &&
   !hasEpilogue(attrs as object) &&
   Object.values(inputs).every(
-    (input) => sizeOf(input!) <= 2 ** 16 && (!("dtype" in input!) || input.dtype !== "f16"),
+    (input) =>
+      sizeOf(input!) > 0 && sizeOf(input!) <= 2 ** 16 && (!("dtype" in input!) || input.dtype !== "f16"),
   );
 
 const tolerances: Readonly<Record<string, number>> = {

@@ -62,6 +62,22 @@ export const movementCases: readonly GradientCase[] = [
         ),
     }),
   ),
+  {
+    name: "matmul with a matrix for all at the left",
+    inputs: [x(3, 4), x(2, 4, 5)],
+    run: (a, b) => t.square(t.matmul(a!, b!)),
+  },
+  {
+    name: "matmul with batches broadcast on both sides",
+    inputs: [x(2, 1, 4, 3), x(3, 5, 4)],
+    run: (a, b) => t.square(t.matmul(a!, b!, { transposeA: true, transposeB: true })),
+  },
+  { name: "matmul of vectors", inputs: [x(4), x(4)], run: (a, b) => t.square(t.matmul(a!, b!)) },
+  {
+    name: "matmul of matrices and a vector",
+    inputs: [x(2, 3, 4), x(4)],
+    run: (a, b) => t.square(t.matmul(a!, b!)),
+  },
   one("tile", [2, 3], (a) => t.square(t.tile(a, [2, 1, 3]))),
   one("repeat", [2, 3], (a) => t.square(t.repeat(a, 3, 0))),
   one("roll", [3, 4], (a) => t.square(t.roll(a, [1, -2], [0, 1]))),

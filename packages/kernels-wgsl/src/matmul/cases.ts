@@ -52,6 +52,46 @@ export const cases: readonly Case<Operand, MatmulAttrs>[] = [
     attrs: aTransposed,
   },
   {
+    name: "a shared by batches",
+    inputs: { a: [7, 8], b: [3, 8, 12], bias: [12] },
+    attrs: plain,
+  },
+  {
+    name: "a shared by batches, both transposed",
+    inputs: { a: [8, 7], b: [3, 12, 8] },
+    attrs: bothTransposed,
+  },
+  {
+    name: "a shared by batches of two axes",
+    inputs: { a: [1, 5, 9], b: [2, 3, 9, 7] },
+    attrs: plain,
+  },
+  {
+    name: "batches broadcast on both sides",
+    inputs: { a: [2, 1, 5, 9], b: [3, 9, 7], bias: [7] },
+    attrs: plain,
+  },
+  {
+    name: "batches broadcast in the middle, a transposed",
+    inputs: { a: [2, 1, 3, 8, 20], b: [4, 1, 8, 4] },
+    attrs: aTransposed,
+  },
+  {
+    name: "no terms: the bias",
+    inputs: { a: [2, 5, 0], b: [0, 7], bias: [7] },
+    attrs: plain,
+  },
+  {
+    name: "no terms: zeros, both transposed",
+    inputs: { a: [2, 0, 40], b: [2, 36, 0] },
+    attrs: bothTransposed,
+  },
+  {
+    name: "no rows, no columns, no batches",
+    inputs: { a: [0, 4], b: [0, 4, 0] },
+    attrs: plain,
+  },
+  {
     name: "halves",
     inputs: { a: { shape: [9, 12], dtype: "f16" }, b: { shape: [12, 20], dtype: "f16" }, bias: [20] },
     attrs: plain,

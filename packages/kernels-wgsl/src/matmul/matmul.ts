@@ -1,15 +1,17 @@
 /**
  * Matrix product `y = a·b + bias` over the last two axes, with a or b transposed where asked:
- * a `[…, M, K]` (`[…, K, M]`), b `[…, K, N]` (`[…, N, K]`), bias `[N]`, y `[…, M, N]`. The batch axes `…` are equal, or b
- * has two axes and is shared by all batches.
+ * a `[…, M, K]` (`[…, K, M]`), b `[…, K, N]` (`[…, N, K]`), bias `[N]`, y `[…, M, N]`. The batch axes `…` are broadcast by
+ * NumPy's rules; nothing is copied for it. Where K is 0, y is the bias, or zeros.
  *
  * WGSL: `matrices.ts` loads the operands for the tilings `workgroupTile.ts` (GPUs), `subgroupMatrixTile.ts` (matrix units) and
  * `registerTile.ts` (software adapters); `product.ts` stores and adds up; `fewRows.ts` holds whole passes.
  * `npm run wgsl -- matmul square` prints what a case runs.
  */
+import { broadcastShapes } from "../elementwise/broadcast.ts";
 import { check, checkFloat } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
-import { bytesOf, sameShape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { type Axis, coordinatesOf, flatIndex, mergeAxes, walkOffset } from "../movement/walk.ts";
+import { bytesOf, type Shape, sameShape, show, sizeOf, spec, stridesOf, type TensorSpec } from "../spec.ts";
 import { cases, epilogueCases } from "./cases.ts";
 import { type EpilogueAttrs, withEpilogue } from "./epilogue.ts";
 import { fewRowsVariants } from "./fewRows.ts";
@@ -30,38 +32,60 @@ interface Sizes {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  /** Elements from one matrix of b to the next: 0 where b is shared. */
+  /** Elements from one matrix of a to the next: 0 where a is one matrix for all batches. */
+  readonly strideA: number;
   readonly strideB: number;
 }
 
+/** The batch axes of y, by NumPy's rules. */
+const batchOf = (a: TensorSpec, b: TensorSpec): Shape =>
+  broadcastShapes("matmul, batch axes", [batchAxes(a), batchAxes(b)]);
+
+const batchAxes = ({ shape }: TensorSpec): Shape => shape.slice(0, -2);
+
 function sizesOf(a: TensorSpec, b: TensorSpec, { transposeA, transposeB }: MatmulAttrs): Sizes {
   const [rows, columns] = a.shape.slice(-2) as [number, number];
-  const batch = sizeOf(a.shape.slice(0, -2));
+  const batch = sizeOf(batchOf(a, b));
   const [m, k] = transposeA ? [columns, rows] : [rows, columns];
   const n = b.shape.at(transposeB ? -2 : -1)!;
-  const shared = b.shape.length === 2;
+  const [countA, countB] = [sizeOf(batchAxes(a)), sizeOf(batchAxes(b))];
   // Without a transpose the batches of a lie below one another: one tall matrix, which tiles better.
-  if (shared && !transposeA) return { batch: 1, m: batch * m, n, k, strideB: 0 };
-  return { batch, m, n, k, strideB: shared ? 0 : k * n };
+  if (countB === 1 && !transposeA) return { batch: 1, m: countA * m, n, k, strideA: 0, strideB: 0 };
+  return { batch, m, n, k, strideA: countA === 1 ? 0 : k * m, strideB: countB === 1 ? 0 : k * n };
+}
+
+/** WGSL of the first element of an operand's matrix in the batch `index`. Only what is repeated along some batch axes has to walk. */
+function firstElement(name: "a" | "b", own: Shape, batch: Shape): string {
+  const stride = `params.stride${name.toUpperCase()}`;
+  if (sizeOf(own) === 1 || sizeOf(own) === sizeOf(batch)) return `index * ${stride}`;
+  const strides = stridesOf(own);
+  const lead = batch.length - own.length;
+  const axes = batch.map((extent, axis): Axis => {
+    const repeats = axis < lead || own[axis - lead] === 1;
+    return { extent, stride: repeats ? 0 : strides[axis - lead]! };
+  });
+  return `(${walkOffset("index", mergeAxes(axes))}) * ${stride}`;
 }
 
 function product({
   inputs,
   attrs: { transposeA, transposeB },
   params: { batch, m, n, k },
-}: Call<"a" | "b" | "bias", "y", MatmulAttrs, "batch" | "m" | "n" | "k" | "strideB">): Product {
+}: Call<"a" | "b" | "bias", "y", MatmulAttrs, keyof Sizes>): Product {
+  const [batchA, batchB] = [batchAxes(inputs.a), batchAxes(inputs.b)];
+  const all = batchOf(inputs.a, inputs.b);
   return matrixProduct({
     a: {
       name: "a",
       elements: elementsFor(transposeA ? m : k, inputs.a.dtype),
-      first: "index * params.m * params.k",
+      first: firstElement("a", batchA, all),
       stride: transposeA ? "params.m" : "params.k",
       transposed: transposeA,
     },
     b: {
       name: "b",
       elements: elementsFor(transposeB ? k : n, inputs.b.dtype),
-      first: "index * params.strideB",
+      first: firstElement("b", batchB, all),
       stride: transposeB ? "params.k" : "params.n",
       transposed: transposeB,
     },
@@ -71,27 +95,25 @@ function product({
   });
 }
 
+/** On the host: which of an operand's matrices each batch of y reads. */
+function firstOf(own: Shape, batch: Shape): number[] {
+  const strides = stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride));
+  const lead = batch.length - own.length;
+  return Array.from(coordinatesOf(batch), (at) => flatIndex(at.slice(lead), strides));
+}
+
 const plain = defineKernel({
   name: "matmul",
   inputs: ["a", "b", "bias"],
   optional: ["bias"],
   outputs: ["y"],
-  params: { batch: "u32", m: "u32", n: "u32", k: "u32", strideB: "u32" },
+  params: { batch: "u32", m: "u32", n: "u32", k: "u32", strideA: "u32", strideB: "u32" },
   infer({ a, b, bias }, attrs: MatmulAttrs) {
     for (const [name, { dtype, shape }] of Object.entries({ a, b })) {
       checkFloat("matmul", name, dtype);
-      check(
-        shape.length >= 2 && shape.every((extent) => extent > 0),
-        "matmul",
-        `${name} must have at least 2 axes of at least 1 element but is ${show(shape)}.`,
-      );
+      check(shape.length >= 2, "matmul", `${name} must have at least 2 axes but is ${show(shape)}.`);
     }
-    const batch = a.shape.slice(0, -2);
-    check(
-      b.shape.length === 2 || sameShape(batch, b.shape.slice(0, -2)),
-      "matmul",
-      `a ${show(a.shape)} and b ${show(b.shape)} must have equal batch axes, or b must have 2 axes.`,
-    );
+    const batch = batchOf(a, b);
     const [ka, kb] = [a.shape.at(attrs.transposeA ? -2 : -1), b.shape.at(attrs.transposeB ? -1 : -2)];
     check(
       ka === kb,
@@ -114,18 +136,24 @@ const plain = defineKernel({
   },
   variants: [...fewRowsVariants(product), ...productVariants(product)],
   reference({ a, b, bias }, { inputs, outputs, attrs }) {
-    const { batch, m, n, k, strideB } = sizesOf(inputs.a, inputs.b, attrs);
+    const { n, k } = sizesOf(inputs.a, inputs.b, attrs);
+    const batch = outputs.y.shape.slice(0, -2);
+    const rows = outputs.y.shape.at(-2)!;
+    const [firstA, firstB] = [inputs.a, inputs.b].map((operand) => firstOf(batchAxes(operand), batch)) as [
+      number[],
+      number[],
+    ];
     const y = new Float64Array(sizeOf(outputs.y.shape));
-    for (let index = 0; index < batch; index++)
-      for (let row = 0; row < m; row++)
+    for (let index = 0; index < firstA.length; index++)
+      for (let row = 0; row < rows; row++)
         for (let column = 0; column < n; column++) {
           let total = bias ? bias[column]! : 0;
           for (let l = 0; l < k; l++) {
-            const left = index * m * k + (attrs.transposeA ? l * m + row : row * k + l);
-            const right = index * strideB + (attrs.transposeB ? column * k + l : l * n + column);
+            const left = firstA[index]! * rows * k + (attrs.transposeA ? l * rows + row : row * k + l);
+            const right = firstB[index]! * k * n + (attrs.transposeB ? column * k + l : l * n + column);
             total += a[left]! * b[right]!;
           }
-          y[(index * m + row) * n + column] = total;
+          y[(index * rows + row) * n + column] = total;
         }
     return { y };
   },
@@ -143,7 +171,7 @@ const plain = defineKernel({
     {
       inputs: { a: [2, 2, 3], b: [3, 3, 5] },
       attrs: { transposeA: false, transposeB: false },
-      message: /matmul: a \[2, 2, 3\] and b \[3, 3, 5\] must have equal batch axes/,
+      message: /matmul, batch axes: shapes \[2\] and \[3\] do not broadcast/,
     },
     {
       inputs: { a: [3], b: [3, 5] },

@@ -1,8 +1,8 @@
-import { matmul as kernel } from "@ddad/kernels-wgsl";
+import { matmul as kernel, type Shape, ShapeError, show, sizeOf } from "@ddad/kernels-wgsl";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
-import { reshape } from "./reshape.ts";
-import { broadcastTo, sum, sumOfGradients } from "./sum.ts";
+import { reshape, unsqueeze } from "./reshape.ts";
+import { sumOfGradients } from "./sum.ts";
 
 /** Options of `matmul`. */
 export interface MatmulOptions {
@@ -16,30 +16,63 @@ export interface MatmulOptions {
   readonly dtype?: "f32" | "f16";
 }
 
-/** Matrix product: a [..., M, K] · b [..., K, N] → [..., M, N]. `b` may be one matrix for all batches. */
-export function matmul(
+/**
+ * Matrix product: a [..., M, K] · b [..., K, N] → [..., M, N], where the axes in front are broadcast by NumPy's rules. A vector [K] is
+ * a row at the left, a column at the right, and its axis of one is dropped from the result.
+ *
+ * @throws ShapeError where extents or types do not fit, and where a vector shall be transposed
+ */
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false } = options;
+  for (const [name, { shape }, transposed] of [
+    ["a", a, transposeA],
+    ["b", b, transposeB],
+  ] as const) {
+    if (shape.length === 0 || (shape.length === 1 && transposed)) {
+      const cure = shape.length ? "a vector has no transpose; leave that out" : "use mul";
+      throw new ShapeError(`matmul: ${name} is ${show(shape)}, but ${cure}.`);
+    }
+  }
+  if (a.shape.length > 1 && b.shape.length > 1) return product(a, b, options);
+  const y = product(
+    a.shape.length === 1 ? unsqueeze(a, 0) : a,
+    b.shape.length === 1 ? unsqueeze(b, 1) : b,
+    options,
+  );
+  const batch = y.shape.slice(0, -2);
+  return reshape(y, [
+    ...batch,
+    ...(a.shape.length > 1 ? [y.shape.at(-2)!] : []),
+    ...(b.shape.length > 1 ? [y.shape.at(-1)!] : []),
+  ]);
+}
+
+function product(
   a: Tensor,
   b: Tensor,
-  { transposeA = false, transposeB = false, bias, dtype }: MatmulOptions = {},
+  { transposeA = false, transposeB = false, bias, dtype }: MatmulOptions,
 ): Tensor {
-  const shared = b.shape.length === 2 && a.shape.length > 2;
   return record(
     kernel,
     { a, b, bias },
     { transposeA, transposeB, dtype },
     {
       a: ({ y: g }) => {
-        if (!transposeA) return matmul(g, b, { transposeB: !transposeB });
-        return matmul(shared ? repeatBatch(b, a) : b, g, { transposeA: transposeB, transposeB: true });
+        const options = typeOfSum(g.shape, a.shape);
+        const each = transposeA
+          ? product(b, g, { transposeA: transposeB, transposeB: true, ...options })
+          : product(g, b, { transposeB: !transposeB, ...options });
+        return sumTo(each, a.shape);
       },
       b: ({ y: g }) => {
         // One matrix for all batches collects from every row of every batch: too many to keep in halves.
         const dtype = "f32";
-        const [left, right] = shared && !transposeA ? [rows(a), rows(g)] : [a, g];
+        const shared = sizeOf(b.shape.slice(0, -2)) === 1 && !transposeA;
+        const [left, right] = shared ? [rows(a), rows(g)] : [a, g];
         const each = transposeB
-          ? matmul(right, left, { transposeA: true, transposeB: transposeA, dtype })
-          : matmul(left, right, { transposeA: !transposeA, dtype });
-        return each.shape.length > b.shape.length ? reshape(sum(each, batchAxes(each)), b.shape) : each;
+          ? product(right, left, { transposeA: true, transposeB: transposeA, dtype })
+          : product(left, right, { transposeA: !transposeA, dtype });
+        return sumTo(each, b.shape);
       },
       bias: ({ y: g }) =>
         reshape(
@@ -53,17 +86,25 @@ export function matmul(
   ).y;
 }
 
+/** What is summed over batches afterwards is not kept in halves. */
+const typeOfSum = (from: Shape, to: Shape): Pick<MatmulOptions, "dtype"> =>
+  sizeOf(from.slice(0, -2)) === sizeOf(to.slice(0, -2)) ? {} : { dtype: "f32" };
+
+/** The gradient of broadcasting batch axes: sums over those along which an operand of `shape` was repeated. */
+function sumTo(each: Tensor, shape: Shape): Tensor {
+  const lead = each.shape.length - shape.length;
+  const repeated = each.shape
+    .map((_, axis) => axis)
+    .filter((axis) => axis < lead || (shape[axis - lead] === 1 && each.shape[axis] !== 1));
+  return reshape(repeated.length ? sumOfGradients(each, repeated) : each, shape);
+}
+
 /** x [..., in] · weight [in, out] + bias [out]. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => {
-  const y = matmul(rows(x), weight, bias ? { bias } : {});
+  const y = product(rows(x), weight, bias ? { bias } : {});
   return reshape(y, [...x.shape.slice(0, -1), weight.shape[1]!]);
 };
 
 /** [..., M, K] → [batch · M, K]. */
-const rows = (x: Tensor): Tensor => (x.shape.length === 2 ? x : reshape(x, [-1, x.shape.at(-1)!]));
-const batchAxes = (x: Tensor): number[] => x.shape.slice(0, -2).map((_, axis) => axis);
-
-/** [R, C] → a's batch extents × [R, C]. */
-function repeatBatch(b: Tensor, a: Tensor): Tensor {
-  return broadcastTo(b, [...a.shape.slice(0, -2), ...b.shape]);
-}
+const rows = (x: Tensor): Tensor =>
+  x.shape.length === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
