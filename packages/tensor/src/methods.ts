@@ -218,6 +218,11 @@ const operations: Readonly<
   logSoftmax: ops.logSoftmax,
   cumsum: ops.cumsum,
   cumprod: ops.cumprod,
+  argmax: ops.argmax,
+  argmin: ops.argmin,
+  sort: ops.sort,
+  argsort: ops.argsort,
+  topK: ops.topK,
   matmul: ops.matmul,
 };
 

@@ -18,6 +18,12 @@ const withZeros = (zero: (index: number) => boolean, ...shape: number[]) => ({
   fill: (index: number, uniform: () => number) => (zero(index) ? 0 : uniform() - 0.5),
 });
 
+/** All different by far more than the step of a difference. */
+const apart = (...shape: number[]) => ({
+  shape,
+  fill: (index: number) => ((index * 37) % 101) / 50 - 1,
+});
+
 const case1 = (
   name: string,
   input: GradientCase["inputs"][number],
@@ -64,4 +70,12 @@ export const reduceCases: readonly GradientCase[] = [
   case1("norm, p = −1", signed(3, 4), (a) => t.norm(a, 1, { p: -1, keepDims: true })),
   case1("norm, p = ∞", signed(3, 4), (a) => t.norm(a, 1, { p: Infinity })),
   case1("norm, p = −∞", signed(3, 4), (a) => t.norm(a, 0, { p: -Infinity })),
+  case1("sort", apart(3, 7), (a) => t.sort(a).values),
+  case1("sort along the first axis, descending", apart(40, 2), (a) =>
+    t.square(t.sort(a, { axis: 0, descending: true }).values),
+  ),
+  case1("topK", apart(3, 7), (a) => t.exp(t.topK(a, 3).values)),
+  case1("topK of the smallest, middle axis", apart(2, 5, 3), (a) =>
+    t.square(t.topK(a, 2, { axis: 1, largest: false }).values),
+  ),
 ];

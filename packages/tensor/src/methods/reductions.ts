@@ -1,4 +1,4 @@
-/** Reductions, softmax and running totals as methods; what each does is said at the function of its name. */
+/** Reductions, softmax, running totals and sorting as methods; what each does is said at the function of its name. */
 import type { DType } from "@ddad/kernels-wgsl";
 import type * as ops from "../ops/index.ts";
 import type { Tensor } from "../tensor.ts";
@@ -31,4 +31,9 @@ export interface ReductionMethods<D extends DType> {
   logSoftmax(axis?: number): Tensor;
   cumsum(axis?: number, options?: ops.CumulativeOptions): Tensor<ops.Summed<D>>;
   cumprod(axis?: number, options?: ops.CumulativeOptions): Tensor<ops.Summed<D>>;
+  argmax(axis?: number, options?: ops.ReduceOptions): Tensor<"i32">;
+  argmin(axis?: number, options?: ops.ReduceOptions): Tensor<"i32">;
+  sort(options?: ops.SortOptions): ops.Sorted<D>;
+  argsort(options?: ops.SortOptions): Tensor<"i32">;
+  topK(k: number, options?: ops.TopKOptions): ops.Sorted<D>;
 }

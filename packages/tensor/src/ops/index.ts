@@ -1,6 +1,7 @@
 export * from "./activations.ts";
 export * from "./adaptivePool.ts";
 export * from "./anyAll.ts";
+export * from "./argmax.ts";
 export * from "./attention.ts";
 export * from "./batchNorm.ts";
 export * from "./concat.ts";
@@ -49,8 +50,10 @@ export { type ScatterOptions, scatter, takeAlong } from "./scatter.ts";
 export type { PaddingOption, PerSide } from "./sides.ts";
 export { type PerAxis, slice } from "./slice.ts";
 export * from "./softmax.ts";
+export * from "./sort.ts";
 export * from "./split.ts";
 export { broadcastTo, type ReduceOptions, type Summed, type SumOptions, sum } from "./sum.ts";
 export * from "./tile.ts";
+export * from "./topK.ts";
 export * from "./triangle.ts";
 export * from "./variance.ts";
