@@ -184,17 +184,23 @@ export async function runReplay(
 export async function readData(tensor: AnyTensor): Promise<TensorData> {
   const value = resolve(tensor);
   const device = currentDevice();
+  // Its memory stays until it is read, also where the tensor is disposed of meanwhile.
+  const kept = value.evaluated ? new Tensor(value, value.source) : value;
   const size = Math.max(4, Math.ceil(bytesOf(tensor) / 4) * 4);
-  // Copied before the next evaluation, which may overwrite it. Nobody has to wait until it is here.
-  const { staging, arrived } = await device.exclusively(async () => {
-    await evaluateValues(device, [tensor], [value]);
-    return copyToHost(device, storageOf(value, device).region, size);
-  });
   try {
-    await arrived;
-    return unpack(staging.getMappedRange(), tensor.dtype, sizeOf(tensor.shape));
+    // Copied before the next evaluation, which may overwrite it. Nobody has to wait until it is here.
+    const { staging, arrived } = await device.exclusively(async () => {
+      await evaluateValues(device, [tensor], [value]);
+      return copyToHost(device, storageOf(kept, device).region, size);
+    });
+    try {
+      await arrived;
+      return unpack(staging.getMappedRange(), tensor.dtype, sizeOf(tensor.shape));
+    } finally {
+      staging.destroy();
+    }
   } finally {
-    staging.destroy();
+    if (kept !== value) kept.dispose();
   }
 }
 

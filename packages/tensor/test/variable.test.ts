@@ -107,6 +107,20 @@ describe("variables", () => {
     v.dispose();
   });
 
+  it("and other tensors may be disposed of while they are read", async () => {
+    const v = t.variable(t.tensor([1, 2]));
+    const x = t.tensor([3, 4]);
+    const reading = [v, x].map((tensor) => tensor.data());
+    for (const tensor of [v, x]) tensor.dispose();
+    const next = [t.tensor([5, 6]), t.tensor([7, 8])]; // not in the memory that is read
+    expect((await Promise.all(reading)).map((data) => [...data])).to.deep.equal([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(await rejection(x.data())).to.be.instanceOf(t.StaleValueError);
+    for (const tensor of next) tensor.dispose();
+  });
+
   it("are up to date once they were read", async () => {
     const v = t.variable(t.tensor([1]));
     v.assign(v.add(1));
