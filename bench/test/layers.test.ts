@@ -53,8 +53,8 @@ describe("bench/torch.py", () => {
     "DDAD-S of 64²": sum(unetLayout({ imageSize: 64, baseChannels: 32 })),
     "DDAD-S of 256²": sum(unetLayout({ imageSize: 256, baseChannels: 32 })),
     "the small UNet": sum(unetLayout({ ...small, baseChannels: 32 })),
-    resnet18: countParameters({ ...resNetSizes.resnet18, until: "layer3" }),
-    wide_resnet101_2: countParameters({ ...resNetSizes.wideResnet101_2, until: "layer3" }),
+    resnet18: countParameters({ ...resNetSizes.resnet18, lastLayer: "layer3" }),
+    wide_resnet101_2: countParameters({ ...resNetSizes.wideResnet101_2, lastLayer: "layer3" }),
   };
   for (const [network, parameters] of Object.entries(networks)) {
     it(`expects the parameters of ${network}`, () => {

@@ -53,7 +53,7 @@ function makeReconstruction(imageSize: number): Made {
 async function makeInspection(imageSize: number, network: ExtractorNetwork): Promise<Made> {
   const config = configOf(imageSize, { features: { network } });
   const denoiser = createDenoiser(config).eval();
-  using trainable = new ResNet({ ...createExtractor(network).options, initialWeights: "random", seed: 0 });
+  using trainable = new ResNet({ ...createExtractor(network).options, init: "random", seed: 0 });
   await evaluate(...trainable.namedState().values());
   const extractor = await foldBatchNorm(trainable.eval());
   const features = compile((x: Tensor) => Object.values(featuresOf(extractor, x, distanceLayers)));

@@ -30,7 +30,7 @@ export const extractorNetworks = Object.keys(networks) as [ExtractorNetwork, ...
 
 /** A network built as far as its features are used; its weights are yet to be loaded. */
 export const createExtractor = (network: ExtractorNetwork): ResNet =>
-  new ResNet({ ...resNetSizes[networks[network]], until: "layer3", initialWeights: "zeros" });
+  new ResNet({ ...resNetSizes[networks[network]], lastLayer: "layer3", init: "zeros" });
 
 /** Whatever gives features of normalised pictures; `ResNet` is one. */
 export type Extractor = {

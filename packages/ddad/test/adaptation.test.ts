@@ -13,8 +13,8 @@ describe("adaptation of ResNet-50 against the published code", function () {
   let net: ResNet;
   before(async function () {
     arrays = readNpz(sharedOrSkip(this, "golden", "adapt.npz"));
-    using whole = resnet50({ initialWeights: "zeros" });
-    net = resnet50({ until: "layer3", initialWeights: "zeros" });
+    using whole = resnet50({ init: "zeros" });
+    net = resnet50({ lastLayer: "layer3", init: "zeros" });
     net.loadPretrained(formulaWeights(whole, 5));
     await evaluate(...net.namedState().values());
   });

@@ -24,7 +24,7 @@ const picturesOf = (count: number): Pictures => ({
   ids: Array.from({ length: count }, (_, k) => `${k}.png`),
 });
 const denoiser = createDenoiser(config).eval();
-const extractor = resnet18({ until: "layer3", seed: 4 });
+const extractor = resnet18({ lastLayer: "layer3", seed: 4 });
 await evaluate(...extractor.namedState().values(), ...denoiser.namedState().values());
 let planned: PlannedMemory | undefined;
 let counted = memory();

@@ -40,7 +40,13 @@ describe("adapt", function () {
   };
   /** Always the same network. */
   const extractor = async (): Promise<ResNet> => {
-    const net = new ResNet({ block: "basic", layers: [1, 1, 1], baseChannels: 8, until: "layer3", seed: 3 });
+    const net = new ResNet({
+      block: "basic",
+      layers: [1, 1, 1],
+      baseChannels: 8,
+      lastLayer: "layer3",
+      seed: 3,
+    });
     extractors.push(net);
     await evaluate(...net.namedState().values());
     return net.eval();

@@ -80,7 +80,7 @@ describe("ddad bench", () => {
     const folder = mkdtempSync(join(tmpdir(), "ddad-bench-"));
     try {
       const root = goodTiles(folder);
-      using extractor = resnet18({ until: "layer3", seed: 4 });
+      using extractor = resnet18({ lastLayer: "layer3", seed: 4 });
       await evaluate(...extractor.namedState().values());
       const weights = join(folder, "resnet18.safetensors");
       writeFileSync(weights, writeSafetensors(await extractor.stateDict()));

@@ -109,7 +109,7 @@ describe("detection", () => {
       block: "basic",
       layers: [1, 1, 1],
       baseChannels: 8,
-      until: "layer3",
+      lastLayer: "layer3",
       seed: 5,
     });
     await evaluate(...extractor.namedState().values());
@@ -143,7 +143,7 @@ describe("detection", () => {
   it("compares by the weights of the extractor that are loaded at the time", async () => {
     const config = smallConfig({ features: { network: "resnet18" } });
     const make = (seed: number): ResNet =>
-      new ResNet({ block: "basic", layers: [1, 1, 1], baseChannels: 8, until: "layer3", seed }).eval();
+      new ResNet({ block: "basic", layers: [1, 1, 1], baseChannels: 8, lastLayer: "layer3", seed }).eval();
     const scoreBy = async (extractor: ResNet): Promise<number> => {
       const found = inspect({ config, denoiser: net, extractor }, { images, ids });
       return (await found.next()).value!.score;

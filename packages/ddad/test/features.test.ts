@@ -48,8 +48,8 @@ describe("featureDistance", () => {
     let net: ResNet;
     before(function () {
       arrays = readNpz(sharedOrSkip(this, "golden", "heatmap.npz"));
-      using whole = resnet50({ initialWeights: "zeros" });
-      net = resnet50({ until: "layer3", initialWeights: "zeros" }).eval();
+      using whole = resnet50({ init: "zeros" });
+      net = resnet50({ lastLayer: "layer3", init: "zeros" }).eval();
       net.loadPretrained(formulaWeights(whole, 5));
     });
     after(() => net?.dispose());

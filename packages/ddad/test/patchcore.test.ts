@@ -100,7 +100,7 @@ describe("patchFeatures", () => {
 
 describe("PatchCore", () => {
   const size = 64;
-  const net = { block: "basic", layers: [1, 1, 1], baseChannels: 8, until: "layer3", seed: 3 } as const;
+  const net = { block: "basic", layers: [1, 1, 1], baseChannels: 8, lastLayer: "layer3", seed: 3 } as const;
   let extractor: ResNet;
   before(() => {
     extractor = new ResNet(net).eval();

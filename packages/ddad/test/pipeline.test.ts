@@ -19,7 +19,7 @@ describe("ddad run", function () {
     for (const category of ["tile", "weave"] as const) {
       writeProcedural(root, { category, size: 32, train: 8, testGood: 2, testPerDefect: 1 });
     }
-    using extractor = resnet18({ until: "layer3", seed: 4 });
+    using extractor = resnet18({ lastLayer: "layer3", seed: 4 });
     await evaluate(...extractor.namedState().values());
     const weights = join(folder, "resnet18.safetensors");
     writeFileSync(weights, writeSafetensors(await extractor.stateDict()));
@@ -88,7 +88,7 @@ describe("ddad run", function () {
   });
 
   it("uses other weights of the extractor where a model is completed with them, and refuses them elsewhere", async () => {
-    using extractor = resnet18({ until: "layer3", seed: 5 });
+    using extractor = resnet18({ lastLayer: "layer3", seed: 5 });
     await evaluate(...extractor.namedState().values());
     const state = await extractor.stateDict();
     const others = join(folder, "others.safetensors");

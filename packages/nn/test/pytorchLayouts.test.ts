@@ -100,15 +100,15 @@ describe("layout of the UNet", () => {
 });
 
 describe("layout of ResNets", () => {
-  const small = { baseChannels: 8, numClasses: 5, initialWeights: "zeros" } as const;
+  const small = { baseChannels: 8, numClasses: 5, init: "zeros" } as const;
   const networks = [
     { block: "basic", layers: [2, 1, 1, 1] },
     { layers: [1, 2, 1, 1], widthPerGroup: 128 },
     { layers: [1, 1, 2, 1], style: "caffe" },
     { layers: [2, 1, 1, 1], style: "preactivation" },
-    { layers: [1, 2, 1, 1], style: "preactivation", until: "layer3" },
-    { layers: [1, 1, 1, 1], until: "layer2" },
-    { layers: [2], style: "preactivation", until: "layer1" },
+    { layers: [1, 2, 1, 1], style: "preactivation", lastLayer: "layer3" },
+    { layers: [1, 1, 1, 1], lastLayer: "layer2" },
+    { layers: [2], style: "preactivation", lastLayer: "layer1" },
   ] as const;
 
   it("is what the network has", () => {

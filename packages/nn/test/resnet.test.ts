@@ -79,10 +79,10 @@ describe("ResNet", () => {
 
   it("counts the parameters that it has, built whole or in part", () => {
     for (const { options } of networks) {
-      for (const until of [undefined, ...namesOf(options)]) {
-        using net = new ResNet({ ...options, until, initialWeights: "zeros" });
+      for (const lastLayer of [undefined, ...namesOf(options)]) {
+        using net = new ResNet({ ...options, lastLayer, init: "zeros" });
         const count = net.parameters().reduce((sum, parameter) => sum + parameter.size, 0);
-        expect(countParameters({ ...options, until })).to.equal(count);
+        expect(countParameters({ ...options, lastLayer })).to.equal(count);
       }
     }
   });
@@ -179,7 +179,7 @@ describe("ResNet", () => {
 
   it("pools as Caffe does: rounded up, without padding", () => {
     const shape = (style: ResNetStyle, side: number) => {
-      using net = new ResNet({ layers: [1], baseChannels: 2, style, until: "layer1" }).eval();
+      using net = new ResNet({ layers: [1], baseChannels: 2, style, lastLayer: "layer1" }).eval();
       return net.features(tensor(new Float32Array(side * side * 3), [1, side, side, 3]), ["layer1"]).layer1
         .shape;
     };
@@ -213,7 +213,7 @@ describe("ResNet", () => {
   });
 
   it("wide networks widen the 3×3 convolutions", () => {
-    using net = wideResnet50_2({ until: "layer1", initialWeights: "zeros" });
+    using net = wideResnet50_2({ lastLayer: "layer1", init: "zeros" });
     const shapes = new Map(
       [...net.namedState()].map(([name, variable]) => [
         name,
@@ -229,15 +229,18 @@ describe("ResNet", () => {
       expect(() => new ResNet(options)).to.throw(RangeError, message);
     refused({ layers: [] }, /layers must be one to four whole numbers of blocks, but are \[\]/);
     refused({ layers: [1, 0] }, /but are \[1, 0\]/);
-    refused({ layers: [1, 1], until: "layer3" }, /until is layer3, but layers \[1, 1\] end at layer2/);
+    refused(
+      { layers: [1, 1], lastLayer: "layer3" },
+      /lastLayer is layer3, but layers \[1, 1\] end at layer2/,
+    );
     refused(
       { layers: [1], block: "basic", widthPerGroup: 128 },
       /only bottleneck blocks have a widthPerGroup/,
     );
     refused({ layers: [1], baseChannels: 0 }, /baseChannels must be a whole number of at least 1, but is 0/);
-    using net = new ResNet({ layers: [1, 1], baseChannels: 4, until: "layer1" });
+    using net = new ResNet({ layers: [1, 1], baseChannels: 4, lastLayer: "layer1" });
     const x = input();
-    expect(() => net.forward(x)).to.throw(/built until layer1 and has no classifier\. Ask for features/);
+    expect(() => net.forward(x)).to.throw(/ends at layer1 and has no classifier\. Ask for features/);
     expect(() => net.features(x, ["layer2"])).to.throw(
       RangeError,
       /there is no feature layer2; .* built with layer1/,

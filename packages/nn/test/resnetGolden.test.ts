@@ -43,7 +43,7 @@ describe("ResNet-50 against PyTorch", function () {
   let arrays: Map<string, NpzArray>;
   before(function () {
     arrays = readNpz(sharedOrSkip(this, "golden", "resnet50.npz"));
-    net = resnet50({ initialWeights: "zeros" });
+    net = resnet50({ init: "zeros" });
     weights = formulaWeights(net, 5);
   });
   after(() => net?.dispose());
@@ -71,7 +71,7 @@ describe("ResNet-50 against PyTorch", function () {
   });
 
   it("gives its features in evaluation mode, built until layer3 from the whole state dict", async () => {
-    using part = resnet50({ until: "layer3", initialWeights: "zeros" }).eval();
+    using part = resnet50({ lastLayer: "layer3", init: "zeros" }).eval();
     const { leftOut, filled } = part.loadPretrained(weights);
     expect(leftOut).to.deep.equal([...weights.keys()].filter((name) => /^(layer4|fc)\./.test(name)));
     expect(filled).to.deep.equal([]);
@@ -123,7 +123,7 @@ describe("ResNet-50 v2 with weights trained on ImageNet", function () {
       );
       const file = new TextDecoder().decode(entry(arrays, `${name}/file`, Uint8Array).data);
       const x = normaliseForImageNet(readPicture(sharedOrSkip(this, ...file.split("/"))));
-      using net = resnet50v2({ until: "layer3", initialWeights: "zeros" }).eval();
+      using net = resnet50v2({ lastLayer: "layer3", init: "zeros" }).eval();
       const { leftOut, filled } = net.loadPretrained(weights);
       expect(leftOut).to.deep.equal([]);
       expect(filled).to.deep.equal([...net.namedState().keys()].filter((key) => key.endsWith("tracked")));

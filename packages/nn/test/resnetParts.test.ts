@@ -17,7 +17,7 @@ describe("ResNet", () => {
     const options = { layers: [1, 1, 2, 1], baseChannels: 4 } as const;
 
     it("has the state of what it builds, in torchvision's order", () => {
-      using net = new ResNet({ ...options, until: "layer1" });
+      using net = new ResNet({ ...options, lastLayer: "layer1" });
       const norm = (name: string) =>
         ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"].map(
           (part) => `${name}.${part}`,
@@ -34,8 +34,8 @@ describe("ResNet", () => {
     });
 
     it("keeps of a pre-activation network the norm behind the last stage, where the whole one has it", () => {
-      const state = (until: FeatureName) => {
-        using net = new ResNet({ ...options, style: "preactivation", until, initialWeights: "zeros" });
+      const state = (lastLayer: FeatureName) => {
+        using net = new ResNet({ ...options, style: "preactivation", lastLayer, init: "zeros" });
         const names = [...net.namedState().keys()].filter((name) => /(bn_data|bn1|last)\.weight/.test(name));
         return names.filter((name) => !/layer[12]/.test(name));
       };
@@ -49,13 +49,17 @@ describe("ResNet", () => {
         using whole = build({ ...options, style }).eval();
         const dict = await whole.stateDict();
         const x = input();
-        for (const until of ["layer2", "layer3"] as const) {
-          using part = new ResNet({ ...options, style, until, initialWeights: "zeros" }).eval();
+        for (const lastLayer of ["layer2", "layer3"] as const) {
+          using part = new ResNet({ ...options, style, lastLayer, init: "zeros" }).eval();
           const { leftOut, filled } = part.loadPretrained(dict);
           expect(leftOut).to.deep.equal([...dict.keys()].filter((name) => !part.namedState().has(name)));
           expect(leftOut).to.include("fc.bias");
           expect(filled).to.deep.equal([]);
-          await close(part.features(x, [until])[until], await whole.features(x, [until])[until].data(), 1e-7);
+          await close(
+            part.features(x, [lastLayer])[lastLayer],
+            await whole.features(x, [lastLayer])[lastLayer].data(),
+            1e-7,
+          );
         }
       });
     }
@@ -89,7 +93,7 @@ describe("ResNet", () => {
       const dict = await whole.stateDict();
       const counters = [...dict.keys()].filter((name) => name.endsWith("num_batches_tracked"));
       for (const name of counters) dict.delete(name);
-      using part = new ResNet({ ...options, until: "layer2", initialWeights: "zeros" });
+      using part = new ResNet({ ...options, lastLayer: "layer2", init: "zeros" });
       const { filled } = part.loadPretrained(
         new Map([...dict].map(([name, entry]) => [`module.${name}`, entry])),
       );
@@ -146,7 +150,7 @@ describe("ResNet", () => {
     it("keeps its state by name: convolutions with biases", async () => {
       using net = build(options);
       using folded = await foldBatchNorm(net);
-      using other = new ResNet({ ...options, folded: true, seed: 3 });
+      using other = new ResNet({ ...options, foldedBatchNorm: true, seed: 3 });
       expect(other.loadStateDict(await folded.stateDict())).to.deep.equal({ missing: [], unexpected: [] });
       expect([...folded.namedState().keys()].slice(0, 4)).to.deep.equal([
         "conv1.weight",

@@ -23,7 +23,7 @@ export interface ReferenceRun {
 
 /** With the formula's weights. */
 export function build(options: ResNetOptions): ResNet {
-  const net = new ResNet({ ...options, initialWeights: "zeros" });
+  const net = new ResNet({ ...options, init: "zeros" });
   net.loadStateDict(formulaWeights(net, 6));
   return net;
 }

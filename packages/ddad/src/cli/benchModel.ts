@@ -226,7 +226,7 @@ function madeUpPictures({ data }: Config, count: number): Pictures {
 /** The network that compares features with random weights, as it inspects; undefined where only pixels are compared. */
 async function madeUpExtractor({ features: { network } }: Config): Promise<ResNet | undefined> {
   if (network === "none") return undefined;
-  using extractor = new ResNet({ ...createExtractor(network).options, initialWeights: "random", seed: 0 });
+  using extractor = new ResNet({ ...createExtractor(network).options, init: "random", seed: 0 });
   await evaluate(...extractor.namedState().values());
   return await foldBatchNorm(extractor.eval());
 }

@@ -135,7 +135,7 @@ export function asExtractor(dict: StateDict, kind: string | undefined, file: str
   const named = name === undefined ? undefined : torchvisionNames.get(name);
   const options: ResNetOptions = { ...found, ...(named && resNetSizes[named]) };
   const layout = fitting(file, () => resNetLayout(options));
-  const features = options.layers.length > 2 ? resNetLayout({ ...options, until: "layer3" }) : layout;
+  const features = options.layers.length > 2 ? resNetLayout({ ...options, lastLayer: "layer3" }) : layout;
   const needed = [...features.keys()].filter((key) => !key.endsWith("num_batches_tracked"));
   return {
     kind: name ?? "resnet",

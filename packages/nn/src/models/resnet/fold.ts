@@ -1,5 +1,5 @@
 /** Folding: convolution and batch norm in evaluation mode are one convolution. */
-import { evaluate } from "@ddad/tensor";
+import { evaluate, UsageError } from "@ddad/tensor";
 import type { BatchNorm2d } from "../../layers/batchNorm2d.ts";
 import { ResNet } from "./resnet.ts";
 
@@ -11,11 +11,12 @@ import { ResNet } from "./resnet.ts";
  *
  * @param net left as it is; training it later does not change the copy
  * @returns an evaluated network with buffers of its own; `dispose()` frees them
- * @throws Error where `net` is folded already
+ * @throws UsageError where `net` is folded already
  */
 export async function foldBatchNorm(net: ResNet): Promise<ResNet> {
-  if (net.options.folded) throw new Error("foldBatchNorm: this network is folded already; use it as it is.");
-  const folded = new ResNet({ ...net.options, folded: true, initialWeights: "zeros" }).eval().freeze();
+  if (net.options.foldedBatchNorm)
+    throw new UsageError("foldBatchNorm: this network is folded already; use it as it is.");
+  const folded = new ResNet({ ...net.options, foldedBatchNorm: true, init: "zeros" }).eval().freeze();
   const from = net.parts;
   const to = folded.parts;
   for (const [k, { convolution, norm }] of from.normed.entries()) {

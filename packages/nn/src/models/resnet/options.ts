@@ -30,11 +30,11 @@ export interface ResNetOptions {
   /** Outputs of the classifier `fc`. Default 1000. */
   readonly numClasses?: number;
   /** Build nothing behind this stage: features only, no classifier. Default: the whole network. */
-  readonly until?: FeatureName | undefined;
+  readonly lastLayer?: FeatureName | undefined;
   /** Convolutions with biases in place of batch norms, as `foldBatchNorm` makes it: for inference only. Default false. */
-  readonly folded?: boolean;
+  readonly foldedBatchNorm?: boolean;
   /** `zeros` draws no random weights: for a network that is loaded right afterwards. Default `random`. */
-  readonly initialWeights?: "random" | "zeros";
+  readonly init?: "random" | "zeros";
   /** Seed of the initial weights; default: the stream that `setSeed` starts. */
   readonly seed?: number | undefined;
 }
@@ -69,7 +69,7 @@ export interface ResNetPlan {
 
 /** Fills in the defaults. Throws RangeError with a sentence where the options do not fit together. */
 export function planResNet(options: ResNetOptions): ResNetPlan {
-  const { block = "bottleneck", layers, style = "torch", until } = options;
+  const { block = "bottleneck", layers, style = "torch", lastLayer } = options;
   const { widthPerGroup = 64, baseChannels = 64, inChannels = 3, numClasses = 1000 } = options;
   checkCounts({ widthPerGroup, baseChannels, inChannels, numClasses });
   if (layers.length < 1 || layers.length > 4 || !layers.every((blocks) => isCount(blocks))) {
@@ -80,10 +80,10 @@ export function planResNet(options: ResNetOptions): ResNetPlan {
   if (block === "basic" && widthPerGroup !== 64) {
     throw new RangeError(`ResNet: only bottleneck blocks have a widthPerGroup, but it is ${widthPerGroup}.`);
   }
-  const built = until === undefined ? layers.length : Number(until.slice("layer".length));
+  const built = lastLayer === undefined ? layers.length : Number(lastLayer.slice("layer".length));
   if (!(built <= layers.length)) {
     throw new RangeError(
-      `ResNet: until is ${until}, but layers [${layers.join(", ")}] end at layer${layers.length}.`,
+      `ResNet: lastLayer is ${lastLayer}, but layers [${layers.join(", ")}] end at layer${layers.length}.`,
     );
   }
   const stages: BlockPlan[][] = [];
@@ -114,7 +114,7 @@ export function planResNet(options: ResNetOptions): ResNetPlan {
     stages,
     channels: stages.map((plans) => plans.at(-1)!.convolutions.at(-1)!.outputs),
     truncated: built < layers.length,
-    numClasses: until === undefined ? numClasses : undefined,
+    numClasses: lastLayer === undefined ? numClasses : undefined,
   };
 }
 

@@ -16,8 +16,8 @@ export interface NormedConvolution {
 }
 
 export interface PartsOptions {
-  readonly folded: boolean;
-  readonly initialWeights: "random" | "zeros";
+  readonly foldedBatchNorm: boolean;
+  readonly init: "random" | "zeros";
   readonly random: HostRandom;
 }
 
@@ -34,7 +34,7 @@ export class Parts {
 
   /** A convolution whose output goes to a norm and nowhere else. */
   normedConvolution(plan: ConvolutionPlan): NormedConvolution {
-    const { folded } = this.#options;
+    const { foldedBatchNorm: folded } = this.#options;
     const pair = {
       convolution: this.#convolution(plan, folded),
       norm: folded ? undefined : new BatchNorm2d(plan.outputs),
@@ -52,18 +52,18 @@ export class Parts {
 
   /** A norm over something that is not the output of a convolution alone. */
   norm(channels: number): Norm {
-    const norm = this.#options.folded ? new ChannelAffine(channels) : new BatchNorm2d(channels);
+    const norm = this.#options.foldedBatchNorm ? new ChannelAffine(channels) : new BatchNorm2d(channels);
     this.norms.push(norm);
     return norm;
   }
 
   #convolution({ inputs, outputs, kernelSize, stride }: ConvolutionPlan, bias: boolean): Conv2d {
-    const { initialWeights, random } = this.#options;
+    const { init, random } = this.#options;
     return new Conv2d(inputs, outputs, kernelSize, {
       stride,
       padding: (kernelSize - 1) / 2,
       bias,
-      init: initialWeights === "zeros" ? allZeros : kaimingNormal("out"), // as torchvision
+      init: init === "zeros" ? allZeros : kaimingNormal("out"), // as torchvision
       initBias: allZeros,
       random,
     });

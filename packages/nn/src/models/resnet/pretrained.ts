@@ -12,19 +12,20 @@ export interface PretrainedReport {
 }
 
 /**
- * The entries for a network with the variables `own`. Only what lies behind `until` is left out: a name that is unknown
+ * The entries for a network with the variables `own`. Only what lies behind `lastLayer` is left out: a name that is unknown
  * in the layers built stays, so that loading reports it.
  */
 export function selectPretrained(
   dict: ReadonlyMap<string, StateEntry>,
   own: ReadonlyMap<string, AnyVariable>,
-  until: FeatureName | undefined,
+  lastLayer: FeatureName | undefined,
 ): PretrainedReport & { readonly state: StateDict } {
   const given = withoutModulePrefix(dict);
   const isBehind = (name: string): boolean => {
     const [part] = name.split(".") as [string];
     return (
-      until !== undefined && (part === "fc" || part === "bn_last" || (/^layer\d$/.test(part) && part > until))
+      lastLayer !== undefined &&
+      (part === "fc" || part === "bn_last" || (/^layer\d$/.test(part) && part > lastLayer))
     );
   };
   const leftOut = [...given.keys()].filter((name) => !own.has(name) && isBehind(name));

@@ -46,9 +46,9 @@ export class ResNet extends Module {
     super();
     const plan = planResNet(options);
     const { style, stem, numClasses } = plan;
-    const { folded = false, initialWeights = "random", seed } = options;
+    const { foldedBatchNorm = false, init = "random", seed } = options;
     const random = seed === undefined ? defaultRandom() : new HostRandom(seed);
-    const parts = new Parts({ folded, initialWeights, random });
+    const parts = new Parts({ foldedBatchNorm, init, random });
     this.options = options;
     this.bnData = style === "preactivation" ? parts.norm(stem.inputs) : undefined;
     ({ convolution: this.conv1, norm: this.bn1 } = parts.normedConvolution(stem));
@@ -60,7 +60,7 @@ export class ResNet extends Module {
     [this.layer1, this.layer2, this.layer3, this.layer4] = [...stages, ...started];
     this.bnLast = plan.truncated ? undefined : behind;
     if (numClasses !== undefined) {
-      const zeros = initialWeights === "zeros" ? { init: allZeros, initBias: allZeros } : {};
+      const zeros = init === "zeros" ? { init: allZeros, initBias: allZeros } : {};
       this.fc = new Linear(plan.channels.at(-1)!, numClasses, { ...zeros, random });
     }
     this.#plan = plan;
@@ -95,11 +95,11 @@ export class ResNet extends Module {
     return Object.fromEntries(names.map((name, k) => [name, found[wanted[k]!]!])) as Record<N, Tensor>;
   }
 
-  /** x [N, H, W, inChannels] → logits [N, numClasses]. Throws where the network was built `until` a stage. */
+  /** x [N, H, W, inChannels] → logits [N, numClasses]. Throws where the network ends at a `lastLayer`. */
   forward(x: Tensor): Tensor {
     if (!this.fc) {
       throw new Error(
-        `ResNet: this network was built until ${this.options.until} and has no classifier. Ask for features.`,
+        `ResNet: this network ends at ${this.options.lastLayer} and has no classifier. Ask for features.`,
       );
     }
     const last = this.#stages.length - 1;
@@ -108,14 +108,14 @@ export class ResNet extends Module {
   }
 
   /**
-   * Loads the part of a state dict that this network has: entries of torchvision's network behind `until` are left out
+   * Loads the part of a state dict that this network has: entries of torchvision's network behind `lastLayer` are left out
    * and reported, batch counters that older files lack are set to 0, everything else must match as `strict` says. As after
    * `loadStateDict`, `evaluate(...net.namedState().values())` moves the values into the network's own buffers.
    *
    * @throws StateDictError that lists every mismatch
    */
   loadPretrained(dict: ReadonlyMap<string, StateEntry>): PretrainedReport {
-    const { state, ...report } = selectPretrained(dict, this.namedState(), this.options.until);
+    const { state, ...report } = selectPretrained(dict, this.namedState(), this.options.lastLayer);
     this.loadStateDict(state);
     return report;
   }
@@ -162,7 +162,7 @@ export class ResNet extends Module {
     if (stage >= 0) return stage;
     const built = this.#stages.map((_, index) => nameOf(index)).join(", ");
     throw new RangeError(
-      `ResNet: there is no feature ${name}; this network is built with ${built} (see "until").`,
+      `ResNet: there is no feature ${name}; this network is built with ${built} (see "lastLayer").`,
     );
   }
 }
