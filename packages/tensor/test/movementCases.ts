@@ -78,6 +78,20 @@ export const movementCases: readonly GradientCase[] = [
     inputs: [x(2, 3, 4), x(4)],
     run: (a, b) => t.square(t.matmul(a!, b!)),
   },
+  {
+    name: "einsum of three, a diagonal among them",
+    inputs: [x(2, 3, 2), x(3, 4), x(4)],
+    run: (a, b, c) => t.square(t.einsum("iji,jk,k->ki", a!, b!, c!)),
+  },
+  {
+    name: "einsum with broadcast axes",
+    inputs: [x(1, 2, 3), x(2, 1, 3, 2)],
+    run: (a, b) => t.square(t.einsum("...ij,...jk->...ki", a!, b!)),
+  },
+  one("index", [3, 4, 2], (a) => t.square(t.index(a, [0, 2], i32([1, -1, 1]), null, 0))),
+  one("index by several tensors", [3, 4, 2], (a) =>
+    t.square(t.index(a, i32([0, 2, 0]), ":", i32([1, -1, 1]))),
+  ),
   one("tile", [2, 3], (a) => t.square(t.tile(a, [2, 1, 3]))),
   one("repeat", [2, 3], (a) => t.square(t.repeat(a, 3, 0))),
   one("roll", [3, 4], (a) => t.square(t.roll(a, [1, -2], [0, 1]))),
