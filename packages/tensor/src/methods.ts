@@ -1,6 +1,7 @@
 /** Operations as methods of Tensor, so that formulas read from left to right. */
-import { type DataOf, type DType, type Float, type Shape, ShapeError } from "@ddad/kernels-wgsl";
+import { type DataOf, type DType, type Float, ShapeError } from "@ddad/kernels-wgsl";
 import { readData } from "./evaluate.ts";
+import type { MovementMethods } from "./methods/movement.ts";
 import type { ReductionMethods } from "./methods/reductions.ts";
 import * as ops from "./ops/index.ts";
 import { Tensor } from "./tensor.ts";
@@ -89,8 +90,6 @@ interface OtherMethods<D extends DType> {
   data(): Promise<DataOf<D>>;
   /** The only element of a tensor that has one. */
   item(): Promise<number>;
-  reshape(shape: Shape): Tensor<D>;
-  permute(order: readonly number[]): Tensor<D>;
   cast<T extends DType>(dtype: T): Tensor<ops.Kind<T>>;
   /** The same elements as a constant: no gradient passes through. */
   detach(): Tensor<D>;
@@ -100,6 +99,7 @@ interface OtherMethods<D extends DType> {
 declare module "./tensor.ts" {
   interface Tensor<D extends DType = Float>
     extends ElementwiseMethods<D>,
+      MovementMethods<D>,
       ReductionMethods<D>,
       OtherMethods<D> {}
 }
@@ -121,7 +121,10 @@ const methods: Pick<OtherMethods<Float>, "data" | "item"> & ThisType<Tensor> = {
 const operations: Readonly<
   Record<
     Exclude<
-      keyof (ElementwiseMethods<Float> & ReductionMethods<Float> & OtherMethods<Float>),
+      keyof (ElementwiseMethods<Float> &
+        MovementMethods<Float> &
+        ReductionMethods<Float> &
+        OtherMethods<Float>),
       keyof typeof methods
     >,
     unknown
@@ -200,7 +203,28 @@ const operations: Readonly<
   logicalXor: ops.logicalXor,
   logicalNot: ops.logicalNot,
   reshape: ops.reshape,
+  flatten: ops.flatten,
+  squeeze: ops.squeeze,
+  unsqueeze: ops.unsqueeze,
   permute: ops.permute,
+  transpose: ops.transpose,
+  broadcastTo: ops.broadcastTo,
+  split: ops.split,
+  chunk: ops.chunk,
+  tile: ops.tile,
+  repeat: ops.repeat,
+  flip: ops.flip,
+  roll: ops.roll,
+  slice: ops.slice,
+  index: ops.index,
+  pad: ops.pad,
+  gather: ops.gather,
+  takeAlong: ops.takeAlong,
+  scatter: ops.scatter,
+  oneHot: ops.oneHot,
+  triu: ops.triu,
+  tril: ops.tril,
+  diagonal: ops.diagonal,
   cast: ops.cast,
   detach: ops.detach,
   sum: ops.sum,
