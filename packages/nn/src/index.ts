@@ -42,6 +42,7 @@ export * from "./layers/lstm.ts";
 export * from "./layers/moduleList.ts";
 export * from "./layers/multiheadAttention.ts";
 export * from "./layers/norms.ts";
+export * from "./layers/pools.ts";
 export type { RecurrentOptions } from "./layers/recurrent.ts";
 export * from "./layers/resample.ts";
 export * from "./layers/sequential.ts";

@@ -1,11 +1,10 @@
-/** Norms of tokens, attention with several heads, and layers of shapes, against their formulas in f64. */
+/** Norms of tokens, attention with several heads against their formulas in f64. */
 import { evaluate, grad, ShapeError, type Tensor, tensor } from "@ddad/tensor";
 import { expect } from "chai";
 import { HostRandom } from "../src/hostRandom.ts";
 import { setSeed } from "../src/init.ts";
 import { MultiheadAttention } from "../src/layers/multiheadAttention.ts";
 import { InstanceNorm2d, LayerNorm, RMSNorm } from "../src/layers/norms.ts";
-import { Flatten, Identity } from "../src/layers/shapes.ts";
 import type { StateDict } from "../src/stateDict.ts";
 import { formula, largestDifference } from "./golden.ts";
 
@@ -243,14 +242,5 @@ describe("MultiheadAttention", () => {
       ShapeError,
       /query must be \[N, T, features\], but is \[48\]/,
     );
-  });
-});
-
-describe("layers of shapes", () => {
-  it("Flatten joins axes, Identity does nothing", () => {
-    const x = tensor(formula(1, 24), [2, 2, 3, 2]);
-    expect(new Flatten().forward(x).shape).to.deep.equal([2, 12]);
-    expect(new Flatten(1, 2).forward(x).shape).to.deep.equal([2, 6, 2]);
-    expect(new Identity().forward(x)).to.equal(x);
   });
 });

@@ -1,7 +1,6 @@
 /** Cross entropy of two classes: one probability, or one logit, for each decision. */
-import { maximum, recordView, type Tensor } from "@ddad/tensor";
+import { maximum, recordView, softplus, type Tensor } from "@ddad/tensor";
 import { checkEqualShape, type LossOptions, reduceLoss } from "./reduction.ts";
-import { softplus } from "./stable.ts";
 
 /** Options of `bce`. */
 export interface BinaryLossOptions extends LossOptions {

@@ -1,7 +1,6 @@
 /** Losses of classification into one of C classes. Classes are the last axis; any axes may lead. */
-import { type AnyTensor, arange, ShapeError, type Tensor, where } from "@ddad/tensor";
+import { type AnyTensor, arange, logSoftmax, ShapeError, type Tensor, where } from "@ddad/tensor";
 import { checkReduction, type LossOptions, reduceLoss, shown } from "./reduction.ts";
-import { logSoftmaxLast } from "./stable.ts";
 
 /** Class indices, one for each row of scores. */
 export type ClassIndices = Tensor<"i32"> | Tensor<"u32">;
@@ -42,7 +41,7 @@ export function crossEntropy(
   }
   checkClasses("crossEntropy", logits, weight);
   if (isIndex(target)) {
-    const logProbabilities = logSoftmaxLast(logits.cast("f32"));
+    const logProbabilities = logSoftmax(logits.cast("f32"));
     return indexLoss("crossEntropy", logProbabilities, target, { ...options, labelSmoothing });
   }
   if (shown(target) !== shown(logits)) {
@@ -58,7 +57,7 @@ export function crossEntropy(
   }
   const classes = logits.shape.at(-1)!;
   const wanted = labelSmoothing > 0 ? target.mul(1 - labelSmoothing).add(labelSmoothing / classes) : target;
-  const products = logSoftmaxLast(logits.cast("f32")).mul(weight ? wanted.mul(weight) : wanted);
+  const products = logSoftmax(logits.cast("f32")).mul(weight ? wanted.mul(weight) : wanted);
   return reduceLoss("crossEntropy", products.sum(-1).neg(), { reduction });
 }
 
