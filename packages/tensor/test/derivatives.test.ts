@@ -1,5 +1,5 @@
 /** Every kernel of floats has derivatives: rules, a composition or marks, for all its inputs, forward and backward. */
-import { elementwiseTable, isFloat, kernels } from "@ddad/kernels-wgsl";
+import { elementwiseTable, isFloat, type Kernel, kernels, prepareCase } from "@ddad/kernels-wgsl";
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
 import { nodesBehind } from "../src/program/program.ts";
@@ -24,14 +24,12 @@ function inputsWithout({ inputs, outputs, gradients, composition }: Node): strin
   );
 }
 
-/** Kernels whose cases give no input of floats: nothing to differentiate. */
-const withoutFloats = (kernel: (typeof kernels)[number]): boolean =>
-  kernel.cases.every(({ inputs }) =>
-    Object.values(inputs).every((input) => {
-      const dtype = input && "dtype" in input ? input.dtype : undefined;
-      return dtype !== undefined && !isFloat(dtype);
-    }),
-  );
+/** Kernels whose cases give no input of floats, or whose outputs are none: nothing to differentiate. */
+const withoutFloats = (kernel: Kernel): boolean =>
+  kernel.cases.every((example) => {
+    const { inputs, outputs } = prepareCase(kernel, example).call;
+    return [inputs, outputs].some((specs) => Object.values(specs).every(({ dtype }) => !isFloat(dtype)));
+  });
 
 describe("derivatives", () => {
   const seen = new Set<string>();
@@ -50,7 +48,7 @@ describe("derivatives", () => {
   for (const [name, { arity, typing }] of Object.entries(elementwiseTable)) {
     if (typing === "cast") continue;
     it(`of elementwise ${name}`, () => {
-      const dtype = typing === "logic" ? "bool" : "f32";
+      const dtype = typing === "logic" ? "bool" : typing === "integer" ? "i32" : "f32";
       const operands = Array.from({ length: arity }, () => t.ones([3], { dtype }) as t.Tensor);
       if (typing === "select") operands[0] = t.ones([3], { dtype: "bool" }) as t.AnyTensor as t.Tensor;
       const op = (t as unknown as Record<string, (...operands: t.Tensor[]) => t.Tensor>)[name]!;
