@@ -63,4 +63,6 @@ export * from "./resample/maxPoolGather.ts";
 export * from "./resample/maxPoolGradient.ts";
 export * from "./resample/resizeBilinear.ts";
 export * from "./resample/resizeBilinearGradient.ts";
+export * from "./resample/upsample.ts";
+export * from "./resample/upsampleGradient.ts";
 export * from "./resample/upsampleNearest2.ts";

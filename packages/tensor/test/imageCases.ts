@@ -10,6 +10,9 @@ const one = (name: string, shape: readonly number[], run: (a: t.Tensor) => t.Ten
   run: (a) => run(a!),
 });
 
+/** Positions inside and outside of an image of 3 × 4, away from where its pixels and edges are. */
+const between = (index: number): number => [-1.31, -0.61, -0.43, 0.07, 0.57, 0.81, 1.23][(index * 5) % 7]!;
+
 const convolutions: readonly GradientCase[] = [
   {
     name: "conv2d, stride 2, uneven padding, bias",
@@ -93,6 +96,28 @@ const resampling: readonly GradientCase[] = [
   one("resizeBilinear with aligned corners", [1, 3, 4, 2], (a) =>
     t.square(t.resizeBilinear(a, [6, 9], { alignCorners: true })),
   ),
+  one("upsample, nearest by 2.5", [1, 3, 4, 2], (a) => t.square(t.upsample(a, { scaleFactor: 2.5 }))),
+  one("upsample, bilinear by a factor", [1, 5, 4, 2], (a) =>
+    t.square(t.upsample(a, { scaleFactor: [1.7, 0.6], mode: "bilinear" })),
+  ),
+  one("upsample, bicubic", [1, 4, 3, 2], (a) => t.square(t.upsample(a, { size: [7, 5], mode: "bicubic" }))),
+  one("upsample, bicubic with aligned corners", [1, 4, 5, 1], (a) =>
+    t.square(t.upsample(a, { size: [3, 9], mode: "bicubic", alignCorners: true })),
+  ),
+  ...(["bilinear", "bicubic"] as const).flatMap((mode) =>
+    (["zeros", "border", "reflection"] as const).map(
+      (paddingMode, k): GradientCase => ({
+        name: `gridSample, ${mode}, ${paddingMode}`,
+        inputs: [x(2, 3, 4, 2), { shape: [2, 2, 3, 2], fill: between }],
+        run: (a, grid) => t.gridSample(a!, grid!, { mode, paddingMode, alignCorners: k === 1 }),
+      }),
+    ),
+  ),
+  {
+    name: "gridSample, nearest",
+    inputs: [x(2, 3, 4, 2), { shape: [2, 2, 3, 2], fill: between }],
+    run: (a, grid) => t.square(t.add(t.gridSample(a!, grid!, { mode: "nearest" }), t.mean(t.square(grid!)))),
+  },
   one("gaussianBlur", [1, 6, 7, 2], (a) => t.square(t.gaussianBlur(a, { sigma: 1.2, taps: 5 }))),
 ];
 

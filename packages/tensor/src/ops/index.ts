@@ -19,6 +19,7 @@ export * from "./elementwise.ts";
 export * from "./flip.ts";
 export { gather, type IndexTensor } from "./gather.ts";
 export * from "./gaussianBlur.ts";
+export * from "./gridSample.ts";
 export * from "./groupNorm.ts";
 export { type IndexEntry, index } from "./indexing.ts";
 export * from "./instanceNorm.ts";
@@ -58,4 +59,5 @@ export { broadcastTo, type ReduceOptions, type Summed, type SumOptions, sum } fr
 export * from "./tile.ts";
 export * from "./topK.ts";
 export * from "./triangle.ts";
+export { type UpsampleOptions, upsample } from "./upsample.ts";
 export * from "./variance.ts";

@@ -140,3 +140,24 @@ export const resizeBilinear: Translator = (t, { attrs, inputs, outputs }) => {
   });
   t.write(outputs["y"]!, y, nchw);
 };
+
+export const upsample: Translator = (t, { attrs, inputs, outputs }) => {
+  const { mode, size, alignCorners, scale } = attrs as {
+    mode: "nearest" | "bilinear" | "bicubic";
+    size: readonly number[];
+    alignCorners: boolean;
+    scale?: readonly (readonly [pixels: number, of: number])[];
+  };
+  const x = t.read(inputs["x"]!, nchw);
+  // By the factor where positions follow it and not the sizes.
+  const target = scale ? [t.floats([1, 1, ...scale.map(([pixels, of]) => of / pixels)])] : ["", t.ints(size)];
+  const y = t.emit("Resize", [x, "", ...target], {
+    ...(!scale && { axes: [2, 3] }),
+    mode: { nearest: "nearest", bilinear: "linear", bicubic: "cubic" }[mode],
+    ...(mode === "nearest"
+      ? { coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" }
+      : { coordinate_transformation_mode: alignCorners ? "align_corners" : "half_pixel" }),
+    ...(mode === "bicubic" && { cubic_coeff_a: { float: -0.75 } }),
+  });
+  t.write(outputs["y"]!, y, nchw);
+};

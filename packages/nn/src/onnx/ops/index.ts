@@ -10,6 +10,7 @@ import {
   conv2dInputGradient,
   maxPool,
   resizeBilinear,
+  upsample,
   upsampleNearest2,
 } from "./images.ts";
 import {
@@ -62,6 +63,7 @@ export const translators: Readonly<Record<string, Translator>> = {
   slice,
   softmax,
   sum,
+  upsample,
   upsampleNearest2,
 };
 

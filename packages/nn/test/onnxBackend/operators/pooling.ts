@@ -6,21 +6,29 @@ import { alike, channelsFirst, channelsLast, windows } from "./layout.ts";
 const pool =
   (kind: "average" | "max"): Operator =>
   (call) => {
-    if (call.rank !== 4) call.notExpressible(`pooling of ${call.rank - 2} dimensions`);
+    if (call.rank > 4) call.notExpressible(`pooling of ${call.rank - 2} dimensions`);
+    const flat = call.rank === 3;
     const { kernel, stride, dilation, before, after, ceil } = windows(call, call.shape().slice(2), []);
     if (call.wants(1)) call.notExpressible("indices of max pooling");
     if (kind === "average" && !alike(1, ...dilation)) call.notExpressible("average pooling with dilation");
-    const pair = ([height, width]: readonly number[]) => [height!, width!] as const;
+    const pair = ([first, second]: readonly number[], missing = 1) =>
+      flat ? ([missing, first!] as const) : ([first!, second!] as const);
+    const around = [...pair(before, 0), ...pair(after, 0)] as const;
     const options = {
       kernelSize: pair(kernel),
       stride: pair(stride),
-      padding: [before[0]!, before[1]!, after[0]!, after[1]!] as const,
+      padding: around,
       ceilMode: ceil,
     };
-    const x = channelsLast(call.x());
-    if (kind === "max") return channelsFirst(nn.maxPool(x, { ...options, dilation: pair(dilation) }));
+    const [batch, channels, extent] = call.shape() as [number, number, number];
+    const x = channelsLast(flat ? nn.reshape(call.x(), [batch, channels, 1, extent]) : call.x());
     const countIncludePad = call.int("count_include_pad", 0) === 1;
-    return channelsFirst(nn.averagePool(x, { ...options, countIncludePad }));
+    const y = channelsFirst(
+      kind === "max"
+        ? nn.maxPool(x, { ...options, dilation: pair(dilation) })
+        : nn.averagePool(x, { ...options, countIncludePad }),
+    );
+    return flat ? nn.reshape(y, [batch, channels, y.shape[3]!]) : y;
   };
 
 const whole =
