@@ -41,7 +41,7 @@ export class Device {
     this.#borrowed = borrowed;
     this.name = adapterName(info);
     this.capabilities = capabilitiesOf(gpu, info);
-    this.buffers = new BufferPool(gpu, (error) => this.fail(error));
+    this.buffers = new BufferPool(gpu, failOf(new WeakRef(this)));
     this.pipelines = new PipelineCache(gpu);
     this.workspace = new Workspace(this.buffers);
     if (!borrowed) gpu.addEventListener("uncapturederror", this.#onError);
@@ -125,6 +125,15 @@ function sizeText(bytes: number): string {
   const amount = bytes / 2 ** (10 * power);
   return `${amount < 1e4 ? amount.toFixed(1) : amount.toPrecision(3)} ${["MiB", "GiB", "TiB", "PiB", "EiB"][power - 2]}`;
 }
+
+/**
+ * `fail` of a device for its pool, which must not keep the device: registries of what is to be freed keep the pool. A function of its own,
+ * because all closures of a function keep what one of them uses.
+ */
+const failOf =
+  (device: WeakRef<Device>) =>
+  (error: Error): void =>
+    device.deref()?.fail(error);
 
 let current: Device | undefined;
 /** Why there is none, if there was one. */
