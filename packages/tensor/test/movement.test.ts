@@ -79,6 +79,10 @@ describe("pad", () => {
     expect(() => t.pad(t.zeros([0]), [1], [0], { mode: "edge" })).to.throw(
       /pad: mode "edge" has nothing to add to axis 0 of \[0\]/,
     );
+    const mode = "mirror" as "edge";
+    expect(() => t.pad(range(2), [1], [0], { mode })).to.throw(
+      /pad: mode "mirror" is none of constant, edge, reflect, wrap/,
+    );
     expect(() => t.pad(i32([1]), [1], [0], 0.5)).to.throw(/pad: value 0.5 is no number that i32 can hold/);
   });
 });
@@ -201,4 +205,39 @@ describe("tensors without elements", () => {
     const [ofSlice] = t.grad(t.slice(x, [1], [1]).sum(), [x]);
     await expectTensor(ofSlice!, [2, 2], [0, 0, 0, 0]);
   });
+});
+
+describe("every type of elements", () => {
+  const operations: Readonly<Record<string, (x: t.AnyTensor) => t.AnyTensor>> = {
+    concat: (x) => t.concat([x, x, x], 1),
+    stack: (x) => t.stack([x, x], 1),
+    permute: (x) => t.permute(x, [2, 0, 1]),
+    slice: (x) => t.slice(x, [0, 2, 1], [2, 0], [1, -1, 2]),
+    pad: (x) => t.pad(x, [1, 0, 2], [0, 1, 1], 1),
+    reflect: (x) => t.pad(x, [1, 2, 0], [0, 1, 3], { mode: "reflect" }),
+    gather: (x) => t.gather(x, i32([2, -3, 0]), 1),
+    takeAlong: (x) => t.takeAlong(x, i32([3, 0, -1, 9], [2, 1, 2]), 2),
+    scatter: (x) => t.scatter(x, i32([3, 0, -1, 9], [2, 1, 2]), t.slice(x, [0, 1, 1], [2, 2, 3]), 2),
+    tile: (x) => t.tile(x, [2, 1, 2]),
+    repeat: (x) => t.repeat(x, 3, 2),
+    flip: (x) => t.flip(x),
+    roll: (x) => t.roll(x, [1, -1], [1, 2]),
+    triu: (x) => t.triu(x),
+    diagonal: (x) => t.diagonal(x, 1, 1, 2),
+    index: (x) => t.index(x, i32([1, 0]), [1, 3], i32([-1, 2])),
+  };
+  const values = Float32Array.from({ length: 24 }, (_, index) => ((index * 5) % 7) % 2);
+  for (const [name, run] of Object.entries(operations)) {
+    it(name, async () => {
+      const x = t.tensor(values, [2, 3, 4]);
+      const expected = run(x);
+      const numbers = Array.from(await expected.data());
+      for (const dtype of ["f16", "i32", "u32", "bool"] as const) {
+        if (dtype === "f16" && !t.currentDevice().capabilities.f16) continue;
+        const got = run(t.cast(x, dtype));
+        expect(got.dtype).to.equal(dtype);
+        await expectTensor(got, [...expected.shape], numbers);
+      }
+    });
+  }
 });

@@ -63,6 +63,10 @@ describe("takeAlong and scatter", () => {
     expect(() => t.scatter(range(2, 3), i32([0, 0, 0], [3, 1]), t.ones([3, 1]), 1)).to.throw(
       /scatter: index \[3, 1\] must have as many axes/,
     );
+    const reduce = "mean" as "add";
+    expect(() => t.scatter(range(2), i32([0]), t.ones([1]), 0, { reduce })).to.throw(
+      /scatter: reduce "mean" is none of add, mul, max, min/,
+    );
   });
 });
 
@@ -80,6 +84,15 @@ describe("oneHot and triangles", () => {
     await expectTensor(t.tril(i32([1, 2, 3, 4], [2, 2]), -1), [2, 2], [0, 0, 3, 0]);
     await expectTensor(t.triu(t.tensor([true, true, true, true], [2, 2])), [2, 2], [1, 1, 0, 1]);
     expect(() => t.triu(range(3))).to.throw(/triu: x must have at least 2 axes but is \[3\]/);
+  });
+
+  it("are made anew in each call of a compiled function", async () => {
+    const upper = t.compile((x: t.Tensor) => t.triu(x).add(t.oneHot(i32([1, 0]), 2)));
+    for (const offset of [0, 10]) {
+      const x = range(2, 2).add(offset);
+      await t.evaluate(x);
+      await expectTensor(await upper(x), [2, 2], [offset, offset + 2, 1, offset + 3]);
+    }
   });
 
   it("take diagonals", async () => {

@@ -71,6 +71,11 @@ export const scatter = defineKernel({
   infer(inputs, attrs: ScatterAttrs) {
     const { index, source } = inputs;
     const target = targetOf(inputs, attrs);
+    check(
+      Object.hasOwn(combine, attrs.reduce),
+      "scatter",
+      `reduce "${attrs.reduce}" is none of ${Object.keys(combine).slice(1).join(", ")}.`,
+    );
     checkIndex("scatter", index);
     checkAlong("scatter", target.shape, index.shape, attrs.axis);
     if (source) {

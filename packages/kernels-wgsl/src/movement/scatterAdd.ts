@@ -1,12 +1,13 @@
 /**
  * The gradient of `gather`: for axis 0 `xGradient[r, …] = Σ gradient[k…, …]` over all k with `index[k…] = r`. Deterministic: each
- * output element walks through the indices in order. Negative indices count from the end; those outside are left out.
+ * output element sums in the order of the indices. Negative indices count from the end; those outside are left out.
  */
 import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
-import { defineKernel } from "../kernel.ts";
+import { type Call, defineKernel } from "../kernel.ts";
 import { bytesOf, sameShape, show, sizeOf, spec, storageType } from "../spec.ts";
 import { checkIndex, type RowAttrs, rowCode, rowOf, rowSize } from "./rows.ts";
+import { chainPasses, prefersChains, type RowSums } from "./scatterChains.ts";
 
 /** Attributes of `scatterAdd`. */
 export interface ScatterAddAttrs extends RowAttrs {
@@ -14,12 +15,34 @@ export interface ScatterAddAttrs extends RowAttrs {
   readonly rows: number;
 }
 
+/** What the passes need to know of a call. */
+function sumsOf({
+  inputs: { gradient, index },
+  outputs,
+  attrs: { axis },
+  params,
+}: Call<"gradient" | "index", "xGradient", ScatterAddAttrs, "rows" | "terms">): RowSums {
+  const size = rowSize(outputs.xGradient.shape, axis);
+  const width = size % 4 === 0 ? 4 : 1;
+  const vector = (scalar: string) => (width === 4 ? `vec4<${scalar}>` : scalar);
+  return {
+    index,
+    row: size / width,
+    slices: sizeOf(gradient.shape.slice(0, axis)),
+    rows: params.rows,
+    terms: params.terms,
+    element: vector(storageType(gradient.dtype)),
+    // Halves are summed in f32: an f16 sum would lose the small terms.
+    total: vector(gradient.dtype === "f16" ? "f32" : storageType(gradient.dtype)),
+  };
+}
+
 /** Inputs gradient of any type but bool and index (i32 or u32); output xGradient: the index's axes, from `axis` on, become one of `rows`. */
 export const scatterAdd = defineKernel({
   name: "scatterAdd",
   inputs: ["gradient", "index"],
   outputs: ["xGradient"],
-  params: { size: "u32", rows: "u32", terms: "u32" },
+  params: { rows: "u32", terms: "u32" },
   infer({ gradient, index }, { axis, rows }: ScatterAddAttrs) {
     check(gradient.dtype !== "bool", "scatterAdd", "gradient is bool, which has no sum; cast it first.");
     checkIndex("scatterAdd", index);
@@ -37,33 +60,32 @@ export const scatterAdd = defineKernel({
     const shape = [...gradient.shape.slice(0, axis), rows, ...gradient.shape.slice(behind)];
     return {
       outputs: { xGradient: spec(shape, gradient.dtype) },
-      params: { size: sizeOf(shape), rows, terms: sizeOf(index.shape) },
+      params: { rows, terms: sizeOf(index.shape) },
     };
   },
   variants: [
     {
+      name: "chains",
+      when: (_caps, call) => prefersChains(sumsOf(call)),
+      scratch: (_caps, { params }) => ({ chain: spec([params.terms], "u32") }),
+      passes: (caps, call) => chainPasses(caps, sumsOf(call)),
+    },
+    {
       name: "direct",
-      passes(caps, { inputs: { gradient, index }, outputs, attrs: { axis }, params }) {
-        const size = rowSize(outputs.xGradient.shape, axis);
-        const width = size % 4 === 0 ? 4 : 1;
-        const row = size / width;
-        const vector = (scalar: string) => (width === 4 ? `vec4<${scalar}>` : scalar);
-        const element = vector(storageType(gradient.dtype));
-        // Halves are summed in f32: an f16 sum would lose the small terms.
-        const total = gradient.dtype === "f16" ? vector("f32") : element;
-        const one = sizeOf(gradient.shape.slice(0, axis)) === 1;
+      passes(caps, call) {
+        const { index, row, slices, rows, element, total } = sumsOf(call);
         return [
           {
             read: { gradient: element, index: index.dtype },
             write: { xGradient: element },
             ...gridStride(
               caps,
-              params.size / width,
-              `params.size / ${width}u`,
+              slices * rows * row,
+              `${slices * row}u * params.rows`,
               /* wgsl */ `
     let place = i / ${row}u;
-    let own = ${one ? "place" : "place % params.rows"};
-    let first = ${one ? "" : `place / params.rows * params.terms * ${row}u + `}i % ${row}u;
+    let own = ${slices === 1 ? "place" : "place % params.rows"};
+    let first = ${slices === 1 ? "" : `place / params.rows * params.terms * ${row}u + `}i % ${row}u;
     var total = ${total}(0);
     for (var k = 0u; k < params.terms; k++) {
       ${rowCode(index, "k", "params.rows")}
@@ -142,6 +164,20 @@ export const scatterAdd = defineKernel({
       name: "f16",
       inputs: { gradient: { shape: [20, 4], dtype: "f16" }, index: { shape: [20], dtype: "i32" } },
       attrs: { axis: 0, rows: 7 },
+    },
+    {
+      name: "many rows, repeated, from the end and outside, along a middle axis",
+      inputs: {
+        gradient: { shape: [2, 101, 7], dtype: "f16" },
+        index: { shape: [101], dtype: "i32", fill: (k) => (k % 37) * 173 - 3100 },
+      },
+      attrs: { axis: 1, rows: 3000 },
+    },
+    {
+      name: "a vocabulary",
+      inputs: { gradient: [512, 256], index: { shape: [512], dtype: "u32", fill: (k) => (k * k) % 401 } },
+      attrs: { axis: 0, rows: 20000 },
+      bench: true,
     },
     {
       name: "rows of a table",

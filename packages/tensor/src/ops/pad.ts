@@ -32,6 +32,9 @@ export function pad<D extends DType = Float>(
   surround: number | boolean | PadOptions = 0,
 ): Tensor<D> {
   const { mode = "constant", value = 0 } = typeof surround === "object" ? surround : { value: surround };
+  if (mode !== "constant" && !Object.hasOwn(extend, mode)) {
+    throw new ShapeError(`pad: mode "${mode}" is none of constant, ${Object.keys(extend).join(", ")}.`);
+  }
   checkCounts(x, before, after);
   const cropped = slice(
     x,
