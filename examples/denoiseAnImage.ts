@@ -1,6 +1,6 @@
 /** A small UNet learns to see the noise in pictures of a weave, and takes it out of one that it has never seen. */
 import * as ddad from "@ddad/ddad";
-import { AdamW, addNoise, evaluate, grad, mseLoss, randomKeys, randomNormal, tensor, UNet } from "@ddad/nn";
+import { AdamW, addNoise, mseLoss, randomKeys, randomNormal, tensor, UNet } from "@ddad/nn";
 import { runDirectly } from "./run.ts";
 
 const [size, trained, steps, t] = [16, 16, 40, 200];
@@ -30,8 +30,7 @@ export async function denoiseAnImage() {
   for (let step = 0; step < steps; step++) {
     const batch = draw(ddad.batchIndices({ seed: 1, step, batchSize: 4, count: trained }), step);
     const loss = ddad.denoisingError(network, batch).mean();
-    optimizer.step(grad(loss, optimizer.parameters));
-    await evaluate(loss, ...optimizer.variables);
+    await optimizer.minimize(loss);
     if (step % 10 === 0 || step === steps - 1) losses.push(await loss.item());
   }
 

@@ -2,14 +2,13 @@
 import {
   AdamW,
   arange,
-  compile,
-  grad,
   Linear,
   mseLoss,
   Sequential,
   SiLU,
   setSeed,
   sin,
+  type Tensor,
   warmupCosine,
 } from "@ddad/nn";
 import { runDirectly } from "./run.ts";
@@ -33,15 +32,13 @@ export async function fitACurve() {
     .reshape([128, 1]); // −1 … 1
   const y = sin(x.mul(3)); // [128, 1]
 
-  // `control` carries what the optimiser changes from step to step, so that one recording serves them all.
-  const step = compile((input, target, control) => {
-    const loss = mseLoss(network.forward(input), target);
-    optimizer.step(grad(loss, optimizer.parameters), { control });
-    return loss;
-  });
+  // As minimize(loss), but recorded once: later calls only replay it.
+  const step = optimizer.compileStep((input: Tensor, target: Tensor) =>
+    mseLoss(network.forward(input), target),
+  );
   const losses: number[] = [];
   for (let index = 0; index < steps; index++) {
-    const loss = await step(x, y, optimizer.control());
+    const loss = await step(x, y);
     if (index % 30 === 0 || index === steps - 1) losses.push(await loss.item());
   }
 

@@ -14,8 +14,7 @@ const noisy = stripes.mul(0.8).add(noise.mul(0.6));
 
 for (let step = 1; step <= 20; step++) {
   const loss = nn.mseLoss(network.forward(noisy), noise); // recorded, not run
-  optimizer.step(nn.grad(loss, optimizer.parameters)); // so are the gradients and the update
-  await nn.evaluate(loss, ...optimizer.variables); // this runs it all, in one submission
+  await optimizer.minimize(loss); // adds gradients and update, and runs it all in one submission
   console.log(`step ${step}: loss ${(await loss.item()).toFixed(3)}`);
 }
 const denoised = noisy.sub(network.forward(noisy).mul(0.6)).div(0.8);

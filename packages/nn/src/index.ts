@@ -94,6 +94,7 @@ export * from "./optim/clip.ts";
 export * from "./optim/ema.ts";
 export * from "./optim/lossScale.ts";
 export * from "./optim/optimizer.ts";
+export type { ParameterSource } from "./optim/parameterSource.ts";
 export * from "./optim/rmsprop.ts";
 export * from "./optim/schedules.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";

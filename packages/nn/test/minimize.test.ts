@@ -9,7 +9,7 @@ import { Module } from "../src/module.ts";
 import { Adam, AdamW } from "../src/optim/adam.ts";
 import { EMA } from "../src/optim/ema.ts";
 import { SGD } from "../src/optim/sgd.ts";
-import { formula } from "./golden.ts";
+import { formula, largestDifference } from "./golden.ts";
 
 const linear = (): Linear => new Linear(3, 1, { random: new HostRandom(1) });
 const x = (): Tensor => tensor(formula(1, 12), [4, 3]);
@@ -86,6 +86,34 @@ describe("minimize", () => {
     expect([...(await net.weight.data())]).not.to.deep.equal(before);
   });
 
+  it("compiled takes the same steps", async () => {
+    const results: number[][] = [];
+    for (const compiled of [false, true]) {
+      using norm = new BatchNorm2d(2);
+      using optimizer = new AdamW(norm, { learningRate: (step) => 0.1 / (step + 1) });
+      const lossAt = (images: Tensor): Tensor => norm.forward(images).mul(images).square().sum();
+      const compiledStep = optimizer.compileStep(lossAt, { maxNorm: 0.5 });
+      const losses: number[] = [];
+      for (let step = 0; step < 4; step++) {
+        const images = tensor(formula(step, 16), [2, 2, 2, 2]);
+        const loss = compiled ? compiledStep(images) : optimizer.minimize(lossAt(images), { maxNorm: 0.5 });
+        losses.push(await (await loss).item());
+      }
+      expect(optimizer.stepCount).to.equal(4);
+      expect(await norm.numBatchesTracked.item()).to.equal(4);
+      results.push([...losses, ...(await norm.weight.data()), ...(await norm.runningMean.data())]);
+    }
+    expect(largestDifference(results[1]!, results[0]!)).to.be.below(1e-6);
+  });
+
+  it("compiled, forgets a step that could not be recorded", async () => {
+    using net = linear();
+    using optimizer = new SGD(net);
+    const step = optimizer.compileStep((input: Tensor) => net.forward(input.reshape([-1, 5])).sum());
+    await reasonOf(step(x()));
+    expect(optimizer.stepCount).to.equal(0);
+  });
+
   it("says what to write where it cannot be used", async () => {
     using net = linear();
     using optimizer = new SGD(net, { learningRate: 1 });
@@ -97,7 +125,7 @@ describe("minimize", () => {
     });
     const messages: string[] = [];
     await step(x());
-    expect(messages[0]).to.match(/^SGD\.minimize: it cannot run inside compile\. Use step/);
+    expect(messages[0]).to.match(/^SGD\.minimize: it cannot run inside compile\. Use optimizer\.compileStep/);
   });
 });
 

@@ -1,8 +1,9 @@
 /** Adam and AdamW. Recorded for one parameter at a time; contiguous ones are stepped together. */
 import { adamControl, adamEmaStep, adamStep, type Tensor, type Variable } from "@ddad/tensor";
 import type { EMA } from "./ema.ts";
-import { Optimizer, type ParameterSource } from "./optimizer.ts";
+import { Optimizer } from "./optimizer.ts";
 import { checkOptions } from "./options.ts";
+import type { ParameterSource } from "./parameterSource.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** Options of `Adam` and `AdamW`. */

@@ -1,7 +1,9 @@
 /** What optimisers have in common: which parameters they change, the count of steps, and state that can be saved. */
 import {
+  type AnyTensor,
   type AnyVariable,
   allOrNone,
+  compile,
   evaluate,
   grad,
   isTracing,
@@ -10,16 +12,17 @@ import {
   Tensor,
   tensor,
   UsageError,
-  Variable,
+  type Variable,
   where,
   zerosSideBySide,
 } from "@ddad/tensor";
 import { StateDictError } from "../errors.ts";
-import { Module, slotOf } from "../module.ts";
+import { slotOf } from "../module.ts";
 import { pendingBuffers } from "../pendingBuffers.ts";
 import { assignState, readState, type Slot } from "../state.ts";
 import type { StateDict, StateEntry } from "../stateDict.ts";
 import { clipGradientNorm } from "./clip.ts";
+import { namesOf, type ParameterSource } from "./parameterSource.ts";
 import { constantSchedule, type Schedule } from "./schedules.ts";
 
 /** Options of `Optimizer.step`. */
@@ -37,9 +40,6 @@ export interface MinimizeOptions {
   /** Further tensors to evaluate in the same run, such as the network's output. */
   readonly also?: readonly Tensor[];
 }
-
-/** What of a module, or which variables (with or without names), an optimiser changes. */
-export type ParameterSource = Module | readonly Variable[] | ReadonlyMap<string, Variable>;
 
 /** What an optimiser tells its base class. */
 export interface OptimizerSetup {
@@ -157,7 +157,7 @@ export abstract class Optimizer {
   ): Promise<Tensor> {
     if (isTracing()) {
       throw new UsageError(
-        `${this.#name}.minimize: it cannot run inside compile. Use step(grad(loss, optimizer.parameters), { control }) there.`,
+        `${this.#name}.minimize: it cannot run inside compile. Use optimizer.compileStep, or step(grad(loss, optimizer.parameters), { control }).`,
       );
     }
     const value = typeof loss === "function" ? loss() : loss;
@@ -166,11 +166,7 @@ export abstract class Optimizer {
     }
     this.#refuseSecondStep("minimize");
     const buffers = pendingBuffers(value);
-    const gradients = grad(value, this.parameters);
-    this.step(
-      gradients,
-      maxNorm === undefined ? {} : { gradientScale: clipGradientNorm(gradients, maxNorm).scale },
-    );
+    this.#record(grad(value, this.parameters), maxNorm);
     try {
       await evaluate(value, ...this.variables, ...buffers, ...also);
     } catch (error) {
@@ -179,6 +175,44 @@ export abstract class Optimizer {
       throw error;
     }
     return value;
+  }
+
+  /**
+   * `minimize` for a loss that is recorded once for each combination of argument shapes, fused and planned; later calls only replay
+   * it. `loss` itself does not run again, so what changes from step to step must be an argument. Dropout draws anew in each call.
+   *
+   * ```ts
+   * const step = optimizer.compileStep((x: Tensor, labels: Tensor<"i32">) => crossEntropy(net.forward(x), labels));
+   * for await (const { x, labels } of loader) await step(x, labels);
+   * ```
+   *
+   * @returns a function of the arguments that takes a step and gives the loss before it, evaluated
+   */
+  compileStep<A extends readonly AnyTensor[]>(
+    loss: (...args: A) => Tensor,
+    { maxNorm }: Pick<MinimizeOptions, "maxNorm"> = {},
+  ): (...args: A) => Promise<Tensor> {
+    const run = compile((control: Tensor, ...args: A): Tensor => {
+      const value = loss(...args);
+      this.#record(grad(value, this.parameters), maxNorm, control);
+      return value;
+    });
+    return async (...args) => {
+      using control = this.control();
+      try {
+        return await run(control, ...args);
+      } catch (error) {
+        this.stepCount--;
+        throw error;
+      }
+    };
+  }
+
+  #record(gradients: readonly Tensor[], maxNorm: number | undefined, control?: Tensor): void {
+    this.step(gradients, {
+      ...(maxNorm !== undefined && { gradientScale: clipGradientNorm(gradients, maxNorm).scale }),
+      ...(control && { control }),
+    });
   }
 
   /**
@@ -262,31 +296,3 @@ const scheduleOf = (learningRate: number | Schedule): Schedule =>
 
 /** Whether what was assigned to a variable is recorded and not computed yet. */
 const isRecorded = (variable: AnyVariable): boolean => variable.pending && variable.source.kind === "node";
-
-/** Each parameter once, with the first of its names. */
-function namesOf(op: string, source: ParameterSource): Map<Variable, string> {
-  const names = new Map<Variable, string>();
-  const given: Iterable<readonly [string | number, Variable]> =
-    source instanceof Module ? source.namedParameters() : source.entries();
-  for (const [name, variable] of given) {
-    if (!(variable instanceof Variable)) {
-      const kind = Array.isArray(variable)
-        ? "an array; spread it"
-        : "no Variable; pass parameters, or a module";
-      throw new TypeError(`${op}: parameter ${name} is ${kind}.`);
-    }
-    if (variable.dtype !== "f32") {
-      throw new TypeError(
-        `${op}: parameter ${name} is ${variable.dtype}. Train f32 parameters; layers cast them to f16 where their input is.`,
-      );
-    }
-    if (!names.has(variable)) names.set(variable, String(name));
-  }
-  if (names.size > 0) return names;
-  throw new RangeError(
-    source instanceof Module
-      ? `${op}: the module has no parameters to train. Either all are frozen, or its layers are where they cannot be found: ` +
-          "in #private fields, or made inside functions. Make them properties, or put them in arrays, plain objects or Maps that are."
-      : `${op}: the list of parameters is empty. Pass module.parameters(), or the module itself.`,
-  );
-}

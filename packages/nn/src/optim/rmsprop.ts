@@ -1,7 +1,8 @@
 import type { Tensor } from "@ddad/tensor";
 import { ControlNumbers, decayedGradient, unlessSkipped } from "./composed.ts";
-import { Optimizer, type ParameterSource } from "./optimizer.ts";
+import { Optimizer } from "./optimizer.ts";
 import { checkOptions } from "./options.ts";
+import type { ParameterSource } from "./parameterSource.ts";
 import type { Schedule } from "./schedules.ts";
 import type { Numbers } from "./sgd.ts";
 
