@@ -108,6 +108,14 @@ describe("reductions", () => {
         t.ShapeError,
         new RegExp(`${op}: x must be f32 or f16 but is i32; cast it first`),
       );
+    expect(() => t.sum(t.zeros([2, 3]), [0, -2])).to.throw(
+      t.ShapeError,
+      /sum: axis 0 is named twice in \[0, -2\]/,
+    );
+    expect(() => t.prod(t.zeros([2]), 0, { dtype: "bool" })).to.throw(
+      t.ShapeError,
+      /prod: dtype must be a number type/,
+    );
     expect(() => t.softmax(t.zeros([2]), 1)).to.throw(t.ShapeError, /softmax: axis 1 is outside of \[2\]/);
   });
 });

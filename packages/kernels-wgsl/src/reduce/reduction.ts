@@ -26,13 +26,17 @@ export interface Reduction<N extends string> {
 const workgroupSize = 64;
 
 /** WGSL of the loop of one thread over all values, in two levels where a sum of many terms would lose digits. */
-function directLoop({ combine, identity, rounds, total }: Combination, value: (r: string) => string): string {
+function directLoop(
+  { combine, identity, rounds, total }: Combination,
+  values: number,
+  value: (r: string) => string,
+): string {
   // WGSL cannot write an infinite identity; there is a first value then, which the shape rule sees to.
   if (!Number.isFinite(identity))
     return /* wgsl */ `
   var total = ${value("0u")};
   for (var r = 1u; r < params.reduced; r++) { total = ${combine("total", value("r"), 1)}; }`;
-  if (!rounds)
+  if (!rounds || values <= termsAtOnce)
     return /* wgsl */ `
   var total = ${total}(${identity});
   for (var r = 0u; r < params.reduced; r++) { total = ${combine("total", value("r"), 1)}; }`;
@@ -91,7 +95,7 @@ export function reduction<const N extends string>({
                 workgroupSize,
                 /* wgsl */ `
   if (i >= params.outputs) { return; }
-  let base = ${offset("i", kept)};${directLoop(how, (r) => `${how.total}(x[base + ${offset(r, reduced)}])`)}
+  let base = ${offset("i", kept)};${directLoop(how, params.reduced, (r) => `${how.total}(x[base + ${offset(r, reduced)}])`)}
   y[i] = ${stored}(total);`,
               )}`,
             },

@@ -16,7 +16,10 @@ export function normaliseAxes(
     }
     return axis < 0 ? axis + rank : axis;
   });
-  return [...new Set(normal)].sort((a, b) => a - b);
+  const twice = normal.find((axis, place) => normal.indexOf(axis) !== place);
+  if (twice !== undefined)
+    throw new ShapeError(`${op}: axis ${twice} is named twice in [${list.join(", ")}].`);
+  return normal.sort((a, b) => a - b);
 }
 
 /** The shape without these axes. */

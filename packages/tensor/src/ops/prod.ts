@@ -12,7 +12,7 @@ import { type ReduceOptions, type Summed, type SumOptions, sumAttrs, toSummable 
  * Product over `axes` (negative ones count from the end; default all; `[]` multiplies nothing). The product of no elements is 1. Its
  * gradient is right where elements are zero, too.
  *
- * @throws ShapeError where x has no such axis
+ * @throws ShapeError where x has no such axis, or `dtype` is bool
  */
 export function prod<T extends DType>(
   x: AnyTensor,
@@ -30,7 +30,7 @@ export function prod(
   { keepDims = false, dtype }: SumOptions = {},
 ): AnyTensor {
   const reduced = normaliseAxes("prod", x.shape, axes);
-  const factors = toSummable(x, dtype);
+  const factors = toSummable("prod", x, dtype);
   const { y }: Record<"y", AnyTensor> = record(kernel, { x: factors }, sumAttrs(factors, reduced, dtype), {
     x: ({ y: g }) => mul(g, productOfOthers(cast(factors, g.dtype as Float), reduced)),
   });

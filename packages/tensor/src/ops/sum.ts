@@ -5,6 +5,7 @@ import {
   type Float,
   type ReduceAttrs,
   type Shape,
+  ShapeError,
   sameShape,
   sum as sumKernel,
 } from "@ddad/kernels-wgsl";
@@ -30,10 +31,14 @@ export interface SumOptions extends ReduceOptions {
 export type Summed<D extends DType> = D extends "bool" ? "i32" : D;
 
 /** x as a sum or product of type `dtype` takes it: f16 stays f16 where the result is f32, because a shader widens it itself. */
-export const toSummable = (x: AnyTensor, dtype: DType | undefined): AnyTensor =>
-  dtype === undefined || (x.dtype === "f16" && dtype === "f32") || (x.dtype === "bool" && dtype === "i32")
-    ? x
-    : cast(x, dtype);
+export function toSummable(op: string, x: AnyTensor, dtype: DType | undefined): AnyTensor {
+  if (dtype === "bool")
+    throw new ShapeError(
+      `${op}: dtype must be a number type but is bool. Use any or all for the logical one.`,
+    );
+  const widened = (x.dtype === "f16" && dtype === "f32") || (x.dtype === "bool" && dtype === "i32");
+  return dtype === undefined || widened ? x : cast(x, dtype);
+}
 
 /** Attributes of the kernel for these terms: a type only where it has a choice. */
 export const sumAttrs = (terms: AnyTensor, axes: readonly number[], dtype: DType | undefined): ReduceAttrs =>
@@ -42,7 +47,7 @@ export const sumAttrs = (terms: AnyTensor, axes: readonly number[], dtype: DType
 /**
  * Sum over `axes` (negative ones count from the end; default all; `[]` sums over nothing). The sum of no elements is 0.
  *
- * @throws ShapeError where x has no such axis
+ * @throws ShapeError where x has no such axis, or `dtype` is bool
  */
 export function sum<T extends DType>(
   x: AnyTensor,
@@ -60,7 +65,7 @@ export function sum(
   { keepDims = false, dtype }: SumOptions = {},
 ): AnyTensor {
   const reduced = normaliseAxes("sum", x.shape, axes);
-  const terms = toSummable(x, dtype);
+  const terms = toSummable("sum", x, dtype);
   // The gradient stays small: whoever reads it broadcasts it.
   const { y }: Record<"y", AnyTensor> = record(sumKernel, { x: terms }, sumAttrs(terms, reduced, dtype), {
     x: ({ y: g }) => g,
