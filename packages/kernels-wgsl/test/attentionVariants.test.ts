@@ -40,6 +40,7 @@ const chosen: readonly [kernel: string, example: string, halves: boolean][] = [
   ["attentionPacked", "odd sizes", true],
   ["attentionGradient", "tile borders + 1", false],
   ["attentionPackedGradient", "tile borders + 1", true],
+  ["attention", "causal, tile borders + 1", false],
 ];
 
 describe("attention as matrix products on GPUs", function () {

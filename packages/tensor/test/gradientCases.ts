@@ -172,7 +172,13 @@ export const gradientCases: readonly GradientCase[] = [
     run: (q, k, v) => t.attention(q!, k!, v!),
   },
   case1("attentionPacked", x(2, 5, 2, 24), t.attentionPacked),
+  case1("attentionPacked, causal", x(1, 6, 1, 12), (qkv) => t.attentionPacked(qkv, { causal: true })),
   case1("attentionPacked with a scale", x(1, 7, 3, 9), (qkv) => t.attentionPacked(qkv, { scale: 0.7 })),
+  {
+    name: "causal attention",
+    inputs: [x(2, 5, 2, 4), x(2, 3, 2, 4), x(2, 3, 2, 4)],
+    run: (q, k, v) => t.attention(q!, k!, v!, { causal: true }),
+  },
   {
     name: "attention with a mask",
     inputs: [x(2, 3, 2, 4), x(2, 5, 2, 4), x(2, 5, 2, 4), x(3, 5)],

@@ -24,7 +24,7 @@ const name = "attention";
 const growing: Fill = (index, uniform) => (index / 8) * (1 + uniform());
 
 /**
- * y = softmax(scale · q kᵀ) v for every image and head. Inputs query [N, T, heads, D], key and value [N, S, heads, D];
+ * y = softmax(scale · q kᵀ) v for every image and head, of the keys up to the query's number where it is causal. Inputs query [N, T, heads, D], key and value [N, S, heads, D];
  * outputs y [N, T, heads, D] of their type and logSumExp [N, heads, T] in f32, the logarithm of the softmax's denominator, from
  * which the gradient recomputes the weights.
  */
@@ -34,17 +34,17 @@ export const attention = defineKernel({
   outputs: ["y", "logSumExp"],
   params: attentionParams,
   infer(inputs, attrs: AttentionAttrs) {
-    const layout = separateLayout(name, inputs);
+    const layout = separateLayout(name, inputs, attrs);
     return { outputs: forwardOutputs(layout), params: attentionValues(layout, attrs) };
   },
-  variants: forwardVariants((inputs: SeparateInputs) => separateLayout(name, inputs)),
-  reference({ query, key, value }, { inputs, attrs: { scale } }) {
-    const sizes = separateLayout(name, inputs);
+  variants: forwardVariants((inputs: SeparateInputs, attrs) => separateLayout(name, inputs, attrs)),
+  reference({ query, key, value }, { inputs, attrs }) {
+    const sizes = separateLayout(name, inputs, attrs);
     const { images, queries, keys, heads, dimension } = sizes;
     const y = new Float64Array(query.length);
     const logSumExp = new Float64Array(images * heads * queries);
     forEachQuery(sizes, (image, head, t) => {
-      const logits = logitsOf(query, key, sizes, scale, image, head, t);
+      const logits = logitsOf(query, key, sizes, attrs.scale, image, head, t);
       const top = logits.reduce((largest, logit) => Math.max(largest, logit));
       const total = logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0);
       for (let s = 0; s < keys; s++) {
@@ -58,8 +58,8 @@ export const attention = defineKernel({
     });
     return { y, logSumExp };
   },
-  cost: ({ inputs, outputs }) => ({
-    flops: forwardFlops(separateLayout(name, inputs)),
+  cost: ({ inputs, outputs, attrs }) => ({
+    flops: forwardFlops(separateLayout(name, inputs, attrs)),
     bytes: [inputs.query, inputs.key, inputs.value, outputs.y, outputs.logSumExp].reduce(
       (sum, tensor) => sum + bytesOf(tensor),
       0,
@@ -127,17 +127,18 @@ export function forEachQuery(
       for (let query = 0; query < queries; query++) visit(image, head, query);
 }
 
-/** scale · q·k of one query with every key. */
+/** scale · q·k of one query with every key; −∞ of those that it does not see. */
 export function logitsOf(
   query: ArrayLike<number>,
   key: ArrayLike<number>,
-  { queries, keys, heads, dimension }: AttentionSizes,
+  { queries, keys, heads, dimension, causal }: AttentionSizes,
   scale: number,
   image: number,
   head: number,
   t: number,
 ): Float64Array {
   return Float64Array.from({ length: keys }, (_, s) => {
+    if (causal && s > t) return Number.NEGATIVE_INFINITY;
     let logit = 0;
     for (let d = 0; d < dimension; d++) {
       logit +=

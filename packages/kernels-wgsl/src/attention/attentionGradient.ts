@@ -27,7 +27,7 @@ export const attentionGradient = defineKernel({
   outputs: ["queryGradient", "keyGradient", "valueGradient"],
   params: attentionParams,
   infer(inputs, attrs: AttentionAttrs) {
-    const layout = separateLayout(name, inputs);
+    const layout = separateLayout(name, inputs, attrs);
     checkForwardOutputs(name, layout, inputs);
     return {
       outputs: {
@@ -38,9 +38,10 @@ export const attentionGradient = defineKernel({
       params: attentionValues(layout, attrs),
     };
   },
-  variants: gradientVariants((inputs: SeparateInputs) => separateLayout(name, inputs)),
-  reference({ query, key, value, y, logSumExp, gradient }, { inputs, attrs: { scale } }) {
-    const sizes = separateLayout(name, inputs);
+  variants: gradientVariants((inputs: SeparateInputs, attrs) => separateLayout(name, inputs, attrs)),
+  reference({ query, key, value, y, logSumExp, gradient }, { inputs, attrs }) {
+    const sizes = separateLayout(name, inputs, attrs);
+    const { scale } = attrs;
     const { queries, keys, heads, dimension } = sizes;
     const queryGradient = new Float64Array(query.length);
     const keyGradient = new Float64Array(key.length);
@@ -66,8 +67,8 @@ export const attentionGradient = defineKernel({
     });
     return { queryGradient, keyGradient, valueGradient };
   },
-  cost: ({ inputs }) => ({
-    flops: gradientFlops(separateLayout(name, inputs)),
+  cost: ({ inputs, attrs }) => ({
+    flops: gradientFlops(separateLayout(name, inputs, attrs)),
     bytes: 4 * bytesOf(inputs.query) + 4 * bytesOf(inputs.key) + bytesOf(inputs.logSumExp),
   }),
   cases: attentionCases((query, key) => ({

@@ -23,16 +23,16 @@ export const attentionPacked = defineKernel({
   outputs: ["y", "logSumExp"],
   params: attentionParams,
   infer(inputs, attrs: AttentionAttrs) {
-    const layout = packedLayout(name, inputs);
+    const layout = packedLayout(name, inputs, attrs);
     return { outputs: forwardOutputs(layout), params: attentionValues(layout, attrs) };
   },
-  variants: forwardVariants((inputs: PackedInputs) => packedLayout(name, inputs)),
+  variants: forwardVariants((inputs: PackedInputs, attrs) => packedLayout(name, inputs, attrs)),
   reference({ qkv }, call) {
     const { values, inputs } = separate(qkv, call.inputs.qkv);
     return attention.reference(values, { ...call, inputs });
   },
-  cost: ({ inputs, outputs }) => ({
-    flops: forwardFlops(packedLayout(name, inputs)),
+  cost: ({ inputs, outputs, attrs }) => ({
+    flops: forwardFlops(packedLayout(name, inputs, attrs)),
     bytes: bytesOf(inputs.qkv) + bytesOf(outputs.y) + bytesOf(outputs.logSumExp),
   }),
   cases: packedCases((qkv) => ({ qkv })),

@@ -27,14 +27,14 @@ export const attentionPackedGradient = defineKernel({
   outputs: ["qkvGradient"],
   params: attentionParams,
   infer(inputs, attrs: AttentionAttrs) {
-    const layout = packedLayout(name, inputs);
+    const layout = packedLayout(name, inputs, attrs);
     checkForwardOutputs(name, layout, inputs);
     return {
       outputs: { qkvGradient: inputs.qkv },
       params: attentionValues(layout, attrs),
     };
   },
-  variants: gradientVariants((inputs: PackedInputs) => packedLayout(name, inputs)),
+  variants: gradientVariants((inputs: PackedInputs, attrs) => packedLayout(name, inputs, attrs)),
   reference({ qkv, ...others }, call) {
     const { values, inputs } = separate(qkv, call.inputs.qkv);
     const parts = attentionGradient.reference(
@@ -54,8 +54,8 @@ export const attentionPackedGradient = defineKernel({
     });
     return { qkvGradient };
   },
-  cost: ({ inputs }) => ({
-    flops: gradientFlops(packedLayout(name, inputs)),
+  cost: ({ inputs, attrs }) => ({
+    flops: gradientFlops(packedLayout(name, inputs, attrs)),
     bytes: 2 * bytesOf(inputs.qkv) + 2 * bytesOf(inputs.y) + bytesOf(inputs.logSumExp),
   }),
   cases: packedCases((qkv, y) => ({ qkv, y, logSumExp: logSumExpOf(y, y.shape[1]!), gradient: y })),

@@ -12,6 +12,11 @@ export const logSumExpOf = ({ shape: [images, queries, heads] }: CaseInput, keys
   fill: (_index, uniform) => Math.log(keys) + uniform(),
 });
 
+const causal = <I extends string>(example: AttentionCase<I>): AttentionCase<I> => ({
+  ...example,
+  attrs: { ...example.attrs, causal: true },
+});
+
 export const attentionCases = <I extends string>(
   inputs: (query: CaseInput, key: CaseInput) => Case<I>["inputs"],
 ): AttentionCase<I>[] => {
@@ -31,6 +36,12 @@ export const attentionCases = <I extends string>(
     example("D 68", [1, 35, 1, 68], 18),
     example("halves", [2, 35, 2, 16], 20, "f16"),
     example("halves, odd sizes", [2, 13, 3, 7], 5, "f16"),
+    ...[
+      example("causal, odd sizes, more queries", [2, 13, 3, 7], 5),
+      example("causal, more keys, D 68", [1, 6, 1, 68], 37),
+      example("causal, tile borders + 1", [1, 65, 1, 16], 68),
+      example("causal, halves", [1, 35, 2, 16], 36, "f16"),
+    ].map(causal),
     { ...example("[2, 64, 4, 64]", [2, 64, 4, 64]), bench: true },
     { ...example("[2, 256, 4, 32]", [2, 256, 4, 32]), bench: true },
     { ...example("[1, 1024, 4, 64]", [1, 1024, 4, 64]), benchOnly: true },
@@ -53,6 +64,7 @@ export const packedCases = <I extends string>(
     example("D 68", [1, 35, 1, 68]),
     example("halves", [2, 36, 2, 16], "f16"),
     example("halves, odd sizes", [2, 13, 3, 7], "f16"),
+    causal(example("causal", [2, 65, 2, 16])),
     { ...example("[2, 256, 4, 32]", [2, 256, 4, 32]), bench: true },
     { ...example("[2, 256, 4, 32], halves", [2, 256, 4, 32], "f16"), benchOnly: true },
     { ...example("[1, 1024, 4, 64]", [1, 1024, 4, 64]), benchOnly: true },

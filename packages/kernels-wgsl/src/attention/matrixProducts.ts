@@ -154,6 +154,17 @@ function tokensProduct(
 /** The matrix of weights' row of an element at `i`. */
 const rowOfWeight = ({ keys }: AttentionSizes): string => `i / (params.keys / ${keys % 4 === 0 ? 4 : 1}u)`;
 
+/** A weight at `i`, or four of them: 0 where the query does not see the key. */
+function seen(sizes: AttentionSizes, weight: string): string {
+  if (!sizes.causal) return weight;
+  const width = sizes.keys % 4 === 0 ? 4 : 1;
+  const key = `i % (params.keys / ${width}u) * ${width}u`;
+  const query = `${rowOfWeight(sizes)} % params.queries`;
+  return width === 1
+    ? `select(0.0, ${weight}, ${key} <= ${query})`
+    : `select(vec4f(), ${weight}, vec4u(${key}) + vec4u(0u, 1u, 2u, 3u) <= vec4u(${query}))`;
+}
+
 /** Weights take the place of the logits where they have their type. */
 const logitsName = (dtype: DType): string => (dtype === "f32" ? "weights" : "logits");
 
@@ -238,7 +249,7 @@ export function gradientProducts(caps: Capabilities, layout: AttentionLayout): P
         { y: "weights", left: "query", right: "key", dtype },
         {
           read: { logSumExp: "f32" },
-          result: `exp2((value * params.scale - logSumExp[${row}]) * ${Math.LOG2E})`,
+          result: seen(layout, `exp2((value * params.scale - logSumExp[${row}]) * ${Math.LOG2E})`),
         },
       ),
       label: "weights",

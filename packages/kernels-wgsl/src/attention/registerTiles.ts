@@ -39,6 +39,9 @@ function pass(
 ): Pass {
   const tokens = `params.${side}`;
   const others = side === "queries" ? "params.keys" : "params.queries";
+  // Own queries see no key behind the last of them; own keys are seen by no query before the first of them.
+  const firstOther = layout.causal && side === "keys" ? `i % blocks * ${own}u / ${block}u * ${block}u` : "0u";
+  const end = layout.causal && side === "queries" ? `min(${others}, i % blocks * ${own}u + ${own}u)` : others;
   const type = loadType(layout);
   const product = type === "f32" ? "a * b" : "dot(a, b)";
   const roles = [...read, ...write];
@@ -62,7 +65,7 @@ ${repeat(
 ${firstLoads(true, r, `token${r}`)}`,
 )}
 ${text.before}
-  for (var first = 0u; first < ${others}; first += ${block}u) {
+  for (var first = ${firstOther}; first < ${end}; first += ${block}u) {
 ${repeat(block, (j) => firstLoads(false, j, `min(first + ${j}u, ${others} - 1u)`))}
 ${text.each}
   }
@@ -77,6 +80,10 @@ fn inner(a: V, b: V) -> f32 { return ${product}; }
 ${perThread(workgroupSize, code)}`,
   };
 }
+
+/** The exponent of a weight of an own token `row` and token `j` of the block: none where the one does not see the other. */
+const exponent = ({ causal }: AttentionLayout, side: Side, row: number, j: number, value: string): string =>
+  causal ? `select(${value}, -1e30, first + ${j}u ${side === "queries" ? ">" : "<"} token${row})` : value;
 
 /** Text that is repeated for every row of a tile, with the operands where the layout has them. */
 function tileText({ rows }: AttentionLayout) {
@@ -142,7 +149,7 @@ ${repeat(block, (j) => `    let hidden${j} = select(0.0, -1e30, first + ${j}u >=
 ${repeat(
   own,
   (r) => /* wgsl */ `
-${repeat(block, (j) => `    p${r}_${j} = p${r}_${j} * factor + hidden${j};`)}
+${repeat(block, (j) => `    p${r}_${j} = ${exponent(layout, "queries", r, j, `p${r}_${j} * factor + hidden${j}`)};`)}
     let next${r} = max(top${r}, ${Array.from({ length: block }, (_, j) => `p${r}_${j}`).reduce((a, b) => `max(${a}, ${b})`)});
     let shrink${r} = exp2(top${r} - next${r});
     top${r} = next${r};
@@ -188,7 +195,7 @@ ${clear("queryGradient")}`,
       each: /* wgsl */ `${products("p", "query", "key")}
 ${products("d", "gradient", "value")}
 ${repeat(block, (j) => `    let hidden${j} = select(0.0, -1e30, first + ${j}u >= params.keys);`)}
-${repeat(own, (r) => repeat(block, (j) => `    d${r}_${j} = exp2(p${r}_${j} * factor + hidden${j} - norm${r}) * (d${r}_${j} - delta${r});`))}
+${repeat(own, (r) => repeat(block, (j) => `    d${r}_${j} = exp2(${exponent(layout, "queries", r, j, `p${r}_${j} * factor + hidden${j} - norm${r}`)}) * (d${r}_${j} - delta${r});`))}
 ${accumulate(["queryGradient", "d", "key"])}`,
       after: scaled("queryGradient", () => "params.scale"),
     },
@@ -225,7 +232,7 @@ ${repeat(
 ${repeat(own, (r) =>
   repeat(
     block,
-    (j) => `    p${r}_${j} = exp2(p${r}_${j} * factor - norm${j});
+    (j) => `    p${r}_${j} = exp2(${exponent(layout, "keys", r, j, `p${r}_${j} * factor - norm${j}`)});
     d${r}_${j} = p${r}_${j} * (d${r}_${j} - mean${j});`,
   ),
 )}

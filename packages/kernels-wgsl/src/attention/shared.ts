@@ -7,6 +7,8 @@ import { type DType, type Shape, sameShape, show, spec, type TensorSpec } from "
 export interface AttentionAttrs {
   /** Multiplies the logits q·k; 1/√D in most networks. */
   readonly scale: number;
+  /** Whether query t sees the keys 0 … t only. Left out where it does not. */
+  readonly causal?: boolean;
 }
 
 /** The uniform struct of the attention kernels. */
@@ -26,6 +28,7 @@ export interface AttentionSizes {
   readonly keys: number;
   readonly heads: number;
   readonly dimension: number;
+  readonly causal?: boolean | undefined;
 }
 
 /** The tokens that an operand belongs to. */
@@ -95,7 +98,11 @@ const largestDimension = 256;
 export type SeparateInputs = Readonly<Record<"query" | "key" | "value", TensorSpec>>;
 
 /** query [N, T, heads, D], key and value [N, S, heads, D]. */
-export function separateLayout(op: string, { query, key, value }: SeparateInputs): AttentionLayout {
+export function separateLayout(
+  op: string,
+  { query, key, value }: SeparateInputs,
+  { causal }: AttentionAttrs,
+): AttentionLayout {
   for (const [name, { dtype, shape }] of Object.entries({ query, key, value })) {
     checkFloat(op, name, dtype);
     check(dtype === query.dtype, op, `${name} must be ${query.dtype} as query is, but is ${dtype}.`);
@@ -115,13 +122,13 @@ export function separateLayout(op: string, { query, key, value }: SeparateInputs
   );
   check(keys >= 1, op, `key ${show(key.shape)} has no tokens to attend to.`);
   checkDimension(op, "query", query.shape, dimension);
-  return { images, queries, keys, heads, dimension, dtype: query.dtype, rows: separateRows };
+  return { images, queries, keys, heads, dimension, causal, dtype: query.dtype, rows: separateRows };
 }
 
 export type PackedInputs = Readonly<Record<"qkv", TensorSpec>>;
 
 /** qkv [N, T, heads, 3·D]: q, k and v of a head behind one another. */
-export function packedLayout(op: string, { qkv }: PackedInputs): AttentionLayout {
+export function packedLayout(op: string, { qkv }: PackedInputs, { causal }: AttentionAttrs): AttentionLayout {
   const { dtype, shape } = qkv;
   checkFloat(op, "qkv", dtype);
   check(
@@ -132,7 +139,7 @@ export function packedLayout(op: string, { qkv }: PackedInputs): AttentionLayout
   const [images, tokens, heads, width] = shape as [number, number, number, number];
   check(tokens >= 1, op, `qkv ${show(shape)} has no tokens to attend to.`);
   checkDimension(op, "qkv", shape, width / 3);
-  const sizes = { images, queries: tokens, keys: tokens, heads, dimension: width / 3 };
+  const sizes = { images, queries: tokens, keys: tokens, heads, dimension: width / 3, causal };
   return { ...sizes, dtype, rows: packedRows };
 }
 
@@ -207,7 +214,12 @@ export const attentionValues = (sizes: AttentionSizes, { scale }: AttentionAttrs
 });
 
 /** Floating-point operations of forward, and of the gradient if nothing is computed twice. */
-export const forwardFlops = ({ images, heads, queries, keys, dimension }: AttentionSizes): number =>
-  images * heads * queries * keys * (4 * dimension + 4);
-export const gradientFlops = ({ images, heads, queries, keys, dimension }: AttentionSizes): number =>
-  images * heads * queries * keys * (10 * dimension + 5);
+export const forwardFlops = (sizes: AttentionSizes): number => pairsOf(sizes) * (4 * sizes.dimension + 4);
+export const gradientFlops = (sizes: AttentionSizes): number => pairsOf(sizes) * (10 * sizes.dimension + 5);
+
+/** Queries and the keys that they see. */
+function pairsOf({ images, heads, queries, keys, causal }: AttentionSizes): number {
+  const seeing = Math.min(queries, keys);
+  const pairs = causal ? (seeing * (seeing + 1)) / 2 + (queries - seeing) * keys : queries * keys;
+  return images * heads * pairs;
+}

@@ -13,6 +13,14 @@ export const softmaxLanes = ({ keys }: AttentionSizes): number => {
   return loads <= 64 ? 32 : loads <= 512 ? 64 : 256;
 };
 
+/** Logits of the load `column` of a row where its query sees the keys. */
+const seenFunction = (width: 1 | 4): string => /* wgsl */ `
+fn seen(logits: V, column: u32, row: u32) -> V {
+  let key = ${width === 4 ? "vec4u(4u * column) + vec4u(0u, 1u, 2u, 3u)" : "column"};
+  return select(V(-1e30), logits, key <= ${width === 4 ? "vec4u(row % params.queries)" : "row % params.queries"});
+}
+`;
+
 /**
  * Logits [N, heads, queries, keys] of `from`, not yet scaled, → weights relative to the largest of a row in `to`, which may be the
  * same tensor; the reciprocal of their sum in `factors` [N, queries, heads]; and logSumExp.
@@ -25,7 +33,7 @@ export function softmaxPass(
   lanes: number,
   { from, to, dtype }: { from: string; to: string; dtype: DType },
 ): Pass {
-  const { images, heads, queries, keys } = sizes;
+  const { images, heads, queries, keys, causal } = sizes;
   const width = keys % 4 === 0 ? 4 : 1;
   const stored = elementsFor(keys, dtype);
   const alone = lanes === 1;
@@ -33,6 +41,7 @@ export function softmaxPass(
   const bound = "params.images * params.heads * params.queries";
   const across = (fn: string): string => (width === 4 ? `${fn}(${fn}(v.x, v.y), ${fn}(v.z, v.w))` : "v");
   const [row, start] = alone ? ["i", "0u"] : ["item", "lane"];
+  const seen = (value: string): string => (causal ? `seen(${value}, at - ${row} * length, ${row})` : value);
   const all = (fold: string, value: string): string => (alone ? value : `${fold}(${value}, lane)`);
   const body = /* wgsl */ `
   let factor = params.scale * ${Math.LOG2E};
@@ -40,11 +49,11 @@ export function softmaxPass(
   let first = ${row} * length + ${start};
   let end = (${row} + 1u) * length;
   var tops = V(-3.4e38);
-  for (var at = first; at < end; at += ${lanes}u) { tops = max(tops, ${from}[at] * factor); }
+  for (var at = first; at < end; at += ${lanes}u) { tops = max(tops, ${seen(`${from}[at] * factor`)}); }
   let top = ${all("foldMax", "largest(tops)")};
   var sums = V();
   for (var at = first; at < end; at += ${lanes}u) {
-    let weight = exp2(${from}[at] * factor - top);
+    let weight = exp2(${seen(`${from}[at] * factor`)} - top);
     ${to}[at] = Stored(weight);
     sums += weight;
   }
@@ -66,7 +75,7 @@ export function softmaxPass(
 alias V = ${elementsFor(keys)};
 alias Stored = ${stored};
 fn largest(v: V) -> f32 { return ${across("max")}; }
-fn total(v: V) -> f32 { return ${width === 4 ? "dot(v, vec4f(1.0))" : "v"}; }
+${causal ? seenFunction(width) : ""}fn total(v: V) -> f32 { return ${width === 4 ? "dot(v, vec4f(1.0))" : "v"}; }
 ${
   alone
     ? perThread(workgroupSize, `  if (i >= ${bound}) { return; }${body}`)

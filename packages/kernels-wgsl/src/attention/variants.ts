@@ -10,16 +10,20 @@ import {
   winsByProducts,
 } from "./matrixProducts.ts";
 import { fitsTiles, forwardTiles, keyGradientTiles, queryGradientTiles } from "./registerTiles.ts";
-import { type AttentionLayout, forwardOutputs } from "./shared.ts";
+import { type AttentionAttrs, type AttentionLayout, forwardOutputs } from "./shared.ts";
 import { forwardWorkgroups, keyGradientWorkgroups, queryGradientWorkgroups } from "./workgroupTiles.ts";
 
 /** As much of a call as decides its passes; `I` are the inputs that hold q, k and v. */
 interface AttentionCall<I extends string> {
   readonly inputs: Readonly<Record<I, TensorSpec>>;
+  readonly attrs: AttentionAttrs;
 }
 
 /** How a call's operands lie, from its inputs. */
-type LayoutOf<I extends string> = (inputs: Readonly<Record<I, TensorSpec>>) => AttentionLayout;
+type LayoutOf<I extends string> = (
+  inputs: Readonly<Record<I, TensorSpec>>,
+  attrs: AttentionAttrs,
+) => AttentionLayout;
 
 type Fits = (caps: Capabilities, layout: AttentionLayout) => boolean;
 
@@ -29,20 +33,27 @@ const measured = "matrix products, by measurement";
 export function forwardVariants<I extends string>(layoutOf: LayoutOf<I>) {
   const products = (name: string, fits: Fits) => ({
     name,
-    when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fits(caps, layoutOf(inputs)),
-    scratch: (caps: Capabilities, { inputs }: AttentionCall<I>) => forwardScratch(caps, layoutOf(inputs)),
-    passes: (caps: Capabilities, { inputs }: AttentionCall<I>) => forwardProducts(caps, layoutOf(inputs)),
+    when: (caps: Capabilities, { inputs, attrs }: AttentionCall<I>) => fits(caps, layoutOf(inputs, attrs)),
+    scratch: (caps: Capabilities, { inputs, attrs }: AttentionCall<I>) =>
+      forwardScratch(caps, layoutOf(inputs, attrs)),
+    passes: (caps: Capabilities, { inputs, attrs }: AttentionCall<I>) =>
+      forwardProducts(caps, layoutOf(inputs, attrs)),
   });
   return [
     products("matrix products", winsByProducts),
     {
       name: "register tiles",
-      when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsTiles(caps, layoutOf(inputs)),
-      passes: (_caps: Capabilities, { inputs }: AttentionCall<I>) => [forwardTiles(layoutOf(inputs))],
+      when: (caps: Capabilities, { inputs, attrs }: AttentionCall<I>) =>
+        fitsTiles(caps, layoutOf(inputs, attrs)),
+      passes: (_caps: Capabilities, { inputs, attrs }: AttentionCall<I>) => [
+        forwardTiles(layoutOf(inputs, attrs)),
+      ],
     },
     {
       name: "workgroup tiles",
-      passes: (_caps: Capabilities, { inputs }: AttentionCall<I>) => [forwardWorkgroups(layoutOf(inputs))],
+      passes: (_caps: Capabilities, { inputs, attrs }: AttentionCall<I>) => [
+        forwardWorkgroups(layoutOf(inputs, attrs)),
+      ],
     },
     products(measured, fitsProducts),
   ];
@@ -51,30 +62,33 @@ export function forwardVariants<I extends string>(layoutOf: LayoutOf<I>) {
 export function gradientVariants<I extends string>(layoutOf: LayoutOf<I>) {
   const products = (name: string, fits: Fits) => ({
     name,
-    when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fits(caps, layoutOf(inputs)),
-    scratch: (caps: Capabilities, { inputs }: AttentionCall<I>) => gradientScratch(caps, layoutOf(inputs)),
-    passes: (caps: Capabilities, { inputs }: AttentionCall<I>) => gradientProducts(caps, layoutOf(inputs)),
+    when: (caps: Capabilities, { inputs, attrs }: AttentionCall<I>) => fits(caps, layoutOf(inputs, attrs)),
+    scratch: (caps: Capabilities, { inputs, attrs }: AttentionCall<I>) =>
+      gradientScratch(caps, layoutOf(inputs, attrs)),
+    passes: (caps: Capabilities, { inputs, attrs }: AttentionCall<I>) =>
+      gradientProducts(caps, layoutOf(inputs, attrs)),
   });
   /** δ of each query, which the pass for queries leaves for the pass for keys. */
-  const scratch = (_caps: Capabilities, { inputs }: AttentionCall<I>) => ({
-    delta: spec(forwardOutputs(layoutOf(inputs)).logSumExp.shape),
+  const scratch = (_caps: Capabilities, { inputs, attrs }: AttentionCall<I>) => ({
+    delta: spec(forwardOutputs(layoutOf(inputs, attrs)).logSumExp.shape),
   });
   return [
     products("matrix products", winsByProducts),
     {
       name: "register tiles",
-      when: (caps: Capabilities, { inputs }: AttentionCall<I>) => fitsTiles(caps, layoutOf(inputs)),
+      when: (caps: Capabilities, { inputs, attrs }: AttentionCall<I>) =>
+        fitsTiles(caps, layoutOf(inputs, attrs)),
       scratch,
-      passes(_caps: Capabilities, { inputs }: AttentionCall<I>) {
-        const layout = layoutOf(inputs);
+      passes(_caps: Capabilities, { inputs, attrs }: AttentionCall<I>) {
+        const layout = layoutOf(inputs, attrs);
         return [queryGradientTiles(layout), keyGradientTiles(layout)];
       },
     },
     {
       name: "workgroup tiles",
       scratch,
-      passes(_caps: Capabilities, { inputs }: AttentionCall<I>) {
-        const layout = layoutOf(inputs);
+      passes(_caps: Capabilities, { inputs, attrs }: AttentionCall<I>) {
+        const layout = layoutOf(inputs, attrs);
         return [queryGradientWorkgroups(layout), keyGradientWorkgroups(layout)];
       },
     },

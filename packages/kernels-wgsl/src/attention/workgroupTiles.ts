@@ -81,6 +81,10 @@ function pass(
   const tokens = `params.${side}`;
   const others = side === "queries" ? "params.keys" : "params.queries";
   const blocks = `((${tokens} + ${own - 1}u) / ${own}u)`;
+  // Own queries see no key behind the last of them; own keys are seen by no query before the first of them.
+  const { causal } = layout;
+  const begin = causal && side === "keys" ? `item % ${blocks} * ${own}u / ${tile}u * ${tile}u` : "0u";
+  const end = causal && side === "queries" ? `min(${others}, item % ${blocks} * ${own}u + ${own}u)` : others;
   const names = Object.entries(text.tiles);
   const firstLoad = (role: Role, token: string): string =>
     `${rowOf(layout.rows[role], "image", token, "head")} * params.columns`;
@@ -139,8 +143,8 @@ fn rowSum(v: f32, lane: u32) -> f32 {
 ${ownRows}
   let start = lane % ${parts}u * ${share}u;
 ${text.before}
-  for (var first = 0u; first < ${others}; first += ${tile}u) {
-    let count = min(${tile}u, ${others} - first);
+  for (var first = ${begin}; first < ${end}; first += ${tile}u) {
+    let count = min(${tile}u, ${end} - first);
     workgroupBarrier();
     for (var e = lane; e < count * ${columns}u; e += ${lanes}u) {
       let other = first + e / ${columns}u;
@@ -164,6 +168,10 @@ ${perWorkgroup(lanes, `params.images * params.heads * ${blocks}`, body)}`,
   };
 }
 
+/** A logit, or what is taken of it, where the query sees the key. */
+const seen = ({ causal }: AttentionLayout, side: Side, value: string): string =>
+  causal ? `select(${value}, -1e30, first + j ${side === "queries" ? ">" : "<"} token)` : value;
+
 /** query, key, value → y, logSumExp. Logits are in base 2 throughout. */
 export function forwardWorkgroups(layout: AttentionLayout): Pass {
   const cut = cutOf(layout, 64);
@@ -185,13 +193,14 @@ export function forwardWorkgroups(layout: AttentionLayout): Pass {
       products: `var sums = vec2f(); ${perLoad(cut, "sums.x += inner(q[c], keys[near + c]);")}`,
       // Sums are rescaled only when a logit is far above the one they are relative to.
       each: /* wgsl */ `
-      if (sums.x > top + 16.0) {
-        let shrink = exp2(top - sums.x);
+      let logit = ${seen(layout, "queries", "sums.x")};
+      if (logit > top + 16.0) {
+        let shrink = exp2(top - logit);
         total *= shrink;
         for (var c = 0u; c < ${share}u; c++) { o[c] *= shrink; }
-        top = sums.x;
+        top = logit;
       }
-      let weight = exp2(sums.x - top);
+      let weight = exp2(logit - top);
       total += weight;
       ${perLoad(cut, "o[c] += weight * values[near + c];")}`,
       after: /* wgsl */ `
@@ -238,7 +247,7 @@ export function queryGradientWorkgroups(layout: AttentionLayout): Pass {
   if (inside && lane % ${parts}u == 0u) { delta[statistic] = mean; }`,
       products: `var sums = vec2f(); ${perLoad(cut, "sums += vec2f(inner(q[c], keys[near + c]), inner(g[c], values[near + c]));")}`,
       each: /* wgsl */ `
-      let slope = exp2(sums.x - norm) * (sums.y - mean);
+      let slope = exp2(${seen(layout, "queries", "sums.x - norm")}) * (sums.y - mean);
       ${perLoad(cut, "o[c] += slope * keys[near + c];")}`,
       after: /* wgsl */ `
   if (inside) { ${perLoad(cut, `${place(layout, "queryGradient")} = Stored(o[c] * params.scale);`)} }`,
@@ -272,7 +281,7 @@ export function keyGradientWorkgroups(layout: AttentionLayout): Pass {
       products: `var sums = vec2f(); ${perLoad(cut, "sums += vec2f(inner(k[c], queries[near + c]), inner(v[c], gradients[near + c]));")}`,
       each: /* wgsl */ `
       let statistic = statistics + first + j;
-      let weight = exp2(sums.x - logSumExp[statistic] * ${Math.LOG2E});
+      let weight = exp2(${seen(layout, "keys", `sums.x - logSumExp[statistic] * ${Math.LOG2E}`)});
       let slope = weight * (sums.y - delta[statistic]);
       ${perLoad(cut, "a[c] += slope * queries[near + c]; b[c] += weight * gradients[near + c];")}`,
       after: /* wgsl */ `
