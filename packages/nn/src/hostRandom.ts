@@ -23,12 +23,12 @@ export class HostRandom {
   }
 
   /** `count` normal numbers with mean 0 (Box–Muller). */
-  normal(count: number, deviation: number): Float32Array {
+  normal(count: number, std: number): Float32Array {
     const values = new Float32Array(count);
     let radius = 0;
     this.#words(count + (count % 2), (i, word) => {
       if (i % 2 === 0) {
-        radius = deviation * Math.sqrt(-2 * Math.log((word + 1) / 2 ** 32));
+        radius = std * Math.sqrt(-2 * Math.log((word + 1) / 2 ** 32));
         values[i] = radius; // replaced as soon as the angle is known
       } else {
         const angle = (word / 2 ** 32) * 2 * Math.PI;
@@ -87,7 +87,7 @@ export function philox(index: number, stream: number, seed: number, out: Uint32A
   out[3] = c3;
 }
 
-/** Upper 32 bits of the 64-bit product of two words, the second given as halves. */
+/** Upper 32 bits of the 64-bit product of two words, the second given as two parts of 16 bits. */
 function highWord(a: number, high: number, low: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;

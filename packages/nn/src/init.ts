@@ -32,8 +32,21 @@ export const kaimingNormal =
 export const xavierUniform: Initializer = (count, fan, random) =>
   random.uniform(count, Math.sqrt(6 / (fan.in + fan.out)));
 
-/** N(0, 1), whatever the fan. */
-export const standardNormal: Initializer = (count, _fan, random) => random.normal(count, 1);
+/** N(0, 2 / (fan_in + fan_out)) (Glorot and Bengio, AISTATS 2010). */
+export const xavierNormal: Initializer = (count, fan, random) =>
+  random.normal(count, Math.sqrt(2 / (fan.in + fan.out)));
+
+/** U(±bound), whatever the fan. */
+export const uniformInit =
+  (bound: number): Initializer =>
+  (count, _fan, random) =>
+    random.uniform(count, bound);
+
+/** N(0, std²), whatever the fan. */
+export const normalInit =
+  (std: number): Initializer =>
+  (count, _fan, random) =>
+    random.normal(count, std);
 
 /** Zeros, whatever the fan. */
 export const allZeros: Initializer = (count) => new Float32Array(count);

@@ -1,6 +1,14 @@
 import { expect } from "chai";
 import { HostRandom, philox } from "../src/hostRandom.ts";
-import { fanInUniform, kaimingNormal, kaimingUniform, xavierUniform } from "../src/init.ts";
+import {
+  fanInUniform,
+  kaimingNormal,
+  kaimingUniform,
+  normalInit,
+  uniformInit,
+  xavierNormal,
+  xavierUniform,
+} from "../src/init.ts";
 
 const moments = (values: Float32Array) => {
   const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
@@ -44,6 +52,9 @@ describe("random numbers of initial weights", () => {
     ["kaimingUniform", kaimingUniform()(count, fan, new HostRandom(3)), 2 / 50, 0.015, Math.sqrt(6 / 50)],
     ["xavierUniform", xavierUniform(count, fan, new HostRandom(4)), 2 / 250, 0.015, Math.sqrt(6 / 250)],
     ["kaimingNormal", kaimingNormal()(count, fan, new HostRandom(5)), 2 / 50, 0.023, 6 * Math.sqrt(2 / 50)],
+    ["xavierNormal", xavierNormal(count, fan, new HostRandom(7)), 2 / 250, 0.023, 6 * Math.sqrt(2 / 250)],
+    ["uniformInit", uniformInit(0.3)(count, fan, new HostRandom(8)), 0.03, 0.015, 0.3],
+    ["normalInit", normalInit(0.2)(count, fan, new HostRandom(9)), 0.04, 0.023, 1.2],
     [
       "kaimingNormal(out)",
       kaimingNormal("out")(count, fan, new HostRandom(6)),

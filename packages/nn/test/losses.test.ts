@@ -352,7 +352,7 @@ describe("crossEntropy", () => {
       expect(() => crossEntropy(x, target, options)).to.throw(message as RegExp);
     refused("the target [3] must have the shape [2] of [2, 2] without its last axis", indices([0, 1, 1]));
     refused(
-      "crossEntropy: the target f32 [2] must be probabilities of the logits' shape [2, 2], or class indices i32 [2].",
+      'crossEntropy: the target f32 [2] must be probabilities of the logits\' shape [2, 2], or class indices i32 [2]: target.cast("i32").',
       tensor([0, 1]),
     );
     refused("weight must be [2], one for each class, but is [3]", indices([0, 1]), {

@@ -24,6 +24,7 @@ import {
   Tanh,
 } from "../src/layers/activations.ts";
 import { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d } from "../src/layers/pools.ts";
+import { Upsample } from "../src/layers/resample.ts";
 import type { Layer } from "../src/layers/sequential.ts";
 import { Flatten, Identity } from "../src/layers/shapes.ts";
 import { formula, largestDifference } from "./golden.ts";
@@ -55,6 +56,16 @@ describe("layers of shapes", () => {
     await close(new AdaptiveAvgPool2d(1).forward(x), [7]);
     await close(new AdaptiveAvgPool2d([1, 2]).forward(x), [6, 8]);
     await close(new AdaptiveMaxPool2d([3, 1]).forward(x), [4, 9, 14]);
+  });
+});
+
+describe("Upsample", () => {
+  it("doubles by default, and hands its options on", async () => {
+    const x = tensor([1, 2, 3, 4], [1, 2, 2, 1]);
+    await close(new Upsample().forward(x), [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4]);
+    await close(new Upsample({ scaleFactor: [1, 3] }).forward(x), [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+    const corners = new Upsample({ size: 3, mode: "bilinear", alignCorners: true });
+    await close(corners.forward(x), [1, 1.5, 2, 2, 2.5, 3, 3, 3.5, 4]);
   });
 });
 

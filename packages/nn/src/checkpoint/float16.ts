@@ -4,14 +4,14 @@ const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
 /** binary16 bits → float32. Exact. */
-export function widenFloat16(halves: Uint16Array): Float32Array {
+export function widenFloat16(words: Uint16Array): Float32Array {
   table ??= Float32Array.from({ length: 65536 }, (_, half) => widenOne(half));
-  const widened = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) widened[i] = table[halves[i]!]!;
+  const widened = new Float32Array(words.length);
+  for (let i = 0; i < words.length; i++) widened[i] = table[words[i]!]!;
   return widened;
 }
 
-/** All halves there are, widened; made when first needed. */
+/** All f16 values, widened; made when first needed. */
 let table: Float32Array | undefined;
 
 function widenOne(half: number): number {
@@ -39,10 +39,10 @@ export function narrowFloat16(values: Float32Array): Uint16Array {
 }
 
 /** bfloat16 bits → float32. Exact. */
-export function widenBfloat16(halves: Uint16Array): Float32Array {
-  const words = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
-  return new Float32Array(words.buffer);
+export function widenBfloat16(words: Uint16Array): Float32Array {
+  const widened = new Uint32Array(words.length);
+  for (let i = 0; i < words.length; i++) widened[i] = words[i]! << 16;
+  return new Float32Array(widened.buffer);
 }
 
 /** float32 → bfloat16 bits, to the nearest, ties to even. */

@@ -14,7 +14,7 @@ import { Module } from "../module.ts";
 /** In training sets each element to 0 with probability `p` and divides the others by 1 − p; else does nothing. */
 export class Dropout extends Module {
   readonly p: number;
-  /** What compiled functions draw from: a key [1, 3] and the count of its uses [1, 1], which each call goes on counting. */
+  /** What compiled functions draw from: a key [1, 3] and the count of its uses [1, 1], which every call counts up. */
   #compiledKey: { readonly key: Tensor<"u32">; readonly uses: Variable<"u32"> } | undefined;
 
   /** @param p default 0.5 */

@@ -1,6 +1,14 @@
-import { type AnyTensor, detach, gather, ShapeError, type Tensor, where } from "@ddad/tensor";
+import {
+  type AnyTensor,
+  detach,
+  gather,
+  type IndexTensor,
+  ShapeError,
+  type Tensor,
+  where,
+} from "@ddad/tensor";
 import type { HostRandom } from "../hostRandom.ts";
-import { type Initializer, standardNormal } from "../init.ts";
+import { type Initializer, normalInit } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
 
@@ -22,7 +30,7 @@ export class Embedding extends Module {
   /** @param count of indices, 0 … count − 1 */
   constructor(count: number, features: number, options: EmbeddingOptions = {}) {
     super();
-    const { paddingIndex, init = standardNormal, random } = options;
+    const { paddingIndex, init = normalInit(1), random } = options;
     if (
       paddingIndex !== undefined &&
       !(Number.isInteger(paddingIndex) && paddingIndex >= 0 && paddingIndex < count)
@@ -45,7 +53,7 @@ export class Embedding extends Module {
    * @returns [..., features]
    * @throws ShapeError where the indices are floats
    */
-  forward(indices: Tensor<"i32"> | Tensor<"u32">): Tensor {
+  forward(indices: IndexTensor): Tensor {
     const { dtype } = indices as AnyTensor;
     if (dtype !== "i32" && dtype !== "u32") {
       throw new ShapeError(`Embedding: the indices must be i32 or u32, but are ${dtype}. Use cast("i32").`);

@@ -1,11 +1,19 @@
-import { averagePool2, type Tensor, upsampleNearest2 } from "@ddad/tensor";
+import { averagePool2, type Tensor, type UpsampleOptions, upsample } from "@ddad/tensor";
 import { Module } from "../module.ts";
 
-/** Doubles height and width: each pixel becomes 2×2 equal ones. */
+/** Resizes images, as PyTorch's Upsample. */
 export class Upsample extends Module {
-  /** x [N, H, W, C] → [N, 2H, 2W, C] */
+  readonly options: UpsampleOptions;
+
+  /** @param options size or scaleFactor, mode, alignCorners; default: each pixel becomes 2×2 equal ones */
+  constructor(options: UpsampleOptions = { scaleFactor: 2 }) {
+    super();
+    this.options = options;
+  }
+
+  /** x [N, H, W, C] → [N, H', W', C] */
   forward(x: Tensor): Tensor {
-    return upsampleNearest2(x);
+    return upsample(x, this.options);
   }
 }
 

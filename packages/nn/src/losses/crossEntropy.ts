@@ -1,9 +1,14 @@
 /** Losses of classification into one of C classes. Classes are the last axis; any axes may lead. */
-import { type AnyTensor, arange, logSoftmax, ShapeError, type Tensor, where } from "@ddad/tensor";
+import {
+  type AnyTensor,
+  arange,
+  type IndexTensor,
+  logSoftmax,
+  ShapeError,
+  type Tensor,
+  where,
+} from "@ddad/tensor";
 import { checkReduction, type LossOptions, reduceLoss, shown } from "./reduction.ts";
-
-/** Class indices, one for each row of scores. */
-export type ClassIndices = Tensor<"i32"> | Tensor<"u32">;
 
 /** Options of `nllLoss`. */
 export interface NLLLossOptions extends LossOptions {
@@ -31,7 +36,7 @@ export interface CrossEntropyOptions extends NLLLossOptions {
  */
 export function crossEntropy(
   logits: Tensor,
-  target: Tensor | ClassIndices,
+  target: Tensor | IndexTensor,
   options: CrossEntropyOptions = {},
 ): Tensor {
   const { labelSmoothing = 0, weight, reduction = "mean" } = options;
@@ -47,7 +52,7 @@ export function crossEntropy(
   if (shown(target) !== shown(logits)) {
     throw new ShapeError(
       `crossEntropy: the target ${target.dtype} ${shown(target)} must be probabilities of the logits' shape ${shown(logits)}, ` +
-        `or class indices i32 ${shown({ shape: logits.shape.slice(0, -1) })}.`,
+        `or class indices i32 ${shown({ shape: logits.shape.slice(0, -1) })}: target.cast("i32").`,
     );
   }
   if (options.ignoreIndex !== undefined) {
@@ -68,11 +73,7 @@ export function crossEntropy(
  * @param target class indices [...], i32 or u32, as those of `crossEntropy`
  * @throws ShapeError where the shapes do not fit
  */
-export function nllLoss(
-  logProbabilities: Tensor,
-  target: ClassIndices,
-  options: NLLLossOptions = {},
-): Tensor {
+export function nllLoss(logProbabilities: Tensor, target: IndexTensor, options: NLLLossOptions = {}): Tensor {
   checkReduction("nllLoss", options.reduction ?? "mean");
   checkClasses("nllLoss", logProbabilities, options.weight);
   if (!isIndex(target)) {
@@ -86,10 +87,10 @@ export function nllLoss(
 function indexLoss(
   op: string,
   logProbabilities: Tensor,
-  indices: ClassIndices,
+  indices: IndexTensor,
   options: CrossEntropyOptions,
 ): Tensor {
-  const target = indices as Tensor<"i32">; // the operations on it are those of u32, too
+  const target = indices as Tensor<"i32">; // the same operations as on u32
   const { weight, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } = options;
   const [classes, leading] = [logProbabilities.shape.at(-1)!, logProbabilities.shape.slice(0, -1)];
   if (shown(target) !== shown({ shape: leading })) {
@@ -121,7 +122,7 @@ function indexLoss(
   return losses.sum().div(total);
 }
 
-const isIndex = (target: AnyTensor): target is ClassIndices =>
+const isIndex = (target: AnyTensor): target is IndexTensor =>
   target.dtype === "i32" || target.dtype === "u32";
 
 /** Whether a target of this type can have the value at all. */

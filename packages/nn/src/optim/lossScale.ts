@@ -25,7 +25,7 @@ export interface LossScaleOptions {
 const bounds = { smallest: 1, largest: 2 ** 24 };
 
 /**
- * Gradients that pass through halves must neither vanish nor overflow: the loss is multiplied by a scale, which is halved
+ * Gradients that pass through f16 must neither vanish nor overflow: the loss is multiplied by a scale, which is halved
  * where a gradient overflowed (that step is skipped) and doubled where none did for a while.
  *
  * ```ts

@@ -126,7 +126,7 @@ export abstract class Optimizer {
     return [...this.parameters, ...[...this.#series.values()].flat()];
   }
 
-  /** Learning rate of the next step. A number or a schedule can be set; a schedule goes on from `stepCount`. */
+  /** Learning rate of the next step. A number or a schedule can be set; a schedule continues at `stepCount`. */
   get learningRate(): number {
     return this.#schedule(this.stepCount);
   }

@@ -8,7 +8,7 @@ export const imageNetMean: readonly [number, number, number] = [0.485, 0.456, 0.
 export const imageNetStd: readonly [number, number, number] = [0.229, 0.224, 0.225];
 
 /**
- * Pictures in [-1, 1] as an extractor wants them: ((x + 1) / 2 − mean) / deviation, channel by channel.
+ * Images in [-1, 1] as an extractor wants them: ((x + 1) / 2 − mean) / std, channel by channel.
  *
  * @param images [N, H, W, 3], red, green and blue
  * @returns the same shape

@@ -61,7 +61,7 @@ export interface ResNetPlan {
   readonly stages: readonly (readonly BlockPlan[])[];
   /** Channels of each stage's output. */
   readonly channels: readonly number[];
-  /** Whether the network goes on behind the last stage listed. */
+  /** Whether the network continues after the last stage listed. */
   readonly truncated: boolean;
   /** Absent in a truncated network. */
   readonly numClasses: number | undefined;

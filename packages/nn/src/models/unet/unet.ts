@@ -1,4 +1,4 @@
-/** The denoising network of DDAD: a UNet of residual and attention blocks that is told the time step. */
+/** The denoising network of DDAD: a UNet of residual and attention blocks with a time embedding. */
 import { concat, type RandomStream, recompute, ShapeError, type Tensor } from "@ddad/tensor";
 import { HostRandom } from "../../hostRandom.ts";
 import { allZeros, defaultRandom } from "../../init.ts";
@@ -89,8 +89,8 @@ export class UNet extends Module {
   }
 
   /**
-   * For inference in mixed precision: weights that meet features in halves are kept as halves and not rounded by every call, in
-   * half the memory, to the same results. They are not trained any more.
+   * For inference in mixed precision: weights of f16 features are stored in f16 instead of being cast by every call: half
+   * the memory, the same results. They cannot be trained any more.
    */
   async castWeightsToF16(): Promise<this> {
     if (this.precision !== "mixed") {
