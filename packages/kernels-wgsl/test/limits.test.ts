@@ -4,7 +4,7 @@
  */
 import type { Call, Capabilities, CaseInput, DType, Kernel, Pass, Shape } from "@ddad/kernels-wgsl";
 import * as library from "@ddad/kernels-wgsl";
-import { admits, kernels, spec } from "@ddad/kernels-wgsl";
+import { admits, isEmptyCall, kernels, spec } from "@ddad/kernels-wgsl";
 import { expect } from "chai";
 
 const least: Capabilities = {
@@ -172,7 +172,8 @@ describe("limits of adapters", () => {
           const { shape, dtype } = (Array.isArray(value) ? { shape: value } : value) as CaseInput;
           return [input, [shape, dtype]] as const;
         });
-        expect(check(kernel, callOf(kernel, Object.fromEntries(given), attrs), name)).to.be.above(0);
+        const call = callOf(kernel, Object.fromEntries(given), attrs);
+        if (!isEmptyCall(call)) expect(check(kernel, call, name)).to.be.above(0);
       }
     });
   }
