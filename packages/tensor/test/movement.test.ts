@@ -1,4 +1,5 @@
 /** Operations that move elements: values of every type, positions from the end, and tensors without elements. */
+import { uniformGenerator } from "@ddad/kernels-wgsl";
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
 import { expectTensor, i32, range } from "./values.ts";
@@ -12,6 +13,19 @@ describe("slice", () => {
     await expectTensor(t.slice(x, [0, 0], [undefined, undefined], [2, 3]), [2, 2], [0, 3, 8, 11]);
     await expectTensor(t.slice(x, [2], [1]), [0, 4], []);
     expect(t.slice(x, [0, 0], [3, 4]), "nothing is cut").to.equal(x);
+  });
+
+  it("takes what Array.slice takes, at random", async () => {
+    const uniform = uniformGenerator(3);
+    const position = (): number | undefined =>
+      uniform() < 0.2 ? undefined : Math.floor(24 * uniform()) - 12;
+    const elements = Array.from({ length: 7 }, (_, k) => k);
+    const x = range(7);
+    for (let round = 0; round < 40; round++) {
+      const [start, end, by] = [position(), position(), 1 + Math.floor(3 * uniform())];
+      const expected = elements.slice(start, end).filter((_, k) => k % by === 0);
+      await expectTensor(t.slice(x, [start], [end], [by]), [expected.length], expected);
+    }
   });
 
   it("reads backwards", async () => {
@@ -83,7 +97,7 @@ describe("pad", () => {
     expect(() => t.pad(range(2), [1], [0], { mode })).to.throw(
       /pad: mode "mirror" is none of constant, edge, reflect, wrap/,
     );
-    expect(() => t.pad(i32([1]), [1], [0], 0.5)).to.throw(/pad: value 0.5 is no number that i32 can hold/);
+    expect(() => t.pad(i32([1]), [1], [0], 0.5)).to.throw(/pad: value 0.5 does not fit into i32/);
   });
 });
 

@@ -5,17 +5,8 @@
 import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
-import {
-  bytesOf,
-  type DType,
-  isFloat,
-  type Shape,
-  show,
-  sizeOf,
-  spec,
-  storageType,
-  stridesOf,
-} from "../spec.ts";
+import { dtypeProblem } from "../pack.ts";
+import { bytesOf, type Shape, show, sizeOf, spec, storageType, stridesOf } from "../spec.ts";
 import { constantBits, constantCode, numberOfBits } from "./constantBits.ts";
 import { coordinatesOf, flatIndex } from "./walk.ts";
 
@@ -89,12 +80,6 @@ function coordinates(axes: readonly PaddedAxis[]): string {
   return lines.join("\n");
 }
 
-/** Whether a type holds the number: integers exactly, floats unless a finite number becomes infinite. */
-function holds(value: number, bits: number, dtype: DType): boolean {
-  const stored = numberOfBits(bits, dtype);
-  return isFloat(dtype) ? !Number.isFinite(value) || Number.isFinite(stored) : stored === value;
-}
-
 /** Input x of any type; output y, of extent before + (extent − 1) · step + 1 + after on every axis. */
 export const pad = defineKernel({
   name: "pad",
@@ -118,8 +103,9 @@ export const pad = defineKernel({
       "pad",
       `step ${show(step)} must be whole numbers of at least 1.`,
     );
+    const problem = dtypeProblem(value, x.dtype);
+    check(problem === undefined, "pad", `value ${problem}.`);
     const bits = constantBits(value, x.dtype);
-    check(holds(value, bits, x.dtype), "pad", `value ${value} is no number that ${x.dtype} can hold.`);
     const shape = x.shape.map((extent, axis) => before[axis]! + spanOf(extent, step[axis]!) + after[axis]!);
     return { outputs: { y: spec(shape, x.dtype) }, params: { size: sizeOf(shape), bits } };
   },
@@ -213,7 +199,7 @@ ${coordinates(units)}
       tolerance: 0,
     },
     {
-      name: "no number, by four",
+      name: "NaN, by four",
       inputs: { x: [3, 4] },
       attrs: { before: [1, 0], after: [0, 4], value: Number.NaN },
       tolerance: 0,
@@ -263,17 +249,17 @@ ${coordinates(units)}
     {
       inputs: { x: { shape: [2], dtype: "i32" } },
       attrs: { before: [0], after: [0], value: 0.5 },
-      message: /pad: value 0.5 is no number that i32 can hold/,
+      message: /pad: value 0.5 does not fit into i32/,
     },
     {
       inputs: { x: { shape: [2], dtype: "u32" } },
       attrs: { before: [0], after: [0], value: -1 },
-      message: /pad: value -1 is no number that u32 can hold/,
+      message: /pad: value -1 does not fit into u32/,
     },
     {
       inputs: { x: [2] },
       attrs: { before: [0], after: [0], value: 1e39 },
-      message: /pad: value 1e\+39 is no number that f32 can hold/,
+      message: /pad: value 1e\+39 does not fit into f32/,
     },
     {
       inputs: { x: [2, 3] },

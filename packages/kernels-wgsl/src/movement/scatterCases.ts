@@ -40,7 +40,7 @@ export const scatterCases: readonly Case<Input, ScatterAttrs>[] = [
     attrs: { axis: 0, reduce: "add", shape: [10, 3] },
   },
   {
-    name: "the largest where some are no number",
+    name: "the largest where some are NaN",
     inputs: {
       x: [5],
       index: { shape: [9], dtype: "i32", fill: (k) => k % 4 },
