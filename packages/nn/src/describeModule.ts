@@ -7,7 +7,7 @@ import type { Module } from "./module.ts";
  * ```
  * Sequential(
  *   (0): Linear(weight [784, 64], bias [64]): 50,240 parameters
- *   (1): ReLU()
+ *   (1): Dropout(p 0.5)
  * ): 50,240 parameters
  * ```
  *
@@ -30,8 +30,20 @@ function describe(
     else modules.push(`(${name}): ${describe(member, childrenOf, [...outer, module])}`);
   }
   const lines = [...(own.length > 0 && modules.length > 0 ? [own.join(", ")] : []), ...modules];
-  const inside = modules.length > 0 ? `\n${lines.map(indented).join("\n")}\n` : own.join(", ");
+  const inside =
+    modules.length > 0 ? `\n${lines.map(indented).join("\n")}\n` : [...own, ...settingsOf(module)].join(", ");
   return `${module.constructor.name}(${inside})${countsOf(module)}`;
+}
+
+/** Numbers, words and lists of numbers among a layer's properties and in its options, for example `stride 2`. */
+function settingsOf(module: Module): string[] {
+  const { training, torchNames, options, ...others } = module as Module & { readonly options?: unknown };
+  const all = typeof options === "object" ? { ...others, ...options } : others;
+  return Object.entries(all).flatMap(([name, value]) => {
+    if (typeof value === "number" || typeof value === "string") return [`${name} ${value}`];
+    const isList = Array.isArray(value) && value.every((entry) => typeof entry === "number");
+    return isList ? [`${name} [${value.join(", ")}]`] : [];
+  });
 }
 
 const indented = (text: string): string => text.replace(/^/gm, "  ");

@@ -237,17 +237,17 @@ describe("Module", () => {
     net.firstConv.freeze();
     expect(`${net}`).to.equal(`Net(
   shift [2]
-  (first_conv): Conv2d(weight [2, 1, 2, 3], bias [3]): 15 parameters, 0 of them trained
-  (bn1): BatchNorm2d(weight [3], bias [3], running_mean [3], running_var [3], num_batches_tracked [] i32): 6 parameters
+  (first_conv): Conv2d(weight [2, 1, 2, 3], bias [3], stride 1, padding 0, dilation 1, groups 1): 15 parameters, 0 of them trained
+  (bn1): BatchNorm2d(weight [3], bias [3], running_mean [3], running_var [3], num_batches_tracked [] i32, epsilon 0.00001, momentum 0.1): 6 parameters
   (blocks.0.0): Linear(weight [2, 4]): 8 parameters
-  (blocks.1.0): Dropout()
-  (blocks.1.1): GroupNorm(weight [4], bias [4]): 8 parameters
+  (blocks.1.0): Dropout(p 0.5)
+  (blocks.1.1): GroupNorm(weight [4], bias [4], groups 2, epsilon 0.00001, activation none): 8 parameters
   (list): ModuleList(
     (0): Linear(weight [1, 2], bias [2]): 4 parameters
   ): 4 parameters
   (classifier.1): Sequential(
     (0): Linear(weight [4, 2], bias [2]): 10 parameters
-    (1): Dropout()
+    (1): Dropout(p 0.1)
   ): 10 parameters
 ): 51 parameters, 36 of them trained`);
     expect(inspect(net)).to.equal(`${net}`);

@@ -166,8 +166,10 @@ export abstract class Optimizer {
     }
     this.#refuseSecondStep("minimize");
     const buffers = pendingBuffers(value);
-    this.#record(grad(value, this.parameters), maxNorm);
+    const gradients = grad(value, this.parameters);
+    using control = this.control();
     try {
+      this.#record(gradients, maxNorm, control);
       await evaluate(value, ...this.variables, ...buffers, ...also);
     } catch (error) {
       for (const variable of [...this.variables, ...buffers]) if (isRecorded(variable)) variable.reset();
@@ -208,10 +210,10 @@ export abstract class Optimizer {
     };
   }
 
-  #record(gradients: readonly Tensor[], maxNorm: number | undefined, control?: Tensor): void {
+  #record(gradients: readonly Tensor[], maxNorm: number | undefined, control: Tensor): void {
     this.step(gradients, {
       ...(maxNorm !== undefined && { gradientScale: clipGradientNorm(gradients, maxNorm).scale }),
-      ...(control && { control }),
+      control,
     });
   }
 
