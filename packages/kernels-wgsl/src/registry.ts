@@ -58,6 +58,8 @@ export * from "./resample/averagePool2.ts";
 export * from "./resample/averagePoolGradient.ts";
 export * from "./resample/gaussianBlur.ts";
 export * from "./resample/gaussianBlurGradient.ts";
+export * from "./resample/gridSample.ts";
+export * from "./resample/gridSampleInputGradient.ts";
 export * from "./resample/maxPool.ts";
 export * from "./resample/maxPoolGather.ts";
 export * from "./resample/maxPoolGradient.ts";

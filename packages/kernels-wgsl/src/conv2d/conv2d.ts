@@ -13,7 +13,7 @@ import { withEpilogue } from "../matmul/epilogue.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
 import { productVariants, storedProduct } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, show, sizeOf, spec } from "../spec.ts";
-import { acrossGroups, depthwisePass, isDepthwise } from "./depthwise.ts";
+import { acrossGroups, butDepthwise, depthwisePass, isDepthwise } from "./depthwise.ts";
 import { epilogueCases } from "./epilogueCases.ts";
 import { fewOutputsPass, hasFewOutputs } from "./fewOutputs.ts";
 import { forwardCases, forwardRefusals } from "./forwardCases.ts";
@@ -155,7 +155,7 @@ const plain = defineKernel({
       },
     },
     winograd.usual,
-    ...productVariants(product),
+    ...butDepthwise(productVariants(product), ({ inputs, attrs }) => geometry(inputs, attrs)),
     winograd.measured,
   ],
   reference({ x, weight, bias }, { inputs, outputs, attrs }) {

@@ -9,7 +9,7 @@ import { type Epilogue, withEpilogue } from "../matmul/epilogue.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
 import { productVariants, storedProduct } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, type Shape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
-import { acrossGroups, isDepthwise } from "./depthwise.ts";
+import { acrossGroups, butDepthwise, isDepthwise } from "./depthwise.ts";
 import { depthwiseInputPass } from "./depthwiseInput.ts";
 import {
   type Conv2dAttrs,
@@ -165,7 +165,7 @@ const plain = defineKernel({
       },
     },
     winograd.usual,
-    ...productVariants(product),
+    ...butDepthwise(productVariants(product), ({ inputs, attrs }) => geometry(inputs, attrs)),
     winograd.measured,
   ],
   reference({ gradient, weight }, { inputs, outputs, attrs }) {

@@ -7,6 +7,7 @@ import { type Call, defineKernel } from "../kernel.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
 import { productVariants } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { butDepthwise } from "./depthwise.ts";
 import { depthwiseWeightGradient } from "./depthwiseWeightGradient.ts";
 import {
   type Conv2dAttrs,
@@ -143,7 +144,7 @@ export const conv2dWeightGradient = defineKernel({
     depthwiseWeightGradient<Conv2dWeightGradientAttrs, SizeParam>((call) =>
       geometry(call.inputs, call.attrs),
     ),
-    ...productVariants(product),
+    ...butDepthwise(productVariants(product), ({ inputs, attrs }) => geometry(inputs, attrs)),
   ],
   reference({ x, gradient }, { inputs, outputs, attrs }) {
     const g = geometry(inputs, attrs);

@@ -2,7 +2,7 @@
  * Depthwise convolutions: every output channel reads one input channel, so that there is nothing to multiply as matrices. A
  * thread makes four channels of a strip of neighbouring pixels and loads once what their windows share.
  */
-import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
+import { admits, type Call, type Capabilities, grid, type Pass, perThread, type Variant } from "../kernel.ts";
 import { elementsFor, loadQuad, type Product, type StoredProduct, tilePass } from "../matmul/product.ts";
 import { repeat } from "../repeat.ts";
 import { ceilDiv, type DType } from "../spec.ts";
@@ -14,6 +14,22 @@ export const strip = 4;
 
 /** Whether each group has one input channel. */
 export const isDepthwise = (g: Geometry): boolean => g.groups > 1 && g.groupIn === 1;
+
+/**
+ * Variants of products, of which those that only `tune` takes are not measured for depthwise convolutions: as a product each channel
+ * fills one column of a tile.
+ */
+export function butDepthwise<I extends string, O extends string, A, P extends string>(
+  variants: readonly Variant<I, O, A, P>[],
+  geometryOf: (call: Call<I, O, A, P>) => Geometry,
+): Variant<I, O, A, P>[] {
+  const usual = variants.findIndex(({ when }) => !when);
+  return variants.map((variant, index) =>
+    index <= usual
+      ? variant
+      : { ...variant, when: (caps, call) => !isDepthwise(geometryOf(call)) && admits(variant, caps, call) },
+  );
+}
 
 /** The product of a grouped convolution as its pixels lie in memory: rows of all `channels`, whatever their groups. */
 export function acrossGroups(product: Product, pixels: number, channels: number): Product {

@@ -25,7 +25,7 @@ const sizes: readonly [
     { stride: [2, 1], padding: around(2), dilation: [2, 3], groups: 2 },
   ],
   [
-    "groups, halves",
+    "groups, f16",
     [1, 6, 5, 16],
     [3, 3, 8, 24],
     { stride: 1, padding: around(1), groups: 2 },
@@ -53,7 +53,7 @@ const sizes: readonly [
     { stride: 2, padding: around(1), groups: 3 },
   ],
   [
-    "depthwise, halves",
+    "depthwise, f16",
     [1, 6, 5, 8],
     [3, 3, 1, 8],
     { stride: 1, padding: around(1), groups: 8 },

@@ -17,7 +17,7 @@ const sizes: readonly [what: string, x: Shape, weight: Shape, attrs: Conv2dAttrs
     { stride: [6, 4], padding: [3, 5, 2, 1], dilation: [4, 6] },
   ],
   [
-    "stride 2, dilation 3: halves",
+    "stride 2, dilation 3: f16",
     [1, 13, 14, 8],
     [3, 3, 8, 12],
     { stride: 2, padding: [3, 3, 3, 3], dilation: 3 },

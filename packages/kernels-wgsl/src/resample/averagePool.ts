@@ -127,12 +127,12 @@ export const averagePool = defineKernel({
     { name: "adaptive", inputs: { x: [2, 7, 10, 4] }, attrs: { size: [3, 4] } },
     { name: "adaptive, to more pixels", inputs: { x: [1, 3, 5, 3] }, attrs: { size: [7, 5] } },
     {
-      name: "halves",
+      name: "f16",
       inputs: { x: { shape: [1, 6, 5, 8], dtype: "f16" } },
       attrs: { kernelSize: 3, stride: 1, padding: 1, countIncludePad: false },
     },
     {
-      name: "halves, odd channels",
+      name: "f16, odd channels",
       inputs: { x: { shape: [1, 6, 5, 3], dtype: "f16" } },
       attrs: { kernelSize: 2, stride: 2, padding: 0 },
     },
@@ -173,7 +173,7 @@ export const averagePool = defineKernel({
     {
       inputs: { x: [1, 0, 5, 4] },
       attrs: { size: [2, 2] },
-      message: /averagePool: x \[1, 0, 5, 4\] has no pixels to cover with 2×2 windows/,
+      message: /averagePool: x \[1, 0, 5, 4\] has no pixels to pool/,
     },
     {
       inputs: { x: [1, 5, 5, 4] },

@@ -147,7 +147,7 @@ export const averagePoolGradient = defineKernel({
       attrs: { size: [7, 5], inputSize: [3, 5] },
     },
     {
-      name: "halves",
+      name: "f16",
       inputs: { gradient: { shape: [1, 6, 5, 8], dtype: "f16" } },
       attrs: { kernelSize: 3, stride: 1, padding: 1, countIncludePad: false, inputSize: [6, 5] },
     },

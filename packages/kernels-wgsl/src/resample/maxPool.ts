@@ -143,7 +143,7 @@ export const maxPool = defineKernel({
       tolerance: 0,
     },
     {
-      name: "halves",
+      name: "f16",
       inputs: {
         x: { shape: [1, 6, 5, 8], dtype: "f16", fill: (i, uniform) => (i % 29 ? uniform() : Number.NaN) },
       },
@@ -151,7 +151,7 @@ export const maxPool = defineKernel({
       tolerance: 0,
     },
     {
-      name: "halves, odd channels",
+      name: "f16, odd channels",
       inputs: { x: { shape: [1, 6, 5, 3], dtype: "f16" } },
       attrs: { kernelSize: 2, stride: 1, padding: 0 },
       tolerance: 0,

@@ -101,7 +101,7 @@ export const maxPoolGather = defineKernel({
     },
     { name: "adaptive", inputs: { x: [1, 7, 10, 4], values: [1, 7, 10, 4] }, attrs: { size: [3, 4] } },
     {
-      name: "halves",
+      name: "f16",
       inputs: {
         x: { shape: [1, 6, 5, 8], dtype: "f16" },
         values: { shape: [1, 6, 5, 8], dtype: "f16" },

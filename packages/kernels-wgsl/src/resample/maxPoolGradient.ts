@@ -158,7 +158,7 @@ export const maxPoolGradient = defineKernel({
       attrs: { size: [7, 5] },
     },
     {
-      name: "halves",
+      name: "f16",
       inputs: {
         x: { shape: [1, 6, 5, 8], dtype: "f16" },
         gradient: { shape: [1, 3, 3, 8], dtype: "f16" },

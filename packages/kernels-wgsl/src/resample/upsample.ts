@@ -155,12 +155,12 @@ ${repeat(taps, (j) => {
       attrs: { mode: "bicubic", size: [1, 1], alignCorners: true },
     },
     {
-      name: "bicubic, halves",
+      name: "bicubic, f16",
       inputs: { x: { shape: [1, 4, 3, 8], dtype: "f16" } },
       attrs: { mode: "bicubic", size: [6, 7], alignCorners: false },
     },
     {
-      name: "nearest, halves, odd channels",
+      name: "nearest, f16, odd channels",
       inputs: { x: { shape: [1, 4, 3, 3], dtype: "f16" } },
       attrs: { mode: "nearest", size: [6, 7], alignCorners: false },
     },

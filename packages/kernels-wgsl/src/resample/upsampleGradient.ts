@@ -143,7 +143,7 @@ export const upsampleGradient = defineKernel({
       attrs: { mode: "bicubic", size: [1, 1], inputSize: [3, 5], alignCorners: true },
     },
     {
-      name: "bicubic, halves",
+      name: "bicubic, f16",
       inputs: { gradient: { shape: [1, 6, 7, 8], dtype: "f16" } },
       attrs: { mode: "bicubic", size: [6, 7], inputSize: [4, 3], alignCorners: false },
     },

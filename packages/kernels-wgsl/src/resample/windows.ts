@@ -50,6 +50,7 @@ const paddingOf = (padding: number | Padding): Padding =>
 /** The windows over x [N, H, W, C]. Throws ShapeError with a sentence where they do not fit. */
 export function windowAxes(op: string, x: Shape, windows: PoolWindows): WindowAxes {
   const [, height, width] = x as [number, number, number, number];
+  check(height > 0 && width > 0, op, `x ${show(x)} has no pixels to pool.`);
   if ("size" in windows) return adaptiveAxes(op, x, windows.size);
   const { stride, dilation = 1, ceilMode = false } = windows;
   const padding = paddingOf(windows.padding);
@@ -88,7 +89,6 @@ function adaptiveAxes(op: string, x: Shape, size: Sides): WindowAxes {
     op,
     `size ${show(size)} must be a height and a width, whole numbers of at least 1.`,
   );
-  check(x[1]! > 0 && x[2]! > 0, op, `x ${show(x)} has no pixels to cover with ${size.join("×")} windows.`);
   return [
     { input: x[1]!, output: size[0], regular: undefined },
     { input: x[2]!, output: size[1], regular: undefined },

@@ -1,6 +1,8 @@
-/** Sampling of images at positions that are computed: a composition, so that positions and images have derivatives of any order. */
-import { ShapeError, show } from "@ddad/kernels-wgsl";
+/** Sampling of images at positions that are computed; positions and images have derivatives of any order. */
+import { type GridSampleAttrs, gridSampleInputGradient, gridSample as kernel } from "@ddad/kernels-wgsl";
+import { partialGrad } from "../autograd/grad.ts";
 import { arange } from "../create.ts";
+import { record, zeroGradient } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import {
   abs,
@@ -15,7 +17,6 @@ import {
   maximum,
   minimum,
   mul,
-  round,
   sub,
   where,
 } from "./elementwise.ts";
@@ -36,8 +37,7 @@ export interface GridSampleOptions {
 /** A pixel that is read along one side: where, how much it counts, and whether it is one of the image's. */
 interface Tap {
   readonly at: Tensor;
-  /** Undefined for all of it. */
-  readonly weight: Tensor | undefined;
+  readonly weight: Tensor;
   /** Undefined where all are inside. */
   readonly inside: Tensor<"bool"> | undefined;
 }
@@ -49,14 +49,49 @@ interface Tap {
  */
 export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
   const { mode = "bilinear", paddingMode = "zeros", alignCorners = false } = options;
-  checkShapes(x, grid);
+  return sample(x, grid, { mode, paddingMode, alignCorners });
+}
+
+const sample = (x: Tensor, grid: Tensor, attrs: GridSampleAttrs): Tensor =>
+  record(kernel, { x, grid }, attrs, {
+    x: ({ y }) => sampleBack(y, grid, [x.shape[1]!, x.shape[2]!], attrs),
+    // Which pixel is the nearest does not change with the position, but for jumps.
+    grid: attrs.mode === "nearest" ? zeroGradient : ({ y }) => gridGradient(x, grid, y, attrs),
+  }).y;
+
+/** The adjoint in x, of which the adjoint is the sampling again. */
+const sampleBack = (
+  gradient: Tensor,
+  grid: Tensor,
+  inputSize: readonly [height: number, width: number],
+  attrs: GridSampleAttrs,
+): Tensor =>
+  record(
+    gridSampleInputGradient,
+    { gradient, grid },
+    { ...attrs, inputSize },
+    {
+      gradient: ({ xGradient }) => sample(xGradient, grid, attrs),
+      // The sum of xGradient · this is that of gradient · the samples of xGradient.
+      grid:
+        attrs.mode === "nearest"
+          ? zeroGradient
+          : ({ xGradient }) => gridGradient(xGradient, grid, gradient, attrs),
+    },
+  ).xGradient;
+
+/** The gradient towards the positions, by that of simpler operations. */
+const gridGradient = (x: Tensor, grid: Tensor, gradient: Tensor, attrs: GridSampleAttrs): Tensor =>
+  partialGrad(sampleBySteps(x, grid, attrs), [grid], { outputGradient: gradient })[0]!;
+
+/** The same samples, bilinear or bicubic, by simpler operations. */
+function sampleBySteps(x: Tensor, grid: Tensor, attrs: GridSampleAttrs): Tensor {
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
   const [, outHeight, outWidth] = grid.shape as [number, number, number, number];
   const positions = [batch, outHeight, outWidth];
   const coordinate = (k: number): Tensor =>
     reshape(slice(grid, [0, 0, 0, k], [batch, outHeight, outWidth, k + 1]), positions);
-  const side = (k: number, extent: number): Tap[] =>
-    tapsOf(coordinate(k), extent, { mode, paddingMode, alignCorners });
+  const side = (k: number, extent: number): Tap[] => tapsOf(coordinate(k), extent, attrs);
   const [columns, rows] = [side(0, width), side(1, height)];
   const pixels = reshape(x, [batch * height * width, channels]);
   const first = reshape(mul(arange(batch, { dtype: "i32" }), height * width), [batch, 1, 1]);
@@ -64,11 +99,9 @@ export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions =
     columns.map((column) => {
       const pixel = cast(add(mul(row.at, width), column.at), "i32");
       const value = cast(gather(pixels, add(pixel, first)), "f32"); // [N, OH, OW, C]
-      const inside = both(row.inside, column.inside);
-      const weight = product(row.weight, column.weight);
-      const counted = weight && inside ? where(inside, weight, 0) : weight;
-      if (counted) return mul(value, reshape(counted, [...positions, 1]));
-      return inside ? where(reshape(inside, [...positions, 1]), value, 0) : value;
+      const inside = row.inside && column.inside && logicalAnd(row.inside, column.inside);
+      const weight = mul(row.weight, column.weight);
+      return mul(value, reshape(inside ? where(inside, weight, 0) : weight, [...positions, 1]));
     }),
   );
   return cast(
@@ -77,39 +110,19 @@ export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions =
   ) as Tensor;
 }
 
-function checkShapes(x: Tensor, grid: Tensor): void {
-  const op = "gridSample";
-  if (x.shape.length !== 4) throw new ShapeError(`${op}: x must have 4 axes but is ${show(x.shape)}.`);
-  if (grid.dtype !== "f32")
-    throw new ShapeError(`${op}: grid must be f32 but is ${grid.dtype}; cast it first.`);
-  if (grid.shape.length !== 4 || grid.shape[3] !== 2 || grid.shape[0] !== x.shape[0]) {
-    throw new ShapeError(
-      `${op}: grid must be [${x.shape[0]}, OH, OW, 2] for x ${show(x.shape)} but is ${show(grid.shape)}.`,
-    );
-  }
-  if (x.shape[1] === 0 || x.shape[2] === 0)
-    throw new ShapeError(`${op}: x ${show(x.shape)} has no pixels to sample.`);
-}
-
-const both = (a: Tensor<"bool"> | undefined, b: Tensor<"bool"> | undefined): Tensor<"bool"> | undefined =>
-  a && b ? logicalAnd(a, b) : (a ?? b);
-const product = (a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined =>
-  a && b ? mul(a, b) : (a ?? b);
-
 /** What a position reads along a side of `extent` pixels. */
 function tapsOf(
   coordinate: Tensor,
   extent: number,
-  { mode, paddingMode, alignCorners }: Required<GridSampleOptions>,
+  { mode, paddingMode, alignCorners }: GridSampleAttrs,
 ): Tap[] {
   const scaled = mul(add(coordinate, 1), alignCorners ? (extent - 1) / 2 : extent / 2);
   const position = alignCorners ? scaled : sub(scaled, 0.5);
   const place = (at: Tensor): Tensor => placed(at, extent, paddingMode, alignCorners);
-  const tap = (at: Tensor, weight?: Tensor): Tap =>
+  const tap = (at: Tensor, weight: Tensor): Tap =>
     paddingMode === "zeros"
       ? { at: clip(at, extent), weight, inside: logicalAnd(greaterEqual(at, 0), lessEqual(at, extent - 1)) }
       : { at: clip(at, extent), weight, inside: undefined };
-  if (mode === "nearest") return [tap(round(place(position)))];
   if (mode === "bilinear") {
     const within = place(position);
     const low = floor(within);
@@ -133,7 +146,7 @@ const clip = (at: Tensor, extent: number): Tensor => minimum(maximum(at, 0), ext
 function placed(
   at: Tensor,
   extent: number,
-  paddingMode: Required<GridSampleOptions>["paddingMode"],
+  paddingMode: GridSampleAttrs["paddingMode"],
   alignCorners: boolean,
 ): Tensor {
   if (paddingMode === "zeros") return at;
