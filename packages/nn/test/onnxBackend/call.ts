@@ -18,11 +18,19 @@ export class Call {
   readonly node: ProtoNode;
   readonly opset: number;
   readonly values: readonly (Value | undefined)[];
+  readonly #known: ReadonlyMap<string, Value>;
 
-  constructor(node: ProtoNode, opset: number, values: readonly (Value | undefined)[]) {
+  /** `known` holds all values of the graph so far. */
+  constructor(node: ProtoNode, opset: number, known: ReadonlyMap<string, Value>) {
     this.node = node;
     this.opset = opset;
-    this.values = values;
+    this.#known = known;
+    this.values = node.inputs.map((name) => (name ? known.get(name) : undefined));
+  }
+
+  /** Any value of the graph. */
+  named(name: string): Tensor {
+    return this.#known.get(name)!.tensor;
   }
 
   /** The input at this place, which must be there. */
@@ -33,6 +41,21 @@ export class Call {
   /** The input at this place, or undefined where it is left out. */
   maybe(place: number): Tensor | undefined {
     return this.values[place]?.tensor;
+  }
+
+  /** An input of indices. */
+  index(place: number): Tensor<"i32"> {
+    return this.x(place) as AnyTensor as Tensor<"i32">;
+  }
+
+  /** An input of bits. */
+  bits(place: number): Tensor<"u32"> {
+    return this.x(place) as AnyTensor as Tensor<"u32">;
+  }
+
+  /** An input of truth values. */
+  mask(place: number): Tensor<"bool"> {
+    return this.x(place) as AnyTensor as Tensor<"bool">;
   }
 
   /** All inputs. */

@@ -20,24 +20,48 @@ const free: ReadonlySet<string> = new Set([
   "zeros",
 ]);
 
-let calls = 0;
+let calls: string[] = [];
+/** Inside of `together`: the names that were called there. */
+let distinct: Set<string> | undefined;
 
 /** Calls of public operations since the last time somebody asked. */
 export function takeCount(): number {
-  const count = calls;
-  calls = 0;
+  const count = calls.length;
+  calls = [];
   return count;
 }
 
-/** Counts a use that is no call of a function: a layer, or an optimiser's step. */
-export function countUse(): void {
-  calls++;
+/** Counts one use of the library, by its name. */
+export function countUse(name: string): void {
+  if (distinct?.has(name)) return;
+  distinct?.add(name);
+  calls = [...calls, name];
+}
+
+/** Brings weights into the library's layout, which a user does once when loading them: nothing in there counts. */
+export function loading<T>(run: () => T): T {
+  const before = calls;
+  try {
+    return run();
+  } finally {
+    calls = before;
+  }
+}
+
+/** One operation that is called for each operand, or for each of an optimiser's parameters, counts once. */
+export function together<T>(run: () => T): T {
+  distinct = new Set();
+  try {
+    return run();
+  } finally {
+    distinct = undefined;
+  }
 }
 
 const counted = (name: string, value: unknown): unknown => {
   if (typeof value !== "function" || !/^[a-z]/.test(name) || free.has(name)) return value;
   return (...args: readonly unknown[]) => {
-    calls++;
+    countUse(name);
     return (value as (...given: readonly unknown[]) => unknown)(...args);
   };
 };

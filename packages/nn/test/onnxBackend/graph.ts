@@ -25,9 +25,8 @@ export async function runGraph(model: ProtoModel, inputs: ReadonlyMap<string, Va
   for (const node of model.nodes) {
     const operator = operators[node.op];
     if (!operator) throw missing(node);
-    const values = node.inputs.map((name) => (name ? known.get(name) : undefined));
     takeCount();
-    const result = await operator(new Call(node, model.opset, values));
+    const result = await operator(new Call(node, model.opset, known));
     most = Math.max(most, takeCount());
     const list = Array.isArray(result) ? result : [result as AnyTensor | Value];
     list.forEach((made: AnyTensor | Value | undefined, place) => {

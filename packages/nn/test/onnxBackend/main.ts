@@ -1,10 +1,12 @@
 /**
  * `npm run test:onnx`: runs ONNX's backend tests and prints what is not right. `--only TEXT` takes models whose names contain it,
- * `--list` prints every outcome, `--update` writes docs/onnx-tests.md. Exit code 1 where a model is wrong or refused.
+ * `--list` prints every outcome, `--update` writes docs/onnx-tests.md, `--grad` checks the derivatives of what passes, too.
+ * Exit code 1 where a model is wrong or refused, or a derivative.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { setupDevice } from "@ddad/nn";
 import { missingData, readCases } from "./data.ts";
+import { tryGradient } from "./gradients.ts";
 import { type Outcome, tryCase } from "./outcome.ts";
 import { page } from "./page.ts";
 import { countVerdicts, writeReport } from "./report.ts";
@@ -22,18 +24,26 @@ async function main(): Promise<number> {
   const only = value("--only");
   const device = await setupDevice();
   const outcomes: Outcome[] = [];
+  const derivatives: Record<string, number> = {};
   for (const test of readCases().filter(({ name }) => name.includes(only))) {
     const outcome = await tryCase(test);
     outcomes.push(outcome);
     const { name, operator, verdict, reason } = outcome;
     const loud = verdict === "wrong" || verdict === "refused" || args.includes("--list") || only;
     if (loud) console.log(`${verdict}: ${name} (${operator}) ${reason.split("\n")[0]}`);
+    if (!args.includes("--grad") || (verdict !== "one" && verdict !== "several")) continue;
+    const found = await tryGradient(test);
+    derivatives[found.verdict] = (derivatives[found.verdict] ?? 0) + 1;
+    const bad = found.verdict === "differs" || found.verdict === "refused";
+    if (bad || args.includes("--list") || only)
+      console.log(`gradient ${found.verdict}: ${name} ${found.reason.split("\n")[0]}`);
   }
   device.destroy();
   outcomes.sort((a, b) => (a.name < b.name ? -1 : 1));
   const counts = countVerdicts(outcomes);
   console.log(JSON.stringify(counts));
-  const bad = counts.wrong + counts.refused;
+  if (args.includes("--grad")) console.log(`derivatives: ${JSON.stringify(derivatives)}`);
+  const bad = counts.wrong + counts.refused + (derivatives["differs"] ?? 0) + (derivatives["refused"] ?? 0);
   if (only) return bad ? 1 : 0;
   const report = writeReport(outcomes);
   if (args.includes("--update")) writeFileSync(page, report);

@@ -68,6 +68,7 @@ export interface ProtoAttribute {
   tensor?: ProtoTensor;
   floats: number[];
   ints: number[];
+  texts: string[];
 }
 
 /** What a graph takes: tensors of a type, or what is none. */
@@ -168,6 +169,7 @@ const attributeFields: Fields<ProtoAttribute> = {
   },
   7: ({ floats }, r) => void r.readPackedFloat(floats),
   8: ({ ints }, r) => void r.readPackedVarint(ints, true),
+  9: ({ texts }, r) => void texts.push(r.readString()),
 };
 
 const nodeFields: Fields<ProtoNode> = {
@@ -177,7 +179,11 @@ const nodeFields: Fields<ProtoNode> = {
     node.op = r.readString();
   },
   5: ({ attributes }, r) => {
-    const attribute = message<ProtoAttribute>(r, { name: "", floats: [], ints: [] }, attributeFields);
+    const attribute = message<ProtoAttribute>(
+      r,
+      { name: "", floats: [], ints: [], texts: [] },
+      attributeFields,
+    );
     attributes.set(attribute.name, attribute);
   },
   7: (node, r) => {
