@@ -3,7 +3,7 @@ import { check } from "../errors.ts";
 import { type Case, defineKernel, grid, type Pass, perThread, type Refusal } from "../kernel.ts";
 import { bytesOf, ceilDiv, type DType, isFloat, sizeOf, spec } from "../spec.ts";
 import { type AxisAttrs, type Lines, lineBase, lineParams, lineStart, lineStride, linesOf } from "./lines.ts";
-import { rowLanes, rowPerThread } from "./rows.ts";
+import { rowPerThread } from "./rows.ts";
 import { perWorkgroup } from "./workgroup.ts";
 
 /** Attributes of `cumsum` and `cumprod`. */
@@ -68,7 +68,17 @@ function threadPass(
   };
 }
 
-/** The lanes of a workgroup scan a stretch of the line together (Hillis and Steele 1986) and carry its total on. */
+/** Elements of a line that a lane combines by itself, and the most lanes that share a line. */
+const [perLane, mostLanes] = [4, 256];
+
+/** As many lanes as a line fills. */
+const lanesOf = (columns: number): number =>
+  Math.min(mostLanes, Math.max(32, 2 ** Math.ceil(Math.log2(Math.max(1, columns / perLane)))));
+
+/**
+ * The lanes of a workgroup take a stretch of the line together: each combines a few elements, then they scan what they have (Hillis and
+ * Steele 1986), and the total is carried on to the next stretch.
+ */
 function workgroupPass(
   operator: string,
   identity: number,
@@ -77,33 +87,43 @@ function workgroupPass(
   dtype: DType,
 ): Pass {
   const total = totalOf(dtype);
-  const before = `select(${total}(${identity}), totals[max(lane, 1u) - 1u], lane > 0u)`;
+  const lanes = lanesOf(lines.columns);
+  const each = (body: (j: number) => string): string =>
+    Array.from({ length: perLane }, (_, j) => body(j)).join("\n");
+  const place = (j: number): string => `begin + ${column(reverse, `(first + ${j}u)`)} * ${lineStride(lines)}`;
+  const write = (j: number): string =>
+    `if (first + ${j}u < params.columns) { y[${place(j)}] = ${dtype}(running); }`;
+  const combine = (j: number): string => `running = running ${operator} value${j};`;
   return {
     read: { x: dtype },
     write: { y: dtype },
     workgroups: grid(lines.rows),
-    code: /* wgsl */ `var<workgroup> totals: array<${total}, ${rowLanes}>;
+    code: /* wgsl */ `var<workgroup> totals: array<${total}, ${lanes}>;
 ${perWorkgroup(
-  rowLanes,
+  lanes,
   "params.rows",
   /* wgsl */ `
   let begin = ${lineStart("item", lines)};
   var carried = ${total}(${identity});
-  for (var start = 0u; start < params.columns; start += ${rowLanes}u) {
-    let step = start + lane;
-    let inside = step < params.columns;
-    let at = begin + ${column(reverse, "step")} * ${lineStride(lines)};
-    if (inside) { totals[lane] = ${total}(x[at]); } else { totals[lane] = ${total}(${identity}); }
+  for (var start = 0u; start < params.columns; start += ${lanes * perLane}u) {
+    let first = start + lane * ${perLane}u;
+${each(
+  (j) => /* wgsl */ `    var value${j} = ${total}(${identity});
+    if (first + ${j}u < params.columns) { value${j} = ${total}(x[${place(j)}]); }`,
+)}
+    totals[lane] = ${each((j) => `value${j}`).replaceAll("\n", ` ${operator} `)};
     workgroupBarrier();
-    for (var reach = 1u; reach < ${rowLanes}u; reach *= 2u) {
+    for (var reach = 1u; reach < ${lanes}u; reach *= 2u) {
       var before = ${total}(${identity});
       if (lane >= reach) { before = totals[lane - reach]; }
       workgroupBarrier();
       totals[lane] = totals[lane] ${operator} before;
       workgroupBarrier();
     }
-    if (inside) { y[at] = ${dtype}(carried ${operator} ${exclusive ? before : "totals[lane]"}); }
-    carried = carried ${operator} totals[${rowLanes - 1}];
+    var running = carried;
+    if (lane > 0u) { running = carried ${operator} totals[lane - 1u]; }
+${each((j) => (exclusive ? `    ${write(j)}\n    ${combine(j)}` : `    ${combine(j)}\n    ${write(j)}`))}
+    carried = carried ${operator} totals[${lanes - 1}];
     workgroupBarrier();
   }`,
 )}`,
