@@ -1,6 +1,7 @@
 /** One entry for each way in which an op can be called: what the gradient check loops over. */
 import * as t from "@ddad/tensor";
 import { activationCases } from "./activationCases.ts";
+import { elementwiseCases } from "./elementwiseCases.ts";
 import { imageCases } from "./imageCases.ts";
 import { movementCases } from "./movementCases.ts";
 import { reduceCases } from "./reduceCases.ts";
@@ -83,6 +84,7 @@ const case1 = (
 export const gradientCases: readonly GradientCase[] = [
   ...movementCases,
   ...activationCases,
+  ...elementwiseCases,
   ...Object.entries(unary).map(([name, run]) => case1(name, signed(3, 5), run)),
   ...Object.entries(unaryPositive).map(([name, run]) => case1(name, positive(3, 5), run)),
   ...Object.entries(binary).map(

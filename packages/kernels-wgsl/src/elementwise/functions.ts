@@ -122,15 +122,23 @@ const functions: Readonly<Record<string, (types: Types) => string>> = {
   let one = (a == ${F}(1.0)) | (b == ${F}(0.0)) | ((a == ${F}(-1.0)) & is_inf(b));
   return select(nan_of(a, b, real), ${F}(1.0), one & !(is_nan(a) & (b != ${F}(0.0))) & !(is_nan(b) & (a != ${F}(1.0))));
 }`,
-  // The quotient is rounded towards −∞ (mod) or 0 (fmod); both are exact while it fits into 24 bits.
-  floor_mod: ({ F }) => `fn floor_mod(a: ${F}, b: ${F}) -> ${F} {
-  let r = a % b;
-  let wrapped = select(r, r + b, (r != ${F}(0.0)) & ((r < ${F}(0.0)) != (b < ${F}(0.0))));
-  let kept = select(a, b, (a != ${F}(0.0)) & ((a < ${F}(0.0)) != (b < ${F}(0.0))));
-  return nan_of(a, b, select(wrapped, kept, is_inf(b) & is_finite(a)));
+  // By products of halves of 12 bits, which are exact as long as the quotient fits into 24 bits (fma need not be fused). The quotient
+  // may have been rounded to the next number.
+  trunc_mod: ({ F, U }) => `fn trunc_mod(a: ${F}, b: ${F}) -> ${F} {
+  let size = abs(b);
+  let quotient = trunc(abs(a) / size);
+  let q = bitcast<${F}>(bitcast<${U}>(quotient) & ${U}(0xfffff000u));
+  let s = bitcast<${F}>(bitcast<${U}>(size) & ${U}(0xfffff000u));
+  let first = (((abs(a) - q * s) - q * (size - s)) - (quotient - q) * s) - (quotient - q) * (size - s);
+  let raised = select(first, first + size, first < ${F}(0.0));
+  let rest = select(raised, raised - size, raised >= size);
+  let signed = select(rest, -rest, a < ${F}(0.0));
+  return nan_of(a, b, select(signed, a, is_inf(b) & is_finite(a)));
 }`,
-  trunc_mod: ({ F }) =>
-    `fn trunc_mod(a: ${F}, b: ${F}) -> ${F} { return nan_of(a, b, select(a % b, a, is_inf(b) & is_finite(a))); }`,
+  floor_mod: ({ F }) => `fn floor_mod(a: ${F}, b: ${F}) -> ${F} {
+  let r = trunc_mod(a, b);
+  return select(r, r + b, (r != ${F}(0.0)) & ((r < ${F}(0.0)) != (b < ${F}(0.0))));
+}`,
   // Abramowitz and Stegun 7.1.26 loses the relative precision near zero; there the series takes over.
   error_function: ({ F }) => `fn error_function(x: ${F}) -> ${F} {
   let s = x * x;

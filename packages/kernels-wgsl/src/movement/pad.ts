@@ -85,7 +85,8 @@ export const pad = defineKernel({
   name: "pad",
   inputs: ["x"],
   outputs: ["y"],
-  params: { size: "u32", bits: "u32" },
+  params: { size: "u32" },
+  structure: ({ before, after, step }: PadAttrs) => ({ before, after, step }),
   infer({ x }, { before, after, value, step = x.shape.map(() => 1) }: PadAttrs) {
     const rank = x.shape.length;
     check(
@@ -107,7 +108,7 @@ export const pad = defineKernel({
     check(problem === undefined, "pad", `value ${problem}.`);
     const bits = constantBits(value, x.dtype);
     const shape = x.shape.map((extent, axis) => before[axis]! + spanOf(extent, step[axis]!) + after[axis]!);
-    return { outputs: { y: spec(shape, x.dtype) }, params: { size: sizeOf(shape), bits } };
+    return { outputs: { y: spec(shape, x.dtype) }, params: { size: sizeOf(shape) }, constants: [bits] };
   },
   variants: [
     {
@@ -131,16 +132,16 @@ ${coordinates(units)}
     var value = constant;
     if (inside) { value = x[at]; }
     y[i] = value;`,
-              `  let constant = ${element}(${constantCode("params.bits", inputs.x.dtype)});`,
+              `  let constant = ${element}(${constantCode("params.c0", inputs.x.dtype)});`,
             ),
           },
         ];
       },
     },
   ],
-  reference({ x }, { inputs, outputs, attrs, params }) {
+  reference({ x }, { inputs, outputs, attrs, constants }) {
     const strides = stridesOf(outputs.y.shape);
-    const y = new Float64Array(sizeOf(outputs.y.shape)).fill(numberOfBits(params.bits, inputs.x.dtype));
+    const y = new Float64Array(sizeOf(outputs.y.shape)).fill(numberOfBits(constants![0]!, inputs.x.dtype));
     let i = 0;
     for (const at of coordinatesOf(inputs.x.shape)) {
       const target = at.map((c, axis) => attrs.before[axis]! + c * (attrs.step?.[axis] ?? 1));

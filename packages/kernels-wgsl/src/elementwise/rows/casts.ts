@@ -23,10 +23,11 @@ export const casts = {
     (x) => x,
     (_e, g) => g,
   ),
-  // Rounded to f16 also inside of a longer expression, whose registers are f32.
+  // Rounded also inside of a longer expression, whose registers are f32 (a conversion there and back is optimised away).
   toF16: unary(
     "cast",
-    (x, { result }) => `${result}(${result.replace("f32", "f16")}(${x}))`,
+    (x, { operand }) =>
+      `quantizeToF16(${isFloatRegister(operand) ? x : `${operand.replace(/[iu]32|bool/, "f32")}(${x})`})`,
     (x) => (Math.abs(x) < f16Limit ? x : x * Number.POSITIVE_INFINITY),
     (_e, g) => g,
   ),
