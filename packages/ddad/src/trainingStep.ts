@@ -6,6 +6,7 @@ import {
   clipGradientNorm,
   clipScale,
   constantSchedule,
+  contiguousZeros,
   EMA,
   emaWarmup,
   evaluate,
@@ -19,7 +20,6 @@ import {
   type Variable,
   warmupCosine,
   where,
-  zerosSideBySide,
 } from "@ddad/nn";
 import type { Config } from "./config.ts";
 import { createDenoiser, denoisingError } from "./denoiser.ts";
@@ -67,7 +67,7 @@ export class TrainingStep {
 
   /** Sums of the gradients of a batch's parts; they come into being where a batch has parts. */
   get sums(): readonly Variable[] {
-    this.#sums ??= zerosSideBySide(this.optimizer.parameters.map(({ shape }) => shape));
+    this.#sums ??= contiguousZeros(this.optimizer.parameters.map(({ shape }) => shape));
     return this.#sums;
   }
 

@@ -129,7 +129,7 @@ export interface Cost {
   readonly bytes: number;
 }
 
-/** How calls of a kernel on tensors that lie side by side become one. */
+/** How calls of a kernel on contiguous tensors become one. */
 export interface Packs<I extends string = string, O extends string = string> {
   /** Inputs that must be the same in all of these calls. */
   readonly shared: readonly NoInfer<I>[];
@@ -171,7 +171,7 @@ export interface Kernel<
   /** The output on which an elementwise expression may run before it is stored: see `withEpilogue`. */
   readonly epilogue?: O;
   /**
-   * Given where the kernel treats all elements alike, whatever tensor they are of: calls on tensors that lie side by side
+   * Given where the kernel treats all elements alike, whatever tensor they are of: calls on contiguous tensors
    * then are one call on all of them.
    */
   readonly packs?: Packs<I, O>;

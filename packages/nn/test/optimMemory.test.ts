@@ -54,14 +54,14 @@ describe("memory of optimisers", () => {
   it("leave the parameters their values when there is no memory for the step's state", async function () {
     using net = network();
     const before = await read(net);
-    const places = net.parameters().map(({ home }) => home.region);
+    const places = net.parameters().map(({ storage }) => storage.region);
     let optimizer: Adam | undefined;
     const reason = await refusal(this, 0, () => {
       optimizer = new Adam(net);
     });
     expect(reason).to.be.instanceOf(OutOfMemoryError);
     expect((reason as Error).message).to.match(/Use a smaller micro-batch or smaller images\.$/);
-    expect(net.parameters().map(({ home }) => home.region)).to.deep.equal(places);
+    expect(net.parameters().map(({ storage }) => storage.region)).to.deep.equal(places);
     optimizer!.step(gradientsOf(optimizer!));
     expect(await reasonOf(evaluate(...optimizer!.variables))).to.be.instanceOf(OutOfMemoryError);
     for (const parameter of net.parameters()) parameter.reset();
@@ -87,7 +87,7 @@ describe("memory of optimisers", () => {
     net.loadStateDict(dict);
     await evaluate(...optimizer.variables);
     expect(new Set((await read(net)).flat())).to.deep.equal(new Set([7]));
-    expect(net.parameters().every(({ home }) => home.shares)).to.equal(true);
+    expect(net.parameters().every(({ storage }) => storage.shares)).to.equal(true);
   });
 
   it("take steps by turns on parameters that they share", async () => {
@@ -103,7 +103,7 @@ describe("memory of optimisers", () => {
         optimizer.step(gradientsOf(optimizer));
         await evaluate(...optimizer.variables);
       }
-      expect(parameters.slice(0, 3).some(({ home }) => home.shares)).to.equal(together);
+      expect(parameters.slice(0, 3).some(({ storage }) => storage.shares)).to.equal(together);
       for (const optimizer of [...first, ...second]) optimizer.dispose();
       results.push(await read(net));
     }

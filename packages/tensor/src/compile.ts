@@ -186,7 +186,7 @@ async function apart(
     // Only variables share buffers, and only theirs are overwritten.
     if (source.kind !== "storage" || !source.storage.owner || variables.length === 0) return arg;
     const { storage } = source;
-    return storage.shares || variables.some(({ home }) => home === storage) ? copy(arg) : arg;
+    return storage.shares || variables.some((variable) => variable.storage === storage) ? copy(arg) : arg;
   });
   await evaluateNow(device, passed);
   return passed;
@@ -231,11 +231,11 @@ async function replayCompiled(
 }
 
 /** The memory of a variable, which somebody else may have once the variable is disposed of. */
-function inPlace(home: Storage): Storage {
-  if (home.freed)
+function inPlace(storage: Storage): Storage {
+  if (storage.freed)
     throw new StaleValueError("A variable that the compiled function uses was disposed of: compile it anew.");
-  if (home.refused) throw withoutMemory("A variable that the compiled function uses");
-  return home;
+  if (storage.refused) throw withoutMemory("A variable that the compiled function uses");
+  return storage;
 }
 
 function flatten(result: Tensors): AnyTensor[] {

@@ -49,7 +49,7 @@ export async function evaluateNow(device: Device, targets: readonly AnyTensor[])
     const replay = await replayOf(device, captured.program);
     const results = await resultsOf(device, replay);
     try {
-      // Variables may have exchanged their places meanwhile.
+      // Variables may have swapped their places meanwhile.
       if (layout !== layoutVersion()) continue;
       const leaves = captured.leaves.map((leaf) => storageOf(leaf, device));
       return await runReplay(device, replay, captured, {
@@ -94,7 +94,7 @@ export function pendingOf(targets: readonly AnyTensor[]): [tensors: AnyTensor[],
 
 /** The program that computes `tensors` and then overwrites `variables`. */
 export function capture(tensors: readonly AnyTensor[], variables: readonly AnyVariable[]): Captured {
-  // What stands in the home of a variable may be overwritten before it is copied to another, or share its buffer, and WebGPU copies
+  // What stands in the storage of a variable may be overwritten before it is copied to another, or share its buffer, and WebGPU copies
   // nothing within a buffer.
   const safe = (value: AnyTensor): AnyTensor => {
     const { source } = viewed(value);
@@ -102,7 +102,7 @@ export function capture(tensors: readonly AnyTensor[], variables: readonly AnyVa
   };
   return captureProgram(
     tensors,
-    variables.map(({ value, held }) => ({ value: safe(value), leaf: held })),
+    variables.map(({ value, committed }) => ({ value: safe(value), leaf: committed })),
   );
 }
 
@@ -165,7 +165,7 @@ export async function runReplay(
   checked.add(replay);
   tensors.forEach((tensor, index) => {
     const id = targets[index]!;
-    tensor.settle(id < program.leaves ? leaves[id]! : results[program.results.indexOf(id)]!);
+    tensor.materialize(id < program.leaves ? leaves[id]! : results[program.results.indexOf(id)]!);
   });
   for (const [index, variable] of variables.entries()) variable.commit(replaced[index], written?.[index]);
   debug(

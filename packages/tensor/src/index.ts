@@ -43,12 +43,12 @@ export { bufferBytes, type PlannedBytes, planBytes, sharedBytes } from "./planBy
 import "./methods.ts";
 
 export { tuningStore } from "#tuningStore";
+export { contiguousZeros, flattenParameters, heldBytes } from "./contiguous.ts";
 export * from "./ops/index.ts";
 export { type Profile, type ProfileRow, profile } from "./profile.ts";
 export { nodesBehind } from "./program/program.ts";
 export { type OpGradients, record, recordView } from "./record.ts";
-export { heldBytes, moveSideBySide, zerosSideBySide } from "./sideBySide.ts";
-export { type AnyTensor, type AnyVariable, exchange, isTracing, Tensor, Variable } from "./tensor.ts";
+export { type AnyTensor, type AnyVariable, isTracing, swap, Tensor, Variable } from "./tensor.ts";
 export { type TuneOptions, type TuneReport, type TuneRow, tune } from "./tune.ts";
 export type { TuningStore } from "./tuning/store.ts";
 export type { Tuning } from "./tuning/table.ts";

@@ -16,7 +16,7 @@ export class Storage {
   readonly device: Device;
   #region: Region;
   #free: () => void;
-  /** The variable whose home this is; weak, because a held storage must not keep its tensors alive. */
+  /** The variable that owns this; weak, because a held storage must not keep its tensors alive. */
   owner: WeakRef<AnyVariable> | undefined;
   /** Counts overwritings. A tensor remembers the version that it stands for. */
   version = 0;
@@ -60,8 +60,8 @@ export class Storage {
     layouts++;
   }
 
-  /** The two exchange what they hold. Nothing is copied. */
-  exchange(other: Storage): void {
+  /** The two swap what they hold. Nothing is copied. */
+  swap(other: Storage): void {
     [this.#region, other.#region] = [other.#region, this.#region];
     [this.#free, other.#free] = [other.#free, this.#free];
     layouts++;

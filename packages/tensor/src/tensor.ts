@@ -83,19 +83,19 @@ export class Tensor<D extends DType = Float> {
   }
 
   /** From recorded to computed. The graph behind is let go. */
-  settle(storage: Storage): void {
+  materialize(storage: Storage): void {
     this.#source = { kind: "storage", storage: storage.retain(), version: storage.version };
     forgotten.register(this, storage, this);
   }
 
   /** Frees the buffer now, not at the next garbage collection. Using the tensor afterwards is an error. */
   dispose(): void {
-    if (this.#source.kind === "storage" && this.letGo())
+    if (this.#source.kind === "storage" && this.release())
       this.#source = { ...this.#source, version: Number.NaN };
   }
 
   /** Stops holding the buffer; tells whether it was held. For contents that are overwritten. */
-  letGo(): boolean {
+  release(): boolean {
     const source = this.#source;
     if (source.kind !== "storage" || !forgotten.unregister(this)) return false;
     source.storage.release();
@@ -146,29 +146,29 @@ export type AnyVariable = Variable<DType>;
 
 /**
  * A mutable cell. It can be used wherever a tensor can and then stands for its value at that moment. `assign` gives it
- * a new value; `evaluate(variable)` writes that value into the variable's home, its place in a buffer.
+ * a new value; `evaluate(variable)` writes that value into the variable's storage, its place in a buffer.
  */
 export class Variable<D extends DType = Float> extends Tensor<D> {
   /** What was assigned and is not yet in the buffer. */
   #assigned: Tensor<D> | undefined;
   /** Made when somebody asks: a training step that is replayed changes thousands of variables, and nobody does. */
-  #held: Tensor<D> | undefined;
-  /** The tensor that was written into the home last, as long as the home holds it. */
+  #committed: Tensor<D> | undefined;
+  /** The tensor that was written into the storage last, as long as it is there. */
   #written: Tensor<D> | undefined;
-  readonly #home: Storage;
+  readonly #storage: Storage;
 
   /** Takes over the value of an evaluated tensor (which must not be used any more). */
   constructor(initial: Tensor<D>) {
     const { source } = initial;
     if (source.kind !== "storage") throw new UsageError("variable: evaluate the initial tensor first.");
     super(initial, source);
-    this.#home = source.storage;
-    this.#home.owner = new WeakRef<AnyVariable>(this);
+    this.#storage = source.storage;
+    this.#storage.owner = new WeakRef<AnyVariable>(this);
     initial.dispose();
   }
 
   override dispose(): void {
-    this.held.dispose();
+    this.committed.dispose();
     this.#written?.dispose();
     super.dispose();
   }
@@ -176,10 +176,10 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
   /** The tensor that this variable stands for now. */
   get value(): Tensor<D> {
     // A traced function reads the homes of variables, which are written before it runs.
-    if (sandbox && !sandbox.has(this)) return this.held;
+    if (sandbox && !sandbox.has(this)) return this.committed;
     const source = this.#assigned?.source;
     if (source?.kind === "storage" && source.storage.refused) this.reset(); // there never was such a value
-    return this.#assigned ?? this.held;
+    return this.#assigned ?? this.committed;
   }
 
   override get source(): Source {
@@ -189,22 +189,22 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
   /** Whether a value was assigned that is not yet in the buffer. */
   get pending(): boolean {
     const { source } = this;
-    return this.#assigned !== undefined && !(source.kind === "storage" && source.storage === this.#home);
+    return this.#assigned !== undefined && !(source.kind === "storage" && source.storage === this.#storage);
   }
 
-  /** What all values of this variable are written into. Its place may change: `moveSideBySide`, `exchange`. */
-  get home(): Storage {
-    return this.#home;
+  /** What all values of this variable are written into. Its place may change: `flattenParameters`, `swap`. */
+  get storage(): Storage {
+    return this.#storage;
   }
 
   /** The tensor that stands for what the buffer holds now: the value, unless one is pending. */
-  get held(): Tensor<D> {
-    this.#held ??= new Tensor(this, {
+  get committed(): Tensor<D> {
+    this.#committed ??= new Tensor(this, {
       kind: "storage",
-      storage: this.#home,
-      version: this.#home.version,
+      storage: this.#storage,
+      version: this.#storage.version,
     });
-    return this.#held;
+    return this.#committed;
   }
 
   /** From here on the variable stands for `value`, which must have its shape and type. */
@@ -225,21 +225,21 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
   }
 
   /**
-   * After the home was overwritten. What was assigned while that was on its way stays assigned.
+   * After the storage was overwritten. What was assigned while that was on its way stays assigned.
    *
    * @param replaced what was assigned when the work was recorded
-   * @param written the tensor whose elements the home has now, where there is one
+   * @param written the tensor whose elements the storage has now, where there is one
    */
   commit(replaced: Tensor<D> | undefined, written?: Tensor<D>): void {
-    this.#held?.letGo();
-    this.#held = undefined;
-    this.#written?.letGo();
+    this.#committed?.release();
+    this.#committed = undefined;
+    this.#written?.release();
     this.#written = undefined;
-    this.#home.version++;
+    this.#storage.version++;
     if (this.#assigned === replaced) this.#assigned = undefined;
     if (written?.source.kind !== "node") return;
     // What was recorded on the new value reads it here.
-    written.settle(this.#home);
+    written.materialize(this.#storage);
     this.#written = written;
   }
 
@@ -250,20 +250,20 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
 }
 
 /**
- * Two variables exchange their values, without copying anything. Tensors that were computed from the old values and are pending
+ * Two variables swap their values, without copying anything. Tensors that were computed from the old values and are pending
  * can no longer be evaluated. Throws ShapeError where shape or type differ, and where a value assigned is not evaluated yet;
  * StaleValueError where a variable was disposed of.
  */
-export function exchange(a: AnyVariable, b: AnyVariable): void {
+export function swap(a: AnyVariable, b: AnyVariable): void {
   if (a.dtype !== b.dtype || show(a.shape) !== show(b.shape)) {
     throw new ShapeError(
-      `exchange: the variables are ${a.dtype} ${show(a.shape)} and ${b.dtype} ${show(b.shape)}, but must be alike.`,
+      `swap: the variables are ${a.dtype} ${show(a.shape)} and ${b.dtype} ${show(b.shape)}, but must be alike.`,
     );
   }
   if (a.pending || b.pending)
-    throw new ShapeError("exchange: evaluate what was assigned to the variables first.");
-  for (const { held } of [a, b]) storageOf(held, a.home.device); // throws where it is gone
-  a.home.exchange(b.home);
+    throw new ShapeError("swap: evaluate what was assigned to the variables first.");
+  for (const { committed } of [a, b]) storageOf(committed, a.storage.device); // throws where it is gone
+  a.storage.swap(b.storage);
   a.commit(a.assigned);
   b.commit(b.assigned);
 }
@@ -277,7 +277,7 @@ let sandbox: Map<AnyVariable, AnyTensor | undefined> | undefined;
 
 /**
  * Runs `work`, which may assign variables; afterwards, also where it throws, they are as before. A variable that it has not assigned stands
- * for what its home holds, though another value may be pending.
+ * for what its storage holds, though another value may be pending.
  *
  * @param work is given a function that lists the variables assigned so far
  */

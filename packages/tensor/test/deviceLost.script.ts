@@ -1,5 +1,5 @@
 /** Loses a device on purpose and prints what happens, a line each. */
-import { currentDevice, evaluate, moveSideBySide, setupDevice, tensor, variable } from "@ddad/tensor";
+import { currentDevice, evaluate, flattenParameters, setupDevice, tensor, variable } from "@ddad/tensor";
 
 const say = (error: unknown): void =>
   console.log(error instanceof Error ? `${error.name}: ${error.message}` : error);
@@ -7,7 +7,7 @@ const say = (error: unknown): void =>
 const first = await setupDevice();
 const old = tensor([3]);
 const pending = old.add(4);
-moveSideBySide([variable(tensor([1])), variable(tensor([2]))]); // on its way when the device goes
+flattenParameters([variable(tensor([1])), variable(tensor([2]))]); // on its way when the device goes
 first.gpu.destroy();
 await first.gpu.lost;
 await evaluate(pending).catch(say);

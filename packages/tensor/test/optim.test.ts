@@ -30,7 +30,7 @@ describe("adamStep on variables", () => {
       [0, 0, 0],
       [0, 0, 0],
     ];
-    const homes = [parameter, firstMoment, secondMoment].map(({ home }) => home.region.buffer);
+    const homes = [parameter, firstMoment, secondMoment].map(({ storage }) => storage.region.buffer);
     for (let count = 1; count <= 2; count++) {
       await step(t.tensor(t.adamControl({ ...settings, step: count })));
       for (const [k, p] of expected.entries()) {
@@ -43,7 +43,9 @@ describe("adamStep on variables", () => {
     }
     const got = [...(await parameter.data())];
     for (const [k, value] of expected.entries()) expect(got[k]).to.be.closeTo(value, 1e-5);
-    expect([parameter, firstMoment, secondMoment].map(({ home }) => home.region.buffer)).to.deep.equal(homes);
+    expect([parameter, firstMoment, secondMoment].map(({ storage }) => storage.region.buffer)).to.deep.equal(
+      homes,
+    );
   });
 
   it("sums of squares have a gradient", async () => {

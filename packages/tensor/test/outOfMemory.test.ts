@@ -7,7 +7,7 @@ import { withMemory } from "./limitedMemory.ts";
 const values = async (...tensors: t.Tensor[]): Promise<number[][]> =>
   Promise.all(tensors.map(async (tensor) => [...(await tensor.data())]));
 
-const bufferOf = ({ home }: t.Variable): GPUBuffer => home.region.buffer;
+const bufferOf = ({ storage }: t.Variable): GPUBuffer => storage.region.buffer;
 
 const sixteen = (first: number): number[] => Array.from({ length: 16 }, (_, k) => first + k);
 
@@ -43,13 +43,13 @@ describe("out of memory", () => {
       .and.to.match(/Use a smaller micro-batch or smaller images/);
   };
 
-  it("variables stay where they are, with their values, when they cannot be moved side by side", async () => {
+  it("variables stay where they are, with their values, when they cannot be made contiguous", async () => {
     const variables = [0, 100, 200].map((first) => t.variable(t.tensor(sixteen(first))));
     const [a, b, c] = variables as [t.Variable, t.Variable, t.Variable];
     const pending = t.add(a, b);
     const places = variables.map(bufferOf);
     await limited(0, async () => {
-      t.moveSideBySide(variables);
+      t.flattenParameters(variables);
       await refused(t.evaluate());
     });
     expect(variables.map(bufferOf)).to.deep.equal(places);
@@ -57,7 +57,7 @@ describe("out of memory", () => {
     expect(await values(a, b, c)).to.deep.equal([sixteen(0), sixteen(201), sixteen(200)]);
     const stale = await t.evaluate(pending).catch((reason: unknown) => reason);
     expect(stale).to.be.instanceOf(t.StaleValueError);
-    t.moveSideBySide(variables);
+    t.flattenParameters(variables);
     await t.evaluate();
     expect(new Set(variables.map(bufferOf)).size).to.equal(1);
     expect(await values(a, b, c)).to.deep.equal([sixteen(0), sixteen(201), sixteen(200)]);
@@ -69,7 +69,7 @@ describe("out of memory", () => {
     const small = t.variable(t.tensor(sixteen(0)));
     const places = [large, small].map(bufferOf);
     await limited(2 ** 26, async () => {
-      t.moveSideBySide([large, small]);
+      t.flattenParameters([large, small]);
       await refused(t.evaluate());
       expect([large, small].map(bufferOf)).to.deep.equal(places);
       // What the first one took is free again.
@@ -87,7 +87,7 @@ describe("out of memory", () => {
     const live = (): number => buffers.live - workspace.count;
     const before = live();
     const zeros = await limited(0, async () => {
-      const made = t.zerosSideBySide([[16], [16]]);
+      const made = t.contiguousZeros([[16], [16]]);
       kept.assign(t.add(kept, made[0]!));
       await refused(t.evaluate(kept));
       return made;
@@ -98,7 +98,7 @@ describe("out of memory", () => {
     await refused(read());
     for (const variable of zeros) variable.dispose();
     expect(live()).to.equal(before);
-    kept.assign(t.mul(kept.held, 2));
+    kept.assign(t.mul(kept.committed, 2));
     expect(await values(kept)).to.deep.equal([sixteen(0).map((x) => 2 * x)]);
     kept.dispose();
   });

@@ -53,7 +53,7 @@ const other = await (await request()).requestDevice();
 await setupDevice({ device: other }).catch((error) => say(error instanceof UsageError && error));
 
 const pending = x.add(1);
-const home = x.home.region.buffer;
+const home = x.storage.region.buffer;
 device.destroy();
 try {
   currentDevice();

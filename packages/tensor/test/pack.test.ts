@@ -41,7 +41,7 @@ const adam = ({ parameters, moments, control }: Step, gradients: readonly Tensor
     ];
   });
 
-/** The program, where these groups of leaves lie side by side. */
+/** The program, where these groups of leaves are contiguous. */
 function programOf(
   assigned: { readonly leaf: Tensor; readonly value: Tensor }[],
   sideBySide: readonly (readonly Tensor[])[],
@@ -66,7 +66,7 @@ function planned(program: Program) {
 }
 
 describe("packing", () => {
-  it("makes one step of many, with the gradients side by side, in place", () => {
+  it("makes one step of many, with contiguous gradients, in place", () => {
     const state = step();
     const { packed, plan } = planned(
       programOf(adam(state, computed()), [state.parameters, ...state.moments]),
@@ -81,7 +81,7 @@ describe("packing", () => {
     expect(plan.slots).to.deep.equal([4 * (64 + 16 + 64 + 48)].map((bytes) => Math.ceil(bytes / 256) * 256));
   });
 
-  it("changes nothing where nothing lies side by side", () => {
+  it("changes nothing where nothing is contiguous", () => {
     const program = programOf(adam(step(), computed()), []);
     expect(packProgram(program)).to.equal(program);
   });

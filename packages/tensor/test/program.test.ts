@@ -184,10 +184,10 @@ describe("variables", () => {
   });
 
   it("keep their buffer", async () => {
-    const { buffer } = v.home.region;
+    const { buffer } = v.storage.region;
     v.assign(v.add(1));
     await t.evaluate(v);
-    expect(v.home.region.buffer).to.equal(buffer);
+    expect(v.storage.region.buffer).to.equal(buffer);
   });
 
   it("fail with a sentence where an overwritten value is read", async () => {

@@ -17,7 +17,7 @@ describe("variables", () => {
     ]);
   });
 
-  it("exchange their values", async () => {
+  it("swap their values", async () => {
     const [a, b, c] = [1, 2, 3].map((value) => t.variable(t.tensor([value, -value]))) as [
       t.Variable,
       t.Variable,

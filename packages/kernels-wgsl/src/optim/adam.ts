@@ -1,6 +1,6 @@
 /**
  * Adam (Kingma and Ba, arXiv 1412.6980) and AdamW (Loshchilov and Hutter, arXiv 1711.05101), as PyTorch computes them, one
- * parameter a call, or many that lie side by side. With `g` the gradient × gradientScale:
+ * parameter a call, or many contiguous ones. With `g` the gradient × gradientScale:
  *
  *     coupled:   g ← g + weightDecay · p          decoupled:   p ← p · (1 − learningRate · weightDecay)
  *     m ← β1 m + (1 − β1) g

@@ -1,6 +1,6 @@
 /**
  * Stochastic gradient descent with momentum, as PyTorch computes it (no dampening), one parameter a call
- * (or many that lie side by side):
+ * (or many contiguous ones):
  * `g = gradientScale · gradient + weightDecay · p`, `velocity ← momentum · velocity + g`, `p ← p − learningRate · velocity`.
  * A gradientScale of 0 skips the step: nothing changes. `control` is [learningRate, momentum, weightDecay, gradientScale].
  */

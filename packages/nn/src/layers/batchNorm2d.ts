@@ -96,7 +96,7 @@ export class BatchNorm2d extends Module {
 
   /** A chain of updates that nobody evaluates holds the graphs of all its batches. */
   #countPending(): void {
-    const { version } = this.numBatchesTracked.home;
+    const { version } = this.numBatchesTracked.storage;
     const goesOn = this.numBatchesTracked.pending && version === this.#version;
     this.#pending = goesOn && !isTracing() ? this.#pending + 1 : 1;
     this.#version = version;

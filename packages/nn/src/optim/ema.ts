@@ -1,13 +1,5 @@
 /** Exponential moving averages of the parameters over the steps of training (Polyak and Juditsky 1992). */
-import {
-  type AnyVariable,
-  copy,
-  evaluate,
-  exchange,
-  tensor,
-  type Variable,
-  zerosSideBySide,
-} from "@ddad/tensor";
+import { type AnyVariable, contiguousZeros, copy, evaluate, swap, tensor, type Variable } from "@ddad/tensor";
 import { type Module, slotOf } from "../module.ts";
 import { assignState, readState, type Slot } from "../state.ts";
 import type { StateDict, StateEntry } from "../stateDict.ts";
@@ -40,7 +32,7 @@ export class EMA {
     this.decay = typeof decay === "number" ? constantSchedule(decay) : decay;
     this.#module = module;
     const parameters = module.parameters();
-    const emas = zerosSideBySide(parameters.map(({ shape }) => shape));
+    const emas = contiguousZeros(parameters.map(({ shape }) => shape));
     for (const [k, ema] of emas.entries()) ema.assign(copy(parameters[k]!));
     this.#emas = new Map(parameters.map((parameter, k) => [parameter, emas[k]!]));
   }
@@ -66,7 +58,7 @@ export class EMA {
   /** Exchanges parameters and averages: once to evaluate the averages, once more to go on training. */
   async swap(): Promise<void> {
     await evaluate(...this.#emas.keys(), ...this.variables);
-    for (const [parameter, ema] of this.#emas) exchange(parameter, ema);
+    for (const [parameter, ema] of this.#emas) swap(parameter, ema);
   }
 
   /** The module's state dict with the averages in the place of the parameters: any module of its kind can load it. */

@@ -4,17 +4,17 @@ import {
   type AnyVariable,
   allOrNone,
   compile,
+  contiguousZeros,
   evaluate,
+  flattenParameters,
   grad,
   isTracing,
-  moveSideBySide,
   ShapeError,
   Tensor,
   tensor,
   UsageError,
   type Variable,
   where,
-  zerosSideBySide,
 } from "@ddad/tensor";
 import { StateDictError } from "../errors.ts";
 import { slotOf } from "../module.ts";
@@ -103,9 +103,9 @@ export abstract class Optimizer {
     this.#names = [...names.values()];
     this.#schedule = scheduleOf(learningRate);
     // Side by side, so that a step runs once for many parameters.
-    moveSideBySide(this.parameters);
+    flattenParameters(this.parameters);
     const shapes = this.parameters.map(({ shape }) => shape);
-    this.#series = allOrNone(() => new Map(series.map((name) => [name, zerosSideBySide(shapes)])));
+    this.#series = allOrNone(() => new Map(series.map((name) => [name, contiguousZeros(shapes)])));
     const mask = Array.from({ length: controlLength }, (_, index) => index === scaleIndex);
     this.#scaleMask = tensor(mask, [controlLength], { dtype: "bool" });
   }
@@ -240,14 +240,14 @@ export abstract class Optimizer {
     const { gradientScale, control = this.control() } = options;
     const scaled = gradientScale ? where(this.#scaleMask, gradientScale, control) : control;
     for (const [index, gradient] of gradients.entries()) this.update(index, gradient, scaled);
-    this.#versions = this.variables.map(({ home }) => home.version);
+    this.#versions = this.variables.map(({ storage }) => storage.version);
   }
 
   /** A chain of steps would be computed anew from its first one at each evaluation of a loss. */
   #refuseSecondStep(method: string): void {
     if (isTracing()) return;
     const pending = this.variables.some(
-      (variable, index) => variable.home.version === this.#versions[index] && isRecorded(variable),
+      (variable, index) => variable.storage.version === this.#versions[index] && isRecorded(variable),
     );
     if (pending) {
       throw new UsageError(

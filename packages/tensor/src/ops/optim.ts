@@ -1,5 +1,5 @@
 /**
- * Optimiser steps, one parameter a call (those of variables side by side run as one). They give the next values; assigning these
+ * Optimiser steps, one parameter a call (those of contiguous variables run as one). They give the next values; assigning these
  * to variables updates in place.
  */
 import {

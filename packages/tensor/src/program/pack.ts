@@ -1,6 +1,6 @@
 /**
- * Packing: many calls of one kernel on variables that lie side by side (an optimiser's step, one call a parameter) become one
- * call on all of them. What else such calls read, the gradients, is made to lie side by side too: planning gives it places so.
+ * Packing: many calls of one kernel on contiguous variables (an optimiser's step, one call a parameter) become one
+ * call on all of them. What else such calls read, the gradients, is made contiguous too: planning gives it such places.
  */
 import { bytesOf, type Kernel, sizeOf, type TensorSpec } from "@ddad/kernels-wgsl";
 import {
@@ -221,7 +221,7 @@ class Packing {
     return this.#packOf.has(members.join(",")) || members.every((id) => !this.#placed.has(id));
   }
 
-  /** The value of members side by side. */
+  /** The value of contiguous members. */
   #pack(members: readonly ValueId[]): ValueId {
     const key = members.join(",");
     const known = this.#packOf.get(key);

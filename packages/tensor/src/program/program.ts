@@ -31,11 +31,11 @@ export interface Program {
   readonly assignments: readonly (readonly [value: ValueId, leaf: ValueId])[];
   /** Leaves in buffers that they share with others. */
   readonly runs: readonly Run[];
-  /** Values that are several others, side by side in their order: all of them leaves, or none. */
+  /** Values that are several others, contiguous in their order: all of them leaves, or none. */
   readonly packs: readonly Pack[];
 }
 
-/** Leaves that lie side by side, without a gap, in their order. */
+/** Leaves that are contiguous in memory, in their order. */
 export interface Run {
   readonly leaves: readonly ValueId[];
   /** Number of the buffer; several runs may be in one. */
@@ -232,7 +232,7 @@ export function printProgram(program: Program): string {
   });
   return [
     ...program.packs.map(
-      ({ value, members }) => `${name(value)} = ${members.map(name).join(", ")} side by side`,
+      ({ value, members }) => `${name(value)} = ${members.map(name).join(", ")} contiguous`,
     ),
     ...lines,
     ...program.assignments.map(([value, leaf]) => `${name(leaf)} ← ${name(value)}`),

@@ -1,5 +1,5 @@
 /**
- * Variables side by side: one buffer for many of them, without gaps, so that a kernel that treats all alike (a step of an
+ * Contiguous variables: one buffer for many of them, without gaps, so that a kernel that treats all alike (a step of an
  * optimiser) runs once for many. See `program/pack.ts`.
  */
 import { bytesOf, type Shape, type TensorSpec } from "@ddad/kernels-wgsl";
@@ -22,7 +22,7 @@ const mostBytes = 64 * 2 ** 20;
  * buffers, all of them stay where they are, and that evaluation rejects with OutOfMemoryError. For a moment there must be room for
  * the variables twice.
  */
-export function moveSideBySide(variables: readonly Variable[]): void {
+export function flattenParameters(variables: readonly Variable[]): void {
   const device = currentDevice();
   const distinct = [...new Set(variables)];
   const moved = device.exclusively(() => move(device, distinct));
@@ -31,28 +31,28 @@ export function moveSideBySide(variables: readonly Variable[]): void {
 
 async function move(device: Device, variables: readonly Variable[]): Promise<void> {
   const movable = variables.filter(
-    ({ dtype, home }) =>
-      dtype === "f32" && home.device === device && !home.shares && !home.freed && !home.refused,
+    ({ dtype, storage }) =>
+      dtype === "f32" && storage.device === device && !storage.shares && !storage.freed && !storage.refused,
   );
   if (movable.length === 0) return;
   const places = await device.buffers.obtain(() => reserve(device, movable), freeAll);
   const encoder = device.gpu.createCommandEncoder();
-  for (const [index, { home }] of movable.entries()) {
+  for (const [index, { storage }] of movable.entries()) {
     const { region } = places[index]!;
-    if (home.freed) continue; // disposed of while the adapter was asked
+    if (storage.freed) continue; // disposed of while the adapter was asked
     encoder.copyBufferToBuffer(
-      home.region.buffer,
-      home.region.offset,
+      storage.region.buffer,
+      storage.region.offset,
       region.buffer,
       region.offset,
       region.size,
     );
   }
   device.gpu.queue.submit([encoder.finish()]);
-  for (const [index, { home }] of movable.entries()) {
+  for (const [index, { storage }] of movable.entries()) {
     const { region, free } = places[index]!;
-    if (home.freed) free();
-    else home.moveTo(region, free);
+    if (storage.freed) free();
+    else storage.moveTo(region, free);
   }
   // The buffers that were left have sizes that nothing else may ask for.
   device.buffers.trim();
@@ -62,7 +62,7 @@ async function move(device: Device, variables: readonly Variable[]): Promise<voi
  * f32 variables of zeros in shared buffers. Where the adapter has no memory for them, none of them can be used, and the next evaluation
  * rejects with OutOfMemoryError.
  */
-export function zerosSideBySide(shapes: readonly Shape[]): Variable[] {
+export function contiguousZeros(shapes: readonly Shape[]): Variable[] {
   const device = currentDevice();
   const specs = shapes.map((shape) => ({ shape: [...shape], dtype: "f32" as const }));
   const places = device.buffers.together(() => {
@@ -81,11 +81,11 @@ export function zerosSideBySide(shapes: readonly Shape[]): Variable[] {
 
 /**
  * Bytes that variables take: of one that has a buffer to itself the whole buffer, of one in a shared buffer its own part, the gap after
- * it included. So what two sets of variables take adds up, wherever exchanges have brought them. The part of one that was disposed of
+ * it included. So what two sets of variables take adds up, wherever swaps have brought them. The part of one that was disposed of
  * counts for nobody, though its neighbours keep the buffer.
  */
 export const heldBytes = (variables: Iterable<AnyVariable>): number =>
-  [...new Set([...variables].map(({ home }) => home))]
+  [...new Set([...variables].map(({ storage }) => storage))]
     .filter(({ freed }) => !freed)
     .reduce(
       (sum, { device, shares, region }) => sum + (shares ? align(device, region.size) : region.size),

@@ -6,7 +6,7 @@ import { testDevice } from "./device.hooks.ts";
 const values = async (...tensors: t.Tensor[]): Promise<number[][]> =>
   Promise.all(tensors.map(async (tensor) => [...(await tensor.data())]));
 
-describe("steps on variables side by side", () => {
+describe("steps on contiguous variables", () => {
   const shapes = [[32], [3], [4, 4], [5, 5], [64]];
   const settings = {
     learningRate: 0.1,
@@ -31,7 +31,7 @@ describe("steps on variables side by side", () => {
     const zeros = () => shapes.map((shape) => t.variable(t.zeros(shape)));
     const [first, second, averages, sums] = [zeros(), zeros(), zeros(), zeros()];
     if (sideBySide)
-      for (const series of [parameters, first, second, averages, sums]) t.moveSideBySide(series);
+      for (const series of [parameters, first, second, averages, sums]) t.flattenParameters(series);
     const part = t.compile((scale: t.Tensor, keep: t.Tensor) => {
       const loss = parameters
         .map((parameter, k) => t.square(t.sub(parameter, targets[k]!)).sum())
@@ -77,7 +77,7 @@ describe("steps on variables side by side", () => {
   }
 
   it("are explained as they run", async () => {
-    const [parameters, velocities] = [t.zerosSideBySide([[32], [64]]), t.zerosSideBySide([[32], [64]])];
+    const [parameters, velocities] = [t.contiguousZeros([[32], [64]]), t.contiguousZeros([[32], [64]])];
     const control = t.tensor([0.1, 0.9, 0, 1]);
     for (const [k, parameter] of parameters.entries()) {
       const gradient = t.ones(parameter.shape);

@@ -6,18 +6,18 @@ import { testDevice } from "./device.hooks.ts";
 const values = async (...tensors: t.Tensor[]): Promise<number[][]> =>
   Promise.all(tensors.map(async (tensor) => [...(await tensor.data())]));
 
-const bufferOf = ({ home }: t.Variable): GPUBuffer => home.region.buffer;
+const bufferOf = ({ storage }: t.Variable): GPUBuffer => storage.region.buffer;
 
 /** They have moved by the next evaluation. */
 const moved = (...variables: t.Variable[]): Promise<void> => {
-  t.moveSideBySide(variables);
+  t.flattenParameters(variables);
   return t.evaluate();
 };
 
 /** [16] each: a multiple of every alignment. */
 const sixteen = (first: number): number[] => Array.from({ length: 16 }, (_, k) => first + k);
 
-describe("variables side by side", () => {
+describe("contiguous variables", () => {
   let a: t.Variable;
   let b: t.Variable;
   let odd: t.Variable;
@@ -35,7 +35,7 @@ describe("variables side by side", () => {
   it("keep their values in one buffer, without gaps, what would leave one last", async () => {
     await moved(a, odd, b);
     expect(bufferOf(a)).to.equal(bufferOf(b)).and.to.equal(bufferOf(odd));
-    const offsets = [a, b, odd].map(({ home }) => home.region.offset);
+    const offsets = [a, b, odd].map(({ storage }) => storage.region.offset);
     const aligned = testDevice().gpu.limits.minStorageBufferOffsetAlignment <= 64;
     if (aligned) expect(offsets).to.deep.equal([0, 64, 128]);
     expect(await values(a, odd, b)).to.deep.equal([sixteen(0), [7, 8, 9], sixteen(100)]);
@@ -58,7 +58,7 @@ describe("variables side by side", () => {
     });
     (await addTo(t.zeros([16]))).dispose();
     const later = t.add(b, 1);
-    t.moveSideBySide([a, b]);
+    t.flattenParameters([a, b]);
     const doubled = await addTo(t.ones([16]));
     expect(await values(doubled, a, later)).to.deep.equal([
       sixteen(0).map((x) => 2 * (x + 1)),
@@ -78,7 +78,7 @@ describe("variables side by side", () => {
     const take = t.compile(() => a.assign(b));
     await step();
     await take();
-    t.moveSideBySide([a, b, odd]);
+    t.flattenParameters([a, b, odd]);
     b.assign(t.tensor(sixteen(20)));
     await step();
     expect(await values(a, b, odd)).to.deep.equal([sixteen(21), sixteen(20), [9, 10, 11]]);
@@ -93,7 +93,7 @@ describe("variables side by side", () => {
       c.assign(t.add(d, 1));
       const evaluated = t.evaluate(c);
       for (let tick = 0; tick < ticks; tick++) await undefined;
-      t.moveSideBySide([c, d]);
+      t.flattenParameters([c, d]);
       await evaluated;
       expect(await values(c, d), `${ticks} ticks`).to.deep.equal([sixteen(2), sixteen(1)]);
       c.dispose();
@@ -102,7 +102,7 @@ describe("variables side by side", () => {
   });
 
   it("are arguments of functions that assign their neighbours, and themselves", async () => {
-    t.moveSideBySide([a, b]);
+    t.flattenParameters([a, b]);
     const take = t.compile((x: t.Tensor, y: t.Tensor) => {
       a.assign(t.add(x, 1));
       odd.assign(t.mul(y, 2));
@@ -115,7 +115,7 @@ describe("variables side by side", () => {
   });
 
   it("take their neighbours' values, as they are and computed, all at once", async () => {
-    t.moveSideBySide([a, b]);
+    t.flattenParameters([a, b]);
     b.assign(t.mul(a, 3));
     await t.evaluate(b);
     expect(await values(a, b)).to.deep.equal([sixteen(0), sixteen(0).map((x) => 3 * x)]);
@@ -151,33 +151,33 @@ describe("variables side by side", () => {
   });
 
   it("begin as zeros, even in memory that was used before", async () => {
-    const used = t.zerosSideBySide([[16], [4, 4]]);
+    const used = t.contiguousZeros([[16], [4, 4]]);
     for (const variable of used) variable.assign(t.ones(variable.shape));
     await t.evaluate(...used);
     for (const variable of used) variable.dispose();
-    const fresh = t.zerosSideBySide([[16], [4, 4]]);
+    const fresh = t.contiguousZeros([[16], [4, 4]]);
     expect(await values(...fresh)).to.deep.equal([new Array(16).fill(0), new Array(16).fill(0)]);
     for (const variable of fresh) variable.dispose();
   });
 
-  it("exchange their values without a copy", async () => {
+  it("swap their values without a copy", async () => {
     await moved(a, b);
     const read = t.compile(() => t.add(a, 0));
     (await read()).dispose();
     const old = t.mul(a, 2);
-    t.exchange(a, b);
+    t.swap(a, b);
     expect(await values(a, b, await read())).to.deep.equal([sixteen(100), sixteen(0), sixteen(100)]);
     expect(await t.evaluate(old).catch((reason: unknown) => reason)).to.be.instanceOf(t.StaleValueError);
-    expect(() => t.exchange(a, odd)).to.throw(t.ShapeError, /f32 \[16\] and f32 \[3\], but must be alike/);
+    expect(() => t.swap(a, odd)).to.throw(t.ShapeError, /f32 \[16\] and f32 \[3\], but must be alike/);
     a.assign(t.mul(b, 2));
-    expect(() => t.exchange(a, b)).to.throw(/evaluate what was assigned/);
+    expect(() => t.swap(a, b)).to.throw(/evaluate what was assigned/);
     await t.evaluate(a);
     b.dispose();
-    expect(() => t.exchange(a, b)).to.throw(t.StaleValueError, /was disposed of/);
+    expect(() => t.swap(a, b)).to.throw(t.StaleValueError, /was disposed of/);
     expect(await values(a)).to.deep.equal([sixteen(0).map((x) => 2 * x)]);
   });
 
-  it("are stepped where they are after an exchange of some of them", async () => {
+  it("are stepped where they are after a swap of some of them", async () => {
     const [c, d] = [t.variable(t.tensor(sixteen(200))), t.variable(t.tensor(sixteen(300)))];
     await moved(a, b);
     await moved(c, d);
@@ -186,7 +186,7 @@ describe("variables side by side", () => {
       for (const variable of [a, b]) variable.assign(t.accumulate(variable, t.add(x, variable), keep));
     });
     await add(t.zeros([16]));
-    t.exchange(b, d);
+    t.swap(b, d);
     await add(t.zeros([16]));
     expect(await values(a, b, c, d)).to.deep.equal([
       sixteen(0).map((x) => 4 * x),
@@ -198,12 +198,12 @@ describe("variables side by side", () => {
     d.dispose();
   });
 
-  it("count what they take, wherever exchanges have brought them", async () => {
-    const others = t.zerosSideBySide([[16], [16], [3]]) as [t.Variable, t.Variable, t.Variable];
+  it("count what they take, wherever swaps have brought them", async () => {
+    const others = t.contiguousZeros([[16], [16], [3]]) as [t.Variable, t.Variable, t.Variable];
     await moved(a, b, odd);
     const each = bufferOf(a).size;
     expect(bufferOf(others[0]).size).to.equal(each);
-    t.exchange(a, others[0]);
+    t.swap(a, others[0]);
     expect(t.heldBytes([a, b, odd])).to.equal(each);
     expect(t.heldBytes(others)).to.equal(each);
     expect(t.heldBytes([a, b, odd, ...others, a])).to.equal(2 * each);
@@ -217,7 +217,7 @@ describe("variables side by side", () => {
     const view = a.reshape([4, 4]);
     await t.evaluate(view);
     const pending = b.reshape([4, 4]);
-    t.moveSideBySide([a, b]);
+    t.flattenParameters([a, b]);
     const during = await Promise.all([view.data(), pending.data()]);
     expect(during.map((data) => [...data])).to.deep.equal([sixteen(0), sixteen(100)]);
     expect(await values(view, a)).to.deep.equal([sixteen(0), sixteen(0)]);
@@ -233,7 +233,7 @@ describe("variables side by side", () => {
     const before = live();
     for (let ticks = 0; ticks < 40; ticks++) {
       const [c, d] = [t.variable(t.tensor(sixteen(0))), t.variable(t.tensor(sixteen(1)))];
-      t.moveSideBySide([c, d]);
+      t.flattenParameters([c, d]);
       const evaluated = t.evaluate();
       if (ticks < 20) for (let tick = 0; tick < ticks; tick++) await undefined;
       else await new Promise((resolve) => setTimeout(resolve, (ticks - 20) / 10));
@@ -247,7 +247,7 @@ describe("variables side by side", () => {
     expect(live()).to.equal(before);
   });
 
-  it("may be exchanged while a function is on its way that changes one of them", async () => {
+  it("may be swapped while a function is on its way that changes one of them", async () => {
     const add = t.compile((x: t.Tensor) => {
       a.assign(t.add(a, x));
       return t.mul(x, 2);
@@ -257,10 +257,10 @@ describe("variables side by side", () => {
       a.assign(t.tensor(sixteen(0)));
       b.assign(t.tensor(sixteen(100)));
       await t.evaluate(a, b);
-      if (ticks % 3 === 0) t.moveSideBySide([a, b]);
+      if (ticks % 3 === 0) t.flattenParameters([a, b]);
       const added = add(one);
       for (let tick = 0; tick < ticks; tick++) await undefined;
-      t.exchange(a, b);
+      t.swap(a, b);
       (await added).dispose();
       const [first, second] = await values(a, b);
       const before = first![0] === 101;
@@ -273,12 +273,12 @@ describe("variables side by side", () => {
   it("stay disposed of: what has their memory now keeps it", async () => {
     a.dispose();
     const next = t.tensor(sixteen(50));
-    t.moveSideBySide([a, b]);
+    t.flattenParameters([a, b]);
     expect(await values(next, b)).to.deep.equal([sixteen(50), sixteen(100)]);
   });
 
   it("may have no elements", async () => {
-    const [none, one] = t.zerosSideBySide([[0], [1]]) as [t.Variable, t.Variable];
+    const [none, one] = t.contiguousZeros([[0], [1]]) as [t.Variable, t.Variable];
     none.assign(t.add(none, 1));
     one.assign(t.add(one, 1));
     await t.evaluate(none, one);
