@@ -176,6 +176,43 @@ describe("recurrent networks", () => {
       }
     });
 
+    it(`${kind} trains all its weights`, async () => {
+      using net = make({ bidirectional: true });
+      const factors = formula(6, n * steps * 2 * hidden);
+      const loss = net
+        .forward(tensor(x, [n, steps, inputs]))
+        .output.mul(tensor(factors, [n, steps, 2 * hidden]))
+        .sum();
+      const names = Object.keys(net.weights);
+      const gradients = grad(loss, Object.values(net.weights));
+      await evaluate(...gradients);
+      const dict = await net.stateDict();
+      const zeros = Array<number>(hidden).fill(0);
+      for (const [k, name] of names.entries()) {
+        const reference = new Reference(kind, hidden, dict);
+        const lossOf = (): number =>
+          sequences(x)
+            .flatMap((sequence) => reference.run(sequence, 1, 2, () => [zeros, zeros]).output.flat())
+            .reduce((sum, value, at) => sum + value * factors[at]!, 0);
+        const weight = reference.weights[name]!;
+        const numeric = weight.map((row) =>
+          row.map((value, column) => {
+            const moved = [1e-5, -1e-5].map((by) => {
+              row[column] = value + by;
+              return lossOf();
+            });
+            row[column] = value;
+            return (moved[0]! - moved[1]!) / 2e-5;
+          }),
+        );
+        const here =
+          weight[0]!.length > 1
+            ? numeric[0]!.map((_, column) => numeric.map((row) => row[column]!))
+            : numeric;
+        expect(largestDifference(await gradients[k]!.data(), here.flat()), name).to.be.below(1e-4);
+      }
+    });
+
     it(`${kind} drops out between layers in training only`, async () => {
       using net = make({ numLayers: 2, dropout: 0.5 });
       const input = tensor(x, [n, steps, inputs]);
