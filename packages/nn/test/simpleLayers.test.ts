@@ -1,6 +1,8 @@
 /** Layers without a sum over features: shapes, poolings, activations. */
 import { evaluate, grad, type Tensor, tensor } from "@ddad/tensor";
 import { expect } from "chai";
+import { testDevice } from "../../tensor/test/device.hooks.ts";
+import { HostRandom } from "../src/hostRandom.ts";
 import {
   CELU,
   ELU,
@@ -23,6 +25,12 @@ import {
   Softsign,
   Tanh,
 } from "../src/layers/activations.ts";
+import { BatchNorm2d } from "../src/layers/batchNorm2d.ts";
+import { Conv2d } from "../src/layers/conv2d.ts";
+import { ConvTranspose2d } from "../src/layers/convTranspose2d.ts";
+import { Dropout } from "../src/layers/dropout.ts";
+import { Linear } from "../src/layers/linear.ts";
+import { MultiheadAttention } from "../src/layers/multiheadAttention.ts";
 import { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d } from "../src/layers/pools.ts";
 import { Upsample } from "../src/layers/resample.ts";
 import type { Layer } from "../src/layers/sequential.ts";
@@ -118,5 +126,32 @@ describe("activation layers", () => {
     await evaluate(y, gradient!);
     await close(y, [-0.25, -0.5, 3, -1]);
     await close(gradient!, [-1, -6]);
+  });
+});
+
+describe("layers of f16", () => {
+  it("give f16, and what they give in f32", async function () {
+    if (!testDevice().capabilities.f16) return this.skip();
+    const random = () => new HostRandom(1);
+    const layers: Layer[] = [
+      new BatchNorm2d(8),
+      new BatchNorm2d(8).eval(),
+      new ConvTranspose2d(8, 4, 2, { random: random() }),
+      new Conv2d(8, 4, 2, { groups: 2, random: random() }),
+      new PReLU(),
+      new Linear(8, 2, { random: random() }),
+      new MultiheadAttention(8, 2, { random: random() }) as unknown as Layer,
+      new Dropout(0.5).eval(),
+    ];
+    for (const layer of layers) {
+      const name = layer.constructor.name;
+      const shape = layer instanceof MultiheadAttention ? [4, 4, 8] : [2, 2, 4, 8];
+      const x = tensor(formula(1, 128), shape, { dtype: "f16" });
+      const [y, wide] = [layer.forward(x), layer.forward(x.cast("f32"))];
+      await evaluate(y, wide, ...layer.buffers());
+      expect(y.dtype, name).to.equal("f16");
+      expect(largestDifference(await y.data(), await wide.data()), name).to.be.below(3e-3);
+      layer.dispose();
+    }
   });
 });

@@ -20,7 +20,7 @@ import {
   type Tensor,
 } from "@ddad/tensor";
 import { Module } from "../module.ts";
-import { type Parameter, parameter } from "../parameter.ts";
+import { castLike, type Parameter, parameter } from "../parameter.ts";
 
 /** x · sigmoid(x) */
 export class SiLU extends Module {
@@ -71,7 +71,7 @@ export class PReLU extends Module {
 
   /** x [..., channels] → the same shape */
   forward(x: Tensor): Tensor {
-    return prelu(x, this.weight);
+    return prelu(x, castLike(this.weight, x));
   }
 }
 

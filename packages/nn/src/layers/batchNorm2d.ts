@@ -60,7 +60,7 @@ export class BatchNorm2d extends Module {
     this.momentum = options.momentum ?? 0.1;
   }
 
-  /** x [N, H, W, channels] → the same shape. Throws ShapeError in training on one value a channel, UsageError where 64 batches were not evaluated. */
+  /** x [N, H, W, channels], or any […, channels], → the same shape and type; computed in f32. Throws ShapeError in training on one value a channel, UsageError where 64 batches were not evaluated. */
   forward(x: Tensor): Tensor {
     const { weight, bias, epsilon } = this;
     if (this.training) {
@@ -71,12 +71,12 @@ export class BatchNorm2d extends Module {
             "Use a larger batch, or eval().",
         );
       }
-      const { y, mean, variance } = batchNorm(x, { weight, bias, epsilon });
+      const { y, mean, variance } = batchNorm(x.cast("f32"), { weight, bias, epsilon });
       if (!isRecomputing()) this.#track(mean, variance.mul(count / (count - 1)));
-      return y;
+      return y.cast(x.dtype);
     }
     const { scale, shift } = this.affine();
-    return x.mul(scale).add(shift);
+    return x.mul(scale).add(shift).cast(x.dtype);
   }
 
   /** What the norm does in evaluation, x · scale + shift, by the running statistics of this moment: [channels] each. */

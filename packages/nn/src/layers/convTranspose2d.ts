@@ -65,8 +65,7 @@ export class ConvTranspose2d extends Module {
   /** x [N, H, W, inputs] → [N, H', W', outputs] */
   forward(x: Tensor): Tensor {
     const { stride, padding, outputPadding, dilation, groups, bias } = this;
-    return convTranspose2d(x, castLike(this.weight, x), {
-      ...{ stride, padding, outputPadding, dilation, groups, bias },
-    });
+    const options = { stride, padding, outputPadding, dilation, groups, bias };
+    return convTranspose2d(x, castLike(this.weight, x), options).cast(x.dtype);
   }
 }
