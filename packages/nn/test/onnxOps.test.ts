@@ -1,6 +1,6 @@
 /** Every operation with a translation to ONNX: the kernels' own cases, run by ONNX Runtime, against the f64 references. */
 import { type Case, type CaseInput, type Kernel, kernels, prepareCase, type Shape } from "@ddad/kernels-wgsl";
-import { record, type Tensor, tensor } from "@ddad/tensor";
+import { adaptiveAveragePool, averagePool, record, type Tensor, tensor } from "@ddad/tensor";
 import { expect } from "chai";
 import { Module } from "../src/module.ts";
 import { exportOnnx } from "../src/onnx/exportOnnx.ts";
@@ -147,4 +147,24 @@ it("ONNX: an epilogue is refused, which no recording has", async () => {
     String,
   );
   expect(failure).to.match(/exportOnnx: conv2d has an epilogue, which only the plans of this library have/);
+});
+
+it("ONNX: pools that runtimes do not agree on, or that ONNX has not, are refused", async () => {
+  const failureOf = async (forward: (x: Tensor) => Tensor): Promise<string> => {
+    const given = { name: "pool", module: new Nothing(), inputs: { x: [1, 5, 5, 2] } };
+    try {
+      await exportOnnx({ ...given, forward: ({ x }) => ({ y: forward(x!) }) });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "";
+  };
+  expect(await failureOf((x) => adaptiveAveragePool(x, [2, 3]))).to.match(
+    /exportOnnx: averagePool of Tensor f32 \[1, 5, 5, 2\] to 2×3 has windows of several sizes/,
+  );
+  expect(await failureOf((x) => averagePool(x, { kernelSize: 2, ceilMode: true }))).to.match(
+    /exportOnnx: averagePool of Tensor f32 \[1, 5, 5, 2\] has windows that reach past a padding that counts/,
+  );
+  const uncounted = { kernelSize: 2, ceilMode: true, countIncludePad: false };
+  expect(await failureOf((x) => averagePool(x, uncounted))).to.equal("");
 });

@@ -88,6 +88,23 @@ describe("convolutions", () => {
     }
   });
 
+  it("f16: images and their gradients stay f16, gradients of weights are f32", async () => {
+    for (const groups of [1, 2, 4]) {
+      const x = t.cast(t.ones([1, 3, 3, 4]), "f16");
+      const w = t.cast(t.ones([3, 3, 4 / groups, 4]), "f16");
+      const y = t.conv2d(x, w, { padding: 1, groups });
+      const [xGradient, wGradient] = t.grad(t.sum(t.cast(y, "f32")), [x, w]);
+      expect([y.dtype, xGradient!.dtype, wGradient!.dtype]).to.deep.equal(["f16", "f16", "f32"]);
+      await t.evaluate(y, xGradient!, wGradient!);
+      const [corner, centre] = [(4 * 4) / groups, (9 * 4) / groups];
+      const values = await y.data();
+      expect([values[0], values[4 * 4]]).to.deep.equal([corner, centre]);
+      const gradient = await xGradient!.data();
+      expect([gradient[0], gradient[4 * 4]]).to.deep.equal([corner, centre]);
+      expect((await wGradient!.data())[0]).to.equal(4);
+    }
+  });
+
   it("convTranspose2d spreads pixels, and adds where they meet", async () => {
     const x = t.tensor([1, 2, 3, 4], [1, 2, 2, 1]);
     const w = t.ones([2, 2, 1, 1]);

@@ -161,3 +161,17 @@ export const upsample: Translator = (t, { attrs, inputs, outputs }) => {
   });
   t.write(outputs["y"]!, y, nchw);
 };
+
+/** Positions are (x, y) from −1 to 1 in the file, too. */
+export const gridSample: Translator = (t, { attrs, inputs, outputs }) => {
+  const { mode, paddingMode, alignCorners } = attrs as Record<"mode" | "paddingMode", string> & {
+    alignCorners: boolean;
+  };
+  const grid = inputs["grid"]!;
+  const y = t.emit("GridSample", [t.read(inputs["x"]!, nchw), t.read(grid, [0, 1, 2, 3])], {
+    mode,
+    padding_mode: paddingMode,
+    align_corners: Number(alignCorners),
+  });
+  t.write(outputs["y"]!, y, nchw);
+};
