@@ -21,12 +21,26 @@ for (const [floor, below] of Object.entries(floors)) {
     for (const { to } of imports) checkDirection(file, to, floor, below, source, graph);
   }
   checkCycles(graph);
-  checkBrowser(join(source, "index.ts"), graph);
+  for (const entry of browserEntries(floor)) checkBrowser(entry, graph);
 }
+
+checkInternal();
 
 for (const problem of problems) console.error(problem);
 console.log(problems.size ? `imports: rules broken: ${problems.size}` : "imports: every rule holds");
 process.exit(problems.size ? 1 : 0);
+
+/** The sources of a package's entries, as `exports` names them, but for `./node`. */
+function browserEntries(floor) {
+  const folder = join(root, "packages", floor);
+  const { exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const entries = Object.entries(exports).filter(([path]) => path !== "./node");
+  for (const [path, conditions] of entries) {
+    if (!existsSync(join(folder, conditions["@ddad/source"])))
+      problems.add(`@ddad/${floor}: the source of the entry ${path} does not exist`);
+  }
+  return entries.map(([, conditions]) => join(folder, conditions["@ddad/source"]));
+}
 
 /** Every import of a file: `runs` when it is there at run time (no `import type`), `lazy` when it is an `import()`. */
 function readImports(file) {
@@ -72,7 +86,7 @@ function checkCycles(graph) {
   for (const file of graph.keys()) visit(file, []);
 }
 
-/** The main entry and all it loads must run in a browser; files behind `./node` and the command line need not. */
+/** An entry and all it loads must run in a browser; files behind `./node` and the command line need not. */
 function checkBrowser(entry, graph) {
   const reached = new Map([[entry, [entry]]]); // the map grows while it is walked
   for (const [file, way] of reached) {
@@ -84,6 +98,20 @@ function checkBrowser(entry, graph) {
         );
       }
       if (graph.has(to) && !reached.has(to)) reached.set(to, [...way, to]);
+    }
+  }
+}
+
+/** What users copy must not use what is not promised: no example but a test imports an `/internal` entry. */
+function checkInternal() {
+  const examples = join(root, "examples");
+  const files = readdirSync(examples, { recursive: true }).filter((file) => /(?<!\.test)\.ts$/.test(file));
+  for (const file of files
+    .map((path) => join(examples, path))
+    .filter((path) => !path.includes("node_modules"))) {
+    for (const { to } of readImports(file)) {
+      if (/^@ddad\/[^/]+\/internal$/.test(to))
+        problems.add(`${name(file)} imports ${to}: examples show what users may use`);
     }
   }
 }

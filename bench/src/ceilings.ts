@@ -1,5 +1,6 @@
 /** What the adapter can do at best, measured: the kernels' times are shown against it. */
 import type { Device } from "@ddad/tensor";
+import { checkSize, pipelinesOf } from "@ddad/tensor/internal";
 import {
   type AddingWork,
   copy,
@@ -150,7 +151,7 @@ export class CeilingBench {
   async check(program: Program): Promise<Step> {
     const { gpu } = this.#device;
     const bytes = 4 * program.count;
-    this.#device.checkSize(bytes, `ceiling ${program.name}: the target`);
+    checkSize(this.#device, bytes, `ceiling ${program.name}: the target`);
     const step = await this.#prepare(program);
     const clear = gpu.createCommandEncoder();
     clear.clearBuffer(this.#target, 0, bytes);
@@ -166,10 +167,10 @@ export class CeilingBench {
   }
 
   async #prepare({ name, shader, workgroups }: Program): Promise<Step> {
-    const { gpu, pipelines } = this.#device;
-    const pipeline = await pipelines.pipeline(shader, `ceiling ${name}`);
+    const { gpu } = this.#device;
+    const pipeline = await pipelinesOf(this.#device).pipeline(shader, `ceiling ${name}`);
     const group = gpu.createBindGroup({
-      layout: pipelines.layout(shader),
+      layout: pipelinesOf(this.#device).layout(shader),
       entries: [this.#source, this.#target].map((buffer, binding) => ({ binding, resource: { buffer } })),
     });
     return { pipeline, group, workgroups: [workgroups, 1, 1] };

@@ -1,5 +1,6 @@
 /** The timing loop (benchmark.js) and how work on the GPU is put into it. */
 import type { Device } from "@ddad/tensor";
+import { throwFailure } from "@ddad/tensor/internal";
 import Benchmark from "benchmark";
 
 /** How long one case may take. */
@@ -125,5 +126,5 @@ export async function runSteps(device: Device, steps: readonly Step[], repetitio
     gpu.queue.submit([encoder.finish()]);
   }
   await gpu.queue.onSubmittedWorkDone();
-  device.throwFailure();
+  throwFailure(device);
 }

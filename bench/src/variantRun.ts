@@ -14,6 +14,7 @@ import {
   type Variant,
 } from "@ddad/kernels-wgsl";
 import type { Device } from "@ddad/tensor";
+import { checkSize, pipelinesOf } from "@ddad/tensor/internal";
 import type { Step } from "./measure.ts";
 
 export type AnyVariant = Variant<string, string, unknown, string>;
@@ -50,7 +51,8 @@ export class VariantRun {
     call: Call,
     inputs: CaseValues,
   ): Promise<VariantRun> {
-    const { capabilities, pipelines, gpu } = device;
+    const { capabilities, gpu } = device;
+    const pipelines = pipelinesOf(device);
     const buffers = createBuffers(device, kernel, variant, call, inputs);
     const uniforms: GPUBuffer[] = [];
     const steps: Step[] = [];
@@ -111,7 +113,7 @@ function createBuffers(
     ...Object.entries(call.outputs),
     ...Object.entries(scratch),
   ];
-  for (const [name, tensor] of tensors) device.checkSize(bytesOf(tensor), `${kernel.name}: ${name}`);
+  for (const [name, tensor] of tensors) checkSize(device, bytesOf(tensor), `${kernel.name}: ${name}`);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   return new Map(
     tensors.map(([name, tensor]) => {

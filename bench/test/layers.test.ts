@@ -1,6 +1,7 @@
 /** Which models are measured where, and that PyTorch's are as large as ours. */
 import { readFileSync } from "node:fs";
-import { countParameters, resNetSizes, unetLayout } from "@ddad/nn";
+import { countParameters, resNetSizes } from "@ddad/nn";
+import { unetLayout } from "@ddad/nn/internal";
 import { expect } from "chai";
 import { blockFamilies } from "../src/layers/blocks.ts";
 import { denoiserFamilies } from "../src/layers/denoisers.ts";

@@ -8,7 +8,6 @@ import {
   deviceDescriptor,
   evaluate,
   grad,
-  heldBytes,
   listAdapters,
   memory,
   mseLoss,
@@ -21,6 +20,7 @@ import {
   UNet,
   variable,
 } from "@ddad/nn";
+import { heldBytes } from "@ddad/nn/internal";
 import { assert, check, finish } from "./harness.ts";
 
 function assertClose(got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {

@@ -1,5 +1,6 @@
 /** The state of an adaptation as safetensors: `extractor.…` and `optimizer.…`, everything else as texts in the header. */
-import { type Checkpoint, CheckpointError, underPrefix, withPrefix, writeSafetensors } from "@ddad/nn";
+import { type Checkpoint, CheckpointError, writeSafetensors } from "@ddad/nn";
+import { underPrefix, withPrefix } from "@ddad/nn/internal";
 import * as z from "zod";
 import type { AdaptationRunState } from "./adaptationRun.ts";
 import { readHeaderText } from "./header.ts";

@@ -1,7 +1,6 @@
 /** An adaptation from its first step, or from where it stopped, to its end: what it learns from, when to stop, what to keep. */
 import {
   type AnyVariable,
-  heldBytes,
   Module,
   type ResNet,
   type StateDict,
@@ -9,6 +8,7 @@ import {
   type TensorSpec,
   tensor,
 } from "@ddad/nn";
+import { heldBytes } from "@ddad/nn/internal";
 import { type AdaptationPair, type AdaptationState, Adapter } from "./adaptation.ts";
 import type { Config } from "./config.ts";
 import { batchIndices } from "./datasets/batches.ts";

@@ -16,7 +16,14 @@ export {
 } from "./config/settings.ts";
 export * from "./config.ts";
 export * from "./datasets/batches.ts";
-export * from "./datasets/imageSet.ts";
+export {
+  gatherPixels,
+  type ImageSet,
+  imageAt,
+  imageSetBytes,
+  type Pictures,
+  stackImages,
+} from "./datasets/imageSet.ts";
 export { type DefectKind, defectKinds } from "./datasets/procedural/defects.ts";
 export {
   generateProcedural,
@@ -24,16 +31,30 @@ export {
   type ProceduralSample,
 } from "./datasets/procedural/generate.ts";
 export { type ProceduralCategory, proceduralCategories } from "./datasets/procedural/scenes.ts";
-export { hashText } from "./datasets/random.ts";
 export * from "./datasets/sample.ts";
 export * from "./datasets/split.ts";
 export * from "./denoiser.ts";
 export * from "./detection.ts";
-export * from "./distance.ts";
+export {
+  type AnomalyMapOptions,
+  anomalyMap,
+  batchWeights,
+  centerCrop,
+  type DistanceScales,
+  distanceWeights,
+  pixelDistance,
+  type WeightedDistance,
+} from "./distance.ts";
 export * from "./errors.ts";
 export * from "./evaluation.ts";
 export * from "./features.ts";
-export * from "./heldOutLoss.ts";
+export {
+  describeHeldOutLoss,
+  type HeldOutLoss,
+  heldOutLoss,
+  type TimestepBucket,
+  timestepBuckets,
+} from "./heldOutLoss.ts";
 export * from "./images/browser.ts";
 export * from "./images/format.ts";
 export * from "./images/image.ts";
@@ -51,7 +72,7 @@ export * from "./metrics/publishedMask.ts";
 export * from "./metrics/regions.ts";
 export * from "./modelDetector.ts";
 export * from "./modelFile.ts";
-export * from "./noise.ts";
+export { type Draw, drawTimestep, type NoisePurpose, noiseKeys } from "./noise.ts";
 export type { CollectOptions } from "./patchcore/collect.ts";
 export * from "./patchcore/coreset.ts";
 export * from "./patchcore/memoryBank.ts";
@@ -62,9 +83,8 @@ export { describeMemory, type PlannedMemory } from "./plannedMemory.ts";
 export * from "./reconstruction.ts";
 export * from "./report/colorMap.ts";
 export * from "./report/defectRegions.ts";
-export * from "./report/detectionRow.ts";
+export { detectionRow, type InspectedPicture, type RowCaptions } from "./report/detectionRow.ts";
 export { type Difference, type NamedResult, protocolDifferences } from "./report/differences.ts";
-export * from "./report/font.ts";
 export { htmlReport, type ReportedRun } from "./report/html/page.ts";
 export * from "./report/npy.ts";
 export * from "./report/overlay.ts";
@@ -74,7 +94,7 @@ export { type FoundResult, groupResults, nameResults } from "./report/resultGrou
 export * from "./report/results.ts";
 export * from "./report/storedEvaluation.ts";
 export * from "./report/summary.ts";
-export * from "./report/wrongDecisions.ts";
+export { type Mistake, type WrongDecisions, wrongDecisions } from "./report/wrongDecisions.ts";
 export * from "./schedule.ts";
 export * from "./training.ts";
 export { describeTrainingMemory, type TrainingMemory } from "./trainingMemory.ts";

@@ -7,10 +7,9 @@ import {
   CheckpointError,
   type StateDict,
   type StateEntry,
-  underPrefix,
-  withPrefix,
   writeSafetensors,
 } from "@ddad/nn";
+import { underPrefix, withPrefix } from "@ddad/nn/internal";
 import * as z from "zod";
 import { type Calibration, calibrationSchema } from "./calibration.ts";
 import { type Config, parseConfig } from "./config.ts";

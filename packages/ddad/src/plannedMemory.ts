@@ -1,5 +1,6 @@
 /** Device memory that is known before anything runs: what is held, what goes in and out, and what lies between kernels. */
-import { bufferBytes, type PlannedBytes, sharedBytes, type TensorSpec } from "@ddad/nn";
+import type { PlannedBytes, TensorSpec } from "@ddad/nn";
+import { bufferBytes, sharedBytes } from "@ddad/nn/internal";
 import { formatMemory } from "./memoryBudget.ts";
 
 /** Bytes of device memory by what they are of, each counted once. */

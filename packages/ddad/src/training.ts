@@ -11,6 +11,7 @@ import {
   tensor,
   type UNet,
 } from "@ddad/nn";
+import { isPending, trimBuffers } from "@ddad/nn/internal";
 import type { Config } from "./config.ts";
 import { batchIndices } from "./datasets/batches.ts";
 import { gatherPixels, type Pictures } from "./datasets/imageSet.ts";
@@ -187,11 +188,11 @@ export class Trainer {
     if (this.lossScale && state.lossScale) this.lossScale.loadStateDict(state.lossScale);
     this.best = state.best;
     const { variables } = this.#step;
-    const loaded = variables.filter(({ pending }) => pending).map(({ value }) => value);
+    const loaded = variables.filter(isPending).map(({ value }) => value);
     await evaluate(...variables);
     // What was loaded is in the variables' own buffers now; its own would stay until they are collected.
     for (const tensor of loaded) tensor.dispose();
-    currentDevice().buffers.trim();
+    trimBuffers(currentDevice());
   }
 
   /** Picks by as many as are computed at a time. */

@@ -1,5 +1,6 @@
 /** The device memory of a training, planned before its first step, and what of it fits into a budget. */
-import { bufferBytes, currentDevice, heldBytes, planBytes, type Tensor, type TensorSpec } from "@ddad/nn";
+import { currentDevice, planBytes, type Tensor, type TensorSpec } from "@ddad/nn";
+import { bufferBytes, heldBytes } from "@ddad/nn/internal";
 import type { Config } from "./config.ts";
 import { MemoryBudgetError } from "./errors.ts";
 import { divisorsOf, formatMemory, largestFitting, parseMemory, roomFor } from "./memoryBudget.ts";

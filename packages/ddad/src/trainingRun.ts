@@ -7,6 +7,7 @@ import {
   type TuneReport,
   tune,
 } from "@ddad/nn";
+import { trimBuffers } from "@ddad/nn/internal";
 import type { Config } from "./config.ts";
 import type { Pictures } from "./datasets/imageSet.ts";
 import type { HeldOutLoss } from "./heldOutLoss.ts";
@@ -125,7 +126,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   } finally {
     trainer.dispose();
     // What comes after a training needs buffers of other sizes.
-    currentDevice().buffers.trim();
+    trimBuffers(currentDevice());
   }
 }
 
@@ -143,7 +144,7 @@ export async function tuneTraining(
   const trainer = await Trainer.create(config, pictures);
   const dispose = (): void => {
     trainer.dispose();
-    currentDevice().buffers.trim();
+    trimBuffers(currentDevice());
   };
   const takeStep = async (): Promise<void> => {
     await trainer.takeStep();

@@ -2,11 +2,8 @@
 import {
   Adam,
   AdamW,
-  accumulate,
   clipGradientNorm,
-  clipScale,
   constantSchedule,
-  contiguousZeros,
   EMA,
   emaWarmup,
   evaluate,
@@ -21,6 +18,7 @@ import {
   warmupCosine,
   where,
 } from "@ddad/nn";
+import { accumulate, clipScale, contiguousZeros } from "@ddad/nn/internal";
 import type { Config } from "./config.ts";
 import { createDenoiser, denoisingError } from "./denoiser.ts";
 

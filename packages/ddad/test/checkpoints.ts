@@ -1,5 +1,6 @@
 /** Checkpoints of a small network as PyTorch saves them, and commands that take them. */
-import type { StateDict, StateLayout } from "@ddad/nn";
+import type { StateDict } from "@ddad/nn";
+import type { StateLayout } from "@ddad/nn/internal";
 import { expect } from "chai";
 import { formula } from "../../nn/test/golden.ts";
 import * as pickle from "../../nn/test/pickleFile.ts";

@@ -2,7 +2,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readCheckpoint, resNetLayout, resNetSizes, unetLayout, writeSafetensors } from "@ddad/nn";
+import { readCheckpoint, resNetSizes, writeSafetensors } from "@ddad/nn";
+import { resNetLayout, unetLayout } from "@ddad/nn/internal";
 import { expect } from "chai";
 import * as pickle from "../../nn/test/pickleFile.ts";
 import type { OnnxReport } from "../src/cli/exportOnnx.ts";

@@ -2,7 +2,8 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readCheckpoint, resNetLayout, resNetSizes, tensor, UNet, unetLayout, withPrefix } from "@ddad/nn";
+import { readCheckpoint, resNetSizes, tensor, UNet } from "@ddad/nn";
+import { resNetLayout, unetLayout, withPrefix } from "@ddad/nn/internal";
 import { expect } from "chai";
 import { channelsFirst, channelsLast, formula, largestDifference } from "../../nn/test/golden.ts";
 import * as pickle from "../../nn/test/pickleFile.ts";

@@ -5,28 +5,28 @@ import "@ddad/tensor";
 
 export * from "@ddad/tensor";
 export { Checkpoint } from "./checkpoint/checkpoint.ts";
-export { type LayoutMatch, matchLayout, type StateLayout } from "./checkpoint/layouts/layout.ts";
-export {
-  nameResNet,
-  recogniseResNet,
-  resNetLayout,
-  torchvisionNames,
-} from "./checkpoint/layouts/resNetLayout.ts";
-export { type RecognisedUNet, recogniseUNet, unetLayout } from "./checkpoint/layouts/unetLayout.ts";
 export type { LeftOut } from "./checkpoint/pytorch/choose.ts";
 export { PyTorchCheckpoint, readPyTorch } from "./checkpoint/pytorch/readPyTorch.ts";
 export { type ReadOptions, readCheckpoint } from "./checkpoint/readCheckpoint.ts";
-export {
-  readSafetensors,
-  underPrefix,
-  withPrefix,
-  writeSafetensors,
-} from "./checkpoint/safetensors.ts";
+export { readSafetensors, writeSafetensors } from "./checkpoint/safetensors.ts";
 export { type BatchTypes, type Collated, collate, type Shaped } from "./data/collate.ts";
 export { DataLoader, type DataLoaderOptions, type Dataset, type Samples } from "./data/dataLoader.ts";
 export * from "./errors.ts";
 export { HostRandom } from "./hostRandom.ts";
-export * from "./init.ts";
+export {
+  allOnes,
+  allZeros,
+  type Fan,
+  fanInUniform,
+  type Initializer,
+  kaimingNormal,
+  kaimingUniform,
+  normalInit,
+  setSeed,
+  uniformInit,
+  xavierNormal,
+  xavierUniform,
+} from "./init.ts";
 export * from "./layers/activations.ts";
 export * from "./layers/batchNorm2d.ts";
 export * from "./layers/channelAffine.ts";
@@ -61,7 +61,7 @@ export type { PretrainedReport } from "./models/resnet/pretrained.ts";
 export { ResNet } from "./models/resnet/resnet.ts";
 export * from "./models/resnet/variants.ts";
 export * from "./models/unet/attentionBlock.ts";
-export { defaultMultipliers, type Precision, type UNetOptions } from "./models/unet/options.ts";
+export type { Precision, UNetOptions } from "./models/unet/options.ts";
 export * from "./models/unet/residualBlock.ts";
 export * from "./models/unet/unet.ts";
 export { Module } from "./module.ts";
@@ -90,7 +90,7 @@ export {
 } from "./onnx/source.ts";
 export * from "./optim/adagrad.ts";
 export * from "./optim/adam.ts";
-export * from "./optim/clip.ts";
+export { type ClippedNorm, clipGradientNorm } from "./optim/clip.ts";
 export * from "./optim/ema.ts";
 export * from "./optim/lossScale.ts";
 export * from "./optim/optimizer.ts";
@@ -98,6 +98,6 @@ export type { ParameterSource } from "./optim/parameterSource.ts";
 export * from "./optim/rmsprop.ts";
 export * from "./optim/schedules.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
-export * from "./parameter.ts";
+export { Parameter, type ParameterOptions, parameter, toF16 } from "./parameter.ts";
 export type { LoadReport } from "./state.ts";
 export type { Layout, StateData, StateDict, StateEntry, StateType } from "./stateDict.ts";

@@ -1,5 +1,6 @@
 /** Variables on the device from and to arrays on the host, by name. */
-import { type AnyTensor, type AnyVariable, allOrNone, evaluate, tensor } from "@ddad/tensor";
+import { type AnyTensor, type AnyVariable, evaluate, tensor } from "@ddad/tensor";
+import { allOrNone } from "@ddad/tensor/internal";
 import { StateDictError } from "./errors.ts";
 import {
   elements,

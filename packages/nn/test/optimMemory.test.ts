@@ -1,13 +1,13 @@
 /** Optimisers and the memory of what they change: out of memory, shared parameters, what is disposed of, frozen or loaded meanwhile. */
 import {
   evaluate,
-  heldBytes,
   OutOfMemoryError,
   StaleValueError,
   type Tensor,
   tensor,
   type Variable,
 } from "@ddad/tensor";
+import { heldBytes } from "@ddad/tensor/internal";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
 import { withMemory } from "../../tensor/test/limitedMemory.ts";

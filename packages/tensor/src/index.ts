@@ -8,7 +8,6 @@ export {
   type TensorData,
   type TensorSpec,
 } from "@ddad/kernels-wgsl";
-export { drawOnce, isRecomputing } from "./autograd/draws.ts";
 export { type GradOptions, grad, valueAndGrad } from "./autograd/grad.ts";
 export { recompute } from "./autograd/recompute.ts";
 export { compile, type Tensors } from "./compile.ts";
@@ -30,25 +29,19 @@ export {
   zeros,
   zerosLike,
 } from "./create.ts";
-export { type AdapterDescription, type AdapterOptions, environment, listAdapters } from "./device/adapter.ts";
-export { adapterName } from "./device/capabilities.ts";
+export { type AdapterDescription, type AdapterOptions, listAdapters } from "./device/adapter.ts";
 export { currentDevice, Device, deviceDescriptor, type SetupOptions, setupDevice } from "./device/device.ts";
 export type { PowerPreference } from "./device/webgpuNames.ts";
 export * from "./errors.ts";
 export { evaluate } from "./evaluate.ts";
 export { explain } from "./explain.ts";
-export { allOrNone, type Memory, memory } from "./memory.ts";
-export { bufferBytes, type PlannedBytes, planBytes, sharedBytes } from "./planBytes.ts";
+export { type Memory, memory } from "./memory.ts";
+export { type PlannedBytes, planBytes } from "./planBytes.ts";
 
 import "./methods.ts";
 
-export { tuningStore } from "#tuningStore";
-export { contiguousZeros, flattenParameters, heldBytes } from "./contiguous.ts";
 export * from "./ops/index.ts";
 export { type Profile, type ProfileRow, profile } from "./profile.ts";
-export { nodesBehind } from "./program/program.ts";
-export { type OpGradients, record, recordView } from "./record.ts";
-export { type AnyTensor, type AnyVariable, isTracing, swap, Tensor, Variable } from "./tensor.ts";
+export { type OpGradients, record } from "./record.ts";
+export { type AnyTensor, type AnyVariable, Tensor, Variable } from "./tensor.ts";
 export { type TuneOptions, type TuneReport, type TuneRow, tune } from "./tune.ts";
-export type { TuningStore } from "./tuning/store.ts";
-export type { Tuning } from "./tuning/table.ts";

@@ -96,12 +96,14 @@ interface OtherMethods<D extends DType> {
   matmul(other: Tensor, options?: ops.MatmulOptions): Tensor;
 }
 
+// Disposable by the class itself; TypeScript 7 forgets that where it compiles this augmentation from its source.
 declare module "./tensor.ts" {
   interface Tensor<D extends DType = Float>
     extends ElementwiseMethods<D>,
       MovementMethods<D>,
       ReductionMethods<D>,
-      OtherMethods<D> {}
+      OtherMethods<D>,
+      Disposable {}
 }
 
 const methods: Pick<OtherMethods<Float>, "data" | "item"> & ThisType<Tensor> = {

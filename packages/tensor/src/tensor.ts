@@ -73,6 +73,7 @@ export class Tensor<D extends DType = Float> {
     return sizeOf(this.shape);
   }
 
+  /** @internal */
   get source(): Source {
     return this.#source;
   }
@@ -82,7 +83,7 @@ export class Tensor<D extends DType = Float> {
     return this.source.kind === "storage";
   }
 
-  /** From recorded to computed. The graph behind is let go. */
+  /** @internal From recorded to computed. The graph behind is let go. */
   materialize(storage: Storage): void {
     this.#source = { kind: "storage", storage: storage.retain(), version: storage.version };
     forgotten.register(this, storage, this);
@@ -94,7 +95,7 @@ export class Tensor<D extends DType = Float> {
       this.#source = { ...this.#source, version: Number.NaN };
   }
 
-  /** Stops holding the buffer; tells whether it was held. For contents that are overwritten. */
+  /** @internal Stops holding the buffer; tells whether it was held. For contents that are overwritten. */
   release(): boolean {
     const source = this.#source;
     if (source.kind !== "storage" || !forgotten.unregister(this)) return false;
@@ -182,22 +183,26 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
     return this.#assigned ?? this.committed;
   }
 
+  /** @internal */
   override get source(): Source {
     return this.value.source;
   }
 
-  /** Whether a value was assigned that is not yet in the buffer. */
+  /** @internal Whether a value was assigned that is not yet in the buffer. */
   get pending(): boolean {
     const { source } = this;
     return this.#assigned !== undefined && !(source.kind === "storage" && source.storage === this.#storage);
   }
 
-  /** What all values of this variable are written into. Its place may change: `flattenParameters`, `swap`. */
+  /**
+   * What all values of this variable are written into. Its place may change: `flattenParameters`, `swap`.
+   * @internal
+   */
   get storage(): Storage {
     return this.#storage;
   }
 
-  /** The tensor that stands for what the buffer holds now: the value, unless one is pending. */
+  /** @internal The tensor that stands for what the buffer holds now: the value, unless one is pending. */
   get committed(): Tensor<D> {
     this.#committed ??= new Tensor(this, {
       kind: "storage",
@@ -219,7 +224,7 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
     this.#assigned = next;
   }
 
-  /** What was assigned and not committed since. */
+  /** @internal What was assigned and not committed since. */
   get assigned(): Tensor<D> | undefined {
     return this.#assigned;
   }
@@ -229,6 +234,7 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
    *
    * @param replaced what was assigned when the work was recorded
    * @param written the tensor whose elements the storage has now, where there is one
+   * @internal
    */
   commit(replaced: Tensor<D> | undefined, written?: Tensor<D>): void {
     this.#committed?.release();
@@ -243,7 +249,7 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
     this.#written = written;
   }
 
-  /** Back to what the buffer holds, or to what was assigned before. */
+  /** @internal Back to what the buffer holds, or to what was assigned before. */
   reset(assigned?: Tensor<D>): void {
     this.#assigned = assigned;
   }

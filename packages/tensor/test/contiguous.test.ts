@@ -1,5 +1,6 @@
 /** Variables that share buffers: what they are stays, whatever reads or writes them. */
 import * as t from "@ddad/tensor";
+import * as internal from "@ddad/tensor/internal";
 import { expect } from "chai";
 import { testDevice } from "./device.hooks.ts";
 
@@ -10,7 +11,7 @@ const bufferOf = ({ storage }: t.Variable): GPUBuffer => storage.region.buffer;
 
 /** They have moved by the next evaluation. */
 const moved = (...variables: t.Variable[]): Promise<void> => {
-  t.flattenParameters(variables);
+  internal.flattenParameters(variables);
   return t.evaluate();
 };
 
@@ -39,7 +40,7 @@ describe("contiguous variables", () => {
     const aligned = testDevice().gpu.limits.minStorageBufferOffsetAlignment <= 64;
     if (aligned) expect(offsets).to.deep.equal([0, 64, 128]);
     expect(await values(a, odd, b)).to.deep.equal([sixteen(0), [7, 8, 9], sixteen(100)]);
-    expect(t.heldBytes([a, b, odd])).to.equal(bufferOf(a).size);
+    expect(internal.heldBytes([a, b, odd])).to.equal(bufferOf(a).size);
   });
 
   it("stay where they are when they are moved again", async () => {
@@ -58,7 +59,7 @@ describe("contiguous variables", () => {
     });
     (await addTo(t.zeros([16]))).dispose();
     const later = t.add(b, 1);
-    t.flattenParameters([a, b]);
+    internal.flattenParameters([a, b]);
     const doubled = await addTo(t.ones([16]));
     expect(await values(doubled, a, later)).to.deep.equal([
       sixteen(0).map((x) => 2 * (x + 1)),
@@ -78,7 +79,7 @@ describe("contiguous variables", () => {
     const take = t.compile(() => a.assign(b));
     await step();
     await take();
-    t.flattenParameters([a, b, odd]);
+    internal.flattenParameters([a, b, odd]);
     b.assign(t.tensor(sixteen(20)));
     await step();
     expect(await values(a, b, odd)).to.deep.equal([sixteen(21), sixteen(20), [9, 10, 11]]);
@@ -93,7 +94,7 @@ describe("contiguous variables", () => {
       c.assign(t.add(d, 1));
       const evaluated = t.evaluate(c);
       for (let tick = 0; tick < ticks; tick++) await undefined;
-      t.flattenParameters([c, d]);
+      internal.flattenParameters([c, d]);
       await evaluated;
       expect(await values(c, d), `${ticks} ticks`).to.deep.equal([sixteen(2), sixteen(1)]);
       c.dispose();
@@ -102,7 +103,7 @@ describe("contiguous variables", () => {
   });
 
   it("are arguments of functions that assign their neighbours, and themselves", async () => {
-    t.flattenParameters([a, b]);
+    internal.flattenParameters([a, b]);
     const take = t.compile((x: t.Tensor, y: t.Tensor) => {
       a.assign(t.add(x, 1));
       odd.assign(t.mul(y, 2));
@@ -115,7 +116,7 @@ describe("contiguous variables", () => {
   });
 
   it("take their neighbours' values, as they are and computed, all at once", async () => {
-    t.flattenParameters([a, b]);
+    internal.flattenParameters([a, b]);
     b.assign(t.mul(a, 3));
     await t.evaluate(b);
     expect(await values(a, b)).to.deep.equal([sixteen(0), sixteen(0).map((x) => 3 * x)]);
@@ -151,11 +152,11 @@ describe("contiguous variables", () => {
   });
 
   it("begin as zeros, even in memory that was used before", async () => {
-    const used = t.contiguousZeros([[16], [4, 4]]);
+    const used = internal.contiguousZeros([[16], [4, 4]]);
     for (const variable of used) variable.assign(t.ones(variable.shape));
     await t.evaluate(...used);
     for (const variable of used) variable.dispose();
-    const fresh = t.contiguousZeros([[16], [4, 4]]);
+    const fresh = internal.contiguousZeros([[16], [4, 4]]);
     expect(await values(...fresh)).to.deep.equal([new Array(16).fill(0), new Array(16).fill(0)]);
     for (const variable of fresh) variable.dispose();
   });
@@ -165,15 +166,15 @@ describe("contiguous variables", () => {
     const read = t.compile(() => t.add(a, 0));
     (await read()).dispose();
     const old = t.mul(a, 2);
-    t.swap(a, b);
+    internal.swap(a, b);
     expect(await values(a, b, await read())).to.deep.equal([sixteen(100), sixteen(0), sixteen(100)]);
     expect(await t.evaluate(old).catch((reason: unknown) => reason)).to.be.instanceOf(t.StaleValueError);
-    expect(() => t.swap(a, odd)).to.throw(t.ShapeError, /f32 \[16\] and f32 \[3\], but must be alike/);
+    expect(() => internal.swap(a, odd)).to.throw(t.ShapeError, /f32 \[16\] and f32 \[3\], but must be alike/);
     a.assign(t.mul(b, 2));
-    expect(() => t.swap(a, b)).to.throw(/evaluate what was assigned/);
+    expect(() => internal.swap(a, b)).to.throw(/evaluate what was assigned/);
     await t.evaluate(a);
     b.dispose();
-    expect(() => t.swap(a, b)).to.throw(t.StaleValueError, /was disposed of/);
+    expect(() => internal.swap(a, b)).to.throw(t.StaleValueError, /was disposed of/);
     expect(await values(a)).to.deep.equal([sixteen(0).map((x) => 2 * x)]);
   });
 
@@ -183,10 +184,10 @@ describe("contiguous variables", () => {
     await moved(c, d);
     const keep = t.ones([1]);
     const add = t.compile((x: t.Tensor) => {
-      for (const variable of [a, b]) variable.assign(t.accumulate(variable, t.add(x, variable), keep));
+      for (const variable of [a, b]) variable.assign(internal.accumulate(variable, t.add(x, variable), keep));
     });
     await add(t.zeros([16]));
-    t.swap(b, d);
+    internal.swap(b, d);
     await add(t.zeros([16]));
     expect(await values(a, b, c, d)).to.deep.equal([
       sixteen(0).map((x) => 4 * x),
@@ -199,25 +200,25 @@ describe("contiguous variables", () => {
   });
 
   it("count what they take, wherever swaps have brought them", async () => {
-    const others = t.contiguousZeros([[16], [16], [3]]) as [t.Variable, t.Variable, t.Variable];
+    const others = internal.contiguousZeros([[16], [16], [3]]) as [t.Variable, t.Variable, t.Variable];
     await moved(a, b, odd);
     const each = bufferOf(a).size;
     expect(bufferOf(others[0]).size).to.equal(each);
-    t.swap(a, others[0]);
-    expect(t.heldBytes([a, b, odd])).to.equal(each);
-    expect(t.heldBytes(others)).to.equal(each);
-    expect(t.heldBytes([a, b, odd, ...others, a])).to.equal(2 * each);
+    internal.swap(a, others[0]);
+    expect(internal.heldBytes([a, b, odd])).to.equal(each);
+    expect(internal.heldBytes(others)).to.equal(each);
+    expect(internal.heldBytes([a, b, odd, ...others, a])).to.equal(2 * each);
     const own = t.variable(t.tensor(sixteen(0)));
-    expect(t.heldBytes([own])).to.equal(bufferOf(own).size);
+    expect(internal.heldBytes([own])).to.equal(bufferOf(own).size);
     for (const variable of [own, ...others]) variable.dispose();
-    expect(t.heldBytes([own, ...others])).to.equal(0);
+    expect(internal.heldBytes([own, ...others])).to.equal(0);
   });
 
   it("are seen under another shape as before, while they move and afterwards", async () => {
     const view = a.reshape([4, 4]);
     await t.evaluate(view);
     const pending = b.reshape([4, 4]);
-    t.flattenParameters([a, b]);
+    internal.flattenParameters([a, b]);
     const during = await Promise.all([view.data(), pending.data()]);
     expect(during.map((data) => [...data])).to.deep.equal([sixteen(0), sixteen(100)]);
     expect(await values(view, a)).to.deep.equal([sixteen(0), sixteen(0)]);
@@ -233,7 +234,7 @@ describe("contiguous variables", () => {
     const before = live();
     for (let ticks = 0; ticks < 40; ticks++) {
       const [c, d] = [t.variable(t.tensor(sixteen(0))), t.variable(t.tensor(sixteen(1)))];
-      t.flattenParameters([c, d]);
+      internal.flattenParameters([c, d]);
       const evaluated = t.evaluate();
       if (ticks < 20) for (let tick = 0; tick < ticks; tick++) await undefined;
       else await new Promise((resolve) => setTimeout(resolve, (ticks - 20) / 10));
@@ -257,10 +258,10 @@ describe("contiguous variables", () => {
       a.assign(t.tensor(sixteen(0)));
       b.assign(t.tensor(sixteen(100)));
       await t.evaluate(a, b);
-      if (ticks % 3 === 0) t.flattenParameters([a, b]);
+      if (ticks % 3 === 0) internal.flattenParameters([a, b]);
       const added = add(one);
       for (let tick = 0; tick < ticks; tick++) await undefined;
-      t.swap(a, b);
+      internal.swap(a, b);
       (await added).dispose();
       const [first, second] = await values(a, b);
       const before = first![0] === 101;
@@ -273,12 +274,12 @@ describe("contiguous variables", () => {
   it("stay disposed of: what has their memory now keeps it", async () => {
     a.dispose();
     const next = t.tensor(sixteen(50));
-    t.flattenParameters([a, b]);
+    internal.flattenParameters([a, b]);
     expect(await values(next, b)).to.deep.equal([sixteen(50), sixteen(100)]);
   });
 
   it("may have no elements", async () => {
-    const [none, one] = t.contiguousZeros([[0], [1]]) as [t.Variable, t.Variable];
+    const [none, one] = internal.contiguousZeros([[0], [1]]) as [t.Variable, t.Variable];
     none.assign(t.add(none, 1));
     one.assign(t.add(one, 1));
     await t.evaluate(none, one);

@@ -1,5 +1,6 @@
 /** Optimiser steps on variables that share buffers: the same as one by one, in fewer dispatches. */
 import * as t from "@ddad/tensor";
+import * as internal from "@ddad/tensor/internal";
 import { expect } from "chai";
 import { testDevice } from "./device.hooks.ts";
 
@@ -31,20 +32,20 @@ describe("steps on contiguous variables", () => {
     const zeros = () => shapes.map((shape) => t.variable(t.zeros(shape)));
     const [first, second, averages, sums] = [zeros(), zeros(), zeros(), zeros()];
     if (sideBySide)
-      for (const series of [parameters, first, second, averages, sums]) t.flattenParameters(series);
+      for (const series of [parameters, first, second, averages, sums]) internal.flattenParameters(series);
     const part = t.compile((scale: t.Tensor, keep: t.Tensor) => {
       const loss = parameters
         .map((parameter, k) => t.square(t.sub(parameter, targets[k]!)).sum())
         .reduce((sum, term) => t.add(sum, term));
       const gradients = t.grad(t.mul(loss, scale), parameters);
-      for (const [k, sum] of sums.entries()) sum.assign(t.accumulate(sum, gradients[k]!, keep));
+      for (const [k, sum] of sums.entries()) sum.assign(internal.accumulate(sum, gradients[k]!, keep));
     });
     const apply = t.compile((control: t.Tensor) => {
-      const norm = t.sqrt(t.sumOfSquares(...sums));
+      const norm = t.sqrt(internal.sumOfSquares(...sums));
       const mask = t.tensor([0, 0, 0, 0, 0, 0, 1, 0], [8], { dtype: "bool" });
       const scaled = t.where(mask, t.minimum(t.reciprocal(norm), 1), control);
       for (const [k, parameter] of parameters.entries()) {
-        const next = t.adamEmaStep(
+        const next = internal.adamEmaStep(
           {
             parameter,
             gradient: sums[k]!,
@@ -65,7 +66,7 @@ describe("steps on contiguous variables", () => {
     for (let count = 1; count <= 3; count++) {
       await part(t.tensor(0.25, []), t.tensor([0]));
       await part(t.tensor(0.5, []), t.tensor([1]));
-      const control = t.tensor(t.adamControl({ ...settings, step: count, emaDecay: 0.5 }));
+      const control = t.tensor(internal.adamControl({ ...settings, step: count, emaDecay: 0.5 }));
       const profiled = await t.profile(() => apply(control));
       steps = profiled.rows
         .filter(({ label }) => label.startsWith("adam"))
@@ -77,11 +78,14 @@ describe("steps on contiguous variables", () => {
   }
 
   it("are explained as they run", async () => {
-    const [parameters, velocities] = [t.contiguousZeros([[32], [64]]), t.contiguousZeros([[32], [64]])];
+    const [parameters, velocities] = [
+      internal.contiguousZeros([[32], [64]]),
+      internal.contiguousZeros([[32], [64]]),
+    ];
     const control = t.tensor([0.1, 0.9, 0, 1]);
     for (const [k, parameter] of parameters.entries()) {
       const gradient = t.ones(parameter.shape);
-      const next = t.sgdStep({ parameter, gradient, velocity: velocities[k]!, control });
+      const next = internal.sgdStep({ parameter, gradient, velocity: velocities[k]!, control });
       parameter.assign(next.parameterNext);
       velocities[k]!.assign(next.velocityNext);
     }

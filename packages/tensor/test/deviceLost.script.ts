@@ -1,5 +1,6 @@
 /** Loses a device on purpose and prints what happens, a line each. */
-import { currentDevice, evaluate, flattenParameters, setupDevice, tensor, variable } from "@ddad/tensor";
+import { currentDevice, evaluate, setupDevice, tensor, variable } from "@ddad/tensor";
+import { flattenParameters } from "@ddad/tensor/internal";
 
 const say = (error: unknown): void =>
   console.log(error instanceof Error ? `${error.name}: ${error.message}` : error);

@@ -1,5 +1,6 @@
 /** One entry for each way in which an op can be called: what the gradient check loops over. */
 import * as t from "@ddad/tensor";
+import * as internal from "@ddad/tensor/internal";
 import { activationCases } from "./activationCases.ts";
 import { elementwiseCases } from "./elementwiseCases.ts";
 import { imageCases } from "./imageCases.ts";
@@ -216,14 +217,23 @@ export const gradientCases: readonly GradientCase[] = [
         "x0",
       ),
   },
-  { name: "sumOfSquares", inputs: [x(3, 2), x(5)], run: (a, b) => t.sumOfSquares(a!, b!) },
-  { name: "accumulate", inputs: [x(3, 2), x(3, 2), x(1)], run: (a, b, keep) => t.accumulate(a!, b!, keep!) },
+  { name: "sumOfSquares", inputs: [x(3, 2), x(5)], run: (a, b) => internal.sumOfSquares(a!, b!) },
+  {
+    name: "accumulate",
+    inputs: [x(3, 2), x(3, 2), x(1)],
+    run: (a, b, keep) => internal.accumulate(a!, b!, keep!),
+  },
   {
     name: "sgdStep",
     inputs: [x(5), x(5), x(5), positive(4)],
     run: (parameter, gradient, velocity, control) =>
       both(
-        t.sgdStep({ parameter: parameter!, gradient: gradient!, velocity: velocity!, control: control! }),
+        internal.sgdStep({
+          parameter: parameter!,
+          gradient: gradient!,
+          velocity: velocity!,
+          control: control!,
+        }),
         "parameterNext",
         "velocityNext",
       ),
@@ -241,10 +251,14 @@ export const gradientCases: readonly GradientCase[] = [
           control: control!,
         };
         if (decoupled)
-          return both(t.adamEmaStep({ ...inputs, ema: ema! }, { decoupled }), "parameterNext", "emaNext");
+          return both(
+            internal.adamEmaStep({ ...inputs, ema: ema! }, { decoupled }),
+            "parameterNext",
+            "emaNext",
+          );
         return t.add(
-          both(t.adamStep(inputs, { decoupled }), "firstMomentNext", "secondMomentNext"),
-          t.square(t.mul(t.adamStep(inputs, { decoupled }).parameterNext, ema!)),
+          both(internal.adamStep(inputs, { decoupled }), "firstMomentNext", "secondMomentNext"),
+          t.square(t.mul(internal.adamStep(inputs, { decoupled }).parameterNext, ema!)),
         );
       },
     }),

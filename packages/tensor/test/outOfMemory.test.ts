@@ -1,5 +1,6 @@
 /** Out of memory: who asked is told, nothing is lost that was there before, and what fits afterwards runs. */
 import * as t from "@ddad/tensor";
+import * as internal from "@ddad/tensor/internal";
 import { expect } from "chai";
 import { testDevice } from "./device.hooks.ts";
 import { withMemory } from "./limitedMemory.ts";
@@ -49,7 +50,7 @@ describe("out of memory", () => {
     const pending = t.add(a, b);
     const places = variables.map(bufferOf);
     await limited(0, async () => {
-      t.flattenParameters(variables);
+      internal.flattenParameters(variables);
       await refused(t.evaluate());
     });
     expect(variables.map(bufferOf)).to.deep.equal(places);
@@ -57,7 +58,7 @@ describe("out of memory", () => {
     expect(await values(a, b, c)).to.deep.equal([sixteen(0), sixteen(201), sixteen(200)]);
     const stale = await t.evaluate(pending).catch((reason: unknown) => reason);
     expect(stale).to.be.instanceOf(t.StaleValueError);
-    t.flattenParameters(variables);
+    internal.flattenParameters(variables);
     await t.evaluate();
     expect(new Set(variables.map(bufferOf)).size).to.equal(1);
     expect(await values(a, b, c)).to.deep.equal([sixteen(0), sixteen(201), sixteen(200)]);
@@ -69,7 +70,7 @@ describe("out of memory", () => {
     const small = t.variable(t.tensor(sixteen(0)));
     const places = [large, small].map(bufferOf);
     await limited(2 ** 26, async () => {
-      t.flattenParameters([large, small]);
+      internal.flattenParameters([large, small]);
       await refused(t.evaluate());
       expect([large, small].map(bufferOf)).to.deep.equal(places);
       // What the first one took is free again.
@@ -87,7 +88,7 @@ describe("out of memory", () => {
     const live = (): number => buffers.live - workspace.count;
     const before = live();
     const zeros = await limited(0, async () => {
-      const made = t.contiguousZeros([[16], [16]]);
+      const made = internal.contiguousZeros([[16], [16]]);
       kept.assign(t.add(kept, made[0]!));
       await refused(t.evaluate(kept));
       return made;
@@ -120,7 +121,7 @@ describe("out of memory", () => {
   it("tensors that are made together are there all of them, or none; variables keep what they held", async () => {
     const variables = [0, 1, 2].map((value) => t.variable(filled(KiB, value)));
     await limited(2 * 4 * KiB, async () => {
-      const loaded = t.allOrNone(() => [5, 6, 7].map((value) => filled(KiB, value)));
+      const loaded = internal.allOrNone(() => [5, 6, 7].map((value) => filled(KiB, value)));
       for (const [k, variable] of variables.entries()) variable.assign(loaded[k]!);
       await refused(t.evaluate(variables[0]!));
     });

@@ -1,5 +1,6 @@
 /** Packing, on data alone: which calls become one, what they then read, and where planning puts that. */
 import * as t from "@ddad/tensor";
+import * as internal from "@ddad/tensor/internal";
 import { expect } from "chai";
 import { lowerProgram } from "../src/program/lower.ts";
 import { packProgram } from "../src/program/pack.ts";
@@ -30,7 +31,7 @@ const adam = ({ parameters, moments, control }: Step, gradients: readonly Tensor
   parameters.flatMap((parameter, k) => {
     const [firstMoment, secondMoment] = [moments[0]![k]!, moments[1]![k]!];
     const gradient = gradients[k]!;
-    const next = t.adamStep(
+    const next = internal.adamStep(
       { parameter, gradient, firstMoment, secondMoment, control: scaled },
       { decoupled: false },
     );
@@ -100,7 +101,7 @@ describe("packing", () => {
     // Leaves a large slot behind, in which the pack and what the sums keep between their passes would both have room.
     const extra = t.exp(t.matmul(leaf(32, 32), leaf(32, 32)).sum([0]));
     const gradients = computed();
-    const norm = t.sumOfSquares(gradients[0]!, extra, gradients[1]!, gradients[2]!);
+    const norm = internal.sumOfSquares(gradients[0]!, extra, gradients[1]!, gradients[2]!);
     const scaled = t.where(
       t.tensor([0, 0, 0, 0, 0, 0, 1, 0], [8], { dtype: "bool" }),
       t.sqrt(norm),
@@ -123,7 +124,7 @@ describe("packing", () => {
   it("packs gradients that are variables themselves, such as sums over a batch's parts", () => {
     const state = step();
     const sums = shapes.map((shape) => leaf(...shape));
-    const norm = t.sumOfSquares(...sums);
+    const norm = internal.sumOfSquares(...sums);
     const scaled = t.mul(state.control, norm.reshape([1]));
     const { packed, plan } = planned(
       programOf(adam(state, sums, scaled), [state.parameters, ...state.moments, sums]),

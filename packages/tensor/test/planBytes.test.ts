@@ -1,14 +1,6 @@
 /** Memory that is told beforehand, against what the device then counts. */
-import {
-  bufferBytes,
-  compile,
-  memory,
-  planBytes,
-  sharedBytes,
-  type Tensor,
-  tensor,
-  variable,
-} from "@ddad/tensor";
+import { compile, memory, planBytes, type Tensor, tensor, variable } from "@ddad/tensor";
+import { bufferBytes, sharedBytes } from "@ddad/tensor/internal";
 import { expect } from "chai";
 
 describe("planBytes", () => {

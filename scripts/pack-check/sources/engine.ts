@@ -2,6 +2,7 @@
 import * as kernels from "@ddad/kernels-wgsl";
 import * as nn from "@ddad/nn";
 import { type Device, setupDevice, type Tensor, tensor } from "@ddad/tensor";
+import { nodeOf } from "@ddad/tensor/internal";
 
 const device: Device = await setupDevice();
 const gpu: GPUDevice = device.gpu;
@@ -20,4 +21,13 @@ const name: string = device.gpu;
 // @ts-expect-error a number is no string
 const item: string = await x.sum().item();
 
-export { gpu, item, kernels, name, sum, text, values };
+// What the sibling packages need is not shown to users.
+const recorded: boolean = nodeOf(x) !== undefined;
+// @ts-expect-error an internal member
+x.source;
+// @ts-expect-error an internal member
+device.pipelines;
+// @ts-expect-error an internal name
+nn.flattenParameters;
+
+export { gpu, item, kernels, name, recorded, sum, text, values };

@@ -11,6 +11,7 @@ import {
   type Tensor,
   tensor,
 } from "@ddad/nn";
+import { throwFailure } from "@ddad/nn/internal";
 import { median } from "d3-array";
 import { costOf } from "../config/cost.ts";
 import type { Config } from "../config.ts";
@@ -199,7 +200,7 @@ async function timed(repetitions: number, work: () => Promise<void>): Promise<Ti
 async function deviceDone(): Promise<void> {
   const device = currentDevice();
   await device.gpu.queue.onSubmittedWorkDone();
-  device.throwFailure();
+  throwFailure(device);
 }
 
 /** The most that was ever in use. */

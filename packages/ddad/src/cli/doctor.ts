@@ -9,8 +9,8 @@ import {
   NoAdapterError,
   setupDevice,
   tensor,
-  tuningStore,
 } from "@ddad/nn";
+import { tuningStore } from "@ddad/nn/internal";
 import { type DatasetDescription, describeDataset } from "../datasets/describe.ts";
 import { uniform } from "../datasets/random.ts";
 import { formatTable } from "../report/results.ts";

@@ -1,12 +1,6 @@
 /** `ddad export`: the networks of a model as files for other programs. */
-import {
-  CheckpointError,
-  matchLayout,
-  type StateDict,
-  unetLayout,
-  withPrefix,
-  writeSafetensors,
-} from "@ddad/nn";
+import { CheckpointError, type StateDict, writeSafetensors } from "@ddad/nn";
+import { matchLayout, unetLayout, withPrefix } from "@ddad/nn/internal";
 import { unetOptions } from "../denoiser.ts";
 import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";

@@ -2,12 +2,11 @@
 import {
   type Checkpoint,
   CheckpointError,
-  matchLayout,
   PyTorchCheckpoint,
   readCheckpoint,
   type StateDict,
-  underPrefix,
 } from "@ddad/nn";
+import { matchLayout, underPrefix } from "@ddad/nn/internal";
 import { DataError } from "../errors.ts";
 import { writeWhole } from "../files.ts";
 import { asExtractor, asUNet, checkKind, type Network } from "./importNetwork.ts";

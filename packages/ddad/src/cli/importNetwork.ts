@@ -1,19 +1,15 @@
 /** What kind of network imported weights are of, and what file they become. */
+import { CheckpointError, type ResNetOptions, resNetSizes, type StateDict, writeSafetensors } from "@ddad/nn";
 import {
-  CheckpointError,
   nameResNet,
   type RecognisedUNet,
-  type ResNetOptions,
   recogniseResNet,
   recogniseUNet,
   resNetLayout,
-  resNetSizes,
-  type StateDict,
   type StateLayout,
   torchvisionNames,
   unetLayout,
-  writeSafetensors,
-} from "@ddad/nn";
+} from "@ddad/nn/internal";
 import { type ConfigRecord, isRecord, mergeConfig } from "../config/settings.ts";
 import { type Config, parseConfig } from "../config.ts";
 import { unetOptions } from "../denoiser.ts";

@@ -1,5 +1,6 @@
 /** `--tune`: the kernels of a command are measured before it does its work. */
-import { currentDevice, type TuneOptions, type TuneReport, tuningStore } from "@ddad/nn";
+import { currentDevice, type TuneOptions, type TuneReport } from "@ddad/nn";
+import { tuningStore } from "@ddad/nn/internal";
 import type { Config } from "../config.ts";
 import { DataError } from "../errors.ts";
 import { formatDuration, Progress, say } from "./terminal.ts";

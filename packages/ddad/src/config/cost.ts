@@ -1,5 +1,5 @@
 /** What a denoiser costs, known from its configuration: no device is asked. */
-import { defaultMultipliers, unetLayout } from "@ddad/nn";
+import { defaultMultipliers, unetLayout } from "@ddad/nn/internal";
 import type { Config } from "../config.ts";
 import { unetOptions } from "../denoiser.ts";
 import { samplingSteps } from "../schedule.ts";

@@ -1,13 +1,5 @@
-import {
-  batchNorm,
-  isRecomputing,
-  isTracing,
-  ShapeError,
-  type Tensor,
-  tensor,
-  UsageError,
-  Variable,
-} from "@ddad/tensor";
+import { batchNorm, ShapeError, type Tensor, tensor, UsageError, Variable } from "@ddad/tensor";
+import { isPending, isRecomputing, isTracing, writeCount } from "@ddad/tensor/internal";
 import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
@@ -96,8 +88,8 @@ export class BatchNorm2d extends Module {
 
   /** A chain of updates that nobody evaluates holds the graphs of all its batches. */
   #countPending(): void {
-    const { version } = this.numBatchesTracked.storage;
-    const goesOn = this.numBatchesTracked.pending && version === this.#version;
+    const version = writeCount(this.numBatchesTracked);
+    const goesOn = isPending(this.numBatchesTracked) && version === this.#version;
     this.#pending = goesOn && !isTracing() ? this.#pending + 1 : 1;
     this.#version = version;
     if (this.#pending <= mostPending) return;

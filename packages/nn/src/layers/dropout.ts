@@ -1,13 +1,5 @@
-import {
-  concat,
-  drawOnce,
-  isTracing,
-  type RandomStream,
-  randomUniform,
-  type Tensor,
-  tensor,
-  Variable,
-} from "@ddad/tensor";
+import { concat, type RandomStream, randomUniform, type Tensor, tensor, Variable } from "@ddad/tensor";
+import { drawOnce, isTracing } from "@ddad/tensor/internal";
 import { defaultRandom } from "../init.ts";
 import { Module } from "../module.ts";
 

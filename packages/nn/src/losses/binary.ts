@@ -1,5 +1,6 @@
 /** Cross entropy of two classes: one probability, or one logit, for each decision. */
-import { maximum, recordView, softplus, type Tensor } from "@ddad/tensor";
+import { maximum, softplus, type Tensor } from "@ddad/tensor";
+import { recordView } from "@ddad/tensor/internal";
 import { checkEqualShape, type LossOptions, reduceLoss } from "./reduction.ts";
 
 /** Options of `bce`. */

@@ -1,9 +1,8 @@
 /** Calls a module on placeholders and keeps what it records: the operations between its inputs and its outputs. */
 import { type AnyTensor, type AnyVariable, Tensor, Variable } from "@ddad/tensor";
+import { type Node, nodeOf } from "@ddad/tensor/internal";
 import type { Module } from "../module.ts";
 import type { OnnxSource } from "./source.ts";
-
-type Node = Extract<Tensor["source"], { kind: "node" }>["node"];
 
 /** One operation, or one call of a module that is translated as a whole. Its tensors are those of the recording. */
 export interface Step {
@@ -53,10 +52,8 @@ export function trace(source: OnnxSource, batch: number, whole: readonly ModuleC
       for (const node of nodesBetween(call.args, [result])) {
         if (!scopes.has(node)) scopes.set(node, call.scope);
       }
-      const { source: made } = result;
-      if (made.kind === "node" && whole.some((type) => call.module instanceof type)) {
-        wholes.set(made.node, call);
-      }
+      const made = nodeOf(result);
+      if (made && whole.some((type) => call.module instanceof type)) wholes.set(made, call);
     },
   );
   return { inputs, ...settle(inputs, outputs, stepsBehind(outputs, scopes, wholes)) };
@@ -114,10 +111,10 @@ function nodesBetween(from: readonly AnyTensor[], to: readonly AnyTensor[]): Set
   const found = new Set<Node>();
   const stack = [...to];
   for (let tensor = stack.pop(); tensor; tensor = stack.pop()) {
-    const { source } = tensor;
-    if (borders.has(tensor) || source.kind !== "node" || found.has(source.node)) continue;
-    found.add(source.node);
-    stack.push(...Object.values(source.node.inputs));
+    const node = nodeOf(tensor);
+    if (borders.has(tensor) || !node || found.has(node)) continue;
+    found.add(node);
+    stack.push(...Object.values(node.inputs));
   }
   return found;
 }
@@ -131,13 +128,11 @@ function stepsBehind(
   const found = new Map<Node, Step>();
   const stack = Object.values(outputs).map(resolve);
   for (let tensor = stack.pop(); tensor; tensor = stack.pop()) {
-    const { source } = tensor;
-    if (source.kind !== "node" || found.has(source.node)) continue;
-    const call = wholes.get(source.node);
-    const step = call
-      ? stepOfCall(call, tensor)
-      : { ...stepOfNode(source.node), scope: scopes.get(source.node) ?? "" };
-    found.set(source.node, step);
+    const node = nodeOf(tensor);
+    if (!node || found.has(node)) continue;
+    const call = wholes.get(node);
+    const step = call ? stepOfCall(call, tensor) : { ...stepOfNode(node), scope: scopes.get(node) ?? "" };
+    found.set(node, step);
     stack.push(...Object.values(step.inputs));
   }
   return [...found].sort(([a], [b]) => a.id - b.id).map(([, step]) => step);

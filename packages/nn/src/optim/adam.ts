@@ -1,5 +1,6 @@
 /** Adam and AdamW. Recorded for one parameter at a time; contiguous ones are stepped together. */
-import { adamControl, adamEmaStep, adamStep, type Tensor, type Variable } from "@ddad/tensor";
+import type { Tensor, Variable } from "@ddad/tensor";
+import { adamControl, adamEmaStep, adamStep } from "@ddad/tensor/internal";
 import type { EMA } from "./ema.ts";
 import { Optimizer } from "./optimizer.ts";
 import { checkOptions } from "./options.ts";

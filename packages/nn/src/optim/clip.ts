@@ -1,4 +1,5 @@
-import { minimum, sumOfSquares, type Tensor } from "@ddad/tensor";
+import { minimum, type Tensor } from "@ddad/tensor";
+import { sumOfSquares } from "@ddad/tensor/internal";
 
 /** The norm of all gradients together, and the factor that brings it down to the largest allowed. [1] each. */
 export interface ClippedNorm {

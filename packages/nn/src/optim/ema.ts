@@ -1,5 +1,6 @@
 /** Exponential moving averages of the parameters over the steps of training (Polyak and Juditsky 1992). */
-import { type AnyVariable, contiguousZeros, copy, evaluate, swap, tensor, type Variable } from "@ddad/tensor";
+import { type AnyVariable, copy, evaluate, tensor, type Variable } from "@ddad/tensor";
+import { contiguousZeros, swap } from "@ddad/tensor/internal";
 import { type Module, slotOf } from "../module.ts";
 import { assignState, readState, type Slot } from "../state.ts";
 import type { StateDict, StateEntry } from "../stateDict.ts";

@@ -1,14 +1,6 @@
 /** Dynamic loss scaling (Micikevicius et al., "Mixed precision training", ICLR 2018), without asking the device back. */
-import {
-  greaterEqual,
-  maximum,
-  minimum,
-  sumOfSquares,
-  type Tensor,
-  tensor,
-  Variable,
-  where,
-} from "@ddad/tensor";
+import { greaterEqual, maximum, minimum, type Tensor, tensor, Variable, where } from "@ddad/tensor";
+import { sumOfSquares } from "@ddad/tensor/internal";
 
 import { assignState, readState, type Slot } from "../state.ts";
 import type { StateDict, StateEntry } from "../stateDict.ts";

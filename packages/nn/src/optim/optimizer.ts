@@ -1,14 +1,9 @@
 /** What optimisers have in common: which parameters they change, the count of steps, and state that can be saved. */
 import {
   type AnyTensor,
-  type AnyVariable,
-  allOrNone,
   compile,
-  contiguousZeros,
   evaluate,
-  flattenParameters,
   grad,
-  isTracing,
   ShapeError,
   Tensor,
   tensor,
@@ -16,6 +11,15 @@ import {
   type Variable,
   where,
 } from "@ddad/tensor";
+import {
+  allOrNone,
+  contiguousZeros,
+  flattenParameters,
+  isRecorded,
+  isTracing,
+  takeBack,
+  writeCount,
+} from "@ddad/tensor/internal";
 import { StateDictError } from "../errors.ts";
 import { slotOf } from "../module.ts";
 import { pendingBuffers } from "../pendingBuffers.ts";
@@ -172,7 +176,7 @@ export abstract class Optimizer {
       this.#record(gradients, maxNorm, control);
       await evaluate(value, ...this.variables, ...buffers, ...also);
     } catch (error) {
-      for (const variable of [...this.variables, ...buffers]) if (isRecorded(variable)) variable.reset();
+      for (const variable of [...this.variables, ...buffers]) if (isRecorded(variable)) takeBack(variable);
       this.stepCount--;
       throw error;
     }
@@ -240,14 +244,14 @@ export abstract class Optimizer {
     const { gradientScale, control = this.control() } = options;
     const scaled = gradientScale ? where(this.#scaleMask, gradientScale, control) : control;
     for (const [index, gradient] of gradients.entries()) this.update(index, gradient, scaled);
-    this.#versions = this.variables.map(({ storage }) => storage.version);
+    this.#versions = this.variables.map(writeCount);
   }
 
   /** A chain of steps would be computed anew from its first one at each evaluation of a loss. */
   #refuseSecondStep(method: string): void {
     if (isTracing()) return;
     const pending = this.variables.some(
-      (variable, index) => variable.storage.version === this.#versions[index] && isRecorded(variable),
+      (variable, index) => writeCount(variable) === this.#versions[index] && isRecorded(variable),
     );
     if (pending) {
       throw new UsageError(
@@ -295,6 +299,3 @@ export abstract class Optimizer {
 
 const scheduleOf = (learningRate: number | Schedule): Schedule =>
   typeof learningRate === "number" ? constantSchedule(learningRate) : learningRate;
-
-/** Whether what was assigned to a variable is recorded and not computed yet. */
-const isRecorded = (variable: AnyVariable): boolean => variable.pending && variable.source.kind === "node";

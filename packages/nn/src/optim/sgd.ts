@@ -1,4 +1,5 @@
-import { sgdStep, type Tensor } from "@ddad/tensor";
+import type { Tensor } from "@ddad/tensor";
+import { sgdStep } from "@ddad/tensor/internal";
 import { ControlNumbers, decayedGradient, unlessSkipped } from "./composed.ts";
 import { Optimizer } from "./optimizer.ts";
 import { checkOptions } from "./options.ts";

@@ -19,8 +19,11 @@ export class Device {
   readonly gpu: GPUDevice;
   readonly name: string;
   readonly capabilities: Capabilities;
+  /** @internal */
   readonly buffers: BufferPool;
+  /** @internal */
   readonly pipelines: PipelineCache;
+  /** @internal */
   readonly workspace: Workspace;
   /** Variants that `tune` found to be the fastest; `tuning.forget()` goes back to those taken without measuring. */
   readonly tuning = new Tuning();
@@ -62,12 +65,12 @@ export class Device {
     lost = error;
   }
 
-  /** Remembers the first failure; the next evaluation is rejected with it. */
+  /** @internal Remembers the first failure; the next evaluation is rejected with it. */
   fail(error: Error): void {
     this.#failure ??= error;
   }
 
-  /** Throws the remembered failure. A lost device stays lost; other failures are reported once. */
+  /** @internal Throws the remembered failure. A lost device stays lost; other failures are reported once. */
   throwFailure(): void {
     const failure = this.#failure;
     if (!failure) return;
@@ -75,7 +78,10 @@ export class Device {
     throw failure;
   }
 
-  /** Runs `work` after all earlier work given to this function, and once it is known which buffers there is memory for. */
+  /**
+   * Runs `work` after all earlier work given to this function, and once it is known which buffers there is memory for.
+   * @internal
+   */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#tail.then(() => this.buffers.answered()).then(work);
     const done = (): void => undefined; // forgets the result, which would keep its buffers
@@ -83,7 +89,10 @@ export class Device {
     return result;
   }
 
-  /** Waits while more than a few submissions are outstanding, so that a fast host does not run far ahead. */
+  /**
+   * Waits while more than a few submissions are outstanding, so that a fast host does not run far ahead.
+   * @internal
+   */
   async backPressure(): Promise<void> {
     this.#submitted.push(this.gpu.queue.onSubmittedWorkDone());
     if (this.#submitted.length > maxOutstanding) await this.#submitted.shift();
@@ -95,7 +104,7 @@ export class Device {
     return Math.min(maxStorageBufferBindingSize, maxBufferSize);
   }
 
-  /** Throws LimitError when one tensor is larger than the adapter can bind. */
+  /** @internal Throws LimitError when one tensor is larger than the adapter can bind. */
   checkSize(bytes: number, what: string): void {
     const limit = this.largestTensor;
     if (bytes <= limit) return;

@@ -31,7 +31,6 @@ export * from "./max.ts";
 export * from "./mean.ts";
 export * from "./norm.ts";
 export * from "./oneHot.ts";
-export * from "./optim.ts";
 export { type PadOptions, pad } from "./pad.ts";
 export * from "./permute.ts";
 export * from "./pixelShuffle.ts";
