@@ -3,6 +3,7 @@ import { defineKernel } from "@ddad/kernels-wgsl";
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
 import { gradientComposition } from "../src/autograd/gradientComposition.ts";
+import { captureProgram } from "../src/program/program.ts";
 import { record, zeroGradient } from "../src/record.ts";
 
 /** 2 x by a kernel, with whatever derivative. */
@@ -129,6 +130,20 @@ describe("grad", () => {
     const [towardsX, towardsGradient] = t.grad(loss, [x, gradient]);
     expect([...(await towardsX!.data())]).to.deep.equal([11, 33]);
     expect([...(await towardsGradient!.data())]).to.deep.equal([22, 55]);
+  });
+
+  it("records a composition only where a gradient is differentiated", () => {
+    const x: t.Tensor = t.ones([2, 3, 4]);
+    const y = t.groupNorm(x, { groups: 2, weight: t.ones([4]), bias: t.zeros([4]) });
+    const kernelsOf = (target: t.Tensor): string[] =>
+      captureProgram([target]).program.calls.map(({ kernel }) => kernel.name);
+    const [g] = t.grad(t.sum(t.mul(y, y.detach())), [x]) as [t.Tensor];
+    expect(kernelsOf(g).filter((name) => name !== "broadcast")).to.deep.equal([
+      "groupNorm",
+      "elementwise",
+      "groupNormGradient",
+    ]);
+    expect(kernelsOf(t.grad(t.sum(t.square(g)), [x])[0]!).length).to.be.greaterThan(20);
   });
 
   it("goes through the statistics of batch norm", async () => {

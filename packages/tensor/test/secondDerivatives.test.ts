@@ -5,6 +5,7 @@
 import { uniformGenerator } from "@ddad/kernels-wgsl";
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
+import { testDevice } from "./device.hooks.ts";
 import { gradientCases } from "./gradientCases.ts";
 import { captureWithValues, centralDifference } from "./interpret.ts";
 
@@ -95,6 +96,45 @@ describe("third derivatives", () => {
           );
         }
       }
+    });
+  }
+});
+
+describe("second derivatives of f16", () => {
+  const ops: readonly (readonly [string, (x: t.Tensor) => t.Tensor])[] = [
+    [
+      "groupNorm",
+      (x) => t.groupNorm(x, { groups: 2, weight: t.ones([8]), bias: t.zeros([8]), activation: "silu" }),
+    ],
+    [
+      "attention",
+      (x) => t.attention(t.reshape(x, [1, 6, 2, 4]), t.reshape(x, [1, 6, 2, 4]), t.reshape(x, [1, 6, 2, 4])),
+    ],
+    ["layerNorm", (x) => t.layerNorm(x)],
+    ["softmax", (x) => t.softmax(x)],
+  ];
+  for (const [name, op] of ops) {
+    it(`of ${name} are those of f32, rounded`, async function () {
+      if (!testDevice().capabilities.f16) this.skip();
+      const uniform = uniformGenerator(19);
+      const [x, weights, direction] = [0, 1, 2].map(() => randomTensor([6, 8], uniform)) as [
+        t.Tensor,
+        t.Tensor,
+        t.Tensor,
+      ];
+      const second = (dtype: "f16" | "f32"): t.Tensor => {
+        const input = t.cast(x, dtype);
+        const y = t.cast(t.reshape(op(input), [6, 8]), "f32");
+        const [g] = t.grad(t.sum(t.mul(y, weights)), [input]);
+        return t.grad(t.sum(t.mul(t.cast(g!, "f32"), direction)), [input])[0]!;
+      };
+      const [half, single] = [t.cast(second("f16"), "f32"), second("f32")];
+      const expected = await single.data();
+      const got = await half.data();
+      const scale = largest(expected);
+      expected.forEach((value, index) => {
+        expect(got[index], `element ${index}`).to.be.closeTo(value, 1e-2 * scale);
+      });
     });
   }
 });

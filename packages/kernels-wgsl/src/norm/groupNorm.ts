@@ -105,6 +105,7 @@ export const groupCases = (
       attrs: attrs(32),
       bench: true,
     },
+    { name: "rows of a layer norm, [512, 384]", inputs: inputs([512, 384]), attrs: attrs(1), bench: true },
     {
       name: "[4, 128, 128, 64], 32 groups, SiLU",
       inputs: inputs([4, 128, 128, 64]),
