@@ -172,6 +172,7 @@ describe("variance, std and norms", () => {
     expect(await values(x().var(1, { correction: 0 }))).to.deep.equal([7.1875, 0]);
     expect((await x().std(1).data())[0]).to.be.closeTo(3.0956959, 1e-6);
     expect(await t.tensor([5]).var().item()).to.be.NaN;
+    expect(await t.tensor([5, 6]).var(0, { correction: 3 }).item()).to.equal(Infinity);
     expect(x().std(1, { keepDims: true }).shape).to.deep.equal([2, 1]);
   });
 

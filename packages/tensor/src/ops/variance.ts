@@ -24,12 +24,12 @@ function wideVariance(
   const count = reduced.reduce((product, axis) => product * x.shape[axis]!, 1);
   const wide = cast(x, "f32");
   const squares = sum(square(sub(wide, mean(wide, reduced, { keepDims: true }))), reduced, { keepDims });
-  return mul(squares, count > correction ? 1 / (count - correction) : Number.NaN);
+  return mul(squares, 1 / Math.max(0, count - correction));
 }
 
 /**
- * Variance over `axes` (default all), Σ (x − mean)² / (n − correction), of x's type; f16 is computed in f32. NaN where n is not above
- * the correction. The method is called `var`.
+ * Variance over `axes` (default all), Σ (x − mean)² / (n − correction), of x's type; f16 is computed in f32. Where n is not above
+ * the correction the divisor is 0, as in PyTorch: NaN for equal elements, else ∞. The method is called `var`.
  *
  * @throws ShapeError where x is no float
  */
