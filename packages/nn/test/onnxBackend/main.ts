@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { setupDevice } from "@ddad/nn";
 import { missingData, readCases } from "./data.ts";
 import { tryGradient } from "./gradients.ts";
-import { type Outcome, tryCase } from "./outcome.ts";
+import { isBad, isRight, type Outcome, tryCase } from "./outcome.ts";
 import { page } from "./page.ts";
 import { countVerdicts, writeReport } from "./report.ts";
 
@@ -29,13 +29,13 @@ async function main(): Promise<number> {
     const outcome = await tryCase(test);
     outcomes.push(outcome);
     const { name, operator, verdict, reason } = outcome;
-    const loud = verdict === "wrong" || verdict === "refused" || args.includes("--list") || only;
+    const loud = isBad(outcome) || args.includes("--list") || only;
     if (loud) console.log(`${verdict}: ${name} (${operator}) ${reason.split("\n")[0]}`);
-    if (!args.includes("--grad") || (verdict !== "one" && verdict !== "several")) continue;
+    if (!args.includes("--grad") || !isRight(outcome)) continue;
     const found = await tryGradient(test);
     derivatives[found.verdict] = (derivatives[found.verdict] ?? 0) + 1;
-    const bad = found.verdict === "differs" || found.verdict === "refused";
-    if (bad || args.includes("--list") || only)
+    const badGradient = found.verdict === "differs" || found.verdict === "refused";
+    if (badGradient || args.includes("--list") || only)
       console.log(`gradient ${found.verdict}: ${name} ${found.reason.split("\n")[0]}`);
   }
   device.destroy();

@@ -1,9 +1,10 @@
 /** ONNX's backend tests on the public API: none is wrong or refused, and what passes is what docs/onnx-tests.md says. */
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
-import { missingData, readCases } from "./data.ts";
+import { type BackendCase, missingData, readCases } from "./data.ts";
+import { tryGradient } from "./gradients.ts";
 import { tableOf } from "./operators/index.ts";
-import { type Outcome, subject, tryCase } from "./outcome.ts";
+import { isBad, isRight, type Outcome, subject, tryCase } from "./outcome.ts";
 import { page } from "./page.ts";
 import { groupBy, operatorRow, writeReport } from "./report.ts";
 
@@ -21,11 +22,25 @@ describe("ONNX's backend tests", () => {
       const found: Outcome[] = [];
       for (const test of cases) found.push(await tryCase(test));
       outcomes.push(...found);
-      expect(found.filter(({ verdict }) => verdict === "wrong" || verdict === "refused")).to.deep.equal([]);
+      expect(found.filter((outcome) => isBad(outcome))).to.deep.equal([]);
       for (const [operator, group] of groupBy(found, (outcome) => outcome.operator))
         expect(lines).to.include(operatorRow(operator, group));
     });
   }
+
+  // All of them take a minute: `npm run test:onnx -- --grad`.
+  it("derivatives of the first model of each operator", async () => {
+    const bad: string[] = [];
+    for (const [, cases] of groupBy(readCases(), subject)) {
+      const passed = ({ name }: BackendCase): boolean =>
+        outcomes.some((outcome) => outcome.name === name && isRight(outcome));
+      const test = cases.find(passed);
+      if (!test) continue;
+      const { verdict, reason } = await tryGradient(test);
+      if (verdict === "differs" || verdict === "refused") bad.push(`${test.name}: ${reason}`);
+    }
+    expect(bad).to.deep.equal([]);
+  });
 
   it("docs/onnx-tests.md tells the reasons of all exceptions", () => {
     outcomes.sort((a, b) => (a.name < b.name ? -1 : 1));
