@@ -102,6 +102,9 @@ describe("convolutions", () => {
       const gradient = await xGradient!.data();
       expect([gradient[0], gradient[4 * 4]]).to.deep.equal([corner, centre]);
       expect((await wGradient!.data())[0]).to.equal(4);
+      const wide = t.convTranspose2d(x, w, { groups, bias: t.ones([4]) });
+      expect(wide.dtype).to.equal("f16");
+      expect((await wide.data())[0]).to.equal(4 / groups + 1);
     }
   });
 

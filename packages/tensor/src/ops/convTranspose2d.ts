@@ -2,13 +2,13 @@ import { ShapeError, show } from "@ddad/kernels-wgsl";
 import type { Tensor } from "../tensor.ts";
 import { conv2dAttrs } from "./conv2d.ts";
 import { convolveBack } from "./convolution.ts";
-import { add } from "./elementwise.ts";
+import { add, cast } from "./elementwise.ts";
 import { pad } from "./pad.ts";
 import { bothSides, fourSides, type PaddingOption, type PerSide } from "./sides.ts";
 
 /** Options of `convTranspose2d`. */
 export interface ConvTranspose2dOptions {
-  /** [Cout]. */
+  /** [Cout], f32 or the type of x. */
   readonly bias?: Tensor | undefined;
   /** Pixels between what neighbouring pixels of x are spread over. Default 1. */
   readonly stride?: PerSide;
@@ -69,5 +69,5 @@ export function convTranspose2d(
   const [rows, columns] = sides.map(({ missing }) => missing) as [number, number];
   const filled = rows + columns > 0 ? pad(x, [0, 0, 0, 0], [0, rows, columns, 0]) : x;
   const y = convolveBack(filled, weight, attrs, [sides[0]!.size, sides[1]!.size]);
-  return bias ? add(y, bias) : y;
+  return bias ? add(y, cast(bias, y.dtype)) : y;
 }
