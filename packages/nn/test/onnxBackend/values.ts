@@ -1,5 +1,5 @@
 /** Values that flow through a graph: tensors of the library, or numbers on the host until somebody wants a tensor. */
-import type { AnyTensor, DType, Shape, Tensor } from "@ddad/nn";
+import { type AnyTensor, currentDevice, type DType, type Shape, type Tensor } from "@ddad/nn";
 import { nn } from "./counted.ts";
 import { Outside } from "./outside.ts";
 import type { ElementType, ProtoTensor } from "./proto.ts";
@@ -11,7 +11,8 @@ export function dtypeOf(type: ElementType): DType {
     case "double":
       return "f32";
     case "float16":
-      return "f16";
+      // Where the adapter has none, f32 is as good: the numbers are the same within the tolerance.
+      return currentDevice().capabilities.f16 ? "f16" : "f32";
     case "int8":
     case "int16":
     case "int32":
