@@ -106,7 +106,6 @@ export abstract class Optimizer {
     this.parameters = [...names.keys()];
     this.#names = [...names.values()];
     this.#schedule = scheduleOf(learningRate);
-    // Side by side, so that a step runs once for many parameters.
     flattenParameters(this.parameters);
     const shapes = this.parameters.map(({ shape }) => shape);
     this.#series = allOrNone(() => new Map(series.map((name) => [name, contiguousZeros(shapes)])));
