@@ -26,6 +26,8 @@ describe("ONNX: attention", () => {
         return {
           separate: join(attention(part(qkv, 0), part(qkv, 1), part(qkv, 2), { scale: 0.4 })),
           packed: join(attentionPacked(qkv, { scale: 0.4 })),
+          causal: join(attention(part(qkv, 0), part(qkv, 1), part(qkv, 2), { causal: true })),
+          causalPacked: join(attentionPacked(qkv, { causal: true })),
         };
       },
     };
@@ -33,7 +35,12 @@ describe("ONNX: attention", () => {
     for (const batch of [1, 3]) {
       const x = array(5, [batch, tokens, 3 * heads * dimension]);
       const compared = await compareOnnx(source, { x }, run);
-      expect(compared.map(({ output }) => output)).to.have.members(["separate", "packed"]);
+      expect(compared.map(({ output }) => output)).to.have.members([
+        "separate",
+        "packed",
+        "causal",
+        "causalPacked",
+      ]);
       for (const { output, relative } of compared) expect(relative, output).to.be.below(1e-5);
     }
     await release();

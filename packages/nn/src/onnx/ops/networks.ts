@@ -76,15 +76,26 @@ const headsSecond = [0, 2, 1, 3];
 
 function writeAttention(
   t: Translation,
-  { attrs, outputs }: Step,
+  { attrs, inputs, outputs }: Step,
   query: string,
   key: string,
   value: string,
 ): void {
-  const { scale } = attrs as { scale: number };
+  const { scale, causal } = attrs as { scale: number; causal?: boolean };
   const logits = t.emit("Mul", [t.emit("MatMul", [query, key]), t.scalar(scale, "f32")]);
-  const weights = t.emit("Softmax", [logits], { axis: -1 });
+  const seen = causal ? t.emit("Add", [logits, causalMask(t, inputs)]) : logits;
+  const weights = t.emit("Softmax", [seen], { axis: -1 });
   t.write(outputs["y"]!, t.emit("MatMul", [weights, value]), headsSecond);
+}
+
+/** [T, S]: 0 where a query sees a key, −∞ where not. */
+function causalMask(t: Translation, inputs: Step["inputs"]): string {
+  const queries = (inputs["query"] ?? inputs["qkv"])!.shape[1]!;
+  const keys = (inputs["key"] ?? inputs["qkv"])!.shape[1]!;
+  const mask = Array.from({ length: queries * keys }, (_, index) =>
+    index % keys <= Math.floor(index / keys) ? 0 : Number.NEGATIVE_INFINITY,
+  );
+  return t.emit("Reshape", [t.floats(mask), t.ints([queries, keys])]);
 }
 
 /** By the running statistics: recorded as a product and a sum, which fewer tools recognise. */
