@@ -34,11 +34,8 @@ const chain = (inputs: number, constants: number[], ...steps: Step[]): Elementwi
   expression: { inputs, constants, steps },
 });
 
-/** WGSL promises less for these than a correctly rounded operation gives: exp and pow 3 + 2|x| ULP, sin and cos 2^-11. */
+/** WGSL promises less for these than a correctly rounded operation gives: exp and pow 3 + 2|x| ULP. */
 const inexact: Partial<Record<ElementwiseName, number>> = {
-  sin: 5e-4,
-  cos: 5e-4,
-  tan: 2e-3,
   pow: 2e-5,
   tanh: 2e-5,
   erf: 2e-5,
@@ -105,8 +102,8 @@ const rowCases = names.flatMap((op) =>
   typesFor[elementwiseTable[op].typing].map((dtype) => rowCase(op, dtype, [7, 12])),
 );
 
-/** Those whose value at special numbers is a matter of the hardware, or too coarse to compare. */
-const noSpecials: ReadonlySet<ElementwiseName> = new Set(["sin", "cos", "tan", "toF16"]);
+/** Those whose value at special numbers is too coarse to compare. */
+const noSpecials: ReadonlySet<ElementwiseName> = new Set(["toF16"]);
 const specialCases = names
   .filter((op) => !noSpecials.has(op))
   .flatMap((op): ElementwiseCase[] => {

@@ -30,19 +30,19 @@ export const exponential = {
   log1p: unary("float", call("log_1p"), Math.log1p, (e, g, _y, x) => e.div(g, e.add(x, 1))),
   sin: unary(
     "float",
-    (x) => `sin(${x})`,
+    (x) => `turned(${x}, 0.0)`,
     Math.sin,
     (e, g, _y, x) => e.mul(g, e.cos(x)),
   ),
   cos: unary(
     "float",
-    (x) => `cos(${x})`,
+    (x) => `turned(${x}, 1.0)`,
     Math.cos,
     (e, g, _y, x) => e.neg(e.mul(g, e.sin(x))),
   ),
   tan: unary(
     "float",
-    (x) => `tan(${x})`,
+    (x) => `turned(${x}, 0.0) / turned(${x}, 1.0)`,
     Math.tan,
     (e, g, y) => e.mul(g, e.add(1, e.square(y))),
   ),
