@@ -74,6 +74,9 @@ function build() {
   const child = spawnSync(process.execPath, [compiler, "-b"], options());
   if (child.status !== 0)
     throw new Error(`the build (tsc -b) failed:\n${firstLines(`${child.stdout}${child.stderr}`)}`);
+  const lean = spawnSync(process.execPath, [join(root, "scripts", "lean.mjs")], options());
+  if (lean.status !== 0)
+    throw new Error(`the build (lean.mjs) failed:\n${firstLines(`${lean.stdout}${lean.stderr}`)}`);
   console.log(`build: ready in ${seconds(started)}`);
 }
 

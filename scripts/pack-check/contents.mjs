@@ -18,6 +18,11 @@ export async function checkContents(tarballs) {
         /\.tsbuildinfo$|\/test\/|\/node_modules\/|\/runs\//.test(`/${entry}`),
       );
       if (strays.length) throw new Error(`holds files that no user needs: ${strays.join(", ")}`);
+      const stale = entries.filter((entry) => {
+        const module = entry.match(/^dist\/(?!lean\/)(.*)\.js$/)?.[1];
+        return module && !entries.includes(`src/${module}.ts`);
+      });
+      if (stale.length) throw new Error(`holds files whose source is gone: ${stale.join(", ")}`);
       const absent = needed.filter((file) => !entries.includes(file));
       if (absent.length) throw new Error(`lacks ${absent.join(", ")}`);
       return `${entries.length} files`;

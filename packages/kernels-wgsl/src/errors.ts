@@ -19,3 +19,10 @@ export function check(condition: boolean, op: string, message: string): asserts 
 export class KernelError extends Error {
   override name = "KernelError";
 }
+
+/** Stands for `reference` in bundles for browsers, where `scripts/lean.mjs` leaves it out. */
+export function noReference(): never {
+  throw new KernelError(
+    "reference: bundles for browsers hold kernels without references and cases. Import @ddad/kernels-wgsl/full for them.",
+  );
+}
