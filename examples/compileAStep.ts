@@ -8,11 +8,11 @@ export async function compileAStep() {
   const stepsDone = variable(tensor(0));
   let recordings = 0;
 
-  const step = compile((x, y, rate) => {
+  const step = compile((x, y, learningRate) => {
     recordings++; // this function runs only while it is recorded
     const loss = x.matmul(weight).sub(y).square().mean();
     const [gradient] = grad(loss, [weight]);
-    weight.assign(weight.sub(gradient!.mul(rate)));
+    weight.assign(weight.sub(gradient!.mul(learningRate)));
     stepsDone.assign(stepsDone.add(1));
     return { loss };
   });
@@ -21,8 +21,8 @@ export async function compileAStep() {
   const y = x.matmul(tensor([[3], [-2]]));
   const losses: number[] = [];
   for (let index = 0; index < 40; index++) {
-    const rate = tensor(index < 20 ? 0.2 : 0.1); // a plain number would be fixed by the first call
-    const { loss } = await step(x, y, rate);
+    const learningRate = tensor(index < 20 ? 0.2 : 0.1); // a plain number would be fixed by the first call
+    const { loss } = await step(x, y, learningRate);
     losses.push(await loss.item());
   }
   const [first, last] = [losses.at(0)!, losses.at(-1)!];

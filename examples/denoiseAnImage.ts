@@ -1,4 +1,4 @@
-/** A small UNet learns to see the noise in pictures of a weave, and takes it out of one that it has never seen. */
+/** A small UNet learns to see the noise in images of a weave, and takes it out of one that it has never seen. */
 import * as ddad from "@ddad/ddad";
 import { AdamW, addNoise, mseLoss, randomKeys, randomNormal, tensor, UNet } from "@ddad/nn";
 import { runDirectly } from "./run.ts";
@@ -7,11 +7,11 @@ const [size, trained, steps, t] = [16, 16, 40, 200];
 
 export async function denoiseAnImage() {
   const options = { category: "weave", size: 32, train: trained, testGood: 1, testPerDefect: 0 } as const;
-  const pictures = Array.from(ddad.generateProcedural(options), ({ image }) => image); // the last one is for the test
-  const images = ddad.stackImages(pictures, pictures.length, size);
+  const drawn = Array.from(ddad.generateProcedural(options), ({ image }) => image); // the last one is for the test
+  const images = ddad.stackImages(drawn, drawn.length, size);
   const schedule = ddad.linearSchedule({ steps: 1000, from: 1e-4, to: 0.02 });
 
-  /** Pictures, and noise that depends on the picture and the step alone. */
+  /** Images, and noise that depends on the image and the step alone. */
   const draw = (indices: readonly number[], step: number): ddad.NoisedBatch => {
     const rows = indices.map((stream) => ({ stream, step }));
     const shape = [indices.length, size, size, 3];

@@ -1,4 +1,4 @@
-/** Lets the file of an example be a program as well: `node --import tsx examples/fitACurve.ts`. */
+/** Lets the file of an example be a program as well: `npm run example fitACurve`. */
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";

@@ -1,4 +1,4 @@
-/** From good pictures to a defect that is found: train, calibrate on good pictures held out, inspect. */
+/** From good images to a defect that is found: train, calibrate on good images held out, inspect. */
 import {
   calibrate,
   createDenoiser,
@@ -40,7 +40,7 @@ export async function trainAndFindADefect() {
   using denoiser = createDenoiser(config).eval();
   denoiser.loadStateDict(model!.weights);
   const calibration = await calibrate({ denoiser, config }, heldOut);
-  const threshold = falseAlarmThreshold(calibration.scores, 0.05); // of good pictures, 1 in 20 is called defective
+  const threshold = falseAlarmThreshold(calibration.scores, 0.05); // of good images, 1 in 20 is called defective
 
   const verdicts = [];
   const tested = named(samples.filter(({ split }) => split === "test"));
