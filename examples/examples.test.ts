@@ -1,6 +1,4 @@
 /** Every example, by its outcome. */
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { generateProcedural, toMask } from "@ddad/ddad";
 import { type Kernel, prepareCase } from "@ddad/kernels-wgsl";
 import { grad, ShapeError, sum, tensor } from "@ddad/nn";
@@ -91,18 +89,6 @@ describe("examples", () => {
       expect(near, `the highest point of the map of the ${kind}, (${x}, ${y})`).to.equal(true);
     }
   });
-
-  for (const [file, words] of [
-    ["tensorsAndGradients.ts", "loss: 30.625"],
-    ["twentyLines.ts", "step 20: loss 0."],
-  ] as const) {
-    it(`${file} can be started as a program`, () => {
-      const options = ["--conditions=@ddad/source", "--import", "tsx", join(import.meta.dirname, file)];
-      const { stdout, status } = spawnSync(process.execPath, options, { encoding: "utf8", timeout: 100_000 });
-      expect(stdout).to.contain(words);
-      expect(status).to.equal(0);
-    });
-  }
 });
 
 describe("the kernel of writeAKernel", () => {
