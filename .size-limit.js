@@ -9,7 +9,7 @@ export default [
     name: "tensors and their methods only",
     path: "packages/nn/dist/index.js",
     import: "{ setupDevice, tensor }",
-    limit: "70 kB",
+    limit: "60 kB",
   },
   {
     ...common,

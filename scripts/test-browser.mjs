@@ -68,8 +68,12 @@ async function bundle(example) {
     },
   });
   const nodeOnly = /node_modules[/\\](webgpu|pngjs|commander|sharp|csv-parse)[/\\]|__vite-browser-external/;
-  const strays = chunks.flatMap((chunk) => chunk.moduleIds ?? []).filter((module) => nodeOnly.test(module));
+  const modules = chunks.flatMap((chunk) => chunk.moduleIds ?? []);
+  const strays = modules.filter((module) => nodeOnly.test(module));
   if (strays.length) throw new Error(`modules made for Node alone are in the bundle: ${strays.join(", ")}`);
+  const whole = modules.filter((module) => /kernels-wgsl[/\\]dist[/\\](?!lean[/\\])/.test(module));
+  if (whole.length)
+    throw new Error(`kernels with cases and references are in the bundle: ${whole.join(", ")}`);
 }
 
 /** Opens one page, waits for its checks and prints them; gives the number that failed. */

@@ -15,14 +15,7 @@ export function check(condition: boolean, op: string, message: string): asserts 
   if (!condition) throw new ShapeError(`${op}: ${message}`);
 }
 
-/** The definition of a kernel contradicts itself: its author must mend it. */
+/** The definition of a kernel contradicts itself, or a part that is read was left out of this build. */
 export class KernelError extends Error {
   override name = "KernelError";
-}
-
-/** Stands for `reference` in bundles for browsers, where `scripts/lean.mjs` leaves it out. */
-export function noReference(): never {
-  throw new KernelError(
-    "reference: bundles for browsers hold kernels without references and cases. Import @ddad/kernels-wgsl/full for them.",
-  );
 }

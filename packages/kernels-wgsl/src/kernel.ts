@@ -168,6 +168,8 @@ export interface Kernel<
   cost(call: Call<I, O, A, P>): Cost;
   readonly cases: readonly Case<NoInfer<I>, NoInfer<A>>[];
   readonly refusals: readonly Refusal<NoInfer<I>, NoInfer<A>>[];
+  /** The largest tolerance of its cases, where one has more than 1e-5: `tune` lets variants differ by twice as much. */
+  readonly tolerance?: number | undefined;
   /** The output on which an elementwise expression may run before it is stored: see `withEpilogue`. */
   readonly epilogue?: O;
   /**
@@ -179,10 +181,25 @@ export interface Kernel<
   readonly replaces?: string;
 }
 
-/** Fixes the types of a kernel's names and attributes, so that a misspelt binding does not compile. */
-export const defineKernel = <const I extends string, const O extends string, A, const P extends string>(
+/**
+ * Fixes the types of a kernel's names and attributes, so that a misspelt binding does not compile. Takes an object literal: the build
+ * for browsers leaves `cases`, `refusals` and `reference` out of it, and reading one of them there throws a KernelError.
+ */
+export function defineKernel<const I extends string, const O extends string, A, const P extends string>(
   kernel: Kernel<I, O, A, P>,
-): Kernel<I, O, A, P> => kernel;
+): Kernel<I, O, A, P> {
+  for (const part of ["cases", "refusals", "reference"]) {
+    if (part in kernel) continue;
+    const get = () => {
+      throw new KernelError(
+        `${kernel.name}: the build for browsers leaves out ${part}; import @ddad/kernels-wgsl/full for kernels with all parts.`,
+      );
+    };
+    // Not enumerable: whoever spreads a kernel into another one does not read the part.
+    Object.defineProperty(kernel, part, { get });
+  }
+  return kernel;
+}
 
 /** Whether a variant runs this call on this adapter. */
 export const admits = <I extends string, O extends string, A, P extends string>(

@@ -58,7 +58,7 @@ export * from "./resample/averagePool2.ts";
 export * from "./resample/averagePoolGradient.ts";
 export * from "./resample/gaussianBlur.ts";
 export * from "./resample/gaussianBlurGradient.ts";
-export * from "./resample/gridSample.ts";
+export { type GridSampleAttrs, gridSample } from "./resample/gridSample.ts";
 export * from "./resample/gridSampleInputGradient.ts";
 export * from "./resample/maxPool.ts";
 export * from "./resample/maxPoolGather.ts";

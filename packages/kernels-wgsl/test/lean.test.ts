@@ -1,9 +1,11 @@
 /** What bundles for browsers hold (`scripts/lean.mjs`): the same kernels with the same shaders, without what only tests need. */
-import { existsSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as library from "@ddad/kernels-wgsl";
-import type { Capabilities, Kernel } from "@ddad/kernels-wgsl";
+import { type Capabilities, defineKernel, type Kernel, KernelError, kernels } from "@ddad/kernels-wgsl";
 import { expect } from "chai";
 
 type Library = typeof library;
@@ -26,41 +28,58 @@ const adapters: readonly Capabilities[] = [
 
 /** A shader as compilers see it. */
 const bare = (code: string): string => code.replace(/[ \t]*\/\/[^\n]*/g, "").replace(/\s*\n\s*/g, "\n");
-/** What `tune` reads of a kernel's cases. */
-const tolerance = ({ cases }: Kernel): number =>
-  cases.reduce((most, { tolerance: one = 0 }) => Math.max(most, one), 1e-5);
+/** The largest tolerance of a kernel's cases. */
+const ofCases = ({ cases }: Kernel): number =>
+  cases.reduce((most, { tolerance = 0 }) => Math.max(most, tolerance), 1e-5);
+const parts = ["cases", "refusals", "reference"] as const;
 
 describe("the kernels of bundles", () => {
   const dist = join(import.meta.dirname, "..", "dist");
-  const load = async (...path: string[]) =>
-    (await import(pathToFileURL(join(dist, ...path)).href)) as Library;
+  const folder = mkdtempSync(join(tmpdir(), "ddad-lean-"));
+  const load = async (file: string) => (await import(pathToFileURL(file).href)) as Library;
   let full: Library;
   let lean: Library;
 
   before(async function () {
-    if (!existsSync(join(dist, "lean", "index.js"))) {
+    this.timeout(60_000);
+    if (!existsSync(join(dist, "index.js"))) {
       console.log("    skipped: there is no build; npm run build makes it");
       this.skip();
     }
-    full = await load("index.js");
-    lean = await load("lean", "index.js");
+    const script = join(import.meta.dirname, "..", "..", "..", "scripts", "lean.mjs");
+    execFileSync(process.execPath, [script, folder]);
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    full = await load(join(dist, "index.js"));
+    lean = await load(join(folder, "index.js"));
   });
 
-  it("are all there, each with the tolerance of its cases", () => {
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("are all there, and the package exports the same names", () => {
+    expect(Object.keys(lean)).to.deep.equal(Object.keys(full));
     expect(lean.kernels.map(({ name }) => name)).to.deep.equal(full.kernels.map(({ name }) => name));
-    expect(lean.kernels.map(tolerance)).to.deep.equal(full.kernels.map(tolerance));
   });
 
-  it("have no case or reference left of most kernels, and say where those are", () => {
-    const kept = lean.kernels.filter(({ cases }) => cases.some(({ name }) => name !== ""));
-    expect(kept.length).to.be.lessThan(lean.kernels.length / 4);
-    const call = lean.caseCall(lean.gaussianBlur as unknown as Kernel, {
-      inputs: { x: [1, 2, 2, 1] },
-      attrs: { sigma: 1, taps: 3 },
-    });
-    expect(() => (lean.gaussianBlur as unknown as Kernel).reference({}, call)).to.throw(
-      "reference: bundles for browsers hold kernels without references and cases. Import @ddad/kernels-wgsl/full for them.",
+  it("are without cases, refusals and references, and throw where one is read", () => {
+    for (const kernel of lean.kernels) {
+      for (const part of parts)
+        expect(() => kernel[part]).to.throw(
+          lean.KernelError,
+          `${kernel.name}: the build for browsers leaves out ${part}; import @ddad/kernels-wgsl/full for kernels with all parts.`,
+        );
+      expect({ ...kernel }).to.not.have.any.keys(...parts);
+    }
+  });
+
+  it("leave nothing behind that only cases and refusals used", () => {
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
+      file.endsWith(".js"),
     );
+    expect(files.filter((file) => /cases/i.test(file))).to.deep.equal([]);
+    const left = files.filter((file) =>
+      /bench: true|tolerance: 0,|message: \//.test(readFileSync(join(folder, file), "utf8")),
+    );
+    expect(left).to.deep.equal([]);
   });
 
   it("run the same shaders but for comments and indentation", () => {
@@ -82,5 +101,26 @@ describe("the kernels of bundles", () => {
       }
     }
     expect(shaders).to.be.greaterThan(1000);
+  });
+});
+
+describe("defineKernel", () => {
+  it("leaves a kernel with all parts as it is", () => {
+    const kernel = kernels[0]!;
+    expect(defineKernel({ ...kernel })).to.deep.equal(kernel);
+  });
+
+  it("throws where a part is read that a build left out", () => {
+    const { reference: _, ...rest } = kernels[0]!;
+    const kernel = defineKernel(rest as Kernel);
+    expect(() => kernel.reference).to.throw(
+      KernelError,
+      `${kernel.name}: the build for browsers leaves out reference`,
+    );
+    expect(kernel.cases).to.equal(rest.cases);
+  });
+
+  it("is given the largest tolerance of a kernel's cases", () => {
+    for (const kernel of kernels) expect(kernel.tolerance ?? 1e-5, kernel.name).to.equal(ofCases(kernel));
   });
 });

@@ -6,7 +6,14 @@
 import { expressionCode, fitsVectors } from "../elementwise/code.ts";
 import { elementwise } from "../elementwise/elementwise.ts";
 import { constantBits, type Expression, structureOf, typesOf } from "../elementwise/expression.ts";
-import type { Call, Case, Inference, Kernel, ReferenceValues } from "../kernel.ts";
+import {
+  type Call,
+  type Case,
+  defineKernel,
+  type Inference,
+  type Kernel,
+  type ReferenceValues,
+} from "../kernel.ts";
 import { bytesOf, type Shape, sizeOf, spec, type TensorSpec } from "../spec.ts";
 
 /** What is computed of a product before it is stored. */
@@ -101,7 +108,7 @@ export function withEpilogue<I extends string, O extends string, A extends Epilo
   cases: readonly Case<NoInfer<I> | EpilogueInput, NoInfer<A>>[],
 ): Kernel<I | EpilogueInput, O, A, P> {
   type Extended = Kernel<I | EpilogueInput, O, A, P>;
-  const extended: Extended = {
+  return defineKernel<I | EpilogueInput, O, A, P>({
     ...(kernel as unknown as Extended),
     inputs: [...kernel.inputs, ...names],
     optional: [...(kernel.optional ?? []), ...names],
@@ -142,6 +149,5 @@ export function withEpilogue<I extends string, O extends string, A extends Epilo
         bytes: extra.reduce((sum, input) => sum + bytesOf(input), own.bytes),
       };
     },
-  };
-  return extended;
+  });
 }

@@ -199,6 +199,7 @@ export const groupNorm = defineKernel({
     flops: sizeOf(inputs.x.shape) * (attrs.activation === "silu" ? 12 : 7),
     bytes: bytesOf(inputs.x) + bytesOf(outputs.y),
   }),
+  tolerance: 5e-5,
   cases: [
     ...groupCases((shape) => ({ x: shape, weight: [shape.at(-1)!], bias: [shape.at(-1)!] })),
     {

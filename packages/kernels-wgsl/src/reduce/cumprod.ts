@@ -15,6 +15,7 @@ export const cumprod = scan({
   name: "cumprod",
   operator: "*",
   identity: 1,
+  tolerance: 1e-4,
   cases: [
     ...scanCases(nearOne),
     {

@@ -33,6 +33,7 @@ export const prod = reduction({
       message: /prod: the prod of u32 is u32, not f32; cast x or the result/,
     },
   ],
+  tolerance: 1e-4,
   cases: [
     ...typedCases("f32", nearOne).slice(0, -1),
     ...typedCases("f16", nearOne).slice(0, -1),

@@ -19,6 +19,7 @@ export interface Reduction<N extends string> {
   result(x: DType, asked: DType | undefined): DType;
   /** Type of x in the cases that all reductions share; default f32. */
   readonly shared?: DType;
+  readonly tolerance?: number;
   readonly cases: readonly Case<"x", ReduceAttrs>[];
   readonly refusals: readonly Refusal<"x", ReduceAttrs>[];
 }
@@ -57,6 +58,7 @@ export function reduction<const N extends string>({
   identity,
   result,
   shared = "f32",
+  tolerance,
   ...tests
 }: Reduction<N>) {
   return defineKernel({
@@ -121,6 +123,7 @@ export function reduction<const N extends string>({
       flops: sizeOf(inputs.x.shape),
       bytes: bytesOf(inputs.x) + bytesOf(outputs.y),
     }),
+    tolerance,
     cases: [
       { name: "one element", inputs: { x: { shape: [1], dtype: shared } }, attrs: { axes: [0] } },
       { name: "scalar", inputs: { x: { shape: [], dtype: shared } }, attrs: { axes: [] } },

@@ -19,6 +19,7 @@ export interface Scan<N extends string> {
   readonly name: N;
   readonly operator: "+" | "*";
   readonly identity: 0 | 1;
+  readonly tolerance?: number;
   readonly cases: readonly Case<"x", ScanAttrs>[];
   readonly refusals: readonly Refusal<"x", ScanAttrs>[];
 }
@@ -130,7 +131,7 @@ ${each((j) => (exclusive ? `    ${write(j)}\n    ${combine(j)}` : `    ${combine
   };
 }
 
-export function scan<const N extends string>({ name, operator, identity, ...tests }: Scan<N>) {
+export function scan<const N extends string>({ name, operator, identity, tolerance, ...tests }: Scan<N>) {
   return defineKernel({
     name,
     inputs: ["x"],
@@ -170,6 +171,7 @@ export function scan<const N extends string>({ name, operator, identity, ...test
       return { y };
     },
     cost: ({ inputs }) => ({ flops: sizeOf(inputs.x.shape), bytes: 2 * bytesOf(inputs.x) }),
+    tolerance,
     cases: [
       { name: "one element", inputs: { x: [1] }, attrs: { axis: 0, reverse: false, exclusive: false } },
       { name: "no elements", inputs: { x: [3, 0] }, attrs: { axis: 1, reverse: false, exclusive: false } },

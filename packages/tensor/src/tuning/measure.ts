@@ -173,8 +173,7 @@ async function checkOutputs(
   // What the kernel's tests allow, twice, because both may err by it. An f16 is off by up to 2^-11 from being rounded: two of
   // them may be neighbours, and what is computed of f16 operands by a matrix unit, whose sums have fewer bits than f32, is
   // not further off than the operands were.
-  const own = kernel.cases.reduce((most, { tolerance = 0 }) => Math.max(most, tolerance), 1e-5);
-  const tolerance = Math.max(2 * own, halves ? 1e-3 : 0);
+  const tolerance = Math.max(2 * (kernel.tolerance ?? 1e-5), halves ? 1e-3 : 0);
   for (const [index, [name, spec]] of Object.entries(call.outputs).entries()) {
     const found = await compareBuffers(device, outputs[index]!, expected[index]!, spec);
     const allowed = tolerance * found.largest;
