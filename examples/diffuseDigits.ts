@@ -35,14 +35,11 @@ class Denoiser extends nn.Module {
   }
 }
 
-/** Random keys that no other step has. */
-const keysOf = (step: number) => nn.randomKeys(1, [{ stream: 0, step }]);
-
 /** Draws 0 … 9: starts from noise and follows the predicted velocities (DDIM). */
 async function draw(network: Denoiser, steps: number): Promise<nn.Tensor> {
   const predict = nn.compile((x: nn.Tensor, t: nn.Tensor) => network.forward(x, t, nn.eye(10)));
   const angle = quarter / steps;
-  let x = nn.randomNormal(keysOf(0), [1, 7840]).reshape([10, 28, 28, 1]);
+  let x = nn.randn([10, 28, 28, 1]);
   for (let k = steps; k > 0; k--) {
     const velocity = await predict(x, nn.full([10], k / steps));
     x = x.mul(Math.cos(angle)).sub(velocity.mul(Math.sin(angle)));
@@ -55,10 +52,10 @@ export async function diffuseDigits({ training = 8000, epochs = 10, steps = 50, 
   using network = new Denoiser();
   const learningRate = nn.cosineSchedule({ learningRate: 3e-3, steps: epochs * loader.length! });
   using optimizer = new nn.AdamW(network, { learningRate });
-  const step = optimizer.compileStep((input: nn.Tensor, digit: nn.Tensor, keys: nn.Tensor<"u32">) => {
-    const [x, random] = [input.mul(2).sub(1).reshape([-1, 28, 28, 1]), new nn.RandomStream(keys)];
-    const noise = nn.randomNormal(random.next(1), [1, x.size]).reshape(x.shape);
-    const t = nn.randomUniform(random.next(1), [1, x.shape[0]!]).reshape([-1, 1, 1, 1]);
+  const step = optimizer.compileStep((input: nn.Tensor, digit: nn.Tensor) => {
+    const x = input.mul(2).sub(1).reshape([-1, 28, 28, 1]); // −1 … 1
+    const noise = nn.randn(x.shape); // another one in each call
+    const t = nn.rand([digit.shape[0]!, 1, 1, 1]);
     const [cos, sin] = [t.mul(quarter).cos(), t.mul(quarter).sin()];
     const velocity = network.forward(cos.mul(x).add(sin.mul(noise)), t.flatten(), digit);
     return nn.mseLoss(velocity, cos.mul(noise).sub(sin.mul(x))); // Salimans and Ho, ICLR 2022
@@ -67,7 +64,8 @@ export async function diffuseDigits({ training = 8000, epochs = 10, steps = 50, 
   for (let epoch = 1; epoch <= epochs; epoch++) {
     let sum = 0;
     for await (const { input, output } of loader) {
-      sum += await (await step(input, output, keysOf(optimizer.stepCount + 1))).item();
+      const loss = await step(input, output);
+      sum += await loss.item();
     }
     losses.push(sum / loader.length!);
     print(`epoch ${epoch}: loss ${losses.at(-1)!.toFixed(4)}`);

@@ -99,5 +99,6 @@ export * from "./optim/rmsprop.ts";
 export * from "./optim/schedules.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export { Parameter, type ParameterOptions, parameter, toF16 } from "./parameter.ts";
+export { rand, randn } from "./random.ts";
 export type { LoadReport } from "./state.ts";
 export type { Layout, StateData, StateDict, StateEntry, StateType } from "./stateDict.ts";

@@ -1,13 +1,10 @@
-import { concat, type RandomStream, randomUniform, type Tensor, tensor, Variable } from "@ddad/tensor";
-import { drawOnce, isTracing } from "@ddad/tensor/internal";
-import { defaultRandom } from "../init.ts";
+import { type RandomStream, randomUniform, type Tensor } from "@ddad/tensor";
 import { Module } from "../module.ts";
+import { rand } from "../random.ts";
 
 /** In training sets each element to 0 with probability `p` and divides the others by 1 − p; else does nothing. */
 export class Dropout extends Module {
   readonly p: number;
-  /** What compiled functions draw from: a key [1, 3] and the count of its uses [1, 1], which every call counts up. */
-  #compiledKey: { readonly key: Tensor<"u32">; readonly uses: Variable<"u32"> } | undefined;
 
   /** @param p default 0.5 */
   constructor(p = 0.5) {
@@ -24,28 +21,8 @@ export class Dropout extends Module {
    */
   forward(x: Tensor, random?: RandomStream): Tensor {
     if (!this.training || this.p === 0 || x.size === 0) return x;
-    const kept = this.#uniform(x, random).greaterEqual(this.p);
+    const drawn = random ? randomUniform(random.next(x.shape[0] ?? 1), x.shape) : rand(x.shape);
+    const kept = drawn.greaterEqual(this.p);
     return x.mul(kept.cast(x.dtype)).mul(1 / (1 - this.p));
   }
-
-  /** Numbers in [0, 1) of x's shape. */
-  #uniform(x: Tensor, random: RandomStream | undefined): Tensor {
-    if (random) return randomUniform(random.next(x.shape[0] ?? 1), x.shape);
-    const key = drawOnce(() => (isTracing() ? this.#nextCompiledKey() : newKey()));
-    return randomUniform(key, [1, x.size]).reshape(x.shape);
-  }
-
-  /** A key that is another one in each call of the compiled function. */
-  #nextCompiledKey(): Tensor<"u32"> {
-    this.#compiledKey ??= {
-      key: tensor(defaultRandom().key().slice(0, 3), [1, 3], { dtype: "u32" }),
-      uses: new Variable(tensor([0], [1, 1], { dtype: "u32" })),
-    };
-    const { key, uses } = this.#compiledKey;
-    const next = concat([key, uses], 1);
-    uses.assign(uses.add(1));
-    return next;
-  }
 }
-
-const newKey = (): Tensor<"u32"> => tensor(defaultRandom().key(), [1, 4], { dtype: "u32" });
