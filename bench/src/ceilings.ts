@@ -79,7 +79,7 @@ const softwareWork: typeof gpuWork = {
 
 /**
  * Throws where a shader does not compile or computes something else than it should; of the shapes for one ceiling only where none
- * is right. `failed` is told of the others.
+ * is right. `failed` gets the others.
  */
 export async function measureCeilings(device: Device, effort: Effort, failed: Failed): Promise<Ceilings> {
   const { adapterClass, f16, subgroupMatrix } = device.capabilities;
@@ -106,7 +106,7 @@ export async function measureCeilings(device: Device, effort: Effort, failed: Fa
   };
 }
 
-/** Told of a program that was not timed, and why. May throw, where nothing can follow. */
+/** Called with a program that was not timed, and why. May throw to end the run. */
 type Failed = (name: string, error: unknown) => void;
 
 /** Runs programs from one buffer to another. */

@@ -24,9 +24,9 @@ export interface Run {
   /** Also the variants that are only for tuning. */
   readonly allVariants: boolean;
   readonly wanted: (name: string) => boolean;
-  /** Told to people, beside the table. */
+  /** Shown beside the table. */
   readonly report: (line: string) => void;
-  /** Told of what gets no time because it fails or computes something wrong. Throws where nothing can follow. */
+  /** Called for a variant that fails or computes wrong results, and so gets no time. Throws to end the run. */
   readonly failed: (name: string, error: unknown) => void;
 }
 

@@ -21,9 +21,9 @@ describe("cases of layers", () => {
       "DDAD-S 256²: denoising call, batch 1, mixed",
       "DDAD-S 256²: training step, batch 16",
       "DDAD-S 256²: training step, batch 16, mixed",
-      "DDAD-S 256²: reconstruction of one picture, 10 calls",
-      "wide_resnet101_2 256²: features of one picture",
-      "DDAD-S 256² with wide_resnet101_2: inspection of one picture",
+      "DDAD-S 256²: reconstruction of one image, 10 calls",
+      "wide_resnet101_2 256²: features of one image",
+      "DDAD-S 256² with wide_resnet101_2: inspection of one image",
     ]);
     expect(new Set(names).size).to.equal(names.length);
   });

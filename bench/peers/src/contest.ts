@@ -1,4 +1,4 @@
-/** Runs one workload in every library by turns, after each has shown that it computes the right thing. */
+/** Runs one workload in every library, interleaved, after checking the result of each. */
 import { type Contestant, type Prepared, resultNames } from "./contestant.ts";
 import { relativeDifference, type Values } from "./values.ts";
 import type { Workload } from "./workload.ts";
@@ -13,7 +13,7 @@ export interface Timing {
 export interface PeerResult extends Partial<Timing> {
   /** Its fastest sample by ours: above 1, ours is faster. */
   readonly ratio?: number;
-  /** Largest difference of a result from ours, as a share of ours' largest value. */
+  /** Largest difference of a result from ours, relative to our largest value. */
   readonly difference?: number;
   /** Why there is no time: what it cannot do, what it threw, or that its numbers are wrong. */
   readonly refused?: string;
@@ -82,7 +82,7 @@ export async function compete(
 const describe = ({ refused, difference }: PeerResult): string =>
   refused ?? `agrees with ours to ${difference!.toExponential(1)}`;
 
-/** A peer that cannot do it, fails, or computes something else is told of, and not timed. */
+/** A peer that cannot run it, fails or computes wrong results is reported and not timed. */
 async function admit(
   peer: Contestant,
   workload: Workload,
@@ -146,7 +146,7 @@ async function sample(entrant: Entrant, runs: number): Promise<number> {
     contestant.flush?.();
     await device.queue.onSubmittedWorkDone();
     const elapsed = performance.now() - start;
-    await new Promise((resolve) => setImmediate(resolve)); // errors are told of in an event
+    await new Promise((resolve) => setImmediate(resolve)); // errors arrive as events
     if (refused.length) throw new Error(refused.splice(0)[0]);
     return elapsed / runs;
   } catch (error) {

@@ -11,7 +11,7 @@ const usage = `node bench/peers/run.mjs [options]
   --case TEXT     only cases whose name contains TEXT
   --large         the largest too, which a software adapter leaves out
   --peer NAME     only this peer: jax-js, tfjs-webgpu or onnxruntime-web; may be given more than once
-  --rounds N      samples of each library, taken by turns (default 10)
+  --rounds N      interleaved samples of each library (default 10)
   --json FILE     write the results there
   --list          the names of the cases
   --help`;

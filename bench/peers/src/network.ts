@@ -147,8 +147,8 @@ class Builder<T> {
     const resized = (value: T): T =>
       resample === "up" ? upsample(value) : resample === "down" ? downsample(value) : value;
     const activated = resized(silu(this.#norm(x, `${name}.in_layers.0`)));
-    const told = everyPixel(this.#linear(time, `${name}.embed_layers.1`));
-    const h = add(this.#conv(activated, `${name}.in_layers.2`, 1), told);
+    const projected = everyPixel(this.#linear(time, `${name}.embed_layers.1`));
+    const h = add(this.#conv(activated, `${name}.in_layers.2`, 1), projected);
     const residual = this.#conv(silu(this.#norm(h, `${name}.out_layers.0`)), `${name}.out_layers.3`, 1);
     const direct = resized(x);
     return add(skip ? this.#conv(direct, `${name}.skip_connection`, 0) : direct, residual);

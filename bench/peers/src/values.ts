@@ -44,7 +44,7 @@ export const outputsFirst = (values: Values): Values =>
 export const outputsLast = (values: Values): Values =>
   values.shape.length === 4 ? permuted(values, [2, 3, 1, 0]) : values;
 
-/** Largest |difference| as a share of the largest |expected|; infinite where a value is no number. */
+/** Largest |difference| relative to the largest |expected|; infinite where a value is NaN. */
 export function relativeDifference(got: Values, expected: Values): number {
   if (got.data.length !== expected.data.length) return Number.POSITIVE_INFINITY;
   let [difference, largest] = [0, 0];

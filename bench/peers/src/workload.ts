@@ -69,9 +69,9 @@ class NoWeights extends Module {}
 
 const random = new HostRandom(1);
 
-const normal = (shape: readonly number[], deviation = 1): Values => ({
+const normal = (shape: readonly number[], std = 1): Values => ({
   shape,
-  data: random.normal(sizeOf(shape), deviation),
+  data: random.normal(sizeOf(shape), std),
 });
 
 /** Weights that start at zero, or norms at one, would hide what is wrong: they are moved a little. */

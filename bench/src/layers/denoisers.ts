@@ -21,7 +21,7 @@ import {
   type Step,
 } from "./family.ts";
 
-/** How many pictures a step of the training takes: on a CPU few enough to be waited for. */
+/** Images per training step: few on a CPU, to keep the run short. */
 function batchOf({ adapterClass }: Conditions, imageSize: number): number {
   if (adapterClass !== "software") return 16;
   return imageSize === 64 ? 2 : 1;
@@ -45,7 +45,7 @@ export function denoiserFamilies(conditions: Conditions): Family[] {
   );
 }
 
-/** Drawn numbers of each picture of a batch. */
+/** Random numbers for each image of a batch. */
 const keysOf = (purpose: "training" | "dropout", batch: number): Tensor<"u32"> =>
   noiseKeys(
     0,
@@ -62,7 +62,7 @@ function makeDenoiser(config: Config, batch: number): Made {
   });
   const lossScale = config.precision === "mixed" ? new LossScale() : undefined;
   const images = (count: number): Tensor => normal([count, data.imageSize, data.imageSize, 3]);
-  // As it samples: a network that is not trained keeps its weights as halves where it computes in them.
+  // As in sampling: a network that is not trained keeps f16 weights where it computes in f16.
   const sampling = createDenoiser(config).eval();
   const ready = config.precision === "mixed" ? sampling.castWeightsToF16() : undefined;
   const forward = compile((x: Tensor, t: Tensor) => [sampling.forward(x, t)]);

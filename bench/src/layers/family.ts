@@ -41,7 +41,7 @@ export const normal = (shape: readonly number[]): Tensor =>
     shape,
   );
 
-/** DDAD-S for pictures of this size, the rest by default. */
+/** DDAD-S for images of this size, the rest by default. */
 export const configOf = (imageSize: number, more: Omit<ConfigInput, "data" | "model">): Config =>
   resolveConfig({ data: { root: ".", imageSize }, model: { variant: "ddad-s" }, ...more });
 

@@ -1,4 +1,4 @@
-/** The inspection of one picture, and its two expensive parts: the reconstruction, and the features of a ResNet. */
+/** The inspection of one image, and its two expensive parts: the reconstruction, and the features of a ResNet. */
 import {
   createDenoiser,
   createExtractor,
@@ -23,13 +23,13 @@ export function inspectionFamilies({ adapterClass, quick }: Conditions): Family[
 
 const familiesOf = (imageSize: number, network: ExtractorNetwork): Family[] => [
   {
-    names: [`DDAD-S ${imageSize}²: reconstruction of one picture, ${callsOf(imageSize)} calls`],
+    names: [`DDAD-S ${imageSize}²: reconstruction of one image, ${callsOf(imageSize)} calls`],
     make: () => makeReconstruction(imageSize),
   },
   {
     names: [
-      `${network} ${imageSize}²: features of one picture`,
-      `DDAD-S ${imageSize}² with ${network}: inspection of one picture`,
+      `${network} ${imageSize}²: features of one image`,
+      `DDAD-S ${imageSize}² with ${network}: inspection of one image`,
     ],
     make: () => makeInspection(imageSize, network),
   },
@@ -40,10 +40,10 @@ const callsOf = (imageSize: number): number => samplingSteps(configOf(imageSize,
 function makeReconstruction(imageSize: number): Made {
   const config = configOf(imageSize, {});
   const denoiser = createDenoiser(config).eval();
-  const picture = normal([1, imageSize, imageSize, 3]);
+  const image = normal([1, imageSize, imageSize, 3]);
   const options = { ...config.sampling, schedule: scheduleOf(config) };
   return {
-    steps: [async () => [await reconstruct(denoiser, picture, picture, options)]],
+    steps: [async () => [await reconstruct(denoiser, image, image, options)]],
     parameters: countParameters(denoiser),
     dispose: () => denoiser.dispose(),
   };
@@ -57,14 +57,14 @@ async function makeInspection(imageSize: number, network: ExtractorNetwork): Pro
   await evaluate(...trainable.namedState().values());
   const extractor = await foldBatchNorm(trainable.eval());
   const features = compile((x: Tensor) => Object.values(featuresOf(extractor, x, distanceLayers)));
-  const picture = normal([1, imageSize, imageSize, 3]);
-  const pictures = pictureOfNoise(imageSize);
+  const image = normal([1, imageSize, imageSize, 3]);
+  const images = imageOfNoise(imageSize);
   const inspection = async (): Promise<Tensor[]> => {
-    for await (const _ of inspect({ config, denoiser, extractor }, pictures));
+    for await (const _ of inspect({ config, denoiser, extractor }, images));
     return [];
   };
   return {
-    steps: [() => features(picture), inspection],
+    steps: [() => features(image), inspection],
     parameters: countParameters(trainable),
     dispose() {
       denoiser.dispose();
@@ -73,7 +73,7 @@ async function makeInspection(imageSize: number, network: ExtractorNetwork): Pro
   };
 }
 
-function pictureOfNoise(size: number): Pictures {
+function imageOfNoise(size: number): Pictures {
   const data = Uint8Array.from({ length: size * size * 3 }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24);
   return { images: { count: 1, size, data }, ids: ["noise.png"] };
 }

@@ -7,7 +7,7 @@ import type { DType, Shape, TensorSpec } from "./spec.ts";
 
 /** What an adapter offers, as far as a kernel cares. */
 export interface Capabilities {
-  /** `software`: a CPU pretends to be a GPU; barriers and workgroup memory are dear there. */
+  /** `software`: a CPU emulates a GPU; barriers and workgroup memory are expensive there. */
   readonly adapterClass: "software" | "integrated" | "discrete";
   readonly f16: boolean;
   readonly subgroups: boolean;
@@ -78,7 +78,7 @@ export interface Pass {
 
 /**
  * One way to run a kernel. The first whose `when` holds is taken; one has no `when`, so that one always fits. Those behind it are
- * never taken unasked: they are for `tune`, which measures every variant that is admitted.
+ * never chosen by the heuristic: they are for `tune`, which measures every admitted variant.
  */
 export interface Variant<I extends string, O extends string, A, P extends string> {
   readonly name: string;

@@ -4,7 +4,7 @@ import type { DType, Float } from "./spec.ts";
 const scratch = new DataView(new ArrayBuffer(4));
 
 /** The float16 nearest to `value` (ties to even), as its 16 bits. */
-export function toHalf(value: number): number {
+export function toF16(value: number): number {
   scratch.setFloat32(0, value);
   const bits = scratch.getUint32(0);
   const sign = (bits >>> 16) & 0x8000;
@@ -23,7 +23,7 @@ export function toHalf(value: number): number {
 }
 
 /** The number that 16 bits of float16 stand for. */
-export function fromHalf(half: number): number {
+export function fromF16(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >>> 10) & 0x1f;
   const fraction = half & 0x3ff;
@@ -40,7 +40,7 @@ export function pack(values: ArrayLike<number | boolean>, dtype: DType): StoredA
   const n = values.length;
   if (dtype === "f16") {
     const out = new Uint16Array(n + (n % 2));
-    for (let i = 0; i < n; i++) out[i] = toHalf(Number(values[i]));
+    for (let i = 0; i < n; i++) out[i] = toF16(Number(values[i]));
     return out;
   }
   const out =
@@ -64,7 +64,7 @@ export type TensorData = DataOf<DType>;
 /** Elements from stored bytes. The result is a copy of its own. */
 export function unpack(bytes: ArrayBuffer, dtype: DType, count: number): TensorData {
   if (dtype === "f16")
-    return Float32Array.from(new Uint16Array(bytes, 0, count), fromHalf) as Float32Array<ArrayBuffer>;
+    return Float32Array.from(new Uint16Array(bytes, 0, count), fromF16) as Float32Array<ArrayBuffer>;
   if (dtype === "f32") return new Float32Array(bytes.slice(0, 4 * count));
   return dtype === "i32"
     ? new Int32Array(bytes.slice(0, 4 * count))

@@ -13,20 +13,20 @@ const gradients = [
   library.attentionGradient,
   library.attentionPackedGradient,
 ] as unknown as readonly Kernel[];
-const name = "matrix products, by measurement";
+const name = "matrix products, autotuned";
 
 /** The large unit keeps the shaders short: each compiles for seconds on a CPU. */
 const unit = { m: 16, n: 16, k: 16, lanes: 64, emulated: true };
 const variantOf = (kernel: Kernel) => kernel.variants.find((variant) => variant.name === name)!;
 const gpu = (capabilities: Capabilities): Capabilities => ({ ...capabilities, adapterClass: "discrete" });
 
-/** The call of a case, and of all its operands in halves where asked. */
-function prepare(kernel: Kernel, example: Pick<Case, "inputs" | "attrs">, halves: boolean) {
-  const inHalves = ([input, given]: [string, Case["inputs"][string]]) => [
+/** The call of a case; with `f16`, all its operands are f16. */
+function prepare(kernel: Kernel, example: Pick<Case, "inputs" | "attrs">, f16: boolean) {
+  const inF16 = ([input, given]: [string, Case["inputs"][string]]) => [
     input,
     input === "logSumExp" ? given : { ...(given as library.CaseInput), dtype: "f16" },
   ];
-  const inputs = halves ? Object.fromEntries(Object.entries(example.inputs).map(inHalves)) : example.inputs;
+  const inputs = f16 ? Object.fromEntries(Object.entries(example.inputs).map(inF16)) : example.inputs;
   return library.prepareCase(kernel, { ...example, inputs });
 }
 
@@ -34,7 +34,7 @@ function prepare(kernel: Kernel, example: Pick<Case, "inputs" | "attrs">, halves
  * Sizes that are no whole number of tiles, and rows of an odd number of elements. Few, because these shaders compile for seconds on
  * a CPU, the six of a gradient for ten.
  */
-const chosen: readonly [kernel: string, example: string, halves: boolean][] = [
+const chosen: readonly [kernel: string, example: string, f16: boolean][] = [
   ["attention", "tile borders + 1", true],
   ["attentionPacked", "odd sizes", false],
   ["attentionPacked", "odd sizes", true],
@@ -45,20 +45,20 @@ const chosen: readonly [kernel: string, example: string, halves: boolean][] = [
 
 describe("attention as matrix products on GPUs", function () {
   this.timeout(60_000);
-  for (const [kernelName, caseName, halves] of chosen) {
-    it(`${kernelName}: ${caseName}${halves ? ", halves by a matrix unit" : ""}`, async function () {
+  for (const [kernelName, caseName, f16] of chosen) {
+    it(`${kernelName}: ${caseName}${f16 ? ", f16 on a matrix unit" : ""}`, async function () {
       const { gpu: device, capabilities } = testDevice();
-      if (halves && !capabilities.f16) {
+      if (f16 && !capabilities.f16) {
         console.log("    skipped: this adapter has no shader-f16");
         this.skip();
       }
       const kernel = [...forward, ...gradients].find((one) => one.name === kernelName)!;
       const example = kernel.cases.find((one) => one.name === caseName)!;
-      const caps = { ...gpu(capabilities), subgroupMatrix: halves ? unit : undefined };
-      const { call, values } = prepare(kernel, example, halves);
+      const caps = { ...gpu(capabilities), subgroupMatrix: f16 ? unit : undefined };
+      const { call, values } = prepare(kernel, example, f16);
       const variant = variantOf(kernel);
       expect(library.admits(variant, caps, call)).to.equal(true);
-      expect(variant.scratch!(caps, call)["weights"]!.dtype).to.equal(halves ? "f16" : "f32");
+      expect(variant.scratch!(caps, call)["weights"]!.dtype).to.equal(f16 ? "f16" : "f32");
       const got = await runVariant(device, caps, kernel, variant, call, values);
       const expected = kernel.reference(values, call);
       for (const [output, { dtype }] of Object.entries(call.outputs))

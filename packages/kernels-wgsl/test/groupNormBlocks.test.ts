@@ -8,8 +8,8 @@ import { compare, runVariant } from "./harness.ts";
 const kernels = [library.groupNorm, library.groupNormGradient] as unknown as readonly Kernel[];
 const blocks = "workgroup blocks";
 const slabs = "workgroup slabs";
-const measuredBlocks = "workgroup blocks, by measurement";
-const measuredSlabs = "workgroup slabs, by measurement";
+const measuredBlocks = "workgroup blocks, autotuned";
+const measuredSlabs = "workgroup slabs, autotuned";
 
 const gpu = (capabilities: Capabilities): Capabilities => ({
   ...capabilities,
@@ -24,8 +24,8 @@ const admitted = (kernel: Kernel, caps: Capabilities, call: Call): string[] =>
     .filter((variant) => library.admits(variant, caps, call))
     .map(({ name }) => name);
 
-function prepare(kernel: Kernel, x: Shape, groups: number, halves: boolean) {
-  const dtype = halves ? "f16" : "f32";
+function prepare(kernel: Kernel, x: Shape, groups: number, f16: boolean) {
+  const dtype = f16 ? "f16" : "f32";
   const channel = [x.at(-1)!];
   const fill = (_: number, uniform: () => number) => 0.5 + uniform();
   const statistic = { shape: [x[0]!, groups], fill };
@@ -54,9 +54,9 @@ async function check(
 }
 
 function skipWithout(test: Mocha.Context, { capabilities }: ReturnType<typeof testDevice>, call: Call): void {
-  const halves = Object.values(call.inputs).some((input) => input?.dtype === "f16");
+  const isF16 = Object.values(call.inputs).some((input) => input?.dtype === "f16");
   const lacks =
-    halves && !capabilities.f16
+    isF16 && !capabilities.f16
       ? "has no shader-f16"
       : call.inputs["gradient"] && capabilities.maxStorageBuffers < 10
         ? "binds less than ten buffers"
@@ -76,7 +76,7 @@ const chosen: readonly string[] = [
   "groups of eight, slab border − 1",
   "groups of twelve, more images than a subgroup has lanes",
   "groups of 64",
-  "halves",
+  "f16",
   "mean far from zero",
   "first pixel far from the others",
 ];
@@ -125,11 +125,11 @@ describe("group norm in blocks of workgroups", function () {
       test(kernel, `${pixels} pixels, eight at once`, 16, prepare(kernel, [2, pixels, 24], 12, false), names);
     const most = 256;
     test(kernel, "all lanes, one pixel less", most, prepare(kernel, [1, 1023, 8], 2, false), [blocks]);
-    test(kernel, "all lanes, halves", most, prepare(kernel, [1, 1024, 16], 4, true), [blocks]);
+    test(kernel, "all lanes, f16", most, prepare(kernel, [1, 1024, 16], 4, true), [blocks]);
     test(kernel, "one wide group", most, prepare(kernel, [1, 50, 1024], 1, false), [slabs]);
     test(kernel, "many images", most, prepare(kernel, [130, 3, 128], 32, false), [blocks]);
-    test(kernel, "many images, halves", most, prepare(kernel, [130, 3, 128], 32, true), [blocks]);
-    test(kernel, "slabs of one image, halves", 32, prepare(kernel, [1, 259, 64], 32, true), [slabs]);
+    test(kernel, "many images, f16", most, prepare(kernel, [130, 3, 128], 32, true), [blocks]);
+    test(kernel, "slabs of one image, f16", 32, prepare(kernel, [1, 259, 64], 32, true), [slabs]);
     test(kernel, "slabs for more rows than one adds up", 32, prepare(kernel, [2, 1100, 8], 4, false), [
       slabs,
     ]);
@@ -153,8 +153,8 @@ describe("group norm in blocks of workgroups, as it is chosen", () => {
     workgroupMemory: 49152,
     maxStorageBuffers: 10,
   };
-  const callOf = (kernel: Kernel, x: Shape, halves = false): Call => {
-    const dtype = halves ? "f16" : "f32";
+  const callOf = (kernel: Kernel, x: Shape, f16 = false): Call => {
+    const dtype = f16 ? "f16" : "f32";
     const [features, channel] = [library.spec(x, dtype), library.spec([x.at(-1)!])];
     const statistic = library.spec([x[0]!, 32]);
     const named = { x: features, gradient: features, weight: channel, bias: channel };
@@ -167,8 +167,8 @@ describe("group norm in blocks of workgroups, as it is chosen", () => {
 
   it("takes maps that the lanes can keep, slabs of those that stay in caches, and leaves the rest to measuring", () => {
     for (const kernel of kernels) {
-      for (const halves of [false, true]) {
-        const namesOf = (x: Shape, caps = large) => admitted(kernel, caps, callOf(kernel, x, halves));
+      for (const f16 of [false, true]) {
+        const namesOf = (x: Shape, caps = large) => admitted(kernel, caps, callOf(kernel, x, f16));
         expect(namesOf([1, 8, 8, 256])).to.deep.equal([blocks]);
         expect(namesOf([8, 32, 32, 384])[0]).to.equal(blocks);
         expect(namesOf([1, 64, 64, 64])).to.deep.equal([blocks, slabs]);
@@ -209,8 +209,8 @@ describe("group norm in blocks of workgroups, as it is chosen", () => {
   });
 
   it("makes rows of 32 bytes, and wider ones where there are workgroups enough", () => {
-    const workgroups = (x: Shape, halves = false) => {
-      const call = callOf(kernels[0]!, x, halves);
+    const workgroups = (x: Shape, f16 = false) => {
+      const call = callOf(kernels[0]!, x, f16);
       const [name] = admitted(kernels[0]!, large, call);
       return kernels[0]!.variants.find((variant) => variant.name === name)!.passes(large, call)[0]!
         .workgroups[0];

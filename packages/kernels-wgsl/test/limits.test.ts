@@ -1,6 +1,6 @@
 /**
  * What every pass asks of an adapter, held to the limits of adapters that are not at hand: workgroups, threads of a workgroup,
- * workgroup memory, bindings. Nothing runs here, so calls may be as large as those of a UNet for 32 pictures of 256².
+ * workgroup memory, bindings. Nothing runs here, so calls may be as large as those of a UNet for 32 images of 256².
  */
 import type { Call, Capabilities, CaseInput, DType, Kernel, Pass, Shape } from "@ddad/kernels-wgsl";
 import * as library from "@ddad/kernels-wgsl";
@@ -106,7 +106,7 @@ const window = { stride: 1, padding: [1, 1, 1, 1] };
 const norm = { groups: 32, epsilon: 1e-5, activation: "silu" };
 const statistics = [32, 32];
 
-/** In f32 and in halves, where they may be. */
+/** In f32 and, where allowed, in f16. */
 const large = (
   dtype: DType,
 ): readonly [kernel: unknown, inputs: Parameters<typeof callOf>[1], attrs: unknown][] => [
@@ -179,7 +179,7 @@ describe("limits of adapters", () => {
   }
 
   for (const dtype of ["f32", "f16"] as const) {
-    it(`32 pictures of 256², ${dtype}`, () => {
+    it(`32 images of 256², ${dtype}`, () => {
       for (const [kernel, inputs, attrs] of large(dtype)) {
         const call = callOf(kernel as Kernel, inputs, attrs);
         expect(check(kernel as Kernel, call, JSON.stringify(inputs))).to.be.above(0);

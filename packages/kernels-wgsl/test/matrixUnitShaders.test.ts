@@ -44,16 +44,16 @@ const operands: readonly string[] = [
 /** Beginnings of the names of the variants that run on the unit. */
 const byUnit = ["subgroup matrix", "matrix products, by"];
 
-/** The call of a case with its operands in halves, as only those run on a matrix unit. */
-function callInHalves(kernel: Kernel, example: Case): Call {
+/** The call of a case with f16 operands: a matrix unit takes no others. */
+function callInF16(kernel: Kernel, example: Case): Call {
   const { inputs, attrs } = prepareCase(kernel, example).call;
-  const halves = Object.fromEntries(
+  const f16Inputs = Object.fromEntries(
     Object.entries(inputs).map(([name, input]) => [
       name,
       operands.includes(name) ? spec(input.shape, "f16") : input,
     ]),
   );
-  return { inputs: halves, attrs, ...kernel.infer(halves, attrs) };
+  return { inputs: f16Inputs, attrs, ...kernel.infer(f16Inputs, attrs) };
 }
 
 /** Every pass of every case that runs on the unit, by its label. */
@@ -61,7 +61,7 @@ const passesFor = (kernel: Kernel, caps: Capabilities) =>
   kernel.cases
     .filter(({ benchOnly }) => !benchOnly)
     .flatMap((example) => {
-      const call = callInHalves(kernel, example);
+      const call = callInF16(kernel, example);
       return kernel.variants
         .filter(({ name, when }) => byUnit.some((start) => name.startsWith(start)) && when!(caps, call))
         .flatMap((variant) =>

@@ -100,9 +100,9 @@ describe("Philox 4×32-10", () => {
       return [1, 2, 3, 4].map(mean);
     };
     // Six standard errors of each moment's mean: √((μ₂ₖ − μₖ²) / count).
-    const close = (got: number[], expected: number[], deviation: number[]) => {
+    const close = (got: number[], expected: number[], std: number[]) => {
       got.forEach((moment, k) => {
-        expect(moment, `moment ${k + 1}`).to.be.closeTo(expected[k]!, (6 * deviation[k]!) / Math.sqrt(count));
+        expect(moment, `moment ${k + 1}`).to.be.closeTo(expected[k]!, (6 * std[k]!) / Math.sqrt(count));
       });
     };
     const [normal] = await draw(randomNormal as Kernel, [[11, 12, 13, 14]], count);

@@ -49,7 +49,7 @@ for (const kernel of products as unknown as readonly Kernel[]) {
 }
 
 /** More than one tile each way, the last of them not whole, and a k that is divided. */
-const halves = {
+const f16Cases = {
   plain: {
     inputs: { a: { shape: [131, 773], dtype: "f16" }, b: { shape: [773, 133], dtype: "f16" }, bias: [133] },
     attrs: { transposeA: false, transposeB: false },
@@ -61,13 +61,13 @@ const halves = {
 } satisfies Record<string, Pick<library.Case, "inputs" | "attrs">>;
 
 describe("kernel matmul by the matrix unit of the adapter", function () {
-  this.timeout(600_000); // a CPU that plays the unit compiles each tile for seconds
+  this.timeout(600_000); // a CPU that emulates the unit compiles each tile for seconds
   const matmul = library.matmul as unknown as Kernel;
-  for (const [name, example] of Object.entries(halves)) {
+  for (const [name, example] of Object.entries(f16Cases)) {
     it(`${name}, by every tile`, async function () {
       const { gpu, capabilities } = testDevice();
       if (!capabilities.subgroupMatrix) {
-        console.log("    skipped: this adapter has no subgroup matrices of halves");
+        console.log("    skipped: this adapter has no f16 subgroup matrices");
         this.skip();
       }
       // Once as it comes, once asking for its size of subgroups even where there is no other.

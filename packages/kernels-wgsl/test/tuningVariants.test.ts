@@ -1,5 +1,5 @@
 /**
- * Variants that only `tune` takes: other tiles of products, and other divisions of k. Tiles that no heuristic takes are tried once
+ * Variants that only `tune` takes: other tiles of products, and other degrees of split-K. Tiles that no heuristic takes are tried once
  * or twice each, on matrices, and some on convolutions, which read their operands in other ways. An adapter need not admit
  * them: software adapters run here what they would never take.
  */
@@ -24,15 +24,15 @@ const matmulVariants: readonly [name: string, ...cases: (keyof typeof matrices)[
   ["register tile of 4×2 a lane", "plain", "transposed"],
   ["register tile of 2×4 a lane", "plain"],
   ["register tile of 8×2 a lane", "plain", "transposed"],
-  ["register tile of 4×2 a lane, k whole", "small"],
-  ["register tile of 4×2 a lane, k in more parts", "small"],
+  ["register tile of 4×2 a lane, no split-K", "small"],
+  ["register tile of 4×2 a lane, more split-K", "small"],
   ["workgroup tile 64×64 of 4 rows a thread", "plain"],
-  ["workgroup tile 64×32, k whole", "transposed"],
-  ["workgroup tile 32×64, k in more parts", "plain"],
+  ["workgroup tile 64×32, no split-K", "transposed"],
+  ["workgroup tile 32×64, more split-K", "plain"],
   ["workgroup tile 128×32", "transposed"],
   ["workgroup tile 128×64", "plain"],
   ["workgroup tile 64×128", "transposed"],
-  ["workgroup tile 128×128, k whole", "plain"],
+  ["workgroup tile 128×128, no split-K", "plain"],
   ["subgroup matrix 64×64", "transposed"],
   ["subgroup matrix 32×128", "plain"],
 ];
@@ -46,7 +46,7 @@ const convolutions = [
 const convolutionVariants: readonly [name: string, ...cases: string[]][] = [
   ["register tile of 4×2 a lane", "3×3, stride 2"],
   ["workgroup tile 128×32", "3×3, stride 2"],
-  ["Winograd, by measurement", "tile borders", "halves", "epilogue: a shift of each image, and a residual"],
+  ["Winograd, autotuned", "tile borders", "f16", "epilogue: a shift of each image, and a residual"],
 ];
 
 /** Reductions divided otherwise than usual, on cases of `sum` and `max`. */
@@ -54,12 +54,7 @@ const reductionVariants: readonly [name: string, ...cases: string[]][] = [
   ["subgroup, whole", "a second pass, odd"],
   ["subgroup, divided", "odd channels, several loads at once", "far from zero on the wrong side"],
   ["workgroup, whole", "a second pass"],
-  [
-    "workgroup, divided",
-    "halves, to more than a half can hold",
-    "odd channels, several loads at once",
-    "long rows",
-  ],
+  ["workgroup, divided", "f16, overflow to infinity", "odd channels, several loads at once", "long rows"],
 ];
 
 /** The large unit keeps the shaders short: each compiles for seconds on a CPU. */
@@ -155,13 +150,13 @@ describe("variants for tuning", function () {
       "workgroup tile 64×128",
       "workgroup tile 128×128",
     ]);
-    // No tile of which more than half would be empty; a long k is divided by the heuristic, and may be left whole or divided more.
+    // No tile of which more than half would be empty; the heuristic splits a long k; tuning may leave it whole or split it more.
     expect(admitted([19, 4096], [4096, 21])).to.deep.equal([
       "workgroup tile",
-      "workgroup tile 32×32, k whole",
-      "workgroup tile 32×32, k in more parts",
+      "workgroup tile 32×32, no split-K",
+      "workgroup tile 32×32, more split-K",
     ]);
-    // Barriers are dear where a CPU pretends to be a GPU.
+    // Barriers are expensive on a software adapter.
     expect(admitted([1024, 64], [64, 1024], { ...discrete, adapterClass: "software" })).not.to.include(
       "workgroup tile 32×32",
     );

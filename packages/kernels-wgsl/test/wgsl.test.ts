@@ -21,7 +21,7 @@ describe("npm run wgsl", () => {
   });
 
   it("prints the variant and the adapter that are asked for", () => {
-    const passes = answer(["conv2d", "many channels, no padding", "Winograd, by measurement"]).text;
+    const passes = answer(["conv2d", "many channels, no padding", "Winograd, autotuned"]).text;
     expect(passes).to.match(/\/\/ pass 1 of (\d), .+ workgroups/);
     expect(passes).to.match(/\/\/ {3}\d: \w+ \[[\d, ]+\] f32, scratch/);
     const software = answer(["groupNorm", "groups of six", "--adapter", "software"]).text;

@@ -25,7 +25,7 @@ const reasonOf = (work: Promise<unknown>): Promise<Error> =>
   );
 
 describe("collate", () => {
-  it("makes one tensor of each value, in the type of the data or as it is told", async () => {
+  it("makes one tensor of each value, in the type of the data or a given one", async () => {
     const sample = (k: number) => ({
       image: { data: Uint8Array.of(k, 2, 3, 4, 5, 6), shape: [2, 1, 3] },
       pixels: Float32Array.of(k, k + 1),
@@ -162,7 +162,7 @@ describe("DataLoader", () => {
     expect(await read(new DataLoader(batches, { batchSize: null }))).to.deep.equal(batches);
   });
 
-  it("loads ahead, in order, and no further than told", async () => {
+  it("loads ahead, in order, and no further than `prefetch`", async () => {
     for (const prefetch of [0, 2]) {
       const asked: number[] = [];
       const dataset = {

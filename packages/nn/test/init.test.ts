@@ -39,7 +39,7 @@ describe("random numbers of initial weights", () => {
 
   const fan = { in: 50, out: 200 };
   const count = 100_000;
-  // A sample variance of n uniform (normal) values is off by 0.9 (1.4) / √n relative: five deviations are 0.014 (0.022).
+  // A sample variance of n uniform (normal) values is off by 0.9 (1.4) / √n relative: five standard deviations are 0.014 (0.022).
   const cases: [string, Float32Array, number, number, number][] = [
     ["fanInUniform", fanInUniform(count, fan, new HostRandom(1)), 1 / 150, 0.015, 1 / Math.sqrt(50)],
     [

@@ -90,7 +90,7 @@ describe("memory of optimisers", () => {
     expect(net.parameters().every(({ storage }) => storage.shares)).to.equal(true);
   });
 
-  it("take steps by turns on parameters that they share", async () => {
+  it("take interleaved steps on parameters that they share", async () => {
     const results: number[][][] = [];
     for (const together of [true, false]) {
       using net = network();

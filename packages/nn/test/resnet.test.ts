@@ -200,8 +200,8 @@ describe("ResNet", () => {
         const [outputs, , height, width] = shape as [number, number, number, number];
         const squares = values.reduce((sum, value) => sum + value * value, 0) / values.length;
         // N(0, 2 / fan_out); the mean of n squares deviates by √(2 / n).
-        const deviation = (squares * outputs * height * width) / 2 - 1;
-        expect(deviation / Math.sqrt(2 / values.length), name).to.be.within(-5, 5);
+        const relativeError = (squares * outputs * height * width) / 2 - 1;
+        expect(relativeError / Math.sqrt(2 / values.length), name).to.be.within(-5, 5);
       } else if (name === "fc.weight" || name === "fc.bias") {
         const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
         expect(largest * Math.sqrt(128), name).to.be.within(0.9, 1); // U(±1/√inputs)
@@ -256,10 +256,10 @@ describe("ResNet", () => {
 });
 
 describe("normaliseForImageNet", () => {
-  it("takes pictures in [-1, 1] to mean 0 and deviation 1", async () => {
-    const picture = [-1, 0, 1, 2 * imageNetMean[0] - 1, 2 * imageNetMean[1] - 1, 2 * imageNetMean[2] - 1];
+  it("maps images in [-1, 1] to mean 0 and standard deviation 1", async () => {
+    const image = [-1, 0, 1, 2 * imageNetMean[0] - 1, 2 * imageNetMean[1] - 1, 2 * imageNetMean[2] - 1];
     const expected = [0, 0.5, 1].map((value, c) => (value - imageNetMean[c]!) / imageNetStd[c]!);
-    const got = await normaliseForImageNet(tensor(picture, [1, 1, 2, 3])).data();
+    const got = await normaliseForImageNet(tensor(image, [1, 1, 2, 3])).data();
     for (const [i, value] of [...expected, 0, 0, 0].entries()) expect(got[i]).to.be.closeTo(value, 1e-6);
   });
 

@@ -1,4 +1,4 @@
-/** The ResNets against PyTorch: names, features in both modes, running statistics, and real weights on real pictures. */
+/** The ResNets against PyTorch: names, features in both modes, running statistics, and real weights on real images. */
 import { readFileSync } from "node:fs";
 import { evaluate, type Tensor, tensor } from "@ddad/tensor";
 import { expect } from "chai";
@@ -122,7 +122,7 @@ describe("ResNet-50 v2 with weights trained on ImageNet", function () {
         sharedOrSkip(this, "weights", "resnet50v2_imagenet_f16.safetensors"),
       );
       const file = new TextDecoder().decode(entry(arrays, `${name}/file`, Uint8Array).data);
-      const x = normaliseForImageNet(readPicture(sharedOrSkip(this, ...file.split("/"))));
+      const x = normaliseForImageNet(readImage(sharedOrSkip(this, ...file.split("/"))));
       using net = resnet50v2({ lastLayer: "layer3", init: "zeros" }).eval();
       const { leftOut, filled } = net.loadPretrained(weights);
       expect(leftOut).to.deep.equal([]);
@@ -135,7 +135,7 @@ describe("ResNet-50 v2 with weights trained on ImageNet", function () {
 });
 
 /** A PNG as [1, H, W, 3] in [-1, 1]; grey is repeated. */
-function readPicture(path: string): Tensor {
+function readImage(path: string): Tensor {
   const { width, height, data } = PNG.sync.read(readFileSync(path)); // RGBA
   const colours = data.filter((_, index) => index % 4 !== 3);
   return tensor(

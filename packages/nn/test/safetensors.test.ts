@@ -140,7 +140,7 @@ describe("safetensors", () => {
 });
 
 describe("16-bit floats", () => {
-  it("every half survives widening and narrowing", () => {
+  it("every f16 survives widening and narrowing", () => {
     const all = Uint16Array.from({ length: 65536 }, (_, i) => i).filter((half) => (half & 0x7fff) <= 0x7c00);
     expect(narrowFloat16(widenFloat16(all))).to.deep.equal(all);
     expect(narrowBfloat16(widenBfloat16(all))).to.deep.equal(all);
@@ -196,9 +196,9 @@ describe("readCheckpoint", () => {
     for (const [name, { shape, data }] of weights) {
       expect(data.length, name).to.equal(shape.reduce((count, extent) => count * extent, 1));
     }
-    const halves = [...weights.values()].filter(({ dtype }) => dtype === "f16");
-    expect(halves.length).to.be.above(20);
-    expect(halves.every(({ data }) => data instanceof Float32Array && data.every(Number.isFinite))).to.equal(
+    const f16s = [...weights.values()].filter(({ dtype }) => dtype === "f16");
+    expect(f16s.length).to.be.above(20);
+    expect(f16s.every(({ data }) => data instanceof Float32Array && data.every(Number.isFinite))).to.equal(
       true,
     );
   });

@@ -1,4 +1,4 @@
-/** Blocks computed again for the gradient: the same numbers from less memory. */
+/** Gradient checkpointing of blocks: the same numbers from less memory. */
 import {
   compile,
   evaluate,

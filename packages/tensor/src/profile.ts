@@ -80,6 +80,6 @@ function table(rows: readonly ProfileRow[], total: number): string {
       gbps.toFixed(1).padStart(9),
     ].join(" "),
   );
-  const head = `${"kernel".padEnd(44)}  count         µs    share   GFLOP/s      GB/s`;
+  const head = `${"kernel".padEnd(44)}  count         µs fraction   GFLOP/s      GB/s`;
   return [head, ...lines].join("\n");
 }

@@ -15,7 +15,7 @@ export interface TuneOptions {
   readonly again?: boolean;
   /** Timings of each variant, of which the least counts. Default: 5. */
   readonly samples?: number;
-  /** Told of each call as soon as it is measured. */
+  /** Called with each call as soon as it is measured. */
   readonly onRow?: (row: TuneRow) => void;
   /**
    * Where choices are kept for later processes, undefined for nowhere. Default: the file that `DDAD_TUNING` names, else
@@ -56,7 +56,7 @@ function workOf({ kernel, call }: ProgramCall): number {
   return flops / 16 + bytes;
 }
 
-/** What runs stays unless another variant takes less than this share of its time: smaller gains may be chance. */
+/** What runs stays unless another variant takes less than this fraction of its time: smaller gains may be noise. */
 const worthwhile = 0.95;
 
 /**

@@ -25,7 +25,7 @@ function adapter(
 }
 
 describe("the matrix unit of an adapter", () => {
-  it("is the largest of halves with sums in f32, where subgroups have one size", () => {
+  it("is the largest with f16 operands and f32 sums, where subgroups have one size", () => {
     expect(subgroupMatrixOf(adapter(32, 32, nvidia))).to.deep.equal({ m: 16, n: 16, k: 16, lanes: 32 });
     expect(subgroupMatrixOf(adapter(32, 32, nvidia, subgroupSizeFeature))).to.not.have.property("sized");
     expect(subgroupMatrixOf(adapter(32, 32, [config("f16", "f16", 8, 8, 8)]))).to.equal(undefined);

@@ -116,7 +116,7 @@ describe("the adapters", () => {
     await rm(pci, { recursive: true });
   });
 
-  it("of Dawn that are equal are told apart by Mesa's layer, where there is one", async () => {
+  it("of Dawn that are equal are distinguished by Mesa's layer, where present", async () => {
     const pci = await pciFolder({
       "0000:00:1f.3": ["0x040300", "0x1111"],
       "0000:b3:00.0": ["0x030000", "0x2222"],

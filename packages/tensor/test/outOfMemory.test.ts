@@ -1,4 +1,4 @@
-/** Out of memory: who asked is told, nothing is lost that was there before, and what fits afterwards runs. */
+/** Out of memory: the caller gets the error, nothing is lost, and later work that fits runs. */
 import * as t from "@ddad/tensor";
 import * as internal from "@ddad/tensor/internal";
 import { expect } from "chai";

@@ -42,7 +42,7 @@ say(
     .item(),
 );
 
-// What the program itself does wrong is told to the program.
+// The program itself gets its own errors.
 const { GPUBufferUsage } = globals as { GPUBufferUsage: typeof globalThis.GPUBufferUsage };
 own.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
 await own.queue.onSubmittedWorkDone();

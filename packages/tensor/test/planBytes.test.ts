@@ -1,4 +1,4 @@
-/** Memory that is told beforehand, against what the device then counts. */
+/** Predicted memory against what the device then counts. */
 import { compile, memory, planBytes, type Tensor, tensor, variable } from "@ddad/tensor";
 import { bufferBytes, sharedBytes } from "@ddad/tensor/internal";
 import { expect } from "chai";

@@ -166,7 +166,7 @@ describe("gridSample", () => {
     await expectValues(value("reflection"), [1, 1, 2, 1], [0.5, 1.5]);
   });
 
-  it("samples each image of a batch, of halves, too", async () => {
+  it("samples each image of a batch, also in f16", async () => {
     const x = t.tensor([1, 2, 3, 4], [2, 1, 2, 1], { dtype: "f16" });
     const grid = t.tensor([0, 0, -0.5, 0, 0.5, 0, 0, 0], [2, 1, 2, 2]);
     const y = t.gridSample(x, grid);

@@ -28,7 +28,7 @@ type LayoutOf<I extends string> = (
 type Fits = (caps: Capabilities, layout: AttentionLayout) => boolean;
 
 /** Its name where only `tune` takes it. */
-const measured = "matrix products, by measurement";
+const measured = "matrix products, autotuned";
 
 export function forwardVariants<I extends string>(layoutOf: LayoutOf<I>) {
   const products = (name: string, fits: Fits) => ({

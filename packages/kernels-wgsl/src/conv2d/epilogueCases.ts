@@ -41,7 +41,7 @@ export const epilogueCases: readonly Case<"x" | "weight" | "bias" | EpilogueInpu
     attrs: { stride: 1, padding: [1, 1, 1, 1], epilogue: shiftAndAdd([2, 5, 7, 7]) },
   },
   {
-    name: "epilogue: halves, a long sum",
+    name: "epilogue: f16, a long sum",
     inputs: {
       x: { shape: [1, 3, 3, 128], dtype: "f16" },
       weight: { shape: [3, 3, 128, 16], dtype: "f16" },

@@ -1,5 +1,5 @@
 /**
- * Convolutions to few channels, such as the last one of a network that makes pictures. A tile of a matrix product would stand
+ * Convolutions to few channels, such as the last one of a network that makes images. A tile of a matrix product would stand
  * empty but for those channels and load every pixel once for each tap; here a thread makes all channels of a strip of neighbouring
  * pixels and loads what their windows share once.
  */

@@ -64,7 +64,7 @@ export const forwardCases: readonly Case<"x" | "weight" | "bias", Conv2dAttrs>[]
     attrs: { stride: 1, padding: [1, 1, 1, 1] },
   },
   {
-    name: "halves",
+    name: "f16",
     inputs: {
       x: { shape: [1, 9, 7, 8], dtype: "f16" },
       weight: { shape: [3, 3, 8, 12], dtype: "f16" },
@@ -73,7 +73,7 @@ export const forwardCases: readonly Case<"x" | "weight" | "bias", Conv2dAttrs>[]
     attrs: { stride: 1, padding: [1, 1, 1, 1] },
   },
   {
-    name: "halves, odd channels, a weight of singles",
+    name: "f16, odd channels, f32 weight",
     inputs: { x: { shape: [2, 7, 5, 5], dtype: "f16" }, weight: [3, 3, 5, 7] },
     attrs: { stride: 2, padding: [1, 1, 1, 1] },
   },
@@ -89,7 +89,7 @@ export const forwardCases: readonly Case<"x" | "weight" | "bias", Conv2dAttrs>[]
     attrs: { stride: 1, padding: [1, 1, 1, 0] },
   },
   {
-    name: "few outputs, halves",
+    name: "few outputs, f16",
     inputs: {
       x: { shape: [1, 6, 9, 8], dtype: "f16" },
       weight: { shape: [3, 3, 8, 3], dtype: "f16" },

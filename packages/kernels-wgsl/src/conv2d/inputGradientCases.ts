@@ -64,7 +64,7 @@ export const inputGradientCases: readonly Case<"gradient" | "weight", Conv2dInpu
     bench: true,
   },
   {
-    name: "halves",
+    name: "f16",
     inputs: {
       gradient: { shape: [1, 9, 7, 12], dtype: "f16" },
       weight: { shape: [3, 3, 8, 12], dtype: "f16" },
@@ -72,7 +72,7 @@ export const inputGradientCases: readonly Case<"gradient" | "weight", Conv2dInpu
     attrs: { stride: 1, padding: [1, 1, 1, 1], inputSize: [9, 7] },
   },
   {
-    name: "halves, odd channels, a weight of singles",
+    name: "f16, odd channels, f32 weight",
     inputs: { gradient: { shape: [2, 4, 3, 7], dtype: "f16" }, weight: [3, 3, 5, 7] },
     attrs: { stride: 2, padding: [1, 1, 1, 1], inputSize: [7, 5] },
   },

@@ -27,7 +27,7 @@ export const largeCases = <I extends string, A>(
   use: (convolution: LargeConvolution) => Pick<Case<I, A>, "inputs" | "attrs">,
 ): Case<I, A>[] =>
   sizes.map(([x, outChannels, dtype]) => ({
-    name: `[${x.join(", ")}] to ${outChannels} channels${dtype === "f16" ? ", halves" : ""}`,
+    name: `[${x.join(", ")}] to ${outChannels} channels${dtype === "f16" ? ", f16" : ""}`,
     ...use({
       x: { shape: x, dtype },
       y: { shape: [...x.slice(0, 3), outChannels], dtype },

@@ -58,7 +58,7 @@ export const weightGradientCases: readonly Case<"x" | "gradient", Conv2dWeightGr
     attrs: { stride: 1, padding: [1, 1, 1, 1], kernelSize: [3, 3] },
   },
   {
-    name: "halves",
+    name: "f16",
     inputs: { x: { shape: [1, 9, 7, 8], dtype: "f16" }, gradient: { shape: [1, 9, 7, 12], dtype: "f16" } },
     attrs: { stride: 1, padding: [1, 1, 1, 1], kernelSize: [3, 3] },
   },

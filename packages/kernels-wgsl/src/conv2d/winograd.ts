@@ -15,10 +15,10 @@ import { type Convolution, convolutionOf, scratchOf, tilesOf, winogradPasses } f
 
 /**
  * Bytes of each tensor between the passes, of which those of the tiles and of the products have four times the size of the image
- * that they belong to: what every adapter can bind, and what is taken unasked, because it counts in the memory of a plan.
+ * that they belong to: the most that every adapter can bind, and the most that the heuristic takes, as it counts in a plan's memory.
  */
 const mostBytes = 2 ** 27;
-const mostBytesUnasked = 2 ** 25;
+const mostHeuristicBytes = 2 ** 25;
 
 const largestOf = (convolution: Convolution): number =>
   Math.max(...Object.values(scratchOf(convolution)).map(bytesOf));
@@ -42,7 +42,7 @@ const fits = (g: Geometry, turned: boolean): boolean =>
  */
 function wins(caps: Capabilities, convolution: Convolution): boolean {
   if (caps.adapterClass !== "software" || fixedSubgroup(caps) === 0) return false;
-  if (largestOf(convolution) > mostBytesUnasked) return false;
+  if (largestOf(convolution) > mostHeuristicBytes) return false;
   const { from, to, turned } = convolution;
   return 1 / from.channels + 1 / to.channels + 1 / tilesOf(convolution) <= 1 / (turned ? 30 : 36);
 }
@@ -73,5 +73,5 @@ export function winogradVariants<
     passes: (caps, call) =>
       winogradPasses(caps, convolutionOf(geometryOf(call), turned), storedProduct(call, productOf)),
   });
-  return { usual: variant("Winograd", true), measured: variant("Winograd, by measurement", false) };
+  return { usual: variant("Winograd", true), measured: variant("Winograd, autotuned", false) };
 }

@@ -9,7 +9,7 @@ const sizes: readonly [what: string, x: Shape, outChannels: number, padding: Pad
   ["no padding", [1, 21, 20, 128], 128, [0, 0, 0, 0], "f32"],
   ["all the padding that changes anything", [1, 17, 16, 128], 128, [2, 2, 2, 2], "f32"],
   ["uneven padding", [1, 19, 20, 128], 128, [2, 0, 0, 1], "f32"],
-  ["halves", [1, 18, 19, 128], 128, [1, 1, 1, 1], "f16"],
+  ["f16", [1, 18, 19, 128], 128, [1, 1, 1, 1], "f16"],
 ];
 
 /** The cases of one direction; `use` says what of a convolution are its inputs and attributes. */

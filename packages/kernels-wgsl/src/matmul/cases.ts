@@ -92,17 +92,17 @@ export const cases: readonly Case<Operand, MatmulAttrs>[] = [
     attrs: plain,
   },
   {
-    name: "halves",
+    name: "f16",
     inputs: { a: { shape: [9, 12], dtype: "f16" }, b: { shape: [12, 20], dtype: "f16" }, bias: [20] },
     attrs: plain,
   },
   {
-    name: "halves, prime sizes, b of singles, both transposed",
+    name: "f16, prime sizes, f32 b, both transposed",
     inputs: { a: { shape: [2, 13, 11], dtype: "f16" }, b: [2, 7, 13] },
     attrs: bothTransposed,
   },
   {
-    name: "halves to singles",
+    name: "f16 to f32",
     inputs: { a: { shape: [5, 8], dtype: "f16" }, b: { shape: [8, 3], dtype: "f16" } },
     attrs: { ...plain, dtype: "f32" },
   },
@@ -165,7 +165,7 @@ export const cases: readonly Case<Operand, MatmulAttrs>[] = [
     attrs: plain,
   },
   {
-    name: "two rows of halves",
+    name: "two f16 rows",
     inputs: { a: { shape: [2, 68], dtype: "f16" }, b: { shape: [68, 36], dtype: "f16" }, bias: [36] },
     attrs: plain,
   },
@@ -180,7 +180,7 @@ export const cases: readonly Case<Operand, MatmulAttrs>[] = [
     attrs: plain,
   },
   {
-    name: "fifteen rows of halves, both transposed",
+    name: "fifteen f16 rows, both transposed",
     inputs: { a: { shape: [66, 15], dtype: "f16" }, b: { shape: [21, 66], dtype: "f16" } },
     attrs: bothTransposed,
   },

@@ -28,7 +28,7 @@ export interface MatrixUnit {
   store(results: string, offset: string, result: string): string;
 }
 
-/** The unit that products may use: not one that a CPU plays, which is six times slower than its plain multiply-adds. */
+/** The unit that products may use: not one that a CPU emulates, which is six times slower than its plain multiply-adds. */
 export const matrixUnitOf = ({ adapterClass, subgroupMatrix }: Capabilities): SubgroupMatrix | undefined =>
   adapterClass === "software" && !subgroupMatrix?.emulated ? undefined : subgroupMatrix;
 

@@ -1,4 +1,4 @@
-/** The tilings of a product: the tile that each takes by itself, and others that may be faster on the adapter at hand. */
+/** The tilings of a product: the tile that each picks by heuristic, and others that may be faster on some adapters. */
 import type { Capabilities, Pass, SubgroupMatrix } from "../kernel.ts";
 import { ceilDiv } from "../spec.ts";
 import { matrixUnitOf } from "./matrixUnit.ts";
@@ -12,8 +12,8 @@ import {
   workgroupTileThreads,
 } from "./workgroupTile.ts";
 
-/** Into how many parts k is divided: enough for this many workgroups, each part of at least so many quads of k. */
-export interface Division {
+/** Split-K: enough parts of k for this many workgroups, each part with at least `quads` quads of k. */
+export interface SplitK {
   readonly workgroups: number;
   readonly quads: number;
 }
@@ -23,9 +23,9 @@ export interface Tiling<T extends Tile> {
   readonly name: string;
   /** Whether the adapter can do it and the operands allow it; absent where that is always so. */
   admits?(caps: Capabilities, product: Product): boolean;
-  /** The tile that is taken without measuring. */
+  /** The tile that the heuristic picks. */
   tileFor(caps: Capabilities, product: Product): T;
-  readonly division: Division;
+  readonly splitK: SplitK;
   /** Tiles to measure, by name. */
   readonly candidates: Readonly<Record<string, (caps: Capabilities) => T>>;
   /** Whether it is worth measuring this tile of those; it is asked only where the tiling is admitted. */
@@ -33,8 +33,8 @@ export interface Tiling<T extends Tile> {
   pass(caps: Capabilities, product: StoredProduct, tile: T, splits: number): Pass;
 }
 
-/** Parts of k. */
-export const splitsFor = (product: Product, tile: Tile, { workgroups, quads }: Division): number =>
+/** The number of parts of k. */
+export const splitsFor = (product: Product, tile: Tile, { workgroups, quads }: SplitK): number =>
   Math.max(1, Math.min(ceilDiv(workgroups, tilesOf(product, tile)), Math.floor(product.quads / quads)));
 
 /** Smaller tiles than this are not made. */
@@ -79,7 +79,7 @@ export const registerTiling: Tiling<RegisterTile> = {
       Math.min(product.bAlong === "k" ? 2 : 4, Math.max(1, ceilDiv(product.columns, lanes))),
     );
   },
-  division: { workgroups: 8, quads: 64 },
+  splitK: { workgroups: 8, quads: 64 },
   candidates: {
     "of 4×4 a lane": registerTileBy(4, 4),
     "of 4×2 a lane": registerTileBy(4, 2),
@@ -113,7 +113,7 @@ export const workgroupTiling: Tiling<WorkgroupTile> = {
     if (product.rows <= 16) return workgroupTiles["16×64"];
     return product.rows > 32 && product.columns > 32 && tilesOf(product, large) >= 64 ? large : small;
   },
-  division: { workgroups: 128, quads: 32 },
+  splitK: { workgroups: 128, quads: 32 },
   candidates: Object.fromEntries(Object.entries(workgroupTiles).map(([name, tile]) => [name, always(tile)])),
   fits: (caps, product, tile) =>
     caps.adapterClass !== "software" && // where none wins, and each compiles for seconds
@@ -149,8 +149,8 @@ export const subgroupMatrixTiling: Tiling<SubgroupMatrixTile> = {
   admits(caps, product) {
     const unit = matrixUnitOf(caps);
     if (!unit) return false;
-    const halves = Object.values(product.read).every((elements) => elements.includes("f16"));
-    return halves && fitsUnit(caps, this.tileFor(caps, product), unit);
+    const allF16 = Object.values(product.read).every((elements) => elements.includes("f16"));
+    return allF16 && fitsUnit(caps, this.tileFor(caps, product), unit);
   },
   tileFor({ subgroupMatrix }, product) {
     const [large, small] = [subgroupMatrixTiles["128×128"], subgroupMatrixTiles["64×64"]];
@@ -159,7 +159,7 @@ export const subgroupMatrixTiling: Tiling<SubgroupMatrixTile> = {
     if (product.rows <= 32) return subgroupMatrixTiles["32×128"];
     return product.rows > 64 && product.columns > 64 && tilesOf(product, large) >= 128 ? large : small;
   },
-  division: { workgroups: 128, quads: 32 },
+  splitK: { workgroups: 128, quads: 32 },
   candidates: Object.fromEntries(
     Object.entries(subgroupMatrixTiles).map(([name, tile]) => [name, always(tile)]),
   ),

@@ -1,11 +1,11 @@
-/** The variants of every kernel that is a matrix product: each tiling as it chooses by itself, and its other tiles and divisions. */
+/** The variants of every matrix-product kernel: each tiling with its heuristic tile, then its other tiles and degrees of split-K. */
 import type { Call, Capabilities, Pass, Variant } from "../kernel.ts";
 import { spec, type TensorSpec } from "../spec.ts";
 import { type EpilogueAttrs, epilogueCode } from "./epilogue.ts";
 import { type Product, type StoredProduct, type Tile, totalPass } from "./product.ts";
 import {
-  type Division,
   registerTiling,
+  type SplitK,
   splitsFor,
   subgroupMatrixTiling,
   type Tiling,
@@ -32,17 +32,17 @@ export function storedProduct<I extends string, O extends string, A extends Epil
   return { ...product, outputType: output.dtype, epilogue };
 }
 
-/** How a product is cut: a tile of y for each workgroup, and k in parts. */
+/** How a product is cut: a tile of y for each workgroup, and the number of parts of k. */
 interface Cut<T extends Tile> {
   readonly tile: T;
   readonly splits: number;
 }
 
-/** Other divisions of k to measure, by what they add to a variant's name. The first is the tiling's own. */
-const divisions: readonly [suffix: string, of: (own: Division) => Division][] = [
+/** Degrees of split-K to measure, with the suffix of the variant's name. The first is the tiling's own. */
+const splitKs: readonly [suffix: string, of: (own: SplitK) => SplitK][] = [
   ["", (own) => own],
-  [", k whole", () => ({ workgroups: 1, quads: 1 })],
-  [", k in more parts", ({ workgroups, quads }) => ({ workgroups: 4 * workgroups, quads: quads / 2 })],
+  [", no split-K", () => ({ workgroups: 1, quads: 1 })],
+  [", more split-K", ({ workgroups, quads }) => ({ workgroups: 4 * workgroups, quads: quads / 2 })],
 ];
 
 export function productVariants<
@@ -71,19 +71,19 @@ export function productVariants<
     },
   });
 
-  /** The tiling as it chooses by itself. */
+  /** The tiling with its heuristic tile and split-K. */
   const usual = <T extends Tile>(tiling: Tiling<T>): Variant<I, O, A, P> => ({
     ...variant(tiling.name, tiling, usualCut(tiling)),
     ...(tiling.admits && { when: (caps, call) => tiling.admits!(caps, plainProductOf(call)) }),
   });
 
-  /** Its other tiles and divisions, each admitted where it does something that none before it does. */
+  /** Its other tiles and degrees of split-K, each admitted where it differs from all before it. */
   const measured = <T extends Tile>(tiling: Tiling<T>): Variant<I, O, A, P>[] =>
     Object.entries(tiling.candidates).flatMap(([label, tileOf]) =>
-      divisions.map(([suffix], index) => {
-        const cutBy = (caps: Capabilities, product: Product, division: number): Cut<T> => {
+      splitKs.map(([suffix], index) => {
+        const cutBy = (caps: Capabilities, product: Product, choice: number): Cut<T> => {
           const tile = tileOf(caps);
-          return { tile, splits: splitsFor(product, tile, divisions[division]![1](tiling.division)) };
+          return { tile, splits: splitsFor(product, tile, splitKs[choice]![1](tiling.splitK)) };
         };
         return {
           ...variant(`${tiling.name} ${label}${suffix}`, tiling, (caps, product) =>
@@ -93,7 +93,7 @@ export function productVariants<
             const product = plainProductOf(call);
             if (tiling.admits && !tiling.admits(caps, product)) return false;
             const cut = cutBy(caps, product, index);
-            const others = divisions.slice(0, index).map((_, earlier) => cutBy(caps, product, earlier));
+            const others = splitKs.slice(0, index).map((_, earlier) => cutBy(caps, product, earlier));
             return (
               tiling.fits(caps, product, cut.tile) &&
               ![usualCut(tiling)(caps, product), ...others].some((other) => sameCut(cut, other))
@@ -117,7 +117,7 @@ const usualCut =
   <T extends Tile>(tiling: Tiling<T>) =>
   (caps: Capabilities, product: Product): Cut<T> => {
     const tile = tiling.tileFor(caps, product);
-    return { tile, splits: splitsFor(product, tile, tiling.division) };
+    return { tile, splits: splitsFor(product, tile, tiling.splitK) };
   };
 
 const sameCut = <T extends Tile>(a: Cut<T>, b: Cut<T>): boolean =>

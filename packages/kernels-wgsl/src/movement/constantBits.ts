@@ -1,5 +1,5 @@
 /** Constants of any type as the 32 bits of a uniform, so that NaN and ±∞ are data and never the text of a shader. */
-import { fromHalf, pack } from "../pack.ts";
+import { fromF16, pack } from "../pack.ts";
 import type { DType } from "../spec.ts";
 
 /** The bits of `value` as an element of this type; f16 takes the lower half. */
@@ -12,7 +12,7 @@ export function constantBits(value: number, dtype: DType): number {
 
 /** The number that these bits stand for. */
 export function numberOfBits(bits: number, dtype: DType): number {
-  if (dtype === "f16") return fromHalf(bits);
+  if (dtype === "f16") return fromF16(bits);
   if (dtype === "i32") return bits | 0;
   return dtype === "f32" ? new Float32Array(Uint32Array.of(bits).buffer)[0]! : bits;
 }

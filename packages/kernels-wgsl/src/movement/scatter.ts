@@ -116,7 +116,7 @@ export const scatter = defineKernel({
             : [`i / ${own[other]}u % ${extent}u < ${index.shape[other]}u`],
         );
         const scalar = storageType(y.dtype);
-        // Halves are combined in f32: an f16 sum would lose the small terms.
+        // f16 values are combined in f32: an f16 sum would lose the small terms.
         const total = y.dtype === "f16" ? "f32" : scalar;
         return [
           {

@@ -32,7 +32,7 @@ function sumsOf({
     rows: params.rows,
     terms: params.terms,
     element: vector(storageType(gradient.dtype)),
-    // Halves are summed in f32: an f16 sum would lose the small terms.
+    // f16 values are summed in f32: an f16 sum would lose the small terms.
     total: vector(gradient.dtype === "f16" ? "f32" : storageType(gradient.dtype)),
   };
 }

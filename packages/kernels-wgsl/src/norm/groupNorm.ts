@@ -203,12 +203,12 @@ export const groupNorm = defineKernel({
   cases: [
     ...groupCases((shape) => ({ x: shape, weight: [shape.at(-1)!], bias: [shape.at(-1)!] })),
     {
-      name: "halves",
+      name: "f16",
       inputs: { x: { shape: [2, 35, 24], dtype: "f16" }, weight: [24], bias: [24] },
       attrs: { groups: 6, epsilon: 1e-5, activation: "silu" },
     },
     {
-      name: "halves, odd channels",
+      name: "f16, odd channels",
       inputs: { x: { shape: [1, 7, 5], dtype: "f16" }, weight: [5], bias: [5] },
       attrs: { groups: 1, epsilon: 1e-5, activation: "none" },
     },

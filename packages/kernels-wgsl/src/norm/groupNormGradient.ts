@@ -179,7 +179,7 @@ export const groupNormGradient = defineKernel({
       },
     ),
     {
-      name: "halves",
+      name: "f16",
       inputs: {
         x: { shape: [2, 35, 24], dtype: "f16" },
         weight: [24],

@@ -31,7 +31,7 @@ export const statisticsScratch = (slabs: Slabs): Record<string, TensorSpec> => (
 /**
  * x → mean and spread of each image's groups, x read once. A slab's n values are summed as offsets from its first one, which
  * keeps the last digits of data far from zero: M₂ = Σ oᵢ² − (Σ oᵢ)² / n is the difference of two numbers of which the larger is
- * at most (n + 1) M₂, because the first value's own deviation is part of M₂. Slabs are combined by Chan's formula:
+ * at most (n + 1) M₂, because the first value's own squared difference from the mean is part of M₂. Slabs are combined by Chan's formula:
  * M₂ = Σ M₂ᵢ + nᵢ (μᵢ − μ)².
  */
 export function statisticsPasses(slabs: Slabs, spread: Spread): Pass[] {

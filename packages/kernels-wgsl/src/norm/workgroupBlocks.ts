@@ -94,7 +94,7 @@ ${body}
 
   /**
    * A vector for each pixel of a lane, in variables of its own where there are at most `most` of them, so that no compiler need
-   * unroll a loop to keep them in registers; computed again otherwise. `expression` sees `at` and what `pixel` ends the names of.
+   * unroll a loop to keep them in registers; recomputed otherwise. `expression` sees `at` and what `pixel` ends the names of.
    */
   value(name: string, expression: (pixel: string) => string, most = keptPixels): PixelValue {
     const kept = this.perLane <= most;

@@ -36,7 +36,7 @@ const cachedElements = 2 ** 23;
 /** A way to cut a layout into blocks; undefined where it does not apply. */
 export type BlockChoice = (caps: Capabilities, layout: NormLayout) => WorkgroupBlocks | undefined;
 
-/** Lanes that a workgroup can have, none on a software adapter, where barriers are dear. */
+/** Lanes that a workgroup can have, none on a software adapter, where barriers are expensive. */
 const lanesOf = ({ adapterClass, maxInvocations, workgroupMemory }: Capabilities): number =>
   adapterClass === "software"
     ? 0
@@ -78,15 +78,14 @@ const slabBlocks: BlockChoice = (caps, layout) => {
 const isCached = ({ images, pixels, channels }: NormLayout): boolean =>
   images * pixels * channels <= cachedElements;
 
-/** The ways by the names of their variants: first those that are taken unasked, then those left to measuring. */
+/** The ways by the names of their variants: first those of the heuristic, then those left to autotuning. */
 export const blockChoices = {
   "workgroup blocks": imageBlocks(keptPixels),
   "workgroup slabs": (caps, layout) => (isCached(layout) ? slabBlocks(caps, layout) : undefined),
 } satisfies Readonly<Record<string, BlockChoice>>;
 
 export const measuredBlockChoices = {
-  "workgroup blocks, by measurement": (caps, layout) =>
+  "workgroup blocks, autotuned": (caps, layout) =>
     imageBlocks(keptPixels)(caps, layout) ? undefined : imageBlocks(measuredPixels)(caps, layout),
-  "workgroup slabs, by measurement": (caps, layout) =>
-    isCached(layout) ? undefined : slabBlocks(caps, layout),
+  "workgroup slabs, autotuned": (caps, layout) => (isCached(layout) ? undefined : slabBlocks(caps, layout)),
 } satisfies Readonly<Record<string, BlockChoice>>;

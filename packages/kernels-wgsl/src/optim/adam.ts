@@ -7,7 +7,7 @@
  *     v ← β2 v + (1 − β2) g²
  *     p ← p − learningRate/(1 − β1ᵗ) · m / (√v / √(1 − β2ᵗ) + ε)
  *
- * A gradientScale of 0 skips the step: nothing changes, whatever the gradient is (that of a step whose halves overflowed).
+ * A gradientScale of 0 skips the step: nothing changes, whatever the gradient is (an f16 overflow, for example).
  * `adamEmaStep` also keeps the moving average of the parameter, `a ← d a + (1 − d) p` with `d` = emaDecay.
  */
 import { type Call, type Capabilities, defineKernel, type Pass } from "../kernel.ts";

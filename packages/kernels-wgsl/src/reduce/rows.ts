@@ -66,7 +66,7 @@ fn rowMax(v: V, lane: u32) -> f32 { return foldMax(acrossMax(v), lane); }
 /** Lines that keep a GPU busy with a thread each; neighbouring threads read side by side where the lines are interleaved. */
 const manyLines = 4096;
 
-/** Whether a thread should take a whole line: barriers are dear on software adapters, and pointless for short or many lines. */
+/** Whether a thread should take a whole line: barriers are expensive on software adapters, and pointless for short or many lines. */
 export const rowPerThread = (adapterClass: string, { rows, columns, inner }: Lines): boolean =>
   adapterClass === "software" || columns <= 32 || (inner > 1 && rows >= manyLines);
 

@@ -45,7 +45,7 @@ export const sum = reduction({
   ],
   cases: [
     {
-      name: "f16, to more than f16 can hold",
+      name: "f16, overflow to infinity",
       inputs: { x: { shape: [700, 3], dtype: "f16", fill: (_index, uniform) => 200 + uniform() } },
       attrs: { axes: [0], dtype: "f32" },
     },

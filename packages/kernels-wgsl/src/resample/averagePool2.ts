@@ -69,8 +69,8 @@ export const averagePool2 = defineKernel({
     { name: "one block", inputs: { x: [1, 2, 2, 1] }, attrs: {} },
     { name: "odd numbers of blocks and channels", inputs: { x: [2, 6, 10, 7] }, attrs: {} },
     { name: "channels by four", inputs: { x: [2, 6, 2, 12] }, attrs: {} },
-    { name: "halves", inputs: { x: { shape: [1, 4, 6, 8], dtype: "f16" } }, attrs: {} },
-    { name: "halves, odd channels", inputs: { x: { shape: [2, 2, 4, 3], dtype: "f16" } }, attrs: {} },
+    { name: "f16", inputs: { x: { shape: [1, 4, 6, 8], dtype: "f16" } }, attrs: {} },
+    { name: "f16, odd channels", inputs: { x: { shape: [2, 2, 4, 3], dtype: "f16" } }, attrs: {} },
     { name: "encoder block", inputs: { x: [2, 32, 32, 64] }, attrs: {}, bench: true },
     {
       name: "large encoder block",

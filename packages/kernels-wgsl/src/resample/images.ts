@@ -18,7 +18,7 @@ export function imageOf(shape: Shape, dtype: DType = "f32"): Image {
   return { height, width, units: channels / lanes, element, size: sizeOf(shape) / lanes };
 }
 
-/** The type in which elements are computed: halves are widened. */
+/** The type in which elements are computed: f16 is widened to f32. */
 export const wide = (element: string): string => element.replace("f16", "f32");
 
 /** Splits the thread index `i` over the units of an image into channel `c`, `column`, `row` and image `n`. */

@@ -64,7 +64,7 @@ export const upsampleNearest2 = defineKernel({
     { name: "one element", inputs: { x: [1, 1, 1, 1] }, attrs: {}, tolerance: 0 },
     { name: "prime sizes", inputs: { x: [2, 5, 7, 3] }, attrs: {}, tolerance: 0 },
     { name: "channels by four", inputs: { x: [2, 3, 5, 12] }, attrs: {}, tolerance: 0 },
-    { name: "halves", inputs: { x: { shape: [1, 2, 3, 5], dtype: "f16" } }, attrs: {}, tolerance: 0 },
+    { name: "f16", inputs: { x: { shape: [1, 2, 3, 5], dtype: "f16" } }, attrs: {}, tolerance: 0 },
     { name: "decoder block", inputs: { x: [2, 16, 16, 128] }, attrs: {}, tolerance: 0, bench: true },
     { name: "large decoder block", inputs: { x: [2, 64, 64, 128] }, attrs: {}, bench: true, benchOnly: true },
   ],

@@ -24,7 +24,7 @@ export interface OnnxDifference {
   readonly shape: readonly number[];
   /** Largest |difference|. */
   readonly absolute: number;
-  /** The same relative to the largest |value| of this library; infinite where a value is no number. */
+  /** The same relative to the largest |value| of this library; infinite where a value is NaN. */
   readonly relative: number;
 }
 

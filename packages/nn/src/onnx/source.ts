@@ -13,8 +13,8 @@ export type Extent = number | "N";
  *
  * @example
  * const source = {
- *   name: "classifier", module: net, inputs: { pictures: ["N", 224, 224, 3] },
- *   forward: ({ pictures }) => ({ logits: net.forward(pictures!) }),
+ *   name: "classifier", module: net, inputs: { images: ["N", 224, 224, 3] },
+ *   forward: ({ images }) => ({ logits: net.forward(images!) }),
  * };
  */
 export interface OnnxSource {

@@ -14,7 +14,7 @@ const elementTypes: Readonly<
   7: ["int64", (view, at) => Number(view.getBigInt64(at, true)), 8],
   8: ["string"],
   9: ["bool", (view, at) => view.getUint8(at), 1],
-  10: ["float16", (view, at) => halfToNumber(view.getUint16(at, true)), 2],
+  10: ["float16", (view, at) => f16ToNumber(view.getUint16(at, true)), 2],
   11: ["double", (view, at) => view.getFloat64(at, true), 8],
   12: ["uint32", (view, at) => view.getUint32(at, true), 4],
   13: ["uint64", (view, at) => Number(view.getBigUint64(at, true)), 8],
@@ -101,8 +101,8 @@ type Fields<T> = Readonly<Record<number, (result: T, reader: PbfReader) => void>
 const message = <T>(reader: PbfReader, result: T, fields: Fields<T>): T =>
   reader.readMessage<T>((tag, into) => fields[tag]?.(into, reader), result);
 
-/** Bits of a half as f64. */
-function halfToNumber(bits: number): number {
+/** Bits of an f16 as f64. */
+function f16ToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
@@ -144,7 +144,7 @@ function finishTensor({ name, type, shape, values, bytes }: RawTensor): ProtoTen
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at < bytes.byteLength; at += size) values.push(read(view, at));
   } else if (typeName === "float16") {
-    return { name, type: typeName, shape, values: values.map(halfToNumber) };
+    return { name, type: typeName, shape, values: values.map(f16ToNumber) };
   }
   return { name, type: typeName, shape, values };
 }

@@ -31,7 +31,7 @@ export class BufferPool {
   #pooledBytes = 0;
   #uniformBytes = 0;
 
-  /** @param onRefusal told where nobody waits for the answer: `acquire`, `together` */
+  /** @param onRefusal called where nobody awaits the answer: `acquire`, `together` */
   constructor(gpu: GPUDevice, onRefusal: (error: Error) => void) {
     this.#gpu = gpu;
     this.#largest = gpu.limits.maxBufferSize;

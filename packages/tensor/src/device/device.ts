@@ -37,7 +37,7 @@ export class Device {
 
   /**
    * @param info of the adapter, as far as it is known
-   * @param borrowed whether the GPUDevice is somebody else's, who destroys it and is told of the errors of other work on it
+   * @param borrowed whether the GPUDevice is somebody else's, who destroys it and handles errors of other work on it
    */
   constructor(gpu: GPUDevice, info: Partial<GPUAdapterInfo>, borrowed = false) {
     this.gpu = gpu;

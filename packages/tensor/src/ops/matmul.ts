@@ -65,7 +65,7 @@ function product(
         return sumTo(each, a.shape);
       },
       b: ({ y: g }) => {
-        // One matrix for all batches collects from every row of every batch: too many to keep in halves.
+        // One matrix for all batches sums over every row of every batch: too many terms for f16.
         const dtype = "f32";
         const shared = sizeOf(b.shape.slice(0, -2)) === 1 && !transposeA;
         const [left, right] = shared ? [rows(a), rows(g)] : [a, g];
@@ -86,7 +86,7 @@ function product(
   ).y;
 }
 
-/** What is summed over batches afterwards is not kept in halves. */
+/** f16 is too coarse for what is summed over batches afterwards. */
 const typeOfSum = (from: Shape, to: Shape): Pick<MatmulOptions, "dtype"> =>
   sizeOf(from.slice(0, -2)) === sizeOf(to.slice(0, -2)) ? {} : { dtype: "f32" };
 

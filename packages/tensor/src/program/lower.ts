@@ -55,7 +55,7 @@ export interface Lowered {
  * @param choices names of variants by {@link callKey}
  */
 export function lowerProgram(program: Program, caps: Capabilities, choices: Choices = new Map()): Lowered {
-  checkHalves(program, caps);
+  checkF16(program, caps);
   // WebGPU binds nothing that is empty; 16 bytes are the largest element.
   const bytes = program.values.map((spec) => bytesOf(spec) || 16);
   const dispatches: Dispatch[] = [];
@@ -103,7 +103,7 @@ export function lowerProgram(program: Program, caps: Capabilities, choices: Choi
   return { leaves, dispatches, bytes, updates, results, assignments, runs, packs };
 }
 
-function checkHalves({ values, calls }: Program, { f16 }: Capabilities): void {
+function checkF16({ values, calls }: Program, { f16 }: Capabilities): void {
   if (f16 || values.every(({ dtype }) => dtype !== "f16")) return;
   const call = calls.find(({ call: { outputs } }) =>
     Object.values(outputs).some(({ dtype }) => dtype === "f16"),

@@ -3,7 +3,7 @@ import type { Cost } from "@ddad/kernels-wgsl";
 
 /**
  * What a slow GPU does in a second. Windows gives a submission 2 s, drivers of AMD on Linux 10 s; the training step of the published
- * network with 16 pictures of 256² has 7 TFLOP.
+ * network with 16 images of 256² has 7 TFLOP.
  */
 const inSecond = { flops: 5e11, bytes: 5e10 };
 

@@ -7,7 +7,7 @@ export type Calls = ReadonlyMap<string, ProgramCall>;
 
 let collecting: Map<string, ProgramCall> | undefined;
 
-/** Told by every run of a plan. */
+/** Called by every run of a plan. */
 export function noteCalls(calls: readonly ProgramCall[]): void {
   if (collecting) for (const call of calls) collecting.set(callKey(call), call);
 }

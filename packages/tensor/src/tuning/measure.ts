@@ -68,8 +68,8 @@ export async function measureCall(
     return { microseconds: await timeRuns(device, right, samples), rejected };
   } catch (error) {
     // Nothing of this call can be measured, for instance because there is no memory for it.
-    const told = new Set(rejected.map(({ variant }) => variant));
-    for (const name of lowered.keys()) if (!told.has(name)) reject(name, error);
+    const reported = new Set(rejected.map(({ variant }) => variant));
+    for (const name of lowered.keys()) if (!reported.has(name)) reject(name, error);
     return { microseconds: new Map(), rejected };
   } finally {
     buffers?.destroy();
@@ -169,11 +169,11 @@ async function checkOutputs(
   { outputs, expected }: CallBuffers,
 ): Promise<void> {
   const specs = [...Object.values(call.inputs), ...Object.values(call.outputs)];
-  const halves = specs.some(({ dtype }) => dtype === "f16");
+  const anyF16 = specs.some(({ dtype }) => dtype === "f16");
   // What the kernel's tests allow, twice, because both may err by it. An f16 is off by up to 2^-11 from being rounded: two of
   // them may be neighbours, and what is computed of f16 operands by a matrix unit, whose sums have fewer bits than f32, is
   // not further off than the operands were.
-  const tolerance = Math.max(2 * (kernel.tolerance ?? 1e-5), halves ? 1e-3 : 0);
+  const tolerance = Math.max(2 * (kernel.tolerance ?? 1e-5), anyF16 ? 1e-3 : 0);
   for (const [index, [name, spec]] of Object.entries(call.outputs).entries()) {
     const found = await compareBuffers(device, outputs[index]!, expected[index]!, spec);
     const allowed = tolerance * found.largest;
@@ -192,7 +192,7 @@ const sampleTime = { gpu: 4_000, host: 25_000 };
 /** A variant slower than the best by more than this in its first sample gets no more of them. */
 const hopeless = 3;
 
-/** Microseconds of one run of each: the least of several samples, taken by turns, because other work only ever adds. */
+/** Microseconds of one run of each: the least of several samples, interleaved, because other work only ever adds. */
 async function timeRuns(device: Device, runs: Runs, samples: number): Promise<Map<string, number>> {
   const clocked = device.gpu.features.has("timestamp-query");
   const time = clocked ? timeOnGpu : timeOnHost;

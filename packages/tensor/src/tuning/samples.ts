@@ -22,7 +22,7 @@ struct Params { count: u32, seed: u32 }
 
 /**
  * One word of storage from `hash(n)`, uniformly distributed bits. Floats lie in [-0.5, 1): of a mean above zero, so that long sums do
- * not cancel and an error can be told by its share of the largest result. Integers are small, as indices and classes are.
+ * not cancel and an error is visible relative to the largest result. Integers are small, as indices and classes are.
  */
 const word: Readonly<Record<DType, string>> = {
   f32: "bitcast<u32>(float(hash(i)))",
@@ -106,7 +106,7 @@ export interface Difference {
   /** Largest |a − b|, and largest |b|, over elements that are numbers. */
   readonly difference: number;
   readonly largest: number;
-  /** Elements that must be equal and are not: integers, and what is infinite or no number. */
+  /** Elements that must be equal and are not: integers, Infinity and NaN. */
   readonly wrong: number;
 }
 

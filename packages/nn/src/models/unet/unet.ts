@@ -31,7 +31,7 @@ export class UNet extends Module {
   /** How a call computes. */
   readonly precision: Precision;
 
-  /** Whether blocks are computed again for the gradient. */
+  /** Whether blocks are recomputed for the gradient. */
   readonly recompute: boolean;
 
   constructor(options: UNetOptions) {

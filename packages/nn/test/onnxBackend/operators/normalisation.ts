@@ -57,7 +57,7 @@ export const normalisation: Operators = {
   },
 
   MeanVarianceNormalization: (call) =>
-    // ONNX adds 1e-9 to the deviation.
+    // ONNX adds 1e-9 to the standard deviation.
     nn.layerNorm(call.x(), { axes: call.ints("axes") ?? [0, 2, 3], epsilon: 1e-18 }),
 
   LRN: (call) =>
