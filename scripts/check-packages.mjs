@@ -12,17 +12,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const always = ["package.json", "README.md", "LICENSE"];
 
 /** What every manifest states; npm's page of a package is made of it. */
-const fields = [
-  "description",
-  "keywords",
-  "homepage",
-  "license",
-  "type",
-  "engines",
-  "files",
-  "exports",
-  "publishConfig",
-];
+const fields = ["description", "keywords", "license", "type", "engines", "files", "exports", "publishConfig"];
 
 /**
  * Findings that are meant. The packages are ES modules only: resolution by TypeScript's "node10" knows no `exports`, and

@@ -160,6 +160,8 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
 
   /** Takes over the value of an evaluated tensor (which must not be used any more). */
   constructor(initial: Tensor<D>) {
+    if (!(initial instanceof Tensor))
+      throw new UsageError("variable: the initial value must be a tensor. Make one by tensor(values).");
     const { source } = initial;
     if (source.kind !== "storage") throw new UsageError("variable: evaluate the initial tensor first.");
     super(initial, source);
