@@ -1,6 +1,6 @@
 import { type DType, isFloat } from "./spec.ts";
 
-/** Shapes or types that an operation cannot take. The message names the op, the rule, the facts and the cure. */
+/** An operation cannot take these shapes or types. The message names the op, the rule, the facts and the cure. */
 export class ShapeError extends Error {
   override readonly name = "ShapeError";
 }

@@ -5,7 +5,7 @@
 import { KernelError } from "./errors.ts";
 import type { DType, Shape, TensorSpec } from "./spec.ts";
 
-/** What an adapter offers, as far as a kernel cares. */
+/** The adapter's capabilities that kernels use. */
 export interface Capabilities {
   /** `software`: a CPU emulates a GPU; barriers and workgroup memory are expensive there. */
   readonly adapterClass: "software" | "integrated" | "discrete";
@@ -49,7 +49,7 @@ export interface Call<
   readonly params: Readonly<Record<P, number>>;
   /**
    * Numbers of the caller's, such as those of an expression, as 32 bits each. They reach the shader as `params.c0`, `params.c1`, …
-   * (u32) behind the other params. They are data: another number is another run of the same plan.
+   * (u32) after the other params. They are data: a different number runs the same plan.
    */
   readonly constants?: readonly number[];
 }
@@ -114,7 +114,7 @@ export interface Case<I extends string = string, A = unknown> {
   readonly tolerance?: number;
 }
 
-/** A use that must be refused, and the words the refusal must contain. */
+/** A call that must be refused, and words that the message must contain. */
 export interface Refusal<I extends string = string, A = unknown> {
   readonly inputs: Readonly<Partial<Record<I, CaseInput | Shape>>>;
   readonly attrs: A;
@@ -133,7 +133,7 @@ export interface Cost {
 export interface Packs<I extends string = string, O extends string = string> {
   /** Inputs that must be the same in all of these calls. */
   readonly shared: readonly NoInfer<I>[];
-  /** For sums over everything: the input that a call adds its own share to, and the output that is the next call's input. */
+  /** For sums over everything: the running total that a call adds to, and the output that the next call continues from. */
   readonly carry?: readonly [input: NoInfer<I>, output: NoInfer<O>];
 }
 
@@ -161,7 +161,7 @@ export interface Kernel<
   structure?(attrs: A): unknown;
   /** The shape rule. Throws ShapeError with a sentence. */
   infer(inputs: Readonly<Record<I, TensorSpec>>, attrs: A): Inference<O, P>;
-  /** In the order of preference; behind the one that always fits, those to be tried by measuring: see {@link Variant}. */
+  /** In order of preference; after the one that always fits come those for autotuning: see {@link Variant}. */
   readonly variants: readonly Variant<I, O, A, P>[];
   /** Plain loops in f64: the definition of correct. Absent optional inputs are `undefined`. */
   reference(values: Readonly<Record<I, ReferenceValues>>, call: Call<I, O, A, P>): Record<O, ReferenceValues>;
@@ -208,7 +208,7 @@ export const admits = <I extends string, O extends string, A, P extends string>(
   call: Call<I, O, A, P>,
 ): boolean => !when || when(caps, call);
 
-/** The variants that are taken without measuring, up to the one that always fits, which is the last of them. */
+/** The heuristic's variants, up to and including the one that always fits. */
 export function usualVariants<I extends string, O extends string, A, P extends string>({
   name,
   variants,
@@ -218,7 +218,7 @@ export function usualVariants<I extends string, O extends string, A, P extends s
   return variants.slice(0, always + 1);
 }
 
-/** Whether nothing is to be computed because every output is without elements. Such calls are never dispatched. */
+/** Whether every output is empty. Such calls are never dispatched. */
 export const isEmptyCall = ({ outputs }: Pick<Call, "outputs">): boolean =>
   Object.values(outputs).every(({ shape }) => shape.includes(0));
 

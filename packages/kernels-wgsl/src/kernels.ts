@@ -1,4 +1,4 @@
-/** All kernels of the library: what tests, benchmarks and docs loop over. */
+/** All kernels of the library, for tests, benchmarks and docs. */
 import type { Kernel } from "./kernel.ts";
 import * as registry from "./registry.ts";
 

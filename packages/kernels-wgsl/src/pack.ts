@@ -51,14 +51,14 @@ export function pack(values: ArrayLike<number | boolean>, dtype: DType): StoredA
   return out;
 }
 
-/** What the elements of a type become on the host: float32 for both float types, and 0 or 1 for bool. */
+/** Host representation of each type: float32 for both float types, and 0 or 1 for bool. */
 export type DataOf<D extends DType> = D extends Float
   ? Float32Array<ArrayBuffer>
   : D extends "i32"
     ? Int32Array<ArrayBuffer>
     : Uint32Array<ArrayBuffer>;
 
-/** What a tensor's `data()` gives, whatever its type. */
+/** The arrays that a tensor's `data()` can return. */
 export type TensorData = DataOf<DType>;
 
 /** Elements from stored bytes. The result is a copy of its own. */

@@ -51,7 +51,7 @@ export function caseCall(kernel: Kernel, example: Pick<Case, "inputs" | "attrs">
 const caseInput = (given: CaseInput | Shape): CaseInput =>
   Array.isArray(given) ? { shape: given as Shape } : (given as CaseInput);
 
-/** What a case means by leaving `fill` out: standard normal floats, integers 0…9, a fair coin. */
+/** The default `fill` of a case: standard normal floats, integers 0…9, a fair coin. */
 function drawing(dtype: DType, uniform: () => number): () => number {
   if (dtype === "bool") return () => (uniform() < 0.5 ? 0 : 1);
   if (dtype === "i32" || dtype === "u32") return () => Math.floor(10 * uniform());

@@ -24,7 +24,7 @@ const name = "attention";
 const growing: Fill = (index, uniform) => (index / 8) * (1 + uniform());
 
 /**
- * y = softmax(scale · q kᵀ) v for every image and head, of the keys up to the query's number where it is causal. Inputs query [N, T, heads, D], key and value [N, S, heads, D];
+ * y = softmax(scale · q kᵀ) v for every image and head; causal: over the keys up to the query's own position. Inputs query [N, T, heads, D], key and value [N, S, heads, D];
  * outputs y [N, T, heads, D] of their type and logSumExp [N, heads, T] in f32, the logarithm of the softmax's denominator, from
  * which the gradient recomputes the weights.
  */

@@ -1,4 +1,4 @@
-/** Self-attention on the tensor that one projection gives: q, k and v are read where they lie. */
+/** Self-attention on the output of one projection: q, k and v are read in place. */
 import { defineKernel, type ReferenceValues } from "../kernel.ts";
 import { bytesOf, spec, type TensorSpec } from "../spec.ts";
 import { attention } from "./attention.ts";
@@ -16,7 +16,7 @@ import { forwardVariants } from "./variants.ts";
 
 const name = "attentionPacked";
 
-/** {@link attention} of qkv [N, T, heads, 3·D], in which q, k and v of a head lie behind one another; same outputs. */
+/** {@link attention} of qkv [N, T, heads, 3·D], in which q, k and v of a head are contiguous; same outputs. */
 export const attentionPacked = defineKernel({
   name,
   inputs: ["qkv"],
@@ -67,7 +67,7 @@ export const attentionPacked = defineKernel({
 
 type Separate<T> = Record<"query" | "key" | "value", T>;
 
-/** Copies of q, k and v by themselves. */
+/** Separate copies of q, k and v. */
 export function separate(
   qkv: ReferenceValues,
   { shape, dtype }: TensorSpec,

@@ -1,4 +1,4 @@
-/** Gradient of self-attention on one tensor of q, k and v: one tensor as well. */
+/** Gradient of self-attention on packed q, k and v, itself packed. */
 import { defineKernel } from "../kernel.ts";
 import { bytesOf } from "../spec.ts";
 import { attentionGradient } from "./attentionGradient.ts";

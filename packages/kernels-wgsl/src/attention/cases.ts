@@ -1,4 +1,4 @@
-/** Sizes that the attention kernels are tried with. */
+/** Test sizes of the attention kernels. */
 import type { Case, CaseInput } from "../kernel.ts";
 import type { DType } from "../spec.ts";
 import type { AttentionAttrs } from "./shared.ts";

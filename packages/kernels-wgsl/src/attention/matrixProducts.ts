@@ -30,13 +30,13 @@ const largestWeights = { software: 2 ** 28, measured: 2 ** 27 };
 const weightsSpec = ({ images, heads, queries, keys }: AttentionSizes, dtype: DType = "f32"): TensorSpec =>
   spec([images, heads, queries, keys], dtype);
 
-/** Whether it is the fastest by far. */
+/** Whether this variant is the fastest by far. */
 export const winsByProducts = (caps: Capabilities, sizes: AttentionSizes): boolean =>
   caps.adapterClass === "software" &&
   fixedSubgroup(caps) > 0 &&
   bytesOf(weightsSpec(sizes)) <= largestWeights.software;
 
-/** Whether it is worth measuring. */
+/** Whether this variant is worth measuring. */
 export const fitsProducts = (caps: Capabilities, sizes: AttentionSizes): boolean =>
   caps.adapterClass !== "software" && bytesOf(weightsSpec(sizes)) <= largestWeights.measured;
 

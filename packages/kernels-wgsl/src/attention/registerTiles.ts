@@ -2,7 +2,7 @@
  * Flash attention without workgroup memory, for adapters on which barriers are expensive. A thread owns four tokens (queries, or
  * keys) and walks over the other side in blocks of eight: a tile of 4 × 8 logits lives in registers and sums over D like a
  * matrix product, so that a number once loaded serves several products. Results accumulate in the outputs themselves,
- * because rows of D numbers do not fit in registers. The loops over D are not unrolled: it makes compiling them take minutes.
+ * because rows of D numbers do not fit in registers. The loops over D are not unrolled: unrolling takes minutes to compile.
  */
 import { type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
 import { repeat } from "../repeat.ts";

@@ -1,4 +1,4 @@
-/** What attention and its gradient share: sizes, checks, and where the rows of their operands lie. */
+/** Sizes, checks and operand layouts of attention and its gradient. */
 import { check, checkFloat } from "../errors.ts";
 import { elementsFor } from "../matmul/product.ts";
 import { type DType, type Shape, sameShape, show, spec, type TensorSpec } from "../spec.ts";
@@ -151,13 +151,13 @@ function checkDimension(op: string, name: string, shape: Shape, dimension: numbe
   );
 }
 
-/** What forward gives: y [N, T, heads, D], and the logarithm of the softmax's denominator [N, heads, T]. */
+/** Outputs of the forward pass: y [N, T, heads, D], and the logarithm of the softmax's denominator [N, heads, T]. */
 export const forwardOutputs = ({ images, queries, heads, dimension, dtype }: AttentionLayout) => ({
   y: spec([images, queries, heads, dimension], dtype),
   logSumExp: spec([images, heads, queries]),
 });
 
-/** Checks what a gradient is given besides the operands. */
+/** Checks the inputs of the gradient other than the operands. */
 export function checkForwardOutputs(
   op: string,
   layout: AttentionLayout,
@@ -185,7 +185,7 @@ export const loadType = ({ dimension }: AttentionSizes): string => elementsFor(d
 /** The same as it is stored. */
 export const storedType = ({ dimension, dtype }: AttentionLayout): string => elementsFor(dimension, dtype);
 
-/** What a pass on tiles binds. */
+/** Bindings of a pass on tiles. */
 export interface TileBindings {
   readonly label?: string;
   /** Operands. */

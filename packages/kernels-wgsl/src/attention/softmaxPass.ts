@@ -1,4 +1,4 @@
-/** The softmax between the products of attention: what is left to divide by goes to whoever uses the weights. */
+/** The softmax between the products of attention. Its consumers divide by the sums. */
 import { grid, type Pass, perThread } from "../kernel.ts";
 import { elementsFor } from "../matmul/product.ts";
 import { perWorkgroup, workgroupFold } from "../reduce/workgroup.ts";

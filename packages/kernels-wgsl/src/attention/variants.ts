@@ -13,7 +13,7 @@ import { fitsTiles, forwardTiles, keyGradientTiles, queryGradientTiles } from ".
 import { type AttentionAttrs, type AttentionLayout, forwardOutputs } from "./shared.ts";
 import { forwardWorkgroups, keyGradientWorkgroups, queryGradientWorkgroups } from "./workgroupTiles.ts";
 
-/** As much of a call as decides its passes; `I` are the inputs that hold q, k and v. */
+/** The parts of a call that decide its passes; `I` are the inputs that hold q, k and v. */
 interface AttentionCall<I extends string> {
   readonly inputs: Readonly<Record<I, TensorSpec>>;
   readonly attrs: AttentionAttrs;
@@ -68,7 +68,7 @@ export function gradientVariants<I extends string>(layoutOf: LayoutOf<I>) {
     passes: (caps: Capabilities, { inputs, attrs }: AttentionCall<I>) =>
       gradientProducts(caps, layoutOf(inputs, attrs)),
   });
-  /** δ of each query, which the pass for queries leaves for the pass for keys. */
+  /** δ of each query, passed from the pass over queries to the pass over keys. */
   const scratch = (_caps: Capabilities, { inputs, attrs }: AttentionCall<I>) => ({
     delta: spec(forwardOutputs(layoutOf(inputs, attrs)).logSumExp.shape),
   });

@@ -1,7 +1,7 @@
 /**
  * Flash attention for GPUs. A workgroup owns a few tokens of one head (queries, or keys) and walks over the other side by
  * tiles that its lanes load together into workgroup memory. A token's row of D numbers lies in the registers of one lane, or
- * is shared out over neighbouring lanes where it is long; those exchange their parts of the logits through workgroup memory.
+ * is split over neighbouring lanes where it is long; these exchange partial logits through workgroup memory.
  */
 import { grid, type Pass } from "../kernel.ts";
 import { perWorkgroup } from "../reduce/workgroup.ts";

@@ -78,7 +78,7 @@ struct Row { image: u32, h: u32, w: u32 }
 fn rowOf(slice: Slice, row: u32) -> Row {
   let oh = row / params.outWidth;
   let n = oh / params.outHeight;
-  // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+  // Above and left of the image the coordinates wrap around to huge values, which are outside too.
   return Row(n * params.height * params.width, oh % params.outHeight * ${g.stride[0]}u - ${g.top}u,
     row % params.outWidth * ${g.stride[1]}u - ${g.left}u);
 }

@@ -27,7 +27,7 @@ import { inputGradientCases, inputGradientRefusals } from "./inputGradientCases.
 import { phasesOf, sliceCode } from "./phases.ts";
 import { winogradVariants } from "./winograd.ts";
 
-/** Attributes of `conv2dInputGradient`: those of the convolution, and the size that it was given. */
+/** Attributes of `conv2dInputGradient`: those of the convolution, and the size of its image. */
 export interface Conv2dInputGradientAttrs extends Conv2dAttrs {
   /** Height and width of the image: several give the same output where the stride is above 1. */
   readonly inputSize: readonly [height: number, width: number];
@@ -100,7 +100,7 @@ fn rowOf(slice: Slice, row: u32) -> Row {
 fn loadA(slice: Slice, row: Row, quad: u32) -> vec4f {
   let tap = quad / ${channelQuads}u;
   let channel = quad % ${channelQuads}u * 4u;
-  // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+  // Above and left of the image the coordinates wrap around to huge values, which are outside too.
   let oh = row.h - tap / slice.tapsW${times(vertical.outStep)};
   let ow = row.w - tap % slice.tapsW${times(horizontal.outStep)};
   let pixel = row.image + oh * params.outWidth + ow;

@@ -87,7 +87,7 @@ fn sliceOf(index: u32) -> Slice { return Slice(params.batch * ${g.outHeight * wi
 struct Row { h: u32, w: u32, channel: u32 }
 fn rowOf(slice: Slice, row: u32) -> Row {
   let tap = row / ${padded}u;
-  // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+  // Above and left of the image the coordinates wrap around to huge values, which are outside too.
   return Row(tap / ${g.kernelWidth}u${times(g.dilation[0])} - ${g.top}u, tap % ${g.kernelWidth}u${times(g.dilation[1])} - ${g.left}u, row % ${padded}u);
 }
 fn loadA(slice: Slice, row: Row, quad: u32, j: u32) -> vec4f {

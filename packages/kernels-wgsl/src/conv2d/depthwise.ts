@@ -1,5 +1,5 @@
 /**
- * Depthwise convolutions: every output channel reads one input channel, so that there is nothing to multiply as matrices. A
+ * Depthwise convolutions: every output channel reads one input channel, so no matrix product applies. A
  * thread makes four channels of a strip of neighbouring pixels and loads once what their windows share.
  */
 import { admits, type Call, type Capabilities, grid, type Pass, perThread, type Variant } from "../kernel.ts";
@@ -115,7 +115,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 { return row; }`,
   let image = line / params.outHeight;
 ${repeat(strip, (p) => `  var sum${p} = vec4f();`)}
   for (var kh = 0u; kh < ${kernelHeight}u; kh++) {
-    // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+    // Above and left of the image the coordinates wrap around to huge values, which are outside too.
     let h = line % params.outHeight * ${g.stride[0]}u + kh${times(g.dilation[0])} - ${g.top}u;
     if (h >= params.height) { continue; }
     let row = (image * params.height + h) * params.width;

@@ -8,7 +8,7 @@ import { type Geometry, times } from "./geometry.ts";
 
 const workgroupSize = 64;
 
-/** `fn <name>Quad`: what y's side has for four of x's channels, its `multiplier`-th share of each where there are several. */
+/** `fn <name>Quad`: four of x's channels on y's side, the `multiplier`-th output channel of each where there are several. */
 function shareQuad(name: string, g: Geometry, dtype: DType): { elements: string; code: string } {
   if (g.groupOut === 1) {
     const elements = elementsFor(g.outChannels, dtype);
@@ -78,7 +78,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 { return row; }`,
   let image = line / params.height;
 ${repeat(strip, (p) => `  var sum${p} = vec4f();`)}
   for (var kh = 0u; kh < ${kernelHeight}u; kh++) {
-    // Above and left of the output the coordinates wrap to huge ones, which are outside as well.
+    // Above and left of the output the coordinates wrap around to huge values, which are outside too.
     let h = line % params.height + ${g.top}u - kh${times(g.dilation[0])};
     if (!(${meets("h", sh, "params.outHeight")})) { continue; }
     let row = (image * params.outHeight + ${divided("h", sh)}) * params.outWidth;

@@ -64,7 +64,7 @@ ${perThread(
   let last = min((part + 1u) * each, lines);
 ${repeat(kernelWidth, (kw) => `  var sum${kw} = vec4f();`)}
   for (var line = part * each; line < last; line++) {
-    // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+    // Above and left of the image the coordinates wrap around to huge values, which are outside too.
     let h = line % params.outHeight * ${g.stride[0]}u + kh${times(g.dilation[0])} - ${g.top}u;
     if (h >= params.height) { continue; }
     let row = (line / params.outHeight * params.height + h) * params.width;

@@ -76,7 +76,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let ow = i % ${strips} * ${pixels}u;
 ${repeat(pixels, (p) => `  var sum${p} = vec4f();`)}
   for (var kh = 0u; kh < ${kernelHeight}u; kh++) {
-    // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+    // Above and left of the image the coordinates wrap around to huge values, which are outside too.
     let h = oh + kh - ${top}u;
     let inImage = h < params.height && image < params.batch;
     let row = (image * params.height + h) * params.width;

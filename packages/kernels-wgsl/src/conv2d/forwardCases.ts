@@ -1,4 +1,4 @@
-/** What tests and benchmarks run of `conv2d`, and what it refuses. */
+/** Cases and refusals of `conv2d`. */
 import type { Case, Refusal } from "../kernel.ts";
 import type { Conv2dAttrs } from "./geometry.ts";
 import { groupedCases } from "./groupedCases.ts";

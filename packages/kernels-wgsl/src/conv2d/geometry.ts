@@ -1,4 +1,4 @@
-/** Sizes, checks and the reference loop that the three convolution kernels share. */
+/** Sizes, checks and the reference loop of the three convolution kernels. */
 import { check, checkFloat } from "../errors.ts";
 import type { EpilogueAttrs } from "../matmul/epilogue.ts";
 import { type Shape, show, type TensorSpec } from "../spec.ts";
@@ -6,7 +6,7 @@ import { type Shape, show, type TensorSpec } from "../spec.ts";
 /** Zero rows and columns added around the image: top, left, bottom, right. */
 export type Padding = readonly [top: number, left: number, bottom: number, right: number];
 
-/** Something of both sides of an image, the height's first. */
+/** A value for height and one for width. */
 export type Sides = readonly [height: number, width: number];
 
 /** Attributes of `conv2d` and its gradients. */
@@ -41,7 +41,7 @@ export interface Geometry {
   readonly left: number;
 }
 
-/** Whether windows lie side by side with contiguous taps over all channels: what the fast algorithms take. */
+/** Whether stride, dilation and groups are 1, as the fast algorithms require. */
 export const isPlain = ({ stride, dilation, groups }: Geometry): boolean =>
   groups === 1 && [...stride, ...dilation].every((distance) => distance === 1);
 

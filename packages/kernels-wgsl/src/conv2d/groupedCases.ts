@@ -1,4 +1,4 @@
-/** Convolutions in groups, and depthwise ones, in all that the shaders distinguish. */
+/** Grouped and depthwise convolutions, for every path of the shaders. */
 import type { Case } from "../kernel.ts";
 import type { DType, Shape } from "../spec.ts";
 import type { Conv2dAttrs } from "./geometry.ts";
@@ -75,7 +75,7 @@ const sizes: readonly [
   ],
 ];
 
-/** The cases of one direction; `use` says what of a convolution are its inputs and attributes. */
+/** The cases of one direction; `use` maps a convolution to the inputs and attributes of the kernel. */
 export const groupedCases = <I extends string, A>(
   use: (convolution: LargeConvolution) => Pick<Case<I, A>, "inputs" | "attrs">,
 ): Case<I, A>[] =>

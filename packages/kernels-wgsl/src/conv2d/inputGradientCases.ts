@@ -1,4 +1,4 @@
-/** What tests and benchmarks run of `conv2dInputGradient`, and what it refuses. */
+/** Cases and refusals of `conv2dInputGradient`. */
 import type { Case, Refusal } from "../kernel.ts";
 import type { Conv2dInputGradientAttrs } from "./conv2dInputGradient.ts";
 import { groupedCases } from "./groupedCases.ts";

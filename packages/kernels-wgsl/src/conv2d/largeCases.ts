@@ -10,7 +10,7 @@ export interface LargeConvolution {
   readonly y: CaseInput;
   /** [3, 3, Cin, Cout] */
   readonly weight: CaseInput;
-  /** What all three directions have in common. */
+  /** Common to all three directions. */
   readonly attrs: Conv2dAttrs;
 }
 
@@ -22,7 +22,7 @@ const sizes: readonly [x: Shape, outChannels: number, dtype: DType][] = [
   [[4, 64, 64, 128], 128, "f16"],
 ];
 
-/** The cases of one direction; `use` says what of a convolution are its inputs and attributes. */
+/** The cases of one direction; `use` maps a convolution to the inputs and attributes of the kernel. */
 export const largeCases = <I extends string, A>(
   use: (convolution: LargeConvolution) => Pick<Case<I, A>, "inputs" | "attrs">,
 ): Case<I, A>[] =>

@@ -1,4 +1,4 @@
-/** Convolutions whose strides and dilations differ between the sides, in all that the shaders distinguish. */
+/** Convolutions with different strides and dilations for height and width, for every path of the shaders. */
 import type { Case } from "../kernel.ts";
 import type { DType, Shape } from "../spec.ts";
 import { type Conv2dAttrs, geometryOf } from "./geometry.ts";
@@ -42,7 +42,7 @@ export function convolutionOf(
   };
 }
 
-/** The cases of one direction; `use` says what of a convolution are its inputs and attributes. */
+/** The cases of one direction; `use` maps a convolution to the inputs and attributes of the kernel. */
 export const sidedCases = <I extends string, A>(
   use: (convolution: LargeConvolution) => Pick<Case<I, A>, "inputs" | "attrs">,
 ): Case<I, A>[] =>

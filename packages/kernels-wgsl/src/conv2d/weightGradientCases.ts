@@ -1,4 +1,4 @@
-/** What tests and benchmarks run of `conv2dWeightGradient`, and what it refuses. */
+/** Cases and refusals of `conv2dWeightGradient`. */
 import type { Case, Refusal } from "../kernel.ts";
 import type { Conv2dWeightGradientAttrs } from "./conv2dWeightGradient.ts";
 import { groupedCases } from "./groupedCases.ts";

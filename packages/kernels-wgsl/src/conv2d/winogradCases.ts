@@ -1,4 +1,4 @@
-/** Convolutions that are large enough for Winograd's algorithm on software adapters, in all that its passes distinguish. */
+/** Convolutions large enough for Winograd's algorithm on software adapters, for every path of its passes. */
 import type { Case } from "../kernel.ts";
 import type { DType, Shape } from "../spec.ts";
 import type { Padding } from "./geometry.ts";
@@ -12,7 +12,7 @@ const sizes: readonly [what: string, x: Shape, outChannels: number, padding: Pad
   ["f16", [1, 18, 19, 128], 128, [1, 1, 1, 1], "f16"],
 ];
 
-/** The cases of one direction; `use` says what of a convolution are its inputs and attributes. */
+/** The cases of one direction; `use` maps a convolution to the inputs and attributes of the kernel. */
 export const winogradCases = <I extends string, A>(
   use: (convolution: LargeConvolution) => Pick<Case<I, A>, "inputs" | "attrs">,
 ): Case<I, A>[] =>

@@ -48,7 +48,7 @@ export function convolutionOf(g: Geometry, turned: boolean): Convolution {
 export const tilesOf = ({ batch, to }: Convolution): number =>
   batch * ceilDiv(to.height, 2) * ceilDiv(to.width, 2);
 
-/** What lies between the passes: 16 matrices each, one for each place in a tile of 4×4. */
+/** Scratch between the passes: 16 matrices each, one for each place in a tile of 4×4. */
 export function scratchOf(convolution: Convolution): Record<"weights" | "tiles" | "products", TensorSpec> {
   const { from, to } = convolution;
   const tiles = tilesOf(convolution);
@@ -146,7 +146,7 @@ ${perTile(
   convolution,
   quads,
   /* wgsl */ `
-  // Above and left of the image the coordinates wrap to huge ones, which are outside as well.
+  // Above and left of the image the coordinates wrap around to huge values, which are outside too.
   let h = down - ${top}u;
   let w = right - ${left}u;
 ${repeat(4, (j) => `  let d${j} = row(image, h + ${j}u, w, i % ${quads}u);`)}

@@ -30,7 +30,7 @@ const attrs: CosineDistanceAttrs = { epsilon: 1e-8 };
 const zeroRows: Fill = (index, uniform) => (index < 12 ? 0 : uniform() - 0.5);
 const zeroRow: Fill = (index, uniform) => (index < 6 ? 0 : uniform() - 0.5);
 
-/** Sizes that forward and gradient are tried with. */
+/** Test sizes of forward and gradient. */
 export const pairCases = <I extends string>(
   inputs: (a: Shape | CaseInput, b: Shape | CaseInput, rows: Shape) => Record<I, CaseInput | Shape>,
 ): Case<I, CosineDistanceAttrs>[] => {

@@ -35,7 +35,7 @@ export function pairSizes(op: string, { a, b }: Record<"a" | "b", TensorSpec>): 
 
 export const pairWidth = ({ columns }: PairSizes): 1 | 4 => (columns % 4 === 0 ? 4 : 1);
 
-/** How the sums of a row are shared out. */
+/** How the sums of a row are split over threads. */
 export interface PairTiling {
   /** Threads that sum one block together; 1: each thread sums a block alone. */
   readonly lanes: number;
@@ -97,7 +97,7 @@ export function pairPass(sizes: PairSizes, tiling: PairTiling): Pass {
   };
 }
 
-/** partial → whatever `body` makes of a row's `sums` (a·b, a·a, b·b), the row being `i`. */
+/** partial → the result of `body` on a row's `sums` (a·b, a·a, b·b), the row being `i`. */
 export function foldPass(
   sizes: PairSizes,
   tiling: PairTiling,

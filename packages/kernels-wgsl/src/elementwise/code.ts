@@ -5,7 +5,7 @@ import { type Expression, type Ref, typesOf } from "./expression.ts";
 import { declareFunctions } from "./functions.ts";
 import { elementwiseTable } from "./table.ts";
 
-/** What a shader around an expression declares, runs and stores. */
+/** Declarations, statements and result of an expression in a shader. */
 export interface ExpressionCode {
   /** Bindings of the inputs that are read from storage, and their WGSL types. */
   readonly read: Readonly<Record<string, string>>;
@@ -23,13 +23,13 @@ function constantCode(ref: Ref, type: string): string {
   return type === "bool" ? `params.${ref} != 0u` : `bitcast<${type}>(params.${ref})`;
 }
 
-/** Where an expression's values come from, other than storage and the uniform struct. */
+/** Sources of an expression's values other than storage and the uniform struct. */
 export interface ExpressionSources {
   /** Inputs that the shader holds already: WGSL of their element, or four of them, as f32. */
   readonly given?: Readonly<Partial<Record<Ref, string>>>;
 }
 
-/** Four elements at a time: the innermost loop divides by 4 and every operand either walks it or stays. */
+/** Four elements per step: the innermost loop divides by 4, and every operand is contiguous or constant along it. */
 export function fitsVectors(output: Shape, inputs: readonly Shape[]): boolean {
   const loops = broadcastLoops(output, inputs);
   const inner = loops.at(-1);

@@ -26,7 +26,7 @@ export const maxExpressionInputs = 7;
 /** Constants of one expression: as many as fit, with a count, into 128 bytes of a uniform struct. */
 export const maxExpressionConstants = 31;
 
-/** What of an expression decides its code: how many constants there are, not which. */
+/** The part of an expression that decides its code: the number of constants, not their values. */
 export const structureOf = ({ inputs, constants, steps }: Expression) => ({
   inputs,
   constants: constants.length,

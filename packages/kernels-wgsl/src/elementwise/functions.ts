@@ -1,5 +1,5 @@
 /**
- * WGSL functions that rows of the table call. Shader compilers may assume that there are no NaNs and no infinities, so those are found
+ * WGSL functions that rows of the table call. Shader compilers may assume that NaN and infinity do not occur, so these are detected
  * by their bits; and WGSL's own functions may be far off (sin by 2⁻¹¹, atan by 4096 units in the last place), so some are written here.
  */
 

@@ -1,4 +1,4 @@
-/** What a row of the table of elementwise operations says, and the names of the rows. */
+/** The type of a row in the table of elementwise operations, and the names of the rows. */
 import type { DType } from "../spec.ts";
 
 /** How the type of a result follows from its operands. */
@@ -152,7 +152,7 @@ export const binary = (
   ...(integers ? { integers } : {}),
 });
 
-/** A call of a function of `functions.ts`, which there is for floats alone. */
+/** A call of a function of `functions.ts`; these take floats only. */
 export const call =
   (name: string) =>
   (...operands: [...string[], RegisterTypes]): string =>

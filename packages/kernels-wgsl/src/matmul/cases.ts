@@ -1,4 +1,4 @@
-/** What `matmul` is tested and measured with: odd sizes around the tiles of each variant, and sizes of the networks. */
+/** Cases of `matmul`: odd sizes around the tiles of each variant, and sizes of the networks. */
 import type { Case } from "../kernel.ts";
 import type { EpilogueInput } from "./epilogue.ts";
 import type { MatmulAttrs } from "./matmul.ts";

@@ -16,7 +16,7 @@ import {
 } from "../kernel.ts";
 import { bytesOf, type Shape, sizeOf, spec, type TensorSpec } from "../spec.ts";
 
-/** What is computed of a product before it is stored. */
+/** The expression that runs on a product before it is stored. */
 export interface Epilogue {
   readonly expression: Expression;
   /** Which input of the expression is the product; the others are inputs of the kernel under their names. */

@@ -1,5 +1,5 @@
 /**
- * Matrix products of a subgroup ("tensor cores"): what a tiling says to them, in WGSL. The hardware's is the subgroup-matrix
+ * Matrix products of a subgroup ("tensor cores"): the WGSL that tilings use. The hardware's is the subgroup-matrix
  * extension (gpuweb proposal 4195, as Dawn has it); the emulated one does the same with plain sums, so that a tiling can be
  * tested on any adapter.
  */

@@ -1,5 +1,5 @@
 /**
- * What a matrix product, a convolution and both gradients of a convolution have in common:
+ * The common form of matrix products, convolutions and both gradients of a convolution:
  * `y[row, column] = Σ_k a[row, k] · b[k, column]`, where a or b may be gathered from an image while it is read. A kernel
  * says in WGSL how its operands are read; the tilings in this folder say how threads share the work.
  */
@@ -9,7 +9,7 @@ import { ceilDiv, type DType } from "../spec.ts";
 import type { EpilogueCode } from "./epilogue.ts";
 
 /**
- * Operands are read four elements at a time: along k, or along the other axis. The k axis is therefore counted in quads;
+ * Operands are read four elements per load: along k, or along the other axis. The k axis is therefore counted in quads;
  * a loader returns zeros for what pads the last quad. The tilings only ask for rows, columns and quads that exist.
  */
 export interface Product {
@@ -30,7 +30,7 @@ export interface Product {
   readonly output: string;
   readonly bias: boolean;
   /**
-   * How many slices side by side make a row of y in memory, each with its own part of the bias; default 1. `Slice` has a
+   * How many contiguous slices make a row of y in memory, each with its own part of the bias; default 1. `Slice` has a
    * `group` then.
    */
   readonly groups?: number;
@@ -51,7 +51,7 @@ export interface Product {
 export interface StoredProduct extends Product {
   /** Type of y's elements; sums are f32 whatever it is, and so are bias and partial sums. */
   readonly outputType: DType;
-  /** What becomes of a sum, bias added, before it is stored. */
+  /** The epilogue of a sum, applied after the bias and before the store. */
   readonly epilogue: EpilogueCode | undefined;
 }
 

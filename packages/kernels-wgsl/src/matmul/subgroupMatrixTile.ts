@@ -20,7 +20,7 @@ const depth = 8;
 /** Elements between two rows of a piece beyond its own, so that they do not all begin in the same memory banks. */
 const padding = 8;
 
-/** How many of a subgroup's results, of `wide` side by side, are written at once: fewer barriers against more memory. */
+/** How many of a subgroup's results, of `wide` contiguous ones, are written at once: fewer barriers against more memory. */
 const matricesTogether = (wide: number): number => (wide % 2 === 0 ? 2 : 1);
 
 /** Bytes of workgroup memory that a tile needs. */
@@ -91,7 +91,7 @@ export function subgroupMatrixTilePass(
       ${repeat(tall, (i) => `let left${i} = ${unit.left(`(subgroupRow + ${i * m}u) * ${a.stride}u + k`)};`)}
       ${repeat(wide, (j) => `let right${j} = ${unit.right(`k * ${b.stride}u + subgroupColumn + ${j * n}u`)};`)}
       ${each((i, j) => `y${i}_${j} = ${unit.multiplyAdd(`left${i}`, `right${j}`, `y${i}_${j}`)};`)}`;
-  /** Results of `together` matrices side by side leave through workgroup memory, where any thread can read them. */
+  /** Results of `together` contiguous matrices leave through workgroup memory, where any thread can read them. */
   const together = matricesTogether(wide);
   const area = m * n * together;
   const write = (i: number, group: number) => `

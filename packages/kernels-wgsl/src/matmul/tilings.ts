@@ -28,7 +28,7 @@ export interface Tiling<T extends Tile> {
   readonly splitK: SplitK;
   /** Tiles to measure, by name. */
   readonly candidates: Readonly<Record<string, (caps: Capabilities) => T>>;
-  /** Whether it is worth measuring this tile of those; it is asked only where the tiling is admitted. */
+  /** Whether this candidate is worth measuring; asked only where the tiling is admitted. */
   fits(caps: Capabilities, product: Product, tile: T): boolean;
   pass(caps: Capabilities, product: StoredProduct, tile: T, splits: number): Pass;
 }

@@ -27,7 +27,7 @@ export function storedProduct<I extends string, O extends string, A extends Epil
 ): StoredProduct {
   const product = productOf(call);
   const output = call.outputs[product.output as O];
-  // What is stored at once is of one group of columns.
+  // One store covers one group of columns only.
   const epilogue = epilogueCode(call, spec([product.columns], output.dtype));
   return { ...product, outputType: output.dtype, epilogue };
 }

@@ -13,7 +13,7 @@ export interface ConcatAttrs {
 const names = ["a", "b", "c", "d", "e", "f", "g"] as const;
 type Name = (typeof names)[number];
 
-/** As many tensors one call of `concat` joins at most. */
+/** Most tensors that one call of `concat` joins. */
 export const maxConcatInputs = names.length;
 
 /** An operand as rows `[outer, length]`; a row of `y` is a row of each operand, one behind the other. */

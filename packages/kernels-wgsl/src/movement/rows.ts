@@ -1,4 +1,4 @@
-/** What kernels that take rows by index have in common: the index, and how x and y are seen along one axis. */
+/** Common parts of kernels that take rows by index: the index, and the view of x and y along one axis. */
 import { check } from "../errors.ts";
 import { type Shape, show, sizeOf, type TensorSpec } from "../spec.ts";
 

@@ -25,7 +25,7 @@ import { scatterCases, scatterRefusals } from "./scatterCases.ts";
 import { checkAlong } from "./takeAlong.ts";
 import { coordinatesOf, flatIndex, mergeAxes, walkOffset } from "./walk.ts";
 
-/** What becomes of several elements for one place. */
+/** How several elements for one place combine. */
 export type ScatterReduce = "set" | "add" | "mul" | "max" | "min";
 
 /** Attributes of `scatter`. */
@@ -44,7 +44,7 @@ const combine: Readonly<Record<ScatterReduce, (value: number, given: number) => 
   min: Math.min,
 };
 
-/** The same as a WGSL statement on `value` and `given`; a shader may assume that there is no NaN, so it is found by its bits. */
+/** The same as a WGSL statement on `value` and `given`; shader compilers may assume that NaN does not occur, so it is detected by its bits. */
 function combineCode(reduce: ScatterReduce, dtype: DType): string {
   if (reduce === "set") return "value = given;";
   if (reduce === "add") return "value += given;";
@@ -55,7 +55,7 @@ function combineCode(reduce: ScatterReduce, dtype: DType): string {
   return `if (!(${noNumber("value")}) && ((${noNumber("given")}) || ${better})) { value = given; }`;
 }
 
-/** The input x, or what its absence stands for. */
+/** The input x, or its default where absent. */
 const targetOf = (
   { x, source }: { readonly x: TensorSpec; readonly source: TensorSpec },
   { shape }: ScatterAttrs,

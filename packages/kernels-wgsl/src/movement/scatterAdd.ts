@@ -15,7 +15,7 @@ export interface ScatterAddAttrs extends RowAttrs {
   readonly rows: number;
 }
 
-/** What the passes need to know of a call. */
+/** The sizes of a call that the passes use. */
 function sumsOf({
   inputs: { gradient, index },
   outputs,

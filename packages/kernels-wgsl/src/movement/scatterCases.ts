@@ -1,4 +1,4 @@
-/** What `scatter` is tested and measured with. */
+/** Cases of `scatter`. */
 import type { Case, Refusal } from "../kernel.ts";
 import type { ScatterAttrs } from "./scatter.ts";
 

@@ -1,4 +1,4 @@
-/** What may follow a normalisation's affine map, in WGSL. */
+/** WGSL of the activation after a normalisation's affine map. */
 export type Activation = "none" | "silu";
 
 /**

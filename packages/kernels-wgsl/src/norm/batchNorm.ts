@@ -12,7 +12,7 @@ export interface BatchNormAttrs {
   readonly epsilon: number;
 }
 
-/** What decides the layout of a call. */
+/** The inputs and attributes that decide a call's layout. */
 export interface BatchNormCall {
   readonly inputs: Readonly<Record<"x", TensorSpec>>;
   readonly attrs: BatchNormAttrs;
@@ -44,7 +44,7 @@ export function checkBatch(
   }
 }
 
-/** Sizes that forward and gradient are tried with. */
+/** Test sizes of forward and gradient. */
 export const batchCases = <I extends string>(
   inputs: (shape: Shape) => Record<I, CaseInput | Shape>,
 ): Case<I, BatchNormAttrs>[] => {

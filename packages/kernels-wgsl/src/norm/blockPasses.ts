@@ -7,7 +7,7 @@ import { gradientBindings, type ImageSums } from "./passes.ts";
 /** Pixels of a lane that are summed on their own before they are added to the rest, which keeps the last digits. */
 const chunk = 32;
 
-/** A loop over a lane's pixels, a chunk at a time: `before` and `after` enclose the loop over a chunk, from `begin` to `stop`. */
+/** A loop over a lane's pixels, chunk by chunk: `before` and `after` enclose the loop over a chunk, from `begin` to `stop`. */
 const chunkLoop = (
   step: number,
   { before, body, after }: Record<"before" | "body" | "after", string>,

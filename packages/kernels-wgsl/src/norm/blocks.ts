@@ -1,5 +1,5 @@
 /**
- * Group norm on a CPU that pretends to be a GPU: one dispatch, no barriers. A subgroup owns an image's block of channels, whole
+ * Group norm on a software adapter: one dispatch, no barriers. A subgroup owns an image's block of channels, whole
  * groups of them, and goes over its pixels twice: once for the sums, once to apply them, while the block is still in the core's
  * cache. Each lane takes four channels of every `phases`th pixel; lanes exchange what they summed by shuffles.
  */
@@ -10,9 +10,9 @@ import { type NormLayout, perGroup } from "./slabs.ts";
 
 /** Channels that fill a cache line: every line of a narrower block is read by several cores. */
 const lineChannels = 16;
-/** Subgroups that keep the cores of most CPUs busy, */
+/** Subgroups that keep the cores of most CPUs busy. */
 const wantedSubgroups = 8;
-/** and how few of them may share more than `smallElements` elements. */
+/** Fewest subgroups allowed for more than `smallElements` elements. */
 const fewestSubgroups = 4;
 const smallElements = 2 ** 17;
 

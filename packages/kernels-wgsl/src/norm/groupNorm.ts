@@ -25,13 +25,13 @@ export interface GroupNormAttrs {
   readonly activation: Activation;
 }
 
-/** What decides the layout of a call. */
+/** The inputs and attributes that decide a call's layout. */
 export interface GroupNormCall {
   readonly inputs: Readonly<Record<"x" | "weight" | "bias", TensorSpec>>;
   readonly attrs: GroupNormAttrs;
 }
 
-/** The checks and the layout that forward and gradient share: x [N, …, C], weight [C], bias [C]. */
+/** Checks and layout of forward and gradient: x [N, …, C], weight [C], bias [C]. */
 export function groupLayout(
   op: string,
   { x, weight, bias }: Record<"x" | "weight" | "bias", TensorSpec>,

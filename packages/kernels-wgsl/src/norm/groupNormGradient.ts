@@ -1,4 +1,4 @@
-/** Gradient of group normalisation with its optional SiLU; nothing of the forward pass is kept but mean and rstd. */
+/** Gradient of group normalisation with its optional SiLU; of the forward pass only mean and rstd are kept. */
 import { check } from "../errors.ts";
 import { type Capabilities, defineKernel } from "../kernel.ts";
 import { bytesOf, sameShape, show, sizeOf, spec } from "../spec.ts";

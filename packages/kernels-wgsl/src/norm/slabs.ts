@@ -1,5 +1,5 @@
 /**
- * The passes that group norm and batch norm share. Both see x as [images, pixels, channels] with the channels in groups;
+ * The passes of group norm and batch norm. Both see x as [images, pixels, channels] with the channels in groups;
  * batch norm is one image with every channel a group of its own.
  *
  * A thread takes a slab of pixels and four neighbouring channels, so that neighbouring threads read neighbouring memory
@@ -33,7 +33,7 @@ export interface NormTiling {
 export const serialTiling: NormTiling = { slab: 32, slabs: 64, strip: 16, lanes: 1 };
 export const workgroupTiling: NormTiling = { slab: 8, slabs: 512, strip: 4, lanes: 64 };
 
-/** What the passes of a variant depend on. */
+/** The inputs of a variant's passes. */
 type NormCall<I extends string, A> = Pick<Call<I, string, A>, "inputs" | "attrs">;
 
 /** The two variants of every normalisation: software adapters fold without barriers, GPUs by workgroups. */

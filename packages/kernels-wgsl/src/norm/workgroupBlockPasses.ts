@@ -105,7 +105,7 @@ export const gradientWorkgroupScratch = ({ slabs, layout }: WorkgroupBlocks): Re
   slabs > 1 ? { slabSums: spec([layout.images, slabs, 2, layout.channels]) } : {};
 
 /**
- * The gradient of x, and in `sums` each image's share of those of weight and bias. Formula: see `gradientPasses`. Where both cannot be
+ * The gradient of x, and in `sums` each image's contribution to those of weight and bias. Formula: see `gradientPasses`. Where both cannot be
  * kept, it is the gradient at z, which costs more to have again than x normalised.
  */
 export function gradientWorkgroupPasses(

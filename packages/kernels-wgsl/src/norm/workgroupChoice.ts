@@ -1,5 +1,5 @@
 /**
- * How {@link WorkgroupBlocks} are cut for a call, on a GPU. What is said here of times is arithmetic, for a multiprocessor that moves
+ * How {@link WorkgroupBlocks} are cut for a call, on a GPU. Times here are estimates, not measurements, for a multiprocessor that moves
  * some 100 GB/s through its caches and normalises some 10 elements a nanosecond with SiLU, and a dispatch of 3 to 5 µs.
  *
  * Whole images, in one dispatch: the 128 KB that a workgroup of 1024 lanes can keep, eight pixels of four channels each, come in 1.3 µs,
@@ -8,7 +8,7 @@
  * while most of the GPU waits.
  *
  * Slabs of images, in two dispatches: the statistics of each, then all of them again in each workgroup, some KB beside the 32 or 64 of its
- * block. One dispatch is spared, which is little where the passes themselves take long: such calls are left to measuring.
+ * block. This saves one dispatch, which is little where the passes themselves take long: such calls are left to autotuning.
  */
 import type { Capabilities } from "../kernel.ts";
 import { wholeBlocks } from "./blocks.ts";
@@ -16,17 +16,17 @@ import type { NormLayout } from "./slabs.ts";
 import { fewLanes, keptPixels, sectorBytes, WorkgroupBlocks } from "./workgroupBlocks.ts";
 
 const mostLanes = 1024;
-/** Lanes of a workgroup that has a slab: two of them share a multiprocessor, so that one computes while the other waits. */
+/** Lanes of a workgroup with a slab: two workgroups fit on a multiprocessor, so one computes while the other waits. */
 const slabLanes = 512;
-/** Pixels of a lane up to which measuring is worth its time. */
+/** Most pixels of a lane that autotuning tries. */
 const measuredPixels = 64;
 /** Bytes of four channels in f32. */
 const vectorBytes = 16;
 /** Bytes of workgroup memory for each lane. */
 const laneBytes = 2 * vectorBytes;
-/** Bytes of a cache line, */
+/** Bytes of a cache line. */
 const lineBytes = 128;
-/** which rows fill as far as that leaves so many workgroups, several for each multiprocessor of a large GPU. */
+/** Rows fill a cache line only if this many workgroups remain: several per multiprocessor of a large GPU. */
 const plentyWorkgroups = 512;
 /** Slabs are made smaller until there are so many workgroups, one for each multiprocessor. */
 const wantedWorkgroups = 128;

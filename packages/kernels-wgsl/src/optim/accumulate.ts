@@ -1,6 +1,6 @@
 /**
  * `total ← keep · total + x`, in place: the sum of the gradients of a batch's parts. Where keep is 0 the total starts anew as x,
- * whatever it was (a product with 0 would keep what is not finite).
+ * whatever it was (a product with 0 would keep NaN and Infinity).
  */
 import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";

@@ -1,5 +1,5 @@
 /**
- * What the optimisers' kernels share: numbers that change from step to step come in a small tensor `control`, so that no
+ * Common parts of the optimisers' kernels. Numbers that change from step to step come in a small tensor `control`, so that no
  * shader is compiled again for them, and parameters are walked in fours where their size allows.
  */
 import { check } from "../errors.ts";

@@ -1,6 +1,6 @@
 /**
  * One whole number of low … high − 1 for each key: `low + ⌊word · (high − low) / 2³²⌋`. No number is likelier than
- * another by more than (high − low)/2³² of its share.
+ * another by more than a relative (high − low)/2³².
  */
 import { check } from "../errors.ts";
 import { defineKernel, grid, perThread } from "../kernel.ts";

@@ -11,11 +11,11 @@ export type TotalType = "f32" | "i32" | "u32";
 
 /** How two values become one. */
 export interface Combination {
-  /** WGSL that combines a total with one more value: numbers, or vectors of four. */
+  /** WGSL that combines a total with one more value: scalars or vectors of four. */
   combine(total: string, value: string, width: 1 | 4): string;
   /** WGSL functions that `combine` calls. */
   readonly functions: string;
-  /** What the reduction of no values is. WGSL cannot write it where it is infinite: combining a value twice is harmless then. */
+  /** The identity. WGSL cannot write an infinite one; combining a value twice is harmless there. */
   readonly identity: number;
   /** Type of the totals. */
   readonly total: TotalType;
@@ -26,7 +26,7 @@ export interface Combination {
 /** Terms that are added to one total before it is added to the next one up: the error of a sum is that of so many terms a level. */
 export const termsAtOnce = 16;
 
-/** The threads of a workgroup: so many outputs side by side, and so many threads for each. Powers of two. */
+/** The threads of a workgroup: contiguous outputs, and threads for each. Powers of two. */
 export interface Threads {
   readonly across: number;
   readonly down: number;
@@ -36,14 +36,14 @@ export interface Threads {
   readonly loads: number;
 }
 
-/** Bytes side by side that a workgroup reads: what adapters fetch together, and not more, for enough workgroups. */
+/** Contiguous bytes that a workgroup reads: one fetch of the adapter and no more, to leave enough workgroups. */
 const lineBytes = 64;
 const mostThreads = 256;
 const fewestThreads = 64;
 
 const powerAbove = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, n)));
 
-/** Outputs side by side that fill a line. */
+/** Contiguous outputs that fill a line. */
 const lineOf = ({ along, width, outputs, dtype }: Layout): number =>
   along === "kept" ? Math.min(lineBytes / (width * bytesPerElement(dtype)), powerAbove(outputs)) : 1;
 
@@ -71,7 +71,7 @@ export const tileBytes = ({ values, width, dtype }: Layout, { across }: Threads)
 export const filledParts = ({ values }: Layout, parts: number): number =>
   values ? ceilDiv(values, ceilDiv(values, parts)) : 1;
 
-/** Combines a list of terms by halves. */
+/** Combines a list of terms as a balanced tree. */
 const pairs = (terms: readonly string[], width: 1 | 4, combine: Combination["combine"]): string => {
   if (terms.length === 1) return terms[0]!;
   const half = terms.length / 2;

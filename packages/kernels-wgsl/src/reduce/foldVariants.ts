@@ -27,7 +27,7 @@ type ReduceVariant = Variant<"x", "y", ReduceAttrs, "outputs" | "reduced">;
 
 const layoutOfCall = ({ inputs: { x }, attrs }: ReduceCall): Layout => layoutOf(x.shape, attrs.axes, x.dtype);
 
-/** Values below which an output is not worth sharing, and on software adapters those of a row. */
+/** Values per output (on software adapters: per row) below which one thread takes it alone. */
 const [fewValues, shortRow] = [16, 256];
 
 /** Whether a thread should take an output as a whole. */
@@ -37,12 +37,12 @@ export function isDirect({ adapterClass }: Capabilities, call: ReduceCall): bool
   return adapterClass === "software" && reduced < shortRow && layoutOfCall(call).along === "reduced";
 }
 
-/** Who shares an output, and into how many parts its values are divided, whose totals a second pass combines. */
+/** The threads of an output, and the parts of its values whose totals a second pass combines. */
 interface Sharing {
   readonly name: string;
   admits(caps: Capabilities): boolean;
   threads(caps: Capabilities, layout: Layout): Threads;
-  /** Whether a second pass is worth it. */
+  /** Whether a second pass pays. */
   divides(layout: Layout, threads: Threads): boolean;
   /** Parts if it is. */
   parts(layout: Layout, threads: Threads): number;
@@ -76,7 +76,7 @@ const byWorkgroups: Sharing = {
 };
 
 /**
- * Each sharing as it divides by itself; the second of them always fits. Behind them, each divided otherwise.
+ * Each way with its heuristic division, of which the second always fits; then each with the other division, for autotuning.
  *
  * @param combinationOf how values of x's type become one
  */

@@ -45,11 +45,11 @@ export function offset(index: string, loops: readonly Loop[]): string {
   return terms.join(" + ") || "0u";
 }
 
-/** A reduction in units of what is loaded at once: one element, or four that lie side by side. */
+/** A reduction in units of one load: one element, or four contiguous ones. */
 export interface Layout {
   readonly kept: readonly Loop[];
   readonly reduced: readonly Loop[];
-  /** What lies side by side in memory: values of neighbouring outputs, or those of one. */
+  /** Which values are contiguous in memory: those of neighbouring outputs, or those of one. */
   readonly along: "kept" | "reduced";
   /** Elements that are loaded at once. */
   readonly width: 1 | 4;

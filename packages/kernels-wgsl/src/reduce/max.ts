@@ -5,7 +5,7 @@ import { reduction, typedCases } from "./reduction.ts";
 
 export type { ReduceAttrs as MaxAttrs } from "./foldVariants.ts";
 
-/** By its bits: shader compilers may assume that there is no NaN. */
+/** By its bits: shader compilers may assume that NaN does not occur. */
 const joining = (name: string, suffix: string, float: string, bits: string): string => /* wgsl */ `
 fn isNaN${suffix}(x: ${float}) -> ${bits.replace("u32", "bool")} {
   return (bitcast<${bits}>(x) & ${bits}(0x7fffffffu)) > ${bits}(0x7f800000u);

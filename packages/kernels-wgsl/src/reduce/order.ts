@@ -1,7 +1,7 @@
 /** The order of elements as whole numbers: what `argmax`, `argmin` and `sort` compare. */
 import { type DType, storageType } from "../spec.ts";
 
-/** The type by which a shader reads elements of `dtype`: 32 bits as they are, so that no NaN and no small number changes on the way. */
+/** The type by which a shader reads elements of `dtype`: raw 32 bits, so that NaN and subnormals stay intact. */
 export const bitsType = (dtype: DType): "f16" | "u32" => (storageType(dtype) === "f16" ? "f16" : "u32");
 
 /**

@@ -1,4 +1,4 @@
-/** A linear recurrence along an axis: what the gradients of running products are made of. */
+/** A linear recurrence along an axis, used by the gradients of running products. */
 import { check } from "../errors.ts";
 import { type Case, defineKernel, grid, perThread } from "../kernel.ts";
 import { bytesOf, ceilDiv, sameShape, show, sizeOf, spec } from "../spec.ts";

@@ -1,4 +1,4 @@
-/** Reductions over any axes: everything that `sum`, `prod`, `max`, `min`, `any` and `all` share. */
+/** Reductions over any axes: the common parts of `sum`, `prod`, `max`, `min`, `any` and `all`. */
 import { check } from "../errors.ts";
 import { type Case, defineKernel, grid, perThread, type Refusal } from "../kernel.ts";
 import { bytesOf, ceilDiv, type DType, show, sizeOf, spec, storageType, stridesOf } from "../spec.ts";
@@ -6,14 +6,14 @@ import { type Combination, termsAtOnce } from "./fold.ts";
 import { foldVariants, isDirect, type ReduceAttrs } from "./foldVariants.ts";
 import { loopsOf, offset } from "./loops.ts";
 
-/** How values become one, and what else the kernels differ in. */
+/** What distinguishes the reductions: how values combine, types, identity. */
 export interface Reduction<N extends string> {
   readonly name: N;
   /** How values of x's type become one, in a shader. */
   combination(x: DType): Combination;
-  /** What that does, in f64. */
+  /** The same in f64. */
   fold(total: number, value: number): number;
-  /** What the reduction of no values is; an infinite one stands for "there is none". */
+  /** The identity, returned for no values; an infinite one means that there is none. */
   readonly identity: number;
   /** Type of the result. Throws ShapeError where x's type, or what is asked for, has none. */
   result(x: DType, asked: DType | undefined): DType;
@@ -32,7 +32,7 @@ function directLoop(
   values: number,
   value: (r: string) => string,
 ): string {
-  // WGSL cannot write an infinite identity; there is a first value then, which the shape rule sees to.
+  // WGSL cannot write an infinite identity; the shape rule then guarantees a first value.
   if (!Number.isFinite(identity))
     return /* wgsl */ `
   var total = ${value("0u")};
@@ -156,7 +156,7 @@ export function reduction<const N extends string>({
   });
 }
 
-/** Cases in `dtype` for every way to share the work: by a thread, by rows, by columns, in two passes, with odd and even sizes. */
+/** Cases in `dtype` for every way to divide the work: by a thread, by rows, by columns, in two passes, with odd and even sizes. */
 export const typedCases = (
   dtype: DType,
   fill?: (index: number, uniform: () => number) => number,
@@ -168,7 +168,7 @@ export const typedCases = (
       ["long rows, odd", [4, 517], [1]],
       ["columns by four", [150, 40], [0]],
       ["columns, odd", [2, 75, 13], [0, 1]],
-      ["to a scalar, in parts", [400003], [0]],
+      ["to a scalar, two passes", [400003], [0]],
     ] as const
   ).map(([name, shape, axes]) => ({
     name: `${dtype}, ${name}`,

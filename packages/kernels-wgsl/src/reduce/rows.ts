@@ -63,7 +63,7 @@ fn rowMax(v: V, lane: u32) -> f32 { return foldMax(acrossMax(v), lane); }
   return { ...names, workgroups: grid(rows), code: head + together + code };
 }
 
-/** Lines that keep a GPU busy with a thread each; neighbouring threads read side by side where the lines are interleaved. */
+/** Lines that keep a GPU busy with a thread each; where the lines are interleaved, neighbouring threads read contiguous memory. */
 const manyLines = 4096;
 
 /** Whether a thread should take a whole line: barriers are expensive on software adapters, and pointless for short or many lines. */

@@ -1,4 +1,4 @@
-/** Running sums and products along an axis (prefix sums, or scans): everything that `cumsum` and `cumprod` share. */
+/** Running sums and products along an axis (prefix sums, or scans): the common parts of `cumsum` and `cumprod`. */
 import { check } from "../errors.ts";
 import { type Case, defineKernel, grid, type Pass, perThread, type Refusal } from "../kernel.ts";
 import { bytesOf, ceilDiv, type DType, isFloat, sizeOf, spec } from "../spec.ts";
@@ -194,7 +194,7 @@ export function scan<const N extends string>({ name, operator, identity, toleran
   });
 }
 
-/** Cases for every direction, with lines side by side and interleaved, around the number of lanes. */
+/** Cases for every direction, with contiguous and interleaved lines, around the number of lanes. */
 export const scanCases = (fill: (index: number, uniform: () => number) => number): Case<"x", ScanAttrs>[] =>
   [false, true].flatMap((reverse) =>
     [false, true].flatMap((exclusive) => {

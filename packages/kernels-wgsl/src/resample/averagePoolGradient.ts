@@ -1,4 +1,4 @@
-/** The gradient of `averagePool`: each pixel receives its share of the gradient of every window that covers it. */
+/** The gradient of `averagePool`: each pixel sums the gradient of every window that covers it, divided by the window's count. */
 import { checkImage, type Sides } from "../conv2d/geometry.ts";
 import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
@@ -59,7 +59,7 @@ export const averagePoolGradient = defineKernel({
         const common = commonDivisor(axes, countIncludePad);
         const total = wide(to.element);
         const value = `${total}(gradient[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c])`;
-        // What all windows are divided by is left to the end.
+        // A divisor common to all windows is applied at the end.
         const share = common === undefined ? dividedCode(axes, countIncludePad, value, "h", "w") : value;
         const result = common === undefined ? "total" : `total * f32(${1 / common})`;
         return [

@@ -1,4 +1,4 @@
-/** What the mean over a window divides by, for `averagePool` and its gradient. */
+/** The divisors of window means, for `averagePool` and its gradient. */
 import { check } from "../errors.ts";
 import type { PoolWindows, WindowAxes, WindowAxis } from "./windows.ts";
 
@@ -8,14 +8,14 @@ export type AveragePoolAttrs = PoolWindows & {
   readonly countIncludePad?: boolean;
 };
 
-/** Taps of an average lie side by side. */
+/** The taps of an average are contiguous. */
 export function checkContiguous(op: string, [vertical, horizontal]: WindowAxes): void {
   for (const { regular } of [vertical, horizontal]) {
     check((regular?.dilation ?? 1) === 1, op, "windows have no dilation; only maxPool's may.");
   }
 }
 
-/** First and last pixel of a window, the last exclusive, as far as it counts: in the image, or in its padding, too. */
+/** First and last (exclusive) counted pixel of a window: in the image only, or in its padding too. */
 const bounds = ({ input, output, regular }: WindowAxis, o: number, padded: boolean): [number, number] => {
   if (!regular) return [Math.floor((o * input) / output), Math.ceil(((o + 1) * input) / output)];
   const { kernel, stride, before, after } = regular;
@@ -30,7 +30,7 @@ const extent = (axis: WindowAxis, o: number, padded: boolean): number => {
   return end - first;
 };
 
-/** By what the sum of the window at (row, column) is divided. */
+/** The divisor of the window at (row, column). */
 export const divisorOf = ([vertical, horizontal]: WindowAxes, padded: boolean, row: number, column: number) =>
   extent(vertical, row, padded) * extent(horizontal, column, padded);
 

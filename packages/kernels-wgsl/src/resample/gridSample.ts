@@ -1,4 +1,4 @@
-/** Pixels of images at positions that are given: PyTorch's `grid_sample`. */
+/** Pixels of images at given positions: PyTorch's `grid_sample`. */
 import { checkImage } from "../conv2d/geometry.ts";
 import { gridStride } from "../gridStride.ts";
 import { type Case, defineKernel } from "../kernel.ts";
@@ -99,7 +99,7 @@ export const gridSample = defineKernel({
 ${repeat(count, (j) =>
   repeat(count, (k) => {
     const at = `((n * ${from.height}u + rows.at[${j}]) * ${from.width}u + columns.at[${k}]) * ${from.units}u + c`;
-    // What lies outside is left out, whatever the pixel at the edge is.
+    // Taps outside the image are skipped, whatever the edge pixel holds.
     return `    total += select(${element}(0), rows.weight[${j}] * columns.weight[${k}] * ${element}(x[${at}]), rows.inside[${j}] && columns.inside[${k}]);`;
   }),
 )}

@@ -1,4 +1,4 @@
-/** What a position of `gridSample` reads along one side of an image, as WGSL and as the reference has it. */
+/** The taps of a `gridSample` position along one side of an image, in WGSL and in the reference. */
 import { check } from "../errors.ts";
 import { repeat } from "../repeat.ts";
 import { show, type TensorSpec } from "../spec.ts";

@@ -1,4 +1,4 @@
-/** What the resampling kernels share: images in units of four channels where these come in fours. */
+/** Common parts of the resampling kernels: images in units of four channels where the channels divide by four. */
 import { type DType, type Shape, sizeOf } from "../spec.ts";
 
 /** An image `[N, H, W, C]`; `units` per pixel of WGSL type `element`, each `width` channels. */

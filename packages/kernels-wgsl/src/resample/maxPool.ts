@@ -42,7 +42,7 @@ export const maxPool = defineKernel({
               caps,
               to.size,
               "params.size",
-              // Compilers may assume that there is no NaN: its bits are looked at, which are above those of all other numbers.
+              // Compilers may assume that NaN does not occur, so NaN is detected by its bits, which exceed those of all other numbers.
               /* wgsl */ `
     ${splitIndex(to)}
     var total = ${element}(params.lowest);

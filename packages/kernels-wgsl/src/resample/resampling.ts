@@ -12,7 +12,7 @@ import { checkSize } from "./bilinear.ts";
 /** A positive number as numerator and denominator. */
 export type Fraction = readonly [numerator: number, denominator: number];
 
-/** How images get another size. */
+/** Attributes of resizing. */
 export interface UpsampleAttrs {
   readonly mode: "nearest" | "bilinear" | "bicubic";
   /** Height and width of `y`. */

@@ -8,7 +8,7 @@ export const positionOf = ({ element }: Image): string => (element.startsWith("v
 
 /**
  * WGSL that finds in `at` the winner of the window of thread `i`, as an index into the pixels of its image: the first of equals,
- * and of several NaN the last, as PyTorch has it. NaN is told by its bits, because compilers may assume that there is none.
+ * and of several NaN the last, as in PyTorch. NaN is detected by its bits, because compilers may assume that it does not occur.
  * A window without pixels has the index 0xffffffff.
  */
 export function winnerCode(image: Image, pooled: Image, axes: WindowAxes): string {

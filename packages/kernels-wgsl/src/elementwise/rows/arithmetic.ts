@@ -1,7 +1,7 @@
 /** Arithmetic: signs, rounding, sums, products, powers, extremes. */
 import { binary, call, type ElementwiseRow, isFloatRegister, type RegisterTypes, unary } from "../row.ts";
 
-/** A value that a NaN among the operands takes the place of. */
+/** `value`, or NaN where an operand is NaN. */
 const propagating =
   (op: string) =>
   (a: string, b: string, { operand }: RegisterTypes): string =>

@@ -4,7 +4,7 @@ import { bit, type ElementwiseRow, isFloatRegister, type RegisterTypes, unary } 
 /** The largest number that rounds to a finite f16. */
 const f16Limit = 65520;
 
-/** The largest f32 that i32 and u32 hold: what WGSL cuts larger floats to. */
+/** The largest f32 that i32 and u32 hold: WGSL clamps larger floats to it. */
 const largest = { i32: 2 ** 31 - 2 ** 7, u32: 2 ** 32 - 2 ** 8 };
 
 /** Whole numbers of floats are cut towards zero, those out of range to the nearest bound; NaN becomes 0. */

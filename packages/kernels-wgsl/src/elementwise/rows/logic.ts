@@ -15,7 +15,7 @@ const comparing =
   (a: string, b: string, { operand }: RegisterTypes): string =>
     isFloatRegister(operand) ? `(${a} ${op} ${b}) & ordered(${a}, ${b})` : `${a} ${op} ${b}`;
 
-/** What a shift by a whole register or more means: WGSL takes the number of bits modulo 32. */
+/** Shift counts wrap as in WGSL: modulo 32. */
 const shift =
   (op: string) =>
   (a: string, b: string, { operand }: RegisterTypes) =>
