@@ -140,7 +140,7 @@ async function trace<A extends readonly AnyTensor[]>(
       const { source } = leaf;
       if (source.kind === "argument") return source.index;
       const storage = storageOf(leaf, device);
-      // A variable may be assigned elsewhere between calls: its buffer stands for its value of the day.
+      // A variable may be assigned elsewhere between calls: its buffer stands for its current value.
       return storage.owner ? storage : leaf;
     }),
   };
@@ -152,7 +152,7 @@ function refusePromise(result: unknown): void {
   throw recordsOnly();
 }
 
-/** A pending tensor from outside would be computed anew by every call, from values that change meanwhile. */
+/** Every call would recompute a pending outside tensor, from values that change meanwhile. */
 function refuseOlderNodes(roots: readonly AnyTensor[], start: number): void {
   const older = nodesBehind(roots)
     .filter(({ id }) => id < start)
@@ -204,7 +204,7 @@ interface Run {
   readonly passed: readonly AnyTensor[];
   /** Of `resultsOf`. */
   readonly results: readonly Storage[];
-  /** What was pending of the variables that the function overwrites. */
+  /** Pending values of the variables that the function overwrites. */
   readonly replaced: readonly (AnyTensor | undefined)[];
 }
 
@@ -230,7 +230,7 @@ async function replayCompiled(
   });
 }
 
-/** The memory of a variable, which somebody else may have once the variable is disposed of. */
+/** The memory of a variable. After the variable's disposal it may belong to others. */
 function inPlace(storage: Storage): Storage {
   if (storage.freed)
     throw new StaleValueError("A variable that the compiled function uses was disposed of: compile it anew.");

@@ -1,5 +1,5 @@
 /**
- * Contiguous variables: one buffer for many of them, without gaps, so that a kernel that treats all alike (a step of an
+ * Contiguous variables: one buffer for many, without gaps, so that a kernel that treats all elements alike (a step of an
  * optimiser) runs once for many. See `program/pack.ts`.
  */
 import { bytesOf, type Shape, type TensorSpec } from "@ddad/kernels-wgsl";
@@ -80,7 +80,7 @@ export function contiguousZeros(shapes: readonly Shape[]): Variable[] {
 }
 
 /**
- * Bytes that variables take: of one that has a buffer to itself the whole buffer, of one in a shared buffer its own part, the gap after
+ * Bytes that variables take: for one with its own buffer the whole buffer, for one in a shared buffer its part, the gap after
  * it included. So what two sets of variables take adds up, wherever swaps have brought them. The part of one that was disposed of
  * counts for nobody, though its neighbours keep the buffer.
  */
@@ -125,7 +125,7 @@ function reserve(device: Device, specs: readonly TensorSpec[]): Piece[] {
       members.push({ index, offset: total });
       total += bytes;
     }
-    // One that is alone shares with nobody: another call may move it.
+    // A single variable shares no buffer: another call may move it.
     const buffer = device.buffers.acquireExactly(members.length > 1 ? total : sizes[members[0]!.index]!);
     let held = members.length;
     const free = (): void => {

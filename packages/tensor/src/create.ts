@@ -25,7 +25,7 @@ export interface CreateOptions<D extends DType = DType> {
   readonly dtype?: D;
 }
 
-/** The type that data have by themselves. */
+/** The natural type of the data. */
 type OwnType<V> = V extends Int8Array | Int16Array | Int32Array
   ? "i32"
   : V extends Uint8Array | Uint8ClampedArray | Uint16Array | Uint32Array
@@ -38,7 +38,7 @@ type OwnType<V> = V extends Int8Array | Int16Array | Int32Array
  * A tensor of these values: a number, nested arrays (whose nesting then is the shape), or a typed array.
  *
  * @param shape default: the nesting of arrays, [length] of a flat list, [] of a number
- * @throws ShapeError where the values do not fill the shape, are no numbers, or do not fit into the type
+ * @throws ShapeError where the values do not fill the shape, are not numbers, or do not fit the type
  */
 export function tensor<D extends DType>(
   values: Values,

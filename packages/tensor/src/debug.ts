@@ -1,4 +1,4 @@
-/** `DDAD_DEBUG` of the environment: 1 prints each new plan, 2 also the time of every evaluation, 3 also the shaders. */
+/** The environment variable `DDAD_DEBUG`: 1 prints each new plan, 2 also the time of every evaluation, 3 also the shaders. */
 import { environment } from "./device/adapter.ts";
 
 /** Prints to standard error when `DDAD_DEBUG` is at least `level`. The text is made only then. */

@@ -1,11 +1,11 @@
-/** The ways in which a call or the device can fail, each a class so that programs can react to it. */
+/** Error classes for failures of calls and of the device. */
 
-/** A call that the library cannot answer as it was made: the message names the rule and the cure. */
+/** An invalid call: the message names the rule and the cure. */
 export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** A fault of the library itself, not of the program that uses it: please report it. */
+/** A bug in the library itself: please report it. */
 export class InternalError extends Error {
   override name = "InternalError";
 }

@@ -28,7 +28,7 @@ export function checkTensors(op: string, args: readonly unknown[]): void {
   }
 }
 
-/** What JavaScript code may have passed for a tensor. */
+/** A value in an error message: what JavaScript code passed for a tensor. */
 function describe(value: unknown): string {
   if (typeof value !== "object" || value === null) return String(value);
   const kind = value.constructor?.name;
@@ -81,7 +81,7 @@ export function evaluateValues(
   );
 }
 
-/** What of these is to be computed, and which variables are to be overwritten. */
+/** The tensors to compute and the variables to overwrite. */
 export function pendingOf(targets: readonly AnyTensor[]): [tensors: AnyTensor[], variables: AnyVariable[]] {
   const distinct = [...new Set(targets)];
   const variables = distinct.filter((target) => target instanceof Variable).filter(({ pending }) => pending);
@@ -114,7 +114,7 @@ function viewed(tensor: AnyTensor): AnyTensor {
 
 const checked = new WeakSet<Replay>();
 
-/** Storage for what a replay gives back, there for sure. The caller releases it. */
+/** Storage for the results of a replay, its memory confirmed. The caller releases it. */
 export function resultsOf(device: Device, { plan }: Replay): Promise<Storage[]> {
   return device.buffers.obtain(
     () => plan.results.map((bytes) => Storage.own(device, bytes).retain()),
@@ -131,7 +131,7 @@ export interface Bound {
   readonly leaves: readonly Storage[];
   /** Of `resultsOf`. */
   readonly results: readonly Storage[];
-  /** Settled on their results. */
+  /** Bound to their results. */
   readonly tensors: readonly AnyTensor[];
   /** Committed. */
   readonly variables: readonly AnyVariable[];

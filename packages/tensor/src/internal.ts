@@ -1,6 +1,6 @@
 /**
- * What the sibling packages need of the engine and users do not: the steps of optimisers, contiguous variables, the bytes behind
- * values, how far recording has come. No promise is made about these names.
+ * Engine internals for the sibling packages: the steps of optimisers, contiguous variables, the bytes behind
+ * values, the progress of recording. These names may change without notice.
  */
 import type { Device } from "./device/device.ts";
 import type { PipelineCache } from "./device/pipelines.ts";
@@ -37,10 +37,10 @@ export const isRecorded = (variable: AnyVariable): boolean =>
 /** Forgets the values that were recorded for a variable and not evaluated. */
 export const takeBack = (variable: AnyVariable): void => variable.reset();
 
-/** Gives the buffers that nothing holds back to the adapter. */
+/** Returns unused buffers to the adapter. */
 export const trimBuffers = (device: Device): void => device.buffers.trim();
 
-/** Throws what has gone wrong on a device since it was made, if anything has. */
+/** Throws the first failure of a device since its creation, if any. */
 export const throwFailure = (device: Device): void => device.throwFailure();
 
 /** The compiled shaders of a device. */

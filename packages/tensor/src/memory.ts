@@ -21,7 +21,7 @@ export interface Memory {
  */
 export const allOrNone = <T>(make: () => T): T => currentDevice().buffers.together(make);
 
-/** What the current device holds now. */
+/** The counters of the current device. */
 export function memory(): Memory {
   const { buffers, workspace } = currentDevice();
   return {

@@ -1,4 +1,4 @@
-/** `planBytes`: the memory that a function would need, known before anything is compiled or run. */
+/** `planBytes`: predicts the memory of a function without compiling or running it. */
 import { bytesOf, type TensorSpec } from "@ddad/kernels-wgsl";
 import { roundUp } from "./device/buffers.ts";
 import { currentDevice } from "./device/device.ts";
@@ -12,7 +12,7 @@ export interface PlannedBytes {
   readonly inputs: number;
   /** What it gives back; variables that it changes are changed in place. */
   readonly results: number;
-  /** Buffers between its kernels. Plans of a device share them: `sharedBytes` tells what several take together. */
+  /** Buffers between its kernels. Plans of a device share them: `sharedBytes` gives the total of several. */
   readonly intermediates: number;
   /** Each of these buffers. */
   readonly slots: readonly number[];

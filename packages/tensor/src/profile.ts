@@ -1,11 +1,11 @@
-/** `profile`: what each kernel costs on the GPU, measured by timestamp queries. */
+/** `profile`: the GPU time of each kernel, by timestamp queries. */
 import { currentDevice } from "./device/device.ts";
 import type { TimedDispatch } from "./device/timing.ts";
 import { LimitError } from "./errors.ts";
 
 let collecting: TimedDispatch[] | undefined;
 
-/** Where runs put their timings, or undefined while nobody profiles. */
+/** Where runs put their timings; undefined while not profiling. */
 export const profiling = (): TimedDispatch[] | undefined => collecting;
 
 /** Time of all dispatches of one kernel variant. */

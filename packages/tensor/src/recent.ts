@@ -1,4 +1,4 @@
-/** A cache that forgets what was not used for longest. */
+/** A least-recently-used cache. */
 export class RecentMap<K, V> {
   readonly #most: number;
   /** A map lists its keys in the order in which they were set. */

@@ -1,4 +1,4 @@
-/** Memory on the device: where contents are, and who frees it. */
+/** Memory on the device: its location and its owners. */
 import type { Device } from "./device/device.ts";
 import type { AnyVariable } from "./tensor.ts";
 
@@ -67,7 +67,7 @@ export class Storage {
     layouts++;
   }
 
-  /** Whether nobody held the contents any more, and they were given up. */
+  /** Whether the contents were freed because nothing held them. */
   get freed(): boolean {
     return Number.isNaN(this.version);
   }
@@ -90,7 +90,7 @@ let layouts = 0;
 /** Changes whenever contents move: a plan depends on what shares a buffer, and where in it. */
 export const layoutVersion = (): number => layouts;
 
-/** From here on plans made before are out of date, as if contents had moved. */
+/** Invalidates earlier plans, as if contents had moved. */
 export const outdatePlans = (): void => {
   layouts++;
 };

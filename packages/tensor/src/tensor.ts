@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** Tensors: immutable values that are computed when somebody asks; and variables, the cells that hold what changes. */
+/** Tensors: immutable values that are computed on demand; and variables, mutable cells. */
 import {
   type DType,
   type Float,
@@ -54,7 +54,7 @@ const forgotten = new FinalizationRegistry<Storage>((storage) => storage.release
 /**
  * A dense, row-major, immutable array of numbers. Recorded first; computed by `evaluate` or `data`.
  *
- * @template D the type of its elements, as far as the compiler knows it: floats unless it is named
+ * @template D the type of its elements, where the compiler knows it; default floats
  */
 export class Tensor<D extends DType = Float> {
   readonly shape: Shape;
@@ -83,7 +83,7 @@ export class Tensor<D extends DType = Float> {
     return this.source.kind === "storage";
   }
 
-  /** @internal From recorded to computed. The graph behind is let go. */
+  /** @internal From recorded to computed. Releases the graph behind it. */
   materialize(storage: Storage): void {
     this.#source = { kind: "storage", storage: storage.retain(), version: storage.version };
     forgotten.register(this, storage, this);
@@ -95,7 +95,7 @@ export class Tensor<D extends DType = Float> {
       this.#source = { ...this.#source, version: Number.NaN };
   }
 
-  /** @internal Stops holding the buffer; tells whether it was held. For contents that are overwritten. */
+  /** @internal Stops holding the buffer; returns whether it was held. For contents that are overwritten. */
   release(): boolean {
     const source = this.#source;
     if (source.kind !== "storage" || !forgotten.unregister(this)) return false;
@@ -152,7 +152,7 @@ export type AnyVariable = Variable<DType>;
 export class Variable<D extends DType = Float> extends Tensor<D> {
   /** What was assigned and is not yet in the buffer. */
   #assigned: Tensor<D> | undefined;
-  /** Made when somebody asks: a training step that is replayed changes thousands of variables, and nobody does. */
+  /** Made on demand: a replayed training step changes thousands of variables, and rarely needs them. */
   #committed: Tensor<D> | undefined;
   /** The tensor that was written into the storage last, as long as it is there. */
   #written: Tensor<D> | undefined;
@@ -280,7 +280,7 @@ export function swap(a: AnyVariable, b: AnyVariable): void {
 export const resolve = <D extends DType>(tensor: Tensor<D>): Tensor<D> =>
   tensor instanceof Variable ? (tensor as Variable<D>).value : tensor;
 
-/** Variables assigned in the sandbox of now, and what was assigned to each before. */
+/** Variables assigned in the current sandbox, and what was assigned to each before. */
 let sandbox: Map<AnyVariable, AnyTensor | undefined> | undefined;
 
 /**

@@ -11,7 +11,7 @@ import { admittedNames, measureCall, type Rejection } from "./tuning/measure.ts"
 import { saveTuning, type TuningStore } from "./tuning/store.ts";
 
 export interface TuneOptions {
-  /** Measures also what is known already. Default: false. */
+  /** Also measures calls whose choice is known. Default: false. */
   readonly again?: boolean;
   /** Timings of each variant, of which the least counts. Default: 5. */
   readonly samples?: number;
@@ -63,7 +63,7 @@ const worthwhile = 0.95;
  * Runs `fn` once, and measures every variant of the kernels that it evaluates, on random numbers of the same shapes. From then on
  * the fastest of those that compute the same as the variant that always fits are taken, by compiled functions too; the results of
  * variants differ by rounding. Takes seconds to minutes; other evaluations wait meanwhile. What is measured is remembered at once, for
- * this adapter, driver and version of the library, and read by `setupDevice`; a `tune` that was interrupted goes on from there, behind
+ * this adapter, driver and version of the library, and read by `setupDevice`; an interrupted `tune` resumes there, behind
  * the kernel at which a device was lost.
  *
  * @param fn evaluates what is to become faster, such as one training step
@@ -87,7 +87,7 @@ export async function tune(fn: () => Promise<unknown>, options: TuneOptions = {}
       rows.push(row);
       if (row.chosen !== undefined) {
         device.tuning.remember([[key, row.chosen]]);
-        // At once: all of it takes minutes, and who ends it early goes on from here the next time.
+        // At once: all of it takes minutes, and an interrupted run resumes here.
         unsaved = await save(device, store);
       }
       onRow?.(row);
@@ -151,7 +151,7 @@ async function keptFromNowOn(
   );
 }
 
-/** Why the choices could not be stored, if so: they hold for this process all the same. */
+/** Why the choices could not be stored, if so. They still hold for this process. */
 async function save(device: Device, store: TuningStore | undefined): Promise<string | undefined> {
   if (!store) return "there is no place to keep them (DDAD_TUNING=off, or no private file system)";
   try {

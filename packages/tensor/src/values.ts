@@ -1,4 +1,4 @@
-/** Numbers as people give them: nested arrays and typed arrays, checked before they reach the device. */
+/** Numbers as users give them: nested arrays and typed arrays, checked before they reach the device. */
 import { type DType, dtypeProblem, type Shape, ShapeError, show } from "@ddad/kernels-wgsl";
 
 /** One element as JavaScript has it. */
@@ -99,7 +99,7 @@ function typeOfArray(values: ArrayBufferView): DType {
   );
 }
 
-/** What JavaScript code may have passed for numbers. */
+/** A value in an error message: what JavaScript code passed for numbers. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "object") return `an object of class ${value.constructor?.name ?? "Object"}`;

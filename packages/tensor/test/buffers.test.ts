@@ -1,4 +1,4 @@
-/** Sizes of buffers, on adapters that are not at hand. */
+/** Sizes of buffers on adapters that are not present. */
 import { expect } from "chai";
 import { BufferPool } from "../src/device/buffers.ts";
 import { Workspace } from "../src/device/workspace.ts";

@@ -26,12 +26,12 @@ describe("steps on contiguous variables", () => {
   };
 
   /** Three steps of Adam with clipping and micro-batches of two; the parameters then. */
-  async function train(sideBySide: boolean): Promise<{ values: number[][]; steps: number }> {
+  async function train(contiguous: boolean): Promise<{ values: number[][]; steps: number }> {
     const fresh = (phase: number) => shapes.map((shape, k) => t.variable(wave(shape, phase + k)));
     const [parameters, targets] = [fresh(0), shapes.map((shape, k) => wave(shape, 9 + k))];
     const zeros = () => shapes.map((shape) => t.variable(t.zeros(shape)));
     const [first, second, averages, sums] = [zeros(), zeros(), zeros(), zeros()];
-    if (sideBySide)
+    if (contiguous)
       for (const series of [parameters, first, second, averages, sums]) internal.flattenParameters(series);
     const part = t.compile((scale: t.Tensor, keep: t.Tensor) => {
       const loss = parameters

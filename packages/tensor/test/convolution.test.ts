@@ -18,7 +18,7 @@ describe("convolutions", () => {
     close(await t.grad(t.add(s, p), [w])[0]!.data(), [-0.432, -0.968]);
   });
 
-  it("conv2d of no image, and of an image without rows", async () => {
+  it("conv2d of an empty batch, and of an image without rows", async () => {
     const w = t.ones([3, 3, 2, 4]);
     const none = t.conv2d(t.zeros([0, 5, 5, 2]), w, { padding: 1 });
     expect(none.shape).to.deep.equal([0, 5, 5, 4]);
@@ -29,7 +29,7 @@ describe("convolutions", () => {
     close(await empty.data(), [1, 2, 3, 4, 1, 2, 3, 4]);
   });
 
-  it("the weight's gradient of no image is zero", async () => {
+  it("the weight's gradient of an empty batch is zero", async () => {
     for (const groups of [1, 2, 4]) {
       const x = t.zeros([0, 5, 5, 4]);
       const w = t.ones([3, 3, 4 / groups, 4]);
@@ -44,7 +44,7 @@ describe("convolutions", () => {
     }
   });
 
-  it("conv2d of no channels is its bias", async () => {
+  it("conv2d without input channels is its bias", async () => {
     const bias = t.tensor([1, 2]);
     const y = t.conv2d(t.zeros([1, 2, 1, 0]), t.zeros([1, 1, 0, 2]), { bias });
     close(await y.data(), [1, 2, 1, 2]);

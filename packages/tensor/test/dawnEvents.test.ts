@@ -30,7 +30,7 @@ describe("waiting for Dawn", () => {
       await x.add(k).data();
       times.push(performance.now() - start);
     }
-    // Milliseconds; a look only every few of them would be seen.
+    // Milliseconds; polling only every few of them would show.
     expect(Math.min(...times)).to.be.below(3);
   });
 });

@@ -24,8 +24,8 @@ async function reachableBuffers(): Promise<number> {
   return device.buffers.live - device.workspace.count;
 }
 
-/** How often to look again: a finished promise chain can keep its last values for a moment. */
-const looks = 5;
+/** How often to check again: a finished promise chain can keep its last values for a moment. */
+const attempts = 5;
 
 export const mochaHooks = {
   async beforeAll(): Promise<void> {
@@ -40,7 +40,7 @@ export const mochaHooks = {
     await device.gpu.queue.onSubmittedWorkDone();
     device.throwFailure();
     let left = 0;
-    for (let look = 0; look < looks; look++) {
+    for (let attempt = 0; attempt < attempts; attempt++) {
       left = (await reachableBuffers()) - buffersBefore;
       if (left <= 0) return;
     }

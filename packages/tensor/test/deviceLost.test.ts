@@ -21,7 +21,7 @@ describe("a lost device", () => {
     );
   });
 
-  it("ends a tune, which says at which kernel; the next one passes it over and goes on", async () => {
+  it("ends a tune, naming the kernel; the next one skips it and continues", async () => {
     const folder = await mkdtemp(join(tmpdir(), "ddad-lost-"));
     try {
       const lines = await linesOf("./tuneLost.script.ts", join(folder, "tuning.json"));

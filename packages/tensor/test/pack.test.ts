@@ -45,11 +45,11 @@ const adam = ({ parameters, moments, control }: Step, gradients: readonly Tensor
 /** The program, where these groups of leaves are contiguous. */
 function programOf(
   assigned: { readonly leaf: Tensor; readonly value: Tensor }[],
-  sideBySide: readonly (readonly Tensor[])[],
+  contiguous: readonly (readonly Tensor[])[],
   targets: readonly Tensor[] = [],
 ): Program {
   const { program, leaves } = captureProgram(targets, assigned);
-  const runs = sideBySide.map((group, buffer) => ({ leaves: group.map((x) => leaves.indexOf(x)), buffer }));
+  const runs = contiguous.map((group, buffer) => ({ leaves: group.map((x) => leaves.indexOf(x)), buffer }));
   return { ...program, runs };
 }
 
@@ -96,7 +96,7 @@ describe("packing", () => {
     expect(count(packed, "adamStep")).to.equal(2);
   });
 
-  it("sums whole packs, and what is in none by itself, into the same total", () => {
+  it("sums whole packs, and values outside of packs, into the same total", () => {
     const state = step();
     // Leaves a large slot behind, in which the pack and what the sums keep between their passes would both have room.
     const extra = t.exp(t.matmul(leaf(32, 32), leaf(32, 32)).sum([0]));

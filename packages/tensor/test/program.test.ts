@@ -129,7 +129,7 @@ describe("planning", () => {
   /** [64, 64], and behind it [64, 4] in the same program. */
   const largeThenThin = (): Tensor => t.matmul(t.matmul(leaf(64, 64), leaf(64, 64)), leaf(64, 4));
 
-  it("puts small values side by side where a large one was: no more than is alive at once", () => {
+  it("packs small values into the place of a large one: no more than is alive at once", () => {
     const thin = largeThenThin();
     const parts = Array.from({ length: 4 }, () => t.matmul(thin, leaf(4, 16)));
     const { plan, lowered } = planOf(fuseProgram(capture(parts.reduce((sum, part) => sum.add(part)))));

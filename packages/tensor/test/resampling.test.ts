@@ -55,7 +55,7 @@ describe("pooling", () => {
     await expectValues(t.globalMaxPool(image(2, 3)), [1, 1, 1, 1], [5]);
   });
 
-  it("takes batches of no image", async () => {
+  it("takes empty batches", async () => {
     const none = t.zeros([0, 4, 4, 3]);
     const options = { kernelSize: 2 };
     for (const pool of [

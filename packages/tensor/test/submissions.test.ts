@@ -19,7 +19,7 @@ describe("submissions", () => {
     expect(cutSubmissions([moving, moving, half])).to.deep.equal([1, 2]);
   });
 
-  it("leave what is longer by itself", () => {
+  it("leave a longer dispatch alone", () => {
     expect(cutSubmissions([long])).to.deep.equal([]);
     expect(cutSubmissions([half, long, second, half])).to.deep.equal([1, 2]);
   });

@@ -34,7 +34,7 @@ const quickly = (result: string): string => slowly(1, result);
 
 /**
  * y = 2 x, in right and wrong ways. The variant that ought to win multiplies by a little more, within the tolerance, so that results
- * tell who computed them.
+ * identify who computed them.
  */
 const trial = defineKernel({
   name: "doubled",
@@ -164,7 +164,7 @@ describe("tune", () => {
     expect(third.rows.map(({ before, chosen }) => [before, chosen])).to.deep.equal([["fast", "fast"]]);
   });
 
-  it("ignores remembered names that there are not, or that no longer fit", async () => {
+  it("ignores stored names that are unknown or no longer fit", async () => {
     const { tuning } = testDevice();
     const x = ones(5);
     await t.tune(() => doubled(x).data(), { samples: 3, store: undefined });

@@ -11,8 +11,8 @@ import { type AnyTensor, type Node, resolve, type Tensor } from "../tensor.ts";
 type GradientMap = Map<AnyTensor, Tensor>;
 
 /**
- * From the gradients of some `roots` those of `wanted`, as far as these have an influence, among the entries of the result. What
- * lies behind `ends` is not looked at.
+ * From the gradients of some `roots` those of `wanted` that influence them, among the entries of the result. Nodes
+ * behind `ends` are not visited.
  */
 export function backpropagate(
   roots: readonly (readonly [root: Tensor, gradient: Tensor])[],
@@ -31,7 +31,7 @@ export function backpropagate(
   return gradients;
 }
 
-/** What stops all gradients between `input` and `root`: names of operations whose derivative is zero, or whose results are integers. */
+/** The operations that stop all gradients between `input` and `root`: their derivative is zero, or their results are integers. */
 export function derivativesEnd(root: Tensor, input: Tensor, ends: readonly Tensor[]): string[] {
   return [...nodesBetween([input], [root], new Set<AnyTensor>(ends.filter((end) => end !== input))).stops];
 }

@@ -1,5 +1,5 @@
 /**
- * What a function takes from outside of its arguments each time it runs, such as the next key of a random generator. `recompute` runs a
+ * Values that a function draws from outside its arguments at each run, such as the next key of a random generator. `recompute` runs a
  * function twice, and the second run must get what the first one got.
  */
 
@@ -12,7 +12,7 @@ interface Draws {
 /** Of the functions that are running, the innermost last. */
 const running: Draws[] = [];
 
-/** What `draw` gives or, where a function is run again for its gradient, what it gave in the first run. */
+/** The value of `draw`; where a function is recomputed for its gradient, the value of the first run. */
 export function drawOnce<T>(draw: () => T): T {
   const again = running.find(({ at }) => at !== undefined);
   const value = again ? (again.values[again.at!++] as T) : draw();
@@ -20,7 +20,7 @@ export function drawOnce<T>(draw: () => T): T {
   return value;
 }
 
-/** Whether a function is run again for its gradient: what has effects outside of it must not have them twice. */
+/** Whether a function is being recomputed for its gradient: its side effects must not happen twice. */
 export const isRecomputing = (): boolean => running.some(({ at }) => at !== undefined);
 
 /** Two runs of a function: the first one's draws are kept for the second, which may come several times. */

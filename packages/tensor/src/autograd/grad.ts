@@ -24,7 +24,7 @@ export function grad(loss: Tensor, inputs: readonly Tensor[], options: GradOptio
 }
 
 /**
- * The same for inputs that are taken as given: what one of them does to the loss by way of another does not count. Gradients of a
+ * The same with each input held independent: the influence of one through another does not count. Gradients of a
  * piece of a graph, which the rest of the graph passes on.
  */
 export function partialGrad(loss: Tensor, inputs: readonly Tensor[], options: GradOptions = {}): Tensor[] {

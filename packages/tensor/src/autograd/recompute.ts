@@ -1,4 +1,4 @@
-/** Gradient checkpointing (Chen et al. 2016): forget what lies inside a function, and compute it again for the gradient. */
+/** Gradient checkpointing (Chen et al. 2016): drop a function's intermediates and recompute them for the gradient. */
 import { nodesBehind } from "../program/program.ts";
 import { recordView, upcomingId } from "../record.ts";
 import { type AnyTensor, isFloatTensor, resolve, type Tensor } from "../tensor.ts";
@@ -41,7 +41,7 @@ export function recompute<A extends readonly AnyTensor[]>(
   };
 }
 
-/** What the nodes recorded since `start` read that was there before: arguments and captured tensors, floats only. */
+/** Earlier tensors that the nodes since `start` read: arguments and captured tensors, floats only. */
 function tensorsFromOutside(result: Tensor, start: number, inputs: readonly AnyTensor[]): Tensor[] {
   const outside = new Set<Tensor>(inputs.filter(isFloatTensor));
   const isOlder = ({ source }: AnyTensor): boolean => source.kind !== "node" || source.node.id < start;

@@ -8,7 +8,7 @@ import type { PowerPreference } from "./webgpuNames.ts";
 /** Which adapter is wanted; without options the fastest that WebGPU gives. */
 export interface AdapterOptions {
   /**
-   * Part of an adapter's name, vendor or architecture (any case), or its index in `listAdapters()`. Default: `DDAD_ADAPTER` of the
+   * Part of an adapter's name, vendor or architecture (any case), or its index in `listAdapters()`. Default: `DDAD_ADAPTER` in the
    * environment, where a number that is no index counts as part of a name.
    */
   readonly adapter?: string | number;
@@ -24,7 +24,7 @@ export interface AdapterDescription {
   readonly index: number;
   readonly name: string;
   readonly adapterClass: Capabilities["adapterClass"];
-  /** Whether WebGPU gives a way to this one: of several with one name, Dawn gives the first alone. */
+  /** Whether WebGPU can open this one: of several with one name, Dawn opens only the first. */
   readonly selectable: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface AdapterDescription {
 export interface Candidate {
   readonly name: string;
   readonly selectable: boolean;
-  /** Rejects with NoAdapterError where WebGPU gives no way to this one. */
+  /** Rejects with NoAdapterError where WebGPU cannot open this one. */
   request(): Promise<GPUAdapter>;
 }
 
@@ -50,7 +50,7 @@ const defaultToggles = [
 const browserGpu = (): GPU | undefined => (typeof navigator === "undefined" ? undefined : navigator.gpu);
 
 /**
- * The adapters of this machine; the first is the one that `setupDevice` takes. A browser tells of two at most: the fastest, and the one that
+ * The adapters of this machine; the first is the one that `setupDevice` takes. A browser lists two at most: the fastest, and the one that
  * saves power where it is another.
  *
  * @throws NoAdapterError where there is no WebGPU
@@ -67,7 +67,7 @@ export async function listAdapters({
   }));
 }
 
-/** The adapter that the options or `DDAD_ADAPTER` name. Throws NoAdapterError with what to do about it. */
+/** The adapter that the options or `DDAD_ADAPTER` name. Throws NoAdapterError, which names the cure. */
 export async function requestAdapter(options: AdapterOptions = {}): Promise<GPUAdapter> {
   const named = environment("DDAD_ADAPTER") || undefined;
   const wanted = options.adapter ?? named;
@@ -127,7 +127,7 @@ async function candidates(toggles: readonly string[] = defaultToggles): Promise<
   return dawnAdapters((flags) => openGpu([...toggles, ...flags]));
 }
 
-/** The fastest adapter, and the one that saves power where it says that it is another. */
+/** The fastest adapter, and the low-power one if it differs. */
 export async function browserAdapters(gpu: GPU): Promise<Candidate[]> {
   const found = new Map<string, Candidate>();
   for (const powerPreference of ["high-performance", "low-power"] as const) {

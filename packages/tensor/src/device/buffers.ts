@@ -1,10 +1,10 @@
 /**
- * Storage buffers: a pool that hands released ones out again, and the counters behind `memory()`. Whether the adapter has the
- * memory for a new buffer is known a moment after it was made; until then it can be used as if it had.
+ * Storage buffers: a pool that reuses released ones, and the counters behind `memory()`. Whether the adapter has the
+ * memory for a new buffer is known shortly after its creation; until then it is usable.
  */
 import { popScopes, pushScopes } from "./errorScopes.ts";
 
-/** Buffers that are given together or not at all. */
+/** Buffers that are allocated all or none. */
 interface Group {
   readonly buffers: GPUBuffer[];
   /** Whether one of them is new, so that error scopes are open. */
@@ -22,7 +22,7 @@ export class BufferPool {
   readonly #all = new Set<GPUBuffer>();
   /** The group that buffers are acquired for at the moment. */
   #group: Group | undefined;
-  /** Buffers of groups of which it is not known yet whether the adapter has the memory. */
+  /** Buffers of groups whose allocation is not confirmed yet. */
   readonly #unanswered = new Map<GPUBuffer, Promise<unknown>>();
   /** Buffers without memory behind them; undefined until there is one. */
   #refused: WeakSet<GPUBuffer> | undefined;
@@ -92,7 +92,7 @@ export class BufferPool {
   }
 
   /**
-   * What `acquire` acquires, and may write into at once, it is given as a whole: where the adapter has no memory for one of the
+   * All buffers that `acquire` takes (and may write at once) are allocated together: where the adapter has no memory for one of the
    * buffers, none of them can be used, and what they took is free again.
    */
   together<T>(acquire: () => T): T {
@@ -100,8 +100,8 @@ export class BufferPool {
   }
 
   /**
-   * The same, once the adapter has said that it has the memory. Where it has not, what waits in the pool is given up for a second
-   * attempt; after that it is an OutOfMemoryError, and nothing is kept.
+   * The same, after the adapter confirms the memory. Where it refuses, the pool's free buffers are released for a second
+   * attempt; a second refusal is an OutOfMemoryError, and nothing is kept.
    *
    * @param release gives back what `acquire` returned
    */
@@ -117,12 +117,12 @@ export class BufferPool {
     }
   }
 
-  /** Resolves once it is known of all buffers handed out so far whether the adapter has the memory. */
+  /** Resolves once the allocation of all buffers handed out so far is confirmed or refused. */
   async answered(): Promise<void> {
     if (this.#unanswered.size > 0) await Promise.all(this.#unanswered.values());
   }
 
-  /** Whether the adapter had no memory for the buffer, or for one that it was acquired together with. */
+  /** Whether the adapter refused memory for the buffer, or for one acquired together with it. */
   refused(buffer: GPUBuffer): boolean {
     return this.#refused?.has(buffer) === true;
   }
@@ -135,7 +135,7 @@ export class BufferPool {
     else this.#keep(buffer);
   }
 
-  /** Gives a buffer of a size that nobody else asks for back to the system. */
+  /** Returns a buffer of a size that no one else requests to the system. */
   discard(buffer: GPUBuffer): void {
     this.#forget(buffer);
     this.#destroy(buffer);
@@ -148,7 +148,7 @@ export class BufferPool {
     this.#pooledBytes = 0;
   }
 
-  /** Returns all memory to the system, whoever holds it. The pool must not be used any more. */
+  /** Returns all memory to the system, even memory in use. The pool is unusable afterwards. */
   destroyAll(): void {
     for (const buffer of this.#all) this.#destroy(buffer);
     this.#free.clear();
@@ -160,7 +160,7 @@ export class BufferPool {
     buffer.destroy();
   }
 
-  /** A new buffer for the group of now. */
+  /** A new buffer for the current group. */
   #create(size: number): GPUBuffer {
     const group = this.#group!;
     if (!group.scoped) {

@@ -1,12 +1,12 @@
-/** What an adapter offers, from what WebGPU says of it. */
+/** An adapter's capabilities, from what WebGPU reports. */
 import type { Capabilities, SubgroupMatrix } from "@ddad/kernels-wgsl";
 import type { FeatureName } from "./webgpuNames.ts";
 
-/** All that WebGPU tells of an adapter, put together. */
+/** All that WebGPU reports of an adapter. */
 export const describe = (info: Partial<GPUAdapterInfo>): string =>
   [info.description, info.vendor, info.architecture, info.device].filter(Boolean).join(" ");
 
-/** The name of an adapter as it is shown to people and written into results. */
+/** The name of an adapter as shown to users and written into results. */
 export const adapterName = (info: Partial<GPUAdapterInfo>): string => describe(info) || "unnamed adapter";
 
 /** The kind of an adapter, by its name. */
@@ -16,7 +16,7 @@ export function classify(adapter: string): Capabilities["adapterClass"] {
   return /intel|apple|qualcomm|adreno|mali|arm\b/.test(name) ? "integrated" : "discrete";
 }
 
-/** What Dawn lists of an adapter's matrix units; not in the types of WebGPU yet. */
+/** Dawn's list of an adapter's matrix units; not in the types of WebGPU yet. */
 interface MatrixConfig {
   readonly componentType: string;
   readonly resultComponentType: string;
@@ -54,7 +54,7 @@ export function subgroupMatrixOf({
   return largest && { m: largest.M, n: largest.N, k: largest.K, lanes, ...(sized && { sized }) };
 }
 
-/** What kernels may use: of a device, which has only what was asked of its adapter, or of the adapter itself. */
+/** Capabilities for kernels: of a device, which has only what was requested, or of the adapter itself. */
 export function capabilitiesOf(
   { features, limits }: { readonly features: ReadonlySet<string>; readonly limits: GPUSupportedLimits },
   info: Partial<GPUAdapterInfo>,

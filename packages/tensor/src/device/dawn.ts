@@ -1,4 +1,4 @@
-/** WebGPU for Node by npm `webgpu` (Dawn), which is loaded when somebody asks for a device, and need not be there before. */
+/** WebGPU for Node by npm `webgpu` (Dawn), which is loaded at the first request for a device and is optional until then. */
 import { NoAdapterError } from "../errors.ts";
 import { waitPatiently } from "./dawnEvents.ts";
 

@@ -1,14 +1,14 @@
 /**
- * Patient waiting in Node. As long as anything is awaited there, Dawn looks for it in a loop of `setImmediate`, which keeps a
- * whole processor busy. On a software adapter that is one of those that compute: with two of them, work took half as long
- * again. Here Dawn looks without a pause for a moment, in which short work is done, and after that every millisecond.
+ * Patient waiting in Node. While anything is awaited, Dawn polls in a loop of `setImmediate`, which keeps a
+ * whole core busy. A software adapter computes on the same cores: on two cores, work took half as long
+ * again. Here Dawn polls without a pause at first, for short work, and then every millisecond.
  */
 
 /** Milliseconds. */
 const eagerTime = 0.3;
 const interval = 1;
 
-/** The methods of Dawn that promise something. */
+/** The methods of Dawn that return promises. */
 const promising = {
   GPU: ["requestAdapter"],
   GPUAdapter: ["requestDevice"],
@@ -23,7 +23,7 @@ const { setImmediate: soon, setTimeout: later } = globalThis;
 /** When the last promise was made. */
 let since = 0;
 
-/** Runs what may ask for Dawn's next look, which takes `setImmediate` from the global object at that moment. */
+/** Runs code that may schedule Dawn's next poll, which takes `setImmediate` from the global object at that moment. */
 function patiently<T>(work: () => T): T {
   const original = globalThis.setImmediate;
   globalThis.setImmediate = schedule as typeof setImmediate;
@@ -34,8 +34,8 @@ function patiently<T>(work: () => T): T {
   }
 }
 
-function schedule(look: () => void): unknown {
-  const again = (): void => patiently(look);
+function schedule(poll: () => void): unknown {
+  const again = (): void => patiently(poll);
   return performance.now() - since < eagerTime ? soon(again) : later(again, interval);
 }
 

@@ -25,19 +25,19 @@ export class Device {
   readonly pipelines: PipelineCache;
   /** @internal */
   readonly workspace: Workspace;
-  /** Variants that `tune` found to be the fastest; `tuning.forget()` goes back to those taken without measuring. */
+  /** Variants that `tune` found to be the fastest; `tuning.forget()` returns to those of the heuristic. */
   readonly tuning = new Tuning();
   #failure: Error | undefined;
   readonly #submitted: Promise<unknown>[] = [];
-  /** Tail of the chain of evaluations: one encodes at a time, in the order they were asked for. */
+  /** Tail of the queue of evaluations: they encode one after another, in the order of the calls. */
   #tail: Promise<unknown> = Promise.resolve();
 
-  /** Whether the GPUDevice is somebody else's. */
+  /** Whether the caller owns the GPUDevice. */
   readonly #borrowed: boolean;
 
   /**
-   * @param info of the adapter, as far as it is known
-   * @param borrowed whether the GPUDevice is somebody else's, who destroys it and handles errors of other work on it
+   * @param info of the adapter, where known
+   * @param borrowed whether the caller owns the GPUDevice, destroys it, and handles errors of other work on it
    */
   constructor(gpu: GPUDevice, info: Partial<GPUAdapterInfo>, borrowed = false) {
     this.gpu = gpu;
@@ -145,7 +145,7 @@ const failOf =
     device.deref()?.fail(error);
 
 let current: Device | undefined;
-/** Why there is none, if there was one. */
+/** Why the former device is gone. */
 let lost: DeviceLostError | undefined;
 let pending: Promise<Device> | undefined;
 
@@ -156,12 +156,12 @@ export function currentDevice(): Device {
   return current;
 }
 
-/** What `setupDevice` is to use: an adapter that it finds, or a device that is there. */
+/** Options of `setupDevice`: the adapter to request, or an existing device. */
 export interface SetupOptions extends AdapterOptions {
   /**
    * A GPUDevice of the program's own, whose queue the library then shares and which it never destroys. Any will do; the library uses the
    * features and limits that it has, so request it by `adapter.requestDevice(deviceDescriptor(adapter))` for the fastest kernels and the
-   * largest tensors. Do not keep error scopes of your own open while the library works. The other options are not looked at.
+   * largest tensors. Do not keep error scopes of your own open while the library works. The other options are ignored.
    */
   readonly device?: GPUDevice;
 }
@@ -193,7 +193,7 @@ export async function setupDevice(options: SetupOptions = {}): Promise<Device> {
   return device;
 }
 
-/** What kernels use where an adapter has it. */
+/** Optional features that kernels use. */
 const wantedFeatures: readonly FeatureName[] = [
   "shader-f16",
   "subgroups",

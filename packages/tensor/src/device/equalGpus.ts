@@ -1,5 +1,5 @@
 /**
- * Several GPUs of one model in Linux. Dawn cannot tell them apart, but the Vulkan layer that comes with Mesa's drivers, also for GPUs of
+ * Several GPUs of one model in Linux. Dawn cannot distinguish them, but the Vulkan layer that comes with Mesa's drivers, also for GPUs of
  * other makers, shows a process only the one at a PCI address that the environment names.
  */
 import { readdirSync, readFileSync } from "node:fs";

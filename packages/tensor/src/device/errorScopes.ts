@@ -1,4 +1,4 @@
-/** What WebGPU refuses, as the library's errors, and as rejections at the place where it happens. */
+/** Maps WebGPU's errors to the library's, as rejections where they occur. */
 import { OutOfMemoryError, ValidationError } from "../errors.ts";
 import type { Device } from "./device.ts";
 
@@ -13,7 +13,7 @@ export function toError(error: GPUError): Error {
 }
 
 /**
- * What WebGPU refuses of the calls between this and `popScopes` is told there. Scopes nest: who awaits something in between must have
+ * `popScopes` reports what WebGPU refuses of the calls since this one. Scopes nest: who awaits something in between must have
  * the device to himself.
  */
 export function pushScopes(gpu: GPUDevice): void {
@@ -21,7 +21,7 @@ export function pushScopes(gpu: GPUDevice): void {
   gpu.pushErrorScope("validation");
 }
 
-/** What was refused, lack of memory before what came of it. A lost device refuses nothing here: it says elsewhere that it is lost. */
+/** The refusal, out-of-memory before its consequences. A lost device refuses nothing here: the loss is reported elsewhere. */
 export async function popScopes(gpu: GPUDevice): Promise<Error | undefined> {
   const answer = () => gpu.popErrorScope().catch(() => null);
   const [validation, memory] = await Promise.all([answer(), answer()]);
@@ -29,7 +29,7 @@ export async function popScopes(gpu: GPUDevice): Promise<Error | undefined> {
   return refusal ? toError(refusal) : undefined;
 }
 
-/** Runs `work` in error scopes, so that what WebGPU refuses rejects here and not somewhere else. */
+/** Runs `work` in error scopes, so that WebGPU's refusals reject here. */
 export async function withErrors<T>(device: Device, work: () => Promise<T> | T): Promise<T> {
   const { gpu } = device;
   pushScopes(gpu);

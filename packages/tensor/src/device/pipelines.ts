@@ -4,7 +4,7 @@ import { debug } from "../debug.ts";
 import { InternalError } from "../errors.ts";
 import { RecentMap } from "../recent.ts";
 
-/** Pipelines that are kept for the plans to come; those that used them keep theirs. */
+/** Pipelines kept for later plans; existing plans keep their own. */
 const maxPipelines = 512;
 
 export class PipelineCache {
@@ -75,7 +75,7 @@ const numbered = (code: string): string =>
     .map((line, index) => `${String(index + 1).padStart(4)} ${line}`)
     .join("\n");
 
-/** What the compiler has against a module; nothing where the module is right, and what is made of it is wrong. */
+/** The compiler's errors for a module; empty where the module is valid and the pipeline is not. */
 async function complaints(module: GPUShaderModule): Promise<string> {
   const info = await module.getCompilationInfo().catch(() => undefined);
   const errors = info?.messages.filter(({ type }) => type === "error") ?? [];

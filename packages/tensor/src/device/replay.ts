@@ -31,7 +31,7 @@ interface Ready {
   readonly groups: { readonly regions: readonly Region[]; readonly group: GPUBindGroup }[];
 }
 
-/** Plans that nobody runs any more give their uniforms back. */
+/** Collected plans release their uniforms. */
 const forgotten = new FinalizationRegistry<Uniforms>((uniforms) => uniforms.destroy());
 
 export class Replay {
@@ -209,7 +209,7 @@ export class Replay {
   }
 }
 
-/** Which dispatches bind the leaves, or the results; those whose buffer is another than in the run before look for a group. */
+/** Which dispatches bind the leaves, or the results; those whose buffer has changed since the last run need another group. */
 class Users {
   readonly #byIndex: Ready[][] = [];
   #regions: readonly (Region | undefined)[] = [];

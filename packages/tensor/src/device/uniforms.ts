@@ -48,7 +48,7 @@ export class Uniforms {
     return { buffer: this.#buffer!, offset: this.offsets[index]!, size };
   }
 
-  /** Before a run: writes the constants that are others than in the run before. */
+  /** Before a run: writes the constants that changed since the last run. */
   update(constants: readonly number[]): void {
     if (constants === this.#constants) return;
     this.#constants = constants;

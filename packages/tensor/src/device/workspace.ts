@@ -1,5 +1,5 @@
 /**
- * Buffers for intermediates, shared by all plans of a device: the queue runs plans one after another, so two plans never
+ * Buffers for intermediates, shared by all plans of a device: the queue runs plans in sequence, so two plans never
  * need their intermediates at the same time.
  */
 import type { BufferPool } from "./buffers.ts";
@@ -48,7 +48,7 @@ export class Workspace {
     return this.#pool.together(() => sizes.map(take));
   }
 
-  /** Gives everything back. Plans made before must not run any more. */
+  /** Releases everything. Earlier plans must not run any more. */
   clear(): void {
     for (const list of this.#bySize.values()) for (const buffer of list) this.#pool.release(buffer);
     this.#bySize.clear();

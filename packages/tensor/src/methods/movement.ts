@@ -1,4 +1,4 @@
-/** Shapes and places as methods; what each does is said at the function of its name. */
+/** Shapes and movement as methods; see the function of the same name. */
 import type { DType, Shape } from "@ddad/kernels-wgsl";
 import type * as ops from "../ops/index.ts";
 import type { Tensor } from "../tensor.ts";

@@ -1,4 +1,4 @@
-/** Reductions, softmax, running totals and sorting as methods; what each does is said at the function of its name. */
+/** Reductions, softmax, running totals and sorting as methods; see the function of the same name. */
 import type { DType } from "@ddad/kernels-wgsl";
 import type * as ops from "../ops/index.ts";
 import type { Tensor } from "../tensor.ts";
@@ -22,7 +22,7 @@ export interface ReductionMethods<D extends DType> {
   min(axes?: Axes, options?: ops.ReduceOptions): Tensor<D>;
   any(axes?: Axes, options?: ops.ReduceOptions): Tensor<"bool">;
   all(axes?: Axes, options?: ops.ReduceOptions): Tensor<"bool">;
-  /** The function is called `variance`, because `var` is a word of the language. */
+  /** The function is called `variance`, because `var` is a reserved word. */
   var(axes?: Axes, options?: ops.VarianceOptions): Tensor;
   std(axes?: Axes, options?: ops.VarianceOptions): Tensor;
   norm(axes?: Axes, options?: ops.NormOptions): Tensor;

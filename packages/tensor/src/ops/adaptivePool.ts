@@ -1,4 +1,4 @@
-/** Pooling to a size that is asked for, whatever the image's is. */
+/** Pooling to a given output size. */
 import { ShapeError, show } from "@ddad/kernels-wgsl";
 import type { Tensor } from "../tensor.ts";
 import { max } from "./max.ts";
@@ -31,7 +31,7 @@ export const globalAveragePool = (x: Tensor): Tensor =>
 export const globalMaxPool = (x: Tensor): Tensor =>
   max(checked("globalMaxPool", x), [1, 2], { keepDims: true });
 
-/** Plain windows, side by side, where they are what the size asks for. */
+/** Adjacent windows of one size, where the output size divides the input's. */
 function evenWindows(x: Tensor, [height, width]: readonly [number, number]) {
   const [rows, columns] = [x.shape[1]! / height, x.shape[2]! / width];
   const even = rows >= 1 && columns >= 1 && Number.isInteger(rows) && Number.isInteger(columns);

@@ -18,8 +18,8 @@ const logical =
     return keepDims ? y : reshape(y, dropAxes(x.shape, reduced));
   };
 
-/** Whether any element over `axes` (default all) is not zero, as bool. NaN counts as not zero. Of no elements: false. */
+/** Whether any element over `axes` (default all) is not zero, as bool. NaN counts as not zero. False for no elements. */
 export const any = logical("any", anyKernel);
 
-/** Whether all elements over `axes` (default all) are not zero, as bool. NaN counts as not zero. Of no elements: true. */
+/** Whether all elements over `axes` (default all) are not zero, as bool. NaN counts as not zero. True for no elements. */
 export const all = logical("all", allKernel);

@@ -1,4 +1,4 @@
-/** Attention in simple operations: what the fused kernels stand for, and the way of those calls that they do not take. */
+/** Attention in simple operations: the definition of the fused kernels, and the path for calls that they do not take. */
 import { type Shape, ShapeError, show } from "@ddad/kernels-wgsl";
 import { arange } from "../create.ts";
 import type { Tensor } from "../tensor.ts";

@@ -1,4 +1,4 @@
-/** Axes as people give them: negative ones count from the end. */
+/** Axes as users give them: negative ones count from the end. */
 import { type Shape, ShapeError, show } from "@ddad/kernels-wgsl";
 
 /** Distinct axes in 0 … rank − 1, ascending; all of them where `axes` is undefined. */

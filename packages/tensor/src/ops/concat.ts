@@ -13,7 +13,7 @@ import { unsqueeze } from "./reshape.ts";
 import { slice } from "./slice.ts";
 
 /**
- * Joins tensors along `axis` (negative: from the end). Seven are joined at a time.
+ * Joins tensors along `axis` (negative: from the end). One call of the kernel joins up to seven.
  *
  * @throws ShapeError where there is none, types differ, or shapes differ in another axis
  */
@@ -37,7 +37,7 @@ export function concat<D extends DType = Float>(tensors: readonly Tensor<D>[], a
   return join(tensors, along);
 }
 
-/** In as few calls as possible, each element moved as rarely as possible: only what is too much is joined beforehand. */
+/** In as few calls as possible, each element moved as rarely as possible: only the surplus is joined beforehand. */
 function join<D extends DType>(tensors: readonly Tensor<D>[], axis: number): Tensor<D> {
   if (tensors.length === 1) return tensors[0]!;
   let surplus = tensors.length - maxConcatInputs;

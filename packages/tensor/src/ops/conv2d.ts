@@ -17,7 +17,7 @@ export interface Conv2dOptions {
   readonly groups?: number;
 }
 
-/** What the kernels get of these options: what is alike is one program. */
+/** The options as the kernels take them, normalised so that equal calls share a program. */
 export const conv2dAttrs = (
   op: string,
   { stride = 1, padding = 0, dilation = 1, groups = 1 }: Omit<Conv2dOptions, "bias">,

@@ -1,4 +1,4 @@
-/** Optimiser steps in simple operations: what is differentiated where somebody differentiates through a step of training. */
+/** Optimiser steps in simple operations, for differentiating through a training step. */
 import type { Tensor } from "../tensor.ts";
 import { add, div, equal, mul, sqrt, square, sub, where } from "./elementwise.ts";
 import { reshape } from "./reshape.ts";

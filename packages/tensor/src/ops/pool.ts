@@ -36,7 +36,7 @@ export interface MaxPoolOptions extends PoolOptions {
   readonly dilation?: PerSide;
 }
 
-/** What the kernels get of these options: what is alike is one program. */
+/** The options as the kernels take them, normalised so that equal calls share a program. */
 function windowsOf(
   op: string,
   { kernelSize, stride = kernelSize, padding = 0, ceilMode = false }: PoolOptions,

@@ -77,7 +77,7 @@ export class RandomStream {
     return fork;
   }
 
-  /** Goes on where a fork has got to. */
+  /** Continues where a fork has got to. */
   join(fork: RandomStream): void {
     this.#uses = fork.#uses;
   }

@@ -1,4 +1,4 @@
-/** Halving and doubling images: each is the other's gradient up to a factor, so they stand together. */
+/** Halving and doubling image sizes: each is the other's gradient up to a factor, so they stand together. */
 import { averagePool2 as averageKernel, upsampleNearest2 as nearestKernel } from "@ddad/kernels-wgsl";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";

@@ -5,7 +5,7 @@ import { reshape } from "./reshape.ts";
 import { broadcastTo } from "./sum.ts";
 
 /**
- * The whole tensor, side by side `repeats[k]` times along axis k. As NumPy's tile: repeats count from the last axis, and more of
+ * The whole tensor, repeated `repeats[k]` times along axis k. As NumPy's tile: repeats count from the last axis, and more of
  * them than axes make new leading ones.
  *
  * @throws ShapeError for repeats that are no whole numbers of at least 0

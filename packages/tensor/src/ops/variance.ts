@@ -8,7 +8,7 @@ import { type ReduceOptions, sum } from "./sum.ts";
 
 /** Options of `variance` and `std`. */
 export interface VarianceOptions extends ReduceOptions {
-  /** What is taken off the number of elements before it divides: 1 (the default) for a sample, 0 for a population. */
+  /** Subtracted from the number of elements in the divisor: 1 (the default) for a sample, 0 for a population. */
   readonly correction?: number;
 }
 

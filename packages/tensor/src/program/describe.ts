@@ -1,4 +1,4 @@
-/** What a plan will run, in words. */
+/** A plan as text. */
 import type { Lowered } from "./lower.ts";
 import type { Plan } from "./plan.ts";
 import { type Program, printProgram } from "./program.ts";

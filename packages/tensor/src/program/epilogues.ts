@@ -20,7 +20,7 @@ const maxSteps = 16;
 export function fuseEpilogues(program: Program): Program {
   const { calls } = program;
   const producer = new Map<ValueId, number>();
-  /** How often each value is read; a call that reads a product twice, or as two shapes, needs it stored. */
+  /** How often each value is read. A product that is read twice, or under two shapes, must be stored. */
   const reads = new Map<ValueId, number>();
   calls.forEach((call, index) => {
     for (const id of Object.values(call.outputs)) producer.set(id, index);

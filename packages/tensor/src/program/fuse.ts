@@ -1,4 +1,4 @@
-/** Fusion: chains of elementwise calls become one call, so that what lies between them is never stored. */
+/** Fusion: chains of elementwise calls become one call, so that their intermediates are never stored. */
 import {
   type Expression,
   elementwise,
@@ -12,7 +12,7 @@ import {
 } from "@ddad/kernels-wgsl";
 import type { Program, ProgramCall, ValueId } from "./program.ts";
 
-/** Longer chains compile slowly and gain nothing: the memory traffic saved is one pass for each call absorbed. */
+/** Longer chains compile slowly and gain little: each absorbed call saves one pass over memory. */
 const maxSteps = 32;
 
 const isElementwise = (call: ProgramCall | undefined): call is ProgramCall =>

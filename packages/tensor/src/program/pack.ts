@@ -91,7 +91,7 @@ class Packing {
     };
   }
 
-  /** Calls that update variables: stretches of them that go on from one variable to the next in every input. */
+  /** Calls that update variables: runs of them that are contiguous in every input. */
   packGroups(): void {
     const groups = new Map<string, Entry[]>();
     this.#program.calls.forEach((call, index) => {
@@ -151,7 +151,7 @@ class Packing {
     });
   }
 
-  /** Cuts calls, ordered by their variables, wherever an input does not go on. */
+  /** Cuts calls, ordered by their variables, wherever an input is not contiguous. */
   #stretches(entries: readonly Entry[]): Entry[][] {
     const stretches: Entry[][] = [];
     const sizeOfEntry = ({ call }: Entry): number =>
@@ -256,7 +256,7 @@ class Packing {
     };
   }
 
-  /** Calls each of which adds to what the one before it gave, and nobody else reads what lies between. */
+  /** Chains of calls in which each adds to the result of the one before it, and nothing else reads the intermediates. */
   #chains(): Entry[][] {
     const { calls } = this.#program;
     const kept = (id: ValueId): boolean => this.#results.has(id) || this.#targets.has(id);

@@ -1,4 +1,4 @@
-/** A program: what `evaluate` is about to run, as plain printable data on numbered values. */
+/** A program: the work of one `evaluate`, as plain printable data on numbered values. */
 import { type Call, type Kernel, show, type TensorSpec } from "@ddad/kernels-wgsl";
 import type { Storage } from "../storage.ts";
 import { type AnyTensor, type Node, resolve } from "../tensor.ts";
@@ -219,7 +219,7 @@ export function keyOf(value: unknown): string {
   return `{${entries.map(([name, entry]) => `${JSON.stringify(name)}:${keyOf(entry)}`).join(",")}}`;
 }
 
-/** One line a call, for people: `v7 f32 [2, 8] = matmul(a: v0, b: v1)`. */
+/** One line per call, for display: `v7 f32 [2, 8] = matmul(a: v0, b: v1)`. */
 export function printProgram(program: Program): string {
   const name = (id: ValueId): string => `v${id}`;
   const lines = program.calls.map(({ kernel, call, inputs, outputs }) => {

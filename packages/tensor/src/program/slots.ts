@@ -1,5 +1,5 @@
 /**
- * Slots: the buffers that intermediate values live in, several side by side where that saves memory. WebGPU refuses a buffer
+ * Slots: the buffers of intermediate values, several values in one buffer where that saves memory. WebGPU refuses a buffer
  * that one dispatch both reads and writes, wherever in it that is, so values that such a dispatch touches are kept apart.
  */
 

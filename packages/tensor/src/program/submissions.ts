@@ -1,4 +1,4 @@
-/** Cutting a program into submissions: what takes a GPU too long at once is taken for a hang, and the device is lost. */
+/** Cuts a program into submissions: the system takes a long one for a hang, and the device is lost. */
 import type { Cost } from "@ddad/kernels-wgsl";
 
 /**

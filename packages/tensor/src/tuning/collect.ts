@@ -1,4 +1,4 @@
-/** Which kernel calls run while somebody asks. */
+/** Records which kernel calls run. */
 import { UsageError } from "../errors.ts";
 import { callKey, type ProgramCall } from "../program/program.ts";
 

@@ -16,7 +16,7 @@ export interface Rejection {
   readonly why: string;
 }
 
-/** What measuring the variants of a call has shown. */
+/** Result of measuring the variants of a call. */
 export interface Measured {
   /** Time of one run by variant, of those that ran and were right. */
   readonly microseconds: ReadonlyMap<string, number>;
@@ -29,7 +29,7 @@ export const admittedNames = ({ kernel, call }: ProgramCall, { capabilities }: D
 
 /**
  * Runs the variants of a call on the same numbers, compares what they give with what the variant gives that always fits, and times
- * those that agree with it. The caller has the device to itself.
+ * those that agree with it. The caller has exclusive use of the device.
  *
  * @param pipelines where those of the variants are kept
  * @param samples timings of each variant
@@ -192,7 +192,7 @@ const sampleTime = { gpu: 4_000, host: 25_000 };
 /** A variant slower than the best by more than this in its first sample gets no more of them. */
 const hopeless = 3;
 
-/** Microseconds of one run of each: the least of several samples, interleaved, because other work only ever adds. */
+/** Microseconds of one run of each: the least of several interleaved samples, because other work only adds time. */
 async function timeRuns(device: Device, runs: Runs, samples: number): Promise<Map<string, number>> {
   const clocked = device.gpu.features.has("timestamp-query");
   const time = clocked ? timeOnGpu : timeOnHost;

@@ -1,4 +1,4 @@
-/** Numbers on the device for measuring: made there, and compared there, because large tensors are slow to bring to the host. */
+/** Sample data for measuring, made and compared on the device, because large tensors are slow to transfer. */
 import { type DType, type Shader, sizeOf, type TensorSpec } from "@ddad/kernels-wgsl";
 import type { Device } from "../device/device.ts";
 
@@ -51,7 +51,7 @@ ${loop(`data[i] = ${value};`)}`,
 export const fillRandom = (device: Device, buffer: GPUBuffer, dtype: DType, seed: number): Promise<void> =>
   dispatch(device, fillShader(word[dtype]), [buffer], buffer.size / 4, seed);
 
-/** Fills a buffer with NaN, as f32 and as f16, so that an element which nobody writes is seen. */
+/** Fills a buffer with NaN, as f32 and as f16, so that an unwritten element shows. */
 export const fillUnwritten = (device: Device, buffer: GPUBuffer): Promise<void> =>
   dispatch(device, fillShader("0x7fc07fc0u"), [buffer], buffer.size / 4, 0);
 

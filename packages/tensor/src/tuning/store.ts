@@ -21,7 +21,7 @@ type Choices = Readonly<Record<string, string>>;
 /** Choices by adapter and version. */
 type Tables = Readonly<Record<string, Choices>>;
 
-/** The name of an adapter contains its driver's version, as far as WebGPU tells it. */
+/** The name of an adapter contains its driver's version, where WebGPU reports it. */
 const tableName = (adapter: string): string => `${adapter}, @ddad/tensor ${version}`;
 
 interface Tuned {
@@ -29,7 +29,7 @@ interface Tuned {
   readonly tuning: Tuning;
 }
 
-/** Adds what is stored for this adapter. What cannot be read or understood is as good as absent: it is only speed. */
+/** Adds what is stored for this adapter. Unreadable entries are ignored; they only affect speed. */
 export async function loadTuning(
   { name, tuning }: Tuned,
   store: TuningStore | undefined = tuningStore(),

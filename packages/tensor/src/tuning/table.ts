@@ -1,4 +1,4 @@
-/** What measurements have said of one adapter: which variant of each kernel call is fastest there. */
+/** The fastest measured variant of each kernel call on one adapter. */
 export class Tuning {
   readonly #choices = new Map<string, string>();
   #generation = 0;
@@ -19,7 +19,7 @@ export class Tuning {
     this.#generation++;
   }
 
-  /** Back to the variants that are taken without measuring, until choices are loaded or measured again. */
+  /** Returns to the heuristic's variants, until choices are loaded or measured again. */
   forget(): void {
     this.#choices.clear();
     this.#generation++;
