@@ -3,7 +3,7 @@
 
 The file has the form of `npm run bench -- --json`, so that `node bench/dist/compare.js ours.json torch.json` prints ratios.
 PyTorch may use TF32 for f32 and cuDNN's own choice of algorithms; "mixed" is autocast, with a gradient scaler for float16 and
-with halves for weights where nothing is trained.
+with f16 weights where nothing is trained.
 """
 
 import argparse

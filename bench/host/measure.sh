@@ -3,10 +3,10 @@
 #
 #   bench/host/measure.sh basics          # then `tuning`, then `details`; or single steps, listed in ../README.md
 #
-# LIMIT=570    seconds that a call may take: it ends in time, and what no time is left for is told
+# LIMIT=570    seconds that a call may take: it ends in time, and lists the steps that got no time
 # SMALL=1      sizes that a software adapter bears: a rehearsal, no measurement
 # OUT=runs     a folder that comes home: after every step it gets results.tar.gz, all logs and results so far
-# To go on on a fresh host, unpack results.tar.gz into .gpu/results before the call.
+# To resume on a fresh host, unpack results.tar.gz into .gpu/results before the call.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 started=$SECONDS

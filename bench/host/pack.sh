@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Packs what a Linux host needs to measure and test this checkout without a network into .gpu/ in the project's root: Node, the
-# modules, the build, a Vulkan loader and, where they are at hand, reference data and the peers. No sources: these travel as they are.
+# modules, the build, a Vulkan loader and, where present, reference data and the peers. No sources: these travel as they are.
 #
 #   bench/host/pack.sh        # on the same platform as the host (x64 or arm64), after `npm run setup`
 #

@@ -4,7 +4,7 @@
 bench=(node bench/dist/main.js)
 ddad=(node packages/ddad/bin/ddad.js)
 mocha=(node "--conditions=@ddad/source" --import tsx node_modules/mocha/bin/mocha.js --reporter spec --timeout 120000)
-pictures=$scratch/pictures
+images=$scratch/images
 
 # What is measured: cases whose names contain these, of sizes that the adapter bears.
 if [ -z "$SMALL" ]; then
@@ -18,20 +18,20 @@ else
   peers=(--case 'residual block [2, 32, 32, 64], forward' --rounds 3)
 fi
 
-make_pictures() {
-  [ -d "$pictures/$size/tile" ] || node --input-type=module -e '
+make_images() {
+  [ -d "$images/$size/tile" ] || node --input-type=module -e '
     const [url, folder, size] = process.argv.slice(1);
     const { writeProcedural } = await import(url);
     writeProcedural(folder, { category: "tile", size: Number(size), train: 40, testGood: 4, testPerDefect: 2 });
-  ' "file://$PWD/packages/ddad/dist/node.js" "$pictures/$size" "$size"
+  ' "file://$PWD/packages/ddad/dist/node.js" "$images/$size" "$size"
 }
 
 # train SECONDS NAME SHOW PRESET ARGUMENTS...
 train() {
   local limit=$1 name=$2 show=$3 preset=$4
   shift 4
-  make_pictures
-  part "$limit" "$name" "$show" "${ddad[@]}" train --preset "$preset" --data "$pictures/$size/tile" --out "$scratch/run" --overwrite "$@"
+  make_images
+  part "$limit" "$name" "$show" "${ddad[@]}" train --preset "$preset" --data "$images/$size/tile" --out "$scratch/run" --overwrite "$@"
 }
 
 # layers SECONDS NAME FILTER
@@ -71,7 +71,7 @@ step_parity() {
   wait
 }
 
-# A further call goes on where this one stopped: every choice is in the file at once, those of the most work first.
+# A further call resumes where this one stopped: every choice is stored at once, those with the most work first.
 step_tune() {
   local filter
   for filter in "${tuned[@]}"; do

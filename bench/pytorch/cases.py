@@ -128,7 +128,7 @@ def denoiser_family(settings, size, mixed):
             network.parameters(), lr=3e-4, weight_decay=0.05, fused=settings.device == "cuda"
         )
         scaler = torch.amp.GradScaler(settings.device, enabled=mixed and settings.half == torch.float16)
-        picture, images = (placed(torch.randn(n, 3, size, size), settings) for n in (1, batch))
+        single, images = (placed(torch.randn(n, 3, size, size), settings) for n in (1, batch))
         time = placed(torch.tensor([225.0]), settings)
         steps = [k * 37 % 1000 for k in range(batch)]
         times = placed(torch.tensor([float(t) for t in steps]), settings)
@@ -137,7 +137,7 @@ def denoiser_family(settings, size, mixed):
         def precision():
             return torch.autocast(settings.device, settings.half) if mixed else contextlib.nullcontext()
 
-        # A network that is not trained keeps its weights as halves, so that nothing is cast in every call.
+        # A network that is not trained keeps f16 weights, to avoid a cast in every call.
         sampling = copy.deepcopy(network).eval()
         if mixed:
             for module in sampling.modules():
@@ -147,7 +147,7 @@ def denoiser_family(settings, size, mixed):
 
         def call():
             with torch.no_grad(), precision():
-                return sampling(picture, time)
+                return sampling(single, time)
 
         def step():
             noise = torch.randn_like(images)
@@ -171,10 +171,10 @@ def inspection_families(settings, size, network, parameters):
         unet = UNet(size).eval()
         return placed(unet, settings), count(unet, {64: 6077539, 256: 8257731}[size])
 
-    picture = torch.randn(1, 3, size, size)
-    whole = f"DDAD-S {size}²: reconstruction of one picture, {CALLS} calls"
-    features = f"{network} {size}²: features of one picture"
-    inspection = f"DDAD-S {size}² with {network}: inspection of one picture"
+    host_image = torch.randn(1, 3, size, size)
+    whole = f"DDAD-S {size}²: reconstruction of one image, {CALLS} calls"
+    features = f"{network} {size}²: features of one image"
+    inspection = f"DDAD-S {size}² with {network}: inspection of one image"
 
     def without_gradients(work):
         def run():
@@ -185,19 +185,19 @@ def inspection_families(settings, size, network, parameters):
 
     def make_reconstruction():
         denoiser, found = eval_unet()
-        image = placed(picture, settings)
+        image = placed(host_image, settings)
         return [Case(whole, without_gradients(lambda: reconstruct(denoiser, image)), (1, 3, size, size), found)]
 
     def make_inspection():
         denoiser, _ = eval_unet()
         extractor = placed(ResNet(network).eval(), settings)
-        image, found = placed(picture, settings), count(extractor, parameters)
+        image, found = placed(host_image, settings), count(extractor, parameters)
         last = 256 if network == "resnet18" else 1024
         return [
             Case(features, without_gradients(lambda: extractor(image)[1]), (1, last, size // 16, size // 16), found),
             Case(
                 inspection,
-                without_gradients(lambda: inspect(denoiser, extractor, picture)[0]),
+                without_gradients(lambda: inspect(denoiser, extractor, host_image)[0]),
                 (1, 1, size, size),
                 found,
             ),
@@ -257,7 +257,7 @@ def kernel_families(settings):
         yield convolution("[1, 256, 256, 64] to 64 channels", 1, 256, 64, 64)
         yield convolution("[4, 64, 64, 128] to 128 channels", 4, 64, 128, 128)
         yield convolution("[16, 16, 16, 256] to 256 channels", 16, 16, 256, 256)
-        yield convolution("[4, 64, 64, 128] to 128 channels, halves", 4, 64, 128, 128, half=True)
+        yield convolution("[4, 64, 64, 128] to 128 channels, f16", 4, 64, 128, 128, half=True)
     yield group_norm(2, 32, 64)
     yield attention(2, 256, 4, 32)
     if not settings.quick:

@@ -11,7 +11,7 @@ CALLS = START // STRIDE
 
 
 def reconstruct(denoiser, y):
-    """Deterministic steps from the scaled picture, each pulled towards the picture but never beyond it."""
+    """Deterministic steps from the scaled image, each pulled towards the image but never beyond it."""
     x = y * math.sqrt(ALPHA_BAR[START])
     for t in reversed(range(0, START, STRIDE)):
         alpha, previous = ALPHA_BAR[t], ALPHA_BAR[t - STRIDE] if t > 0 else 1.0
@@ -39,8 +39,8 @@ def anomaly_map(extractor, a, b):
     return F.conv2d(F.conv2d(padded, taps[None, None, None, :]), taps[None, None, :, None])
 
 
-def inspect(denoiser, extractor, picture):
-    """The map and the reconstruction of a picture on the host, both read back."""
-    image = picture.to(next(denoiser.parameters()).device)
+def inspect(denoiser, extractor, host_image):
+    """The map and the reconstruction of an image on the host, both read back."""
+    image = host_image.to(next(denoiser.parameters()).device)
     clean = reconstruct(denoiser, image)
     return anomaly_map(extractor, clean, image).cpu(), clean.cpu()

@@ -179,7 +179,7 @@ RESNETS = {
 
 
 class ResNet(nn.Module):
-    """torchvision's, as far as its features are compared: of pictures in [−1, 1] those of its second and third stage."""
+    """torchvision's, up to its compared features: for images in [−1, 1] those of its second and third stage."""
 
     def __init__(self, name):
         super().__init__()

@@ -1,4 +1,4 @@
-/** Shaders that do one thing as often as an adapter can, and what each must have written when it is done. */
+/** Shaders that measure one peak rate each, and their expected outputs. */
 import type { Shader, SubgroupMatrix } from "@ddad/kernels-wgsl";
 
 export interface Program {
@@ -50,7 +50,7 @@ export const empty: Program = {
   shader: shader("vec4f", entry("  if (source[0].x == 0.5) { target_[0] = source[0]; }")),
 };
 
-/** Each thread copies four vectors, neighbours at a time. */
+/** Each thread copies four vectors; neighbouring threads copy neighbouring vectors. */
 export const copy = (bytes: number): Program => ({
   name: "copy",
   workgroups: bytes / 16 / 4 / 64,

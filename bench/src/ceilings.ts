@@ -1,4 +1,4 @@
-/** What the adapter can do at best, measured: the kernels' times are shown against it. */
+/** Measured peak rates of the adapter, for comparison with the kernels' times. */
 import type { Device } from "@ddad/tensor";
 import { checkSize, pipelinesOf } from "@ddad/tensor/internal";
 import {
@@ -39,7 +39,7 @@ export interface Work {
 export const usesMatrixUnit = (variant: string): boolean => variant.startsWith("subgroup matrix");
 
 /**
- * The time below which the ceilings do not let the work come, in milliseconds: memory or arithmetic, whichever takes longer.
+ * The least time of the work at the ceilings, in milliseconds: memory or arithmetic, whichever takes longer.
  * The f16 multiply-add peak is none of them, because every kernel sums in f32.
  */
 export function leastMilliseconds({ flops, bytes, matrixFlops = 0 }: Work, ceilings: Ceilings): number {

@@ -1,4 +1,4 @@
-/** Whether what a variant computed is right: a fast wrong kernel is worth nothing. */
+/** Checks a variant's results: a fast wrong kernel is worth nothing. */
 import type { Call } from "@ddad/kernels-wgsl";
 
 export type Outputs = ReadonlyMap<string, ArrayLike<number>>;

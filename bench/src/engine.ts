@@ -1,4 +1,4 @@
-/** What the engine itself costs on the host: replaying, recording, and finding a plan again. */
+/** Host cost of the engine: replaying, recording, and looking up a plan. */
 import { compile, evaluate, grad, type Tensor, tensor } from "@ddad/tensor";
 import type { Run } from "./kernels.ts";
 import { measure, summarise } from "./measure.ts";

@@ -1,4 +1,4 @@
-/** Layers and models as people run them: compiled, then replayed. */
+/** Layers and models as users run them: compiled, then replayed. */
 import { type Device, LimitError, OutOfMemoryError, type Profile, profile, tune } from "@ddad/nn";
 import { usesMatrixUnit, type Work } from "./ceilings.ts";
 import type { Run } from "./kernels.ts";
@@ -50,7 +50,7 @@ async function* benchmarkFamily(
   dispose?.();
 }
 
-/** The step until the GPU is done with it. Its results are let go. */
+/** The step until the GPU is done with it. Its results are dropped. */
 const finished = (device: Device, step: Step) => async (): Promise<void> => {
   const results = await step();
   await device.gpu.queue.onSubmittedWorkDone();

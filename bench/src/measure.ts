@@ -5,9 +5,9 @@ import Benchmark from "benchmark";
 
 /** How long one case may take. */
 export interface Effort {
-  /** Samples go on for this long, */
+  /** Least duration of sampling, in seconds. */
   readonly seconds: number;
-  /** but are at least this many. */
+  /** Least number of samples. */
   readonly samples: number;
   /** One sample of GPU work repeats it until it lasts this long. */
   readonly sampleMs: number;

@@ -82,7 +82,7 @@ export async function countCommands(gpu: GPUDevice, work: () => Promise<void>): 
 
 type MethodName<T> = { [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T];
 
-/** Puts a method in front of an object's own, and tells how to take it away. */
+/** Wraps a method of an object; returns a function that restores it. */
 function replace<T extends object, K extends MethodName<T>>(
   target: T,
   name: K,

@@ -11,7 +11,7 @@ export interface Options {
   readonly json: string | undefined;
   /** Fewer and shorter samples, and none of the largest sizes. */
   readonly quick: boolean;
-  /** Also tell where the time of each layer goes. */
+  /** Also report the time of each kernel in a layer. */
   readonly profile: boolean;
   /** Layers: measure the variants of their kernels first, and run the fastest. */
   readonly tune: boolean;

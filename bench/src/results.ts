@@ -1,8 +1,8 @@
-/** What is printed and written: one form for every part of the benchmark. */
+/** The results as printed and written, for every part of the benchmark. */
 import { type Ceilings, leastMilliseconds, type Work } from "./ceilings.ts";
 import type { Timing } from "./measure.ts";
 
-/** One line of the table. The first four keys are read by other people's scripts. */
+/** One line of the table. The first four keys are read by external scripts. */
 export interface CaseResult {
   readonly name: string;
   /** Fastest sample. */

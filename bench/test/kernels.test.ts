@@ -1,10 +1,10 @@
-/** A kernel that fails costs its own time only: the other variants and cases are measured all the same. */
+/** A failing kernel loses only its own time: the other variants and cases are still measured. */
 import { expect } from "chai";
 import { testDevice } from "../../packages/tensor/test/device.hooks.ts";
 import { benchmarkKernels, type Run } from "../src/kernels.ts";
 
 describe("the benchmark of kernels", () => {
-  it("goes on after a variant that does not compile", async () => {
+  it("continues after a variant that does not compile", async () => {
     const device = testDevice();
     const { pipelines } = device;
     const failed: string[] = [];

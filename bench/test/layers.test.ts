@@ -1,4 +1,4 @@
-/** Which models are measured where, and that PyTorch's are as large as ours. */
+/** Which models are measured where; PyTorch's must be as large as ours. */
 import { readFileSync } from "node:fs";
 import { countParameters, resNetSizes } from "@ddad/nn";
 import { unetLayout } from "@ddad/nn/internal";

@@ -50,7 +50,7 @@ interface Entrant {
 /** What WebGPU refused on a library's device: work that was refused takes no time at all. */
 const errors = new WeakMap<GPUDevice, string[]>();
 
-/** `report` hears of each library as it gets ready. */
+/** `report` gets each library as it becomes ready. */
 export async function compete(
   workload: Workload,
   own: Contestant,
@@ -111,7 +111,7 @@ async function admit(
   }
 }
 
-/** Every library once a round; every other round the other way about, so that none always follows the same one. */
+/** Every library once per round, in alternating order, so that none always follows the same one. */
 async function takeSamples(entrants: readonly Entrant[], { rounds, sampleMs }: Effort): Promise<void> {
   const first: number[] = [];
   for (const entrant of entrants) {

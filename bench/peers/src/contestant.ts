@@ -1,4 +1,4 @@
-/** What the runner asks of a library. */
+/** The interface of a library for the runner. */
 import type { Values } from "./values.ts";
 import type { Workload } from "./workload.ts";
 

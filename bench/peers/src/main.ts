@@ -76,9 +76,9 @@ function linesOf({ ours, peers, ratio }: CaseResult): string[] {
   const columns = (name: string, ms: number, median: number): string =>
     `  ${name.padEnd(18)} ${digits(ms).padStart(9)} ms  median ${digits(median).padStart(9)} ms`;
   const lines = [columns("ours", ours.ms, ours.median)];
-  for (const [name, { ms, median, ratio: share, refused }] of Object.entries(peers)) {
+  for (const [name, { ms, median, ratio: relative, refused }] of Object.entries(peers)) {
     if (ms === undefined) lines.push(`  ${name.padEnd(18)} not timed: ${refused}`);
-    else lines.push(`${columns(name, ms, median!)}  ${share!.toFixed(2).padStart(7)} × ours`);
+    else lines.push(`${columns(name, ms, median!)}  ${relative!.toFixed(2).padStart(7)} × ours`);
   }
   return ratio === undefined
     ? lines

@@ -1,4 +1,4 @@
-/** One Dawn for everybody: what a browser would have as `navigator.gpu`, defined before any library is imported. */
+/** One Dawn for all libraries, defined as `navigator.gpu` before any of them is imported. */
 import { create, globals } from "webgpu";
 import { waitPatiently } from "../../../packages/tensor/dist/device/dawnEvents.js";
 

@@ -1,4 +1,4 @@
-/** What is computed, by this library and by every peer: the same numbers go in. */
+/** The workloads of this library and every peer, on the same inputs. */
 import {
   attention,
   Conv2d,

@@ -1,5 +1,5 @@
 /**
- * What every pass asks of an adapter, held to the limits of adapters that are not at hand: workgroups, threads of a workgroup,
+ * The demands of every pass on an adapter, held to the limits of adapters that are not present: workgroups, threads of a workgroup,
  * workgroup memory, bindings. Nothing runs here, so calls may be as large as those of a UNet for 32 images of 256².
  */
 import type { Call, Capabilities, CaseInput, DType, Kernel, Pass, Shape } from "@ddad/kernels-wgsl";

@@ -54,7 +54,7 @@ describe("optimisers", () => {
         firstMoment = next["firstMomentNext"]!;
         secondMoment = next["secondMomentNext"]!;
         parameter.forEach((value, i) => {
-          // One unit in the last place for each step, as far as PyTorch's own f32 run is from its f64 run.
+          // One unit in the last place for each step, the distance of PyTorch's own f32 run from its f64 run.
           const allowed = step * 2 ** -23 * Math.max(Math.abs(value), 2 ** -6);
           expect(value, `step ${step}, element ${i}`).to.be.closeTo(recorded[row + i]!, allowed);
           expect(value, `step ${step}, element ${i} in f64`).to.be.closeTo(exact[row + i]!, allowed);

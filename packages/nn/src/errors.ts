@@ -1,4 +1,4 @@
-/** What can be wrong with weights and files; messages name the tensor, the rule and the facts. */
+/** Error classes for weights and files; messages name the tensor, the rule and the facts. */
 
 /** A file of weights that cannot be read or written. */
 export class CheckpointError extends Error {

@@ -61,5 +61,5 @@ export function setSeed(seed: number): void {
   current = new HostRandom(seed);
 }
 
-/** What layers draw from when they are given no `random`. */
+/** The default random generator of layers. */
 export const defaultRandom = (): HostRandom => current;

@@ -1,6 +1,6 @@
 /**
- * What `@ddad/ddad`, benchmarks and tests need and users do not: names and layouts of other programs' checkpoints, parts of
- * optimisers, and the same of the engine. No promise is made about these names.
+ * Internals for `@ddad/ddad`, benchmarks and tests: names and layouts of other programs' checkpoints, parts of
+ * optimisers, and the same of the engine. These names may change without notice.
  */
 export * from "@ddad/tensor/internal";
 export { type LayoutMatch, matchLayout, type StateLayout } from "./checkpoint/layouts/layout.ts";

@@ -1,4 +1,4 @@
-/** What a module is made of: variables and modules, found in its properties, arrays, plain objects and Maps. */
+/** The members of a module: variables and modules in its properties, arrays, plain objects and Maps. */
 import { type AnyVariable, Variable } from "@ddad/tensor";
 import type { Module } from "./module.ts";
 

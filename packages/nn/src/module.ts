@@ -17,7 +17,7 @@ import type { StateDict, StateEntry } from "./stateDict.ts";
  * `toString()` shows the module as a tree.
  */
 export abstract class Module {
-  /** Whether dropout and batch norm behave as in training. Set by `train()` and `eval()`. */
+  /** Whether dropout and batch norm are in training mode. Set by `train()` and `eval()`. */
   training = true;
   /** PyTorch's names of properties that are called otherwise here, for example `{ conv1: "in_layers.2" }`. */
   readonly torchNames: Readonly<Record<string, string>> = {};

@@ -1,4 +1,4 @@
-/** What training changes: a variable that knows how PyTorch would store it. */
+/** A trainable variable that knows PyTorch's storage layout. */
 import { evaluate, type Tensor, tensor, Variable } from "@ddad/tensor";
 import type { HostRandom } from "./hostRandom.ts";
 import { defaultRandom, type Fan, type Initializer } from "./init.ts";

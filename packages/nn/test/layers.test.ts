@@ -169,7 +169,7 @@ describe("layers", () => {
       expect(await layer.numBatchesTracked.item()).to.equal(1);
     });
 
-    it("refuses to go on for ever without an evaluation of the running statistics", async () => {
+    it("refuses to continue without an evaluation of the running statistics", async () => {
       using layer = new BatchNorm2d(1);
       const forward = () => layer.forward(tensor([1, 2], [2, 1, 1, 1]));
       for (let batch = 0; batch < 64; batch++) await forward().data();
@@ -243,7 +243,7 @@ describe("layers", () => {
       expect([...(await layer.forward(tensor(3)).data())].every((v) => v === 0 || v === 6)).to.equal(true);
     });
 
-    it("goes on drawing in a compiled function", async () => {
+    it("draws anew in a compiled function", async () => {
       const layer = new Dropout(0.5);
       const twice = compile((input: Tensor) => [layer.forward(input), layer.forward(input)]);
       const masks: string[] = [];

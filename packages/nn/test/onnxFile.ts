@@ -1,4 +1,4 @@
-/** Reads what tests look at in an ONNX file. Field numbers are those of `onnx.proto`. */
+/** Reads the parts of an ONNX file that tests check. Field numbers are those of `onnx.proto`. */
 import { PbfReader } from "pbf";
 
 export interface OnnxFile {

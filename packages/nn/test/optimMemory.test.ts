@@ -90,7 +90,7 @@ describe("memory of optimisers", () => {
     expect(net.parameters().every(({ storage }) => storage.shares)).to.equal(true);
   });
 
-  it("take interleaved steps on parameters that they share", async () => {
+  it("take interleaved steps on shared parameters", async () => {
     const results: number[][][] = [];
     for (const together of [true, false]) {
       using net = network();
@@ -139,7 +139,7 @@ describe("memory of optimisers", () => {
     expect(await reasonOf(stepped)).to.be.instanceOf(StaleValueError);
   });
 
-  it("go on with a parameter that is frozen later; another optimiser leaves it alone", async () => {
+  it("keep training a parameter that is frozen later; a new optimiser leaves it alone", async () => {
     using net = network();
     using optimizer = new SGD(net, { learningRate: 1 });
     net.layers[0]!.freeze();

@@ -112,7 +112,7 @@ export class Tensor<D extends DType = Float> {
   }
 }
 
-/** Whether the elements are floats, so that there are gradients towards them. */
+/** Whether the elements are floats, so that gradients towards them exist. */
 export const isFloatTensor = (tensor: AnyTensor): tensor is Tensor => isFloat(tensor.dtype);
 
 /** The buffer of an evaluated tensor. Throws where it is gone: disposed of, overwritten, or on a lost device; or never was. */

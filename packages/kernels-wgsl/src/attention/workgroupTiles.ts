@@ -25,9 +25,9 @@ interface Cut {
   readonly type: string;
   /** Loads in a row of D numbers. */
   readonly columns: number;
-  /** Lanes that share a row, and the loads each of them keeps. */
+  /** Lanes of a row, and the loads that each of them keeps. */
   readonly parts: number;
-  readonly share: number;
+  readonly loads: number;
   /** Tokens that a workgroup owns, and tokens of the other side in a tile. */
   readonly own: number;
   readonly tile: number;
@@ -41,23 +41,23 @@ function cutOf(sizes: AttentionSizes, numbers: number): Cut {
   let parts = 1;
   while (ceilDiv(columns, parts) * width > numbers) parts *= 2;
   const tile = Math.min(32, Math.floor((parts === 1 ? 1024 : 512) / sizes.dimension));
-  return { type, columns, parts, share: ceilDiv(columns, parts), own: lanes / parts, tile };
+  return { type, columns, parts, loads: ceilDiv(columns, parts), own: lanes / parts, tile };
 }
 
-/** `text` for each load of a lane's share, where it is within the row. */
-const perLoad = ({ columns, parts, share }: Cut, text: string): string =>
-  parts * share === columns
-    ? `for (var c = 0u; c < ${share}u; c++) { ${text} }`
-    : `for (var c = 0u; c < ${share}u && start + c < ${columns}u; c++) { ${text} }`;
+/** `text` for each load of a lane, where it is within the row. */
+const perLoad = ({ columns, parts, loads }: Cut, text: string): string =>
+  parts * loads === columns
+    ? `for (var c = 0u; c < ${loads}u; c++) { ${text} }`
+    : `for (var c = 0u; c < ${loads}u && start + c < ${columns}u; c++) { ${text} }`;
 
-/** Where the load `c` of a lane's share of an own row lies, and its value. */
+/** The place of a lane's load `c` in an own row, and its value. */
 const place = ({ rows }: AttentionLayout, role: Role): string => `${rows[role].name}[${role}Row + start + c]`;
 const load = (layout: AttentionLayout, role: Role): string => `V(${place(layout, role)})`;
 
 interface Text {
   /** Tile arrays in workgroup memory and the operands that fill them. */
   readonly tiles: Readonly<Record<string, Role>>;
-  /** What a lane adds up over its share, as WGSL of two f32: the lane's parts of one or two dot products. */
+  /** What a lane adds up over its loads, as WGSL of two f32: the lane's parts of one or two dot products. */
   readonly products: string;
   /** Once at the start, for every token of a tile (which sees `sums`, the whole dot products), and once at the end. */
   readonly before: string;
@@ -77,7 +77,7 @@ function pass(
   { label, read, write, statistics }: TileBindings,
   text: Text,
 ): Pass {
-  const { type, columns, parts, share, own, tile } = cut;
+  const { type, columns, parts, loads, own, tile } = cut;
   const tokens = `params.${side}`;
   const others = side === "queries" ? "params.keys" : "params.queries";
   const blocks = `((${tokens} + ${own - 1}u) / ${own}u)`;
@@ -141,7 +141,7 @@ fn rowSum(v: f32, lane: u32) -> f32 {
   let inside = place < ${tokens};
   let token = min(place, ${tokens} - 1u);
 ${ownRows}
-  let start = lane % ${parts}u * ${share}u;
+  let start = lane % ${parts}u * ${loads}u;
 ${text.before}
   for (var first = ${begin}; first < ${end}; first += ${tile}u) {
     let count = min(${tile}u, ${end} - first);
@@ -175,7 +175,7 @@ const seen = ({ causal }: AttentionLayout, side: Side, value: string): string =>
 /** query, key, value → y, logSumExp. Logits are in base 2 throughout. */
 export function forwardWorkgroups(layout: AttentionLayout): Pass {
   const cut = cutOf(layout, 64);
-  const { share, parts } = cut;
+  const { loads, parts } = cut;
   return pass(
     layout,
     "queries",
@@ -185,8 +185,8 @@ export function forwardWorkgroups(layout: AttentionLayout): Pass {
       tiles: { keys: "key", values: "value" },
       before: /* wgsl */ `
   let factor = params.scale * ${Math.LOG2E};
-  var q: array<V, ${share}>;
-  var o: array<V, ${share}>;
+  var q: array<V, ${loads}>;
+  var o: array<V, ${loads}>;
   ${perLoad(cut, `q[c] = ${load(layout, "query")} * factor;`)}
   var top = -1e30;
   var total = 0.0;`,
@@ -197,7 +197,7 @@ export function forwardWorkgroups(layout: AttentionLayout): Pass {
       if (logit > top + 16.0) {
         let shrink = exp2(top - logit);
         total *= shrink;
-        for (var c = 0u; c < ${share}u; c++) { o[c] *= shrink; }
+        for (var c = 0u; c < ${loads}u; c++) { o[c] *= shrink; }
         top = logit;
       }
       let weight = exp2(logit - top);
@@ -217,7 +217,7 @@ export function forwardWorkgroups(layout: AttentionLayout): Pass {
 /** → queryGradient by own queries; leaves δ = Σ dy ∘ y of each in `delta`. */
 export function queryGradientWorkgroups(layout: AttentionLayout): Pass {
   const cut = cutOf(layout, 32);
-  const { share, parts } = cut;
+  const { loads, parts } = cut;
   return pass(
     layout,
     "queries",
@@ -233,9 +233,9 @@ export function queryGradientWorkgroups(layout: AttentionLayout): Pass {
       before: /* wgsl */ `
   let statistic = (image * params.heads + head) * params.queries + token;
   let norm = logSumExp[statistic] * ${Math.LOG2E};
-  var q: array<V, ${share}>;
-  var g: array<V, ${share}>;
-  var o: array<V, ${share}>;
+  var q: array<V, ${loads}>;
+  var g: array<V, ${loads}>;
+  var o: array<V, ${loads}>;
   var part = 0.0;
   ${perLoad(
     cut,
@@ -258,7 +258,7 @@ export function queryGradientWorkgroups(layout: AttentionLayout): Pass {
 /** → keyGradient and valueGradient by own keys; reads `delta`. */
 export function keyGradientWorkgroups(layout: AttentionLayout): Pass {
   const cut = cutOf(layout, 32);
-  const { share } = cut;
+  const { loads } = cut;
   return pass(
     layout,
     "keys",
@@ -273,10 +273,10 @@ export function keyGradientWorkgroups(layout: AttentionLayout): Pass {
       tiles: { queries: "query", gradients: "gradient" },
       before: /* wgsl */ `
   let statistics = (image * params.heads + head) * params.queries;
-  var k: array<V, ${share}>;
-  var v: array<V, ${share}>;
-  var a: array<V, ${share}>;
-  var b: array<V, ${share}>;
+  var k: array<V, ${loads}>;
+  var v: array<V, ${loads}>;
+  var a: array<V, ${loads}>;
+  var b: array<V, ${loads}>;
   ${perLoad(cut, `k[c] = ${load(layout, "key")} * (params.scale * ${Math.LOG2E}); v[c] = ${load(layout, "value")};`)}`,
       products: `var sums = vec2f(); ${perLoad(cut, "sums += vec2f(inner(k[c], queries[near + c]), inner(v[c], gradients[near + c]));")}`,
       each: /* wgsl */ `

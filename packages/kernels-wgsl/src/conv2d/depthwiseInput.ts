@@ -9,22 +9,22 @@ import { type Geometry, times } from "./geometry.ts";
 const workgroupSize = 64;
 
 /** `fn <name>Quad`: four of x's channels on y's side, the `multiplier`-th output channel of each where there are several. */
-function shareQuad(name: string, g: Geometry, dtype: DType): { elements: string; code: string } {
+function memberQuad(name: string, g: Geometry, dtype: DType): { elements: string; code: string } {
   if (g.groupOut === 1) {
     const elements = elementsFor(g.outChannels, dtype);
     return {
       elements,
       code: `${loadQuad(`${name}`, elements)}
-fn ${name}At(row: u32, channel: u32, share: u32) -> vec4f { return ${name}Quad(row * ${g.outChannels}u + channel, ${g.outChannels}u - channel); }`,
+fn ${name}At(row: u32, channel: u32, member: u32) -> vec4f { return ${name}Quad(row * ${g.outChannels}u + channel, ${g.outChannels}u - channel); }`,
     };
   }
   const lanes = [0, 1, 2, 3].map(
     (j) =>
-      `f32(${name}[row * ${g.outChannels}u + min(channel + ${j}u, ${g.inChannels - 1}u) * ${g.groupOut}u + share])`,
+      `f32(${name}[row * ${g.outChannels}u + min(channel + ${j}u, ${g.inChannels - 1}u) * ${g.groupOut}u + member])`,
   );
   return {
     elements: dtype,
-    code: `fn ${name}At(row: u32, channel: u32, share: u32) -> vec4f { return vec4f(${lanes.join(", ")}); }`,
+    code: `fn ${name}At(row: u32, channel: u32, member: u32) -> vec4f { return vec4f(${lanes.join(", ")}); }`,
   };
 }
 
@@ -39,8 +39,8 @@ export function depthwiseInputPass(
   types: { readonly gradient: DType; readonly weight: DType },
 ): Pass {
   const { kernelHeight, kernelWidth } = g;
-  const gradient = shareQuad("gradient", g, types.gradient);
-  const weight = shareQuad("weight", g, types.weight);
+  const gradient = memberQuad("gradient", g, types.gradient);
+  const weight = memberQuad("weight", g, types.weight);
   const quads = ceilDiv(g.inChannels, 4);
   const [sh, sw] = g.stride;
   /** Where the strip's pixels p meet tap kw, in columns of the image before the division by the stride. */
@@ -82,9 +82,9 @@ ${repeat(strip, (p) => `  var sum${p} = vec4f();`)}
     let h = line % params.height + ${g.top}u - kh${times(g.dilation[0])};
     if (!(${meets("h", sh, "params.outHeight")})) { continue; }
     let row = (image * params.outHeight + ${divided("h", sh)}) * params.outWidth;
-    for (var share = 0u; share < ${g.groupOut}u; share++) {
-${columns.map((t) => `    let w${nameOf(t)} = ${shifted(t)};\n    let inside${nameOf(t)} = ${meets(`w${nameOf(t)}`, sw, "params.outWidth")};\n    let y${nameOf(t)} = select(vec4f(), gradientAt(select(0u, row + ${divided(`w${nameOf(t)}`, sw)}, inside${nameOf(t)}), channel, share), inside${nameOf(t)});`).join("\n")}
-${repeat(kernelWidth, (kw) => `    let weight${kw} = weightAt(kh * ${kernelWidth}u + ${kw}u, channel, share);`)}
+    for (var member = 0u; member < ${g.groupOut}u; member++) {
+${columns.map((t) => `    let w${nameOf(t)} = ${shifted(t)};\n    let inside${nameOf(t)} = ${meets(`w${nameOf(t)}`, sw, "params.outWidth")};\n    let y${nameOf(t)} = select(vec4f(), gradientAt(select(0u, row + ${divided(`w${nameOf(t)}`, sw)}, inside${nameOf(t)}), channel, member), inside${nameOf(t)});`).join("\n")}
+${repeat(kernelWidth, (kw) => `    let weight${kw} = weightAt(kh * ${kernelWidth}u + ${kw}u, channel, member);`)}
 ${repeat(kernelWidth, (kw) => repeat(strip, (p) => `    sum${p} += weight${kw} * y${nameOf(met(p, kw))};`))}
     }
   }

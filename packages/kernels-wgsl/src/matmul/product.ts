@@ -100,9 +100,9 @@ export const tileIndices = (product: Product, tile: Tile, splits: number): strin
   let firstQuad = 0u;
   let lastQuad = slice.quads;`
       : `
-  let share = (slice.quads + ${splits - 1}u) / ${splits}u;
-  let firstQuad = split * share;
-  let lastQuad = min(firstQuad + share, slice.quads);`
+  let quadsPerSplit = (slice.quads + ${splits - 1}u) / ${splits}u;
+  let firstQuad = split * quadsPerSplit;
+  let lastQuad = min(firstQuad + quadsPerSplit, slice.quads);`
   }`;
 
 /** WGSL of what is stored of a sum, or of four neighbours, at the flat index `i` in units of as many. */

@@ -13,7 +13,7 @@ export interface Reduction<N extends string> {
   combination(x: DType): Combination;
   /** The same in f64. */
   fold(total: number, value: number): number;
-  /** The identity, returned for no values; an infinite one means that there is none. */
+  /** The identity, returned for no values; an infinite one means that none exists. */
   readonly identity: number;
   /** Type of the result. Throws ShapeError where x's type, or what is asked for, has none. */
   result(x: DType, asked: DType | undefined): DType;

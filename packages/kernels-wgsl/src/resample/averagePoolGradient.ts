@@ -60,7 +60,7 @@ export const averagePoolGradient = defineKernel({
         const total = wide(to.element);
         const value = `${total}(gradient[((n * ${from.height}u + h) * ${from.width}u + w) * ${from.units}u + c])`;
         // A divisor common to all windows is applied at the end.
-        const share = common === undefined ? dividedCode(axes, countIncludePad, value, "h", "w") : value;
+        const quotient = common === undefined ? dividedCode(axes, countIncludePad, value, "h", "w") : value;
         const result = common === undefined ? "total" : `total * f32(${1 / common})`;
         return [
           {
@@ -73,7 +73,7 @@ export const averagePoolGradient = defineKernel({
               /* wgsl */ `
     ${splitIndex(to)}
     var total = ${total}(0);
-    ${overCoveringWindows(axes, `total += ${share};`)}
+    ${overCoveringWindows(axes, `total += ${quotient};`)}
     xGradient[i] = ${to.element}(${result});`,
             ),
           },

@@ -1,4 +1,4 @@
-/** How the elements of checkpoints lie in memory, little-endian, and what array holds them here. */
+/** Element types of checkpoints: their little-endian memory layout and the array type here. */
 import type { StateData, StateType } from "../stateDict.ts";
 import { narrowBfloat16, narrowFloat16, widenBfloat16, widenFloat16 } from "./float16.ts";
 

@@ -5,7 +5,7 @@ import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
 import { noteUpdate } from "../pendingBuffers.ts";
 
-/** Batches that one graph may hold: more are an evaluation of the running statistics that was forgotten. */
+/** Batches that one graph may hold; more mean that the running statistics are never evaluated. */
 const mostPending = 64;
 
 /** Options of `BatchNorm2d`. */
@@ -86,7 +86,7 @@ export class BatchNorm2d extends Module {
     noteUpdate(mean, [runningMean, runningVariance, numBatchesTracked]);
   }
 
-  /** A chain of updates that nobody evaluates holds the graphs of all its batches. */
+  /** A chain of unevaluated updates holds the graphs of all its batches. */
   #countPending(): void {
     const version = writeCount(this.numBatchesTracked);
     const goesOn = isPending(this.numBatchesTracked) && version === this.#version;

@@ -3,7 +3,7 @@ import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
 
-/** Scales and shifts each channel: what is left of a batch norm whose statistics no longer change. */
+/** Scales and shifts each channel: a batch norm with fixed statistics. */
 export class ChannelAffine extends Module {
   /** [channels] */
   readonly weight: Parameter;

@@ -1,4 +1,4 @@
-/** What LSTM and GRU share: parameters with PyTorch's names, layers, directions, and the walk along the time steps. */
+/** Common parts of LSTM and GRU: parameters with PyTorch's names, layers, directions, and the loop over time steps. */
 import { concat, matmul, ShapeError, slice, split, type Tensor } from "@ddad/tensor";
 import type { HostRandom } from "../hostRandom.ts";
 import { fanInUniform } from "../init.ts";
@@ -180,7 +180,7 @@ function initialState(series: readonly (Tensor | undefined)[], place: number): C
 }
 
 /**
- * [N, T, C] → T tensors [N, C]. Cut in halves again and again: the gradient of a cut is a tensor of the whole extent, and T cuts
+ * [N, T, C] → T tensors [N, C], by recursive bisection: the gradient of a cut is a tensor of the whole extent, and T cuts
  * would cost T² steps' memory traffic.
  */
 function timeSteps(x: Tensor): Tensor[] {

@@ -1,4 +1,4 @@
-/** How far a prediction is from its target. */
+/** Losses. */
 export * from "./binary.ts";
 export * from "./crossEntropy.ts";
 export * from "./klDiv.ts";

@@ -1,7 +1,7 @@
-/** What all losses share: the reduction, and checks of shapes. */
+/** Common parts of the losses: the reduction and checks of shapes. */
 import { ShapeError, type Tensor } from "@ddad/tensor";
 
-/** How the elements' losses become one: their mean, their sum, or not at all. */
+/** Reduction of the elements' losses: mean, sum or none. */
 export type Reduction = "mean" | "sum" | "none";
 
 /** Options of the losses. */
@@ -17,7 +17,7 @@ export function reduceLoss(op: string, x: Tensor, { reduction = "mean" }: LossOp
   return reduction === "mean" ? x.mean() : x.sum();
 }
 
-/** Throws RangeError for a reduction that there is not. */
+/** Throws RangeError for an unknown reduction. */
 export function checkReduction(
   op: string,
   reduction: string,

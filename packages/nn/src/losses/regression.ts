@@ -1,4 +1,4 @@
-/** How far numbers are from their targets: elementwise, then reduced. */
+/** Regression losses: elementwise, then reduced. */
 import { cosineDistance, maximum, type Tensor, where } from "@ddad/tensor";
 import { checkSameShape, type LossOptions, reduceLoss } from "./reduction.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Export to ONNX: what a module records is translated, operation by operation. One table of operations so serves every
- * module, users' own included, and nothing says a second time what a network computes.
+ * Export to ONNX: translates a module's recorded operations one by one. One table of operations thus serves every
+ * module, users' own included, and no network needs an exporter of its own.
  */
 import { type AnyTensor, evaluate } from "@ddad/tensor";
 import type { ResNet } from "../models/resnet/resnet.ts";
@@ -24,7 +24,7 @@ export interface OnnxExportOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Sizes of the batches that are recorded: what differs between them grows with the batch. */
+/** Sizes of the recorded batches: extents that differ between them grow with the batch. */
 const batches = [2, 3] as const;
 
 /**

@@ -1,4 +1,4 @@
-/** Which extents grow with the batch: found by comparing recordings on batches of different sizes. */
+/** Finds the extents that grow with the batch by comparing recordings on batches of different sizes. */
 import { type AnyTensor, type Shape, ShapeError } from "@ddad/tensor";
 import type { Step, Trace } from "./trace.ts";
 
@@ -42,7 +42,7 @@ export function openShapes(
   return open;
 }
 
-/** What must be the same for all batches. */
+/** Properties that must be the same for all batches. */
 function fixed({ op, attrs }: Step): string {
   const may = shapes[op] ?? [];
   return JSON.stringify(attrs, (key, value) => (may.includes(key) ? undefined : value));

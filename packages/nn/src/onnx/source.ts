@@ -1,4 +1,4 @@
-/** What is exported: a module, what goes in, and how it is called. */
+/** The source of an export: a module, its inputs and its call. */
 import type { Tensor } from "@ddad/tensor";
 import type { FeatureName } from "../models/resnet/options.ts";
 import type { ResNet } from "../models/resnet/resnet.ts";

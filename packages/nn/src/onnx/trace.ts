@@ -1,4 +1,4 @@
-/** Calls a module on placeholders and keeps what it records: the operations between its inputs and its outputs. */
+/** Calls a module on placeholders and keeps the recorded operations between its inputs and its outputs. */
 import { type AnyTensor, type AnyVariable, Tensor, Variable } from "@ddad/tensor";
 import { type Node, nodeOf } from "@ddad/tensor/internal";
 import type { Module } from "../module.ts";

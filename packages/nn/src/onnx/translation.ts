@@ -1,4 +1,4 @@
-/** The graph of a file while it is made: nodes, constants, and which value of the file stands for which tensor. */
+/** The graph of a file under construction: nodes, constants, and the file's value for each tensor. */
 import type { AnyTensor, TensorData } from "@ddad/tensor";
 import type { OnnxAttribute, OnnxInitializer, OnnxNode, OnnxType } from "./model.ts";
 import type { OpenShape } from "./shapes.ts";

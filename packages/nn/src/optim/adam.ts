@@ -1,4 +1,4 @@
-/** Adam and AdamW. Recorded for one parameter at a time; contiguous ones are stepped together. */
+/** Adam and AdamW. Recorded for each parameter; contiguous ones are stepped together. */
 import type { Tensor, Variable } from "@ddad/tensor";
 import { adamControl, adamEmaStep, adamStep } from "@ddad/tensor/internal";
 import type { EMA } from "./ema.ts";

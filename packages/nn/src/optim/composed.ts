@@ -1,4 +1,4 @@
-/** What optimisers without a kernel of their own are composed of. */
+/** Building blocks of optimisers without a kernel of their own. */
 import { slice, type Tensor, where } from "@ddad/tensor";
 
 /** The numbers of a control tensor as scalars, cut once a step. */

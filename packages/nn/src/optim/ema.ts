@@ -1,4 +1,4 @@
-/** Exponential moving averages of the parameters over the steps of training (Polyak and Juditsky 1992). */
+/** Exponential moving average (EMA) of the parameters over the steps of training (Polyak and Juditsky 1992). */
 import { type AnyVariable, copy, evaluate, tensor, type Variable } from "@ddad/tensor";
 import { contiguousZeros, swap } from "@ddad/tensor/internal";
 import { type Module, slotOf } from "../module.ts";
@@ -8,11 +8,11 @@ import { constantSchedule, type Schedule } from "./schedules.ts";
 
 /** Options of `EMA`. */
 export interface EMAOptions {
-  /** Weight of the old average, or that of each step; default 0.999. See `emaWarmup` for short trainings. */
+  /** Weight of the old EMA, or a schedule of it; default 0.999. See `emaWarmup` for short trainings. */
   readonly decay?: number | Schedule;
 }
 
-/** min(decay, (1 + step) / (10 + step)): the average forgets the initial weights within the first steps. */
+/** min(decay, (1 + step) / (10 + step)): the EMA forgets the initial weights within the first steps. */
 export const emaWarmup =
   (decay: number): Schedule =>
   (step) =>
@@ -23,12 +23,12 @@ export const emaWarmup =
  * updates it in its own kernel, or call `update` after each step.
  */
 export class EMA {
-  /** Weight of the old average at a step, counted from 0. */
+  /** Weight of the old EMA at a step, counted from 0. */
   readonly decay: Schedule;
   readonly #module: Module;
   readonly #emas: ReadonlyMap<Variable, Variable>;
 
-  /** The averages start at the parameters' values of now. */
+  /** The EMA starts at the parameters' current values. */
   constructor(module: Module, { decay = 0.999 }: EMAOptions = {}) {
     this.decay = typeof decay === "number" ? constantSchedule(decay) : decay;
     this.#module = module;
@@ -38,12 +38,12 @@ export class EMA {
     this.#emas = new Map(parameters.map((parameter, k) => [parameter, emas[k]!]));
   }
 
-  /** The averages: evaluate them together with the parameters. */
+  /** The EMA variables: evaluate them together with the parameters. */
   get variables(): readonly Variable[] {
     return [...this.#emas.values()];
   }
 
-  /** The average of a parameter, if it has one. */
+  /** The EMA of a parameter, if it has one. */
   emaOf(parameter: AnyVariable): Variable | undefined {
     return this.#emas.get(parameter as Variable);
   }
@@ -56,13 +56,13 @@ export class EMA {
     }
   }
 
-  /** Exchanges parameters and averages: once to evaluate the averages, once more to go on training. */
+  /** Swaps parameters and EMA: once to evaluate with the EMA, once more to resume training. */
   async swap(): Promise<void> {
     await evaluate(...this.#emas.keys(), ...this.variables);
     for (const [parameter, ema] of this.#emas) swap(parameter, ema);
   }
 
-  /** The module's state dict with the averages in the place of the parameters: any module of its kind can load it. */
+  /** The module's state dict with the EMA in place of the parameters: any module of its kind can load it. */
   stateDict(): Promise<StateDict> {
     const slots = [...this.#module.namedState()].map(([name, variable]): [string, Slot] => {
       const { layout } = slotOf(variable);
@@ -71,7 +71,7 @@ export class EMA {
     return readState(new Map(slots));
   }
 
-  /** Takes over averages saved by `stateDict`. Throws StateDictError listing every mismatch. */
+  /** Loads an EMA saved by `stateDict`. Throws StateDictError listing every mismatch. */
   loadStateDict(dict: ReadonlyMap<string, StateEntry>): void {
     const slots = new Map<string, Slot>();
     const others = new Set<string>();
@@ -83,7 +83,7 @@ export class EMA {
     assignState(slots, new Map([...dict].filter(([name]) => !others.has(name))), true);
   }
 
-  /** Frees the averages. */
+  /** Frees the EMA variables. */
   dispose(): void {
     for (const ema of this.variables) ema.dispose();
   }

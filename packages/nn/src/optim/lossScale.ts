@@ -1,4 +1,4 @@
-/** Dynamic loss scaling (Micikevicius et al., "Mixed precision training", ICLR 2018), without asking the device back. */
+/** Dynamic loss scaling (Micikevicius et al., "Mixed precision training", ICLR 2018), without reading back from the device. */
 import { greaterEqual, maximum, minimum, type Tensor, tensor, Variable, where } from "@ddad/tensor";
 import { sumOfSquares } from "@ddad/tensor/internal";
 
@@ -50,7 +50,7 @@ export class LossScale {
   }
 
   /**
-   * Records the look at the gradients of the scaled loss.
+   * Records the overflow check of the scaled loss's gradients.
    *
    * @returns `factor` [1]: 1 ÷ scale, or 0, which an optimiser takes for "skip this step", where one is not finite; and
    * `norm` [1], the norm of the gradients as they would be without the scale.
@@ -78,7 +78,7 @@ export class LossScale {
     return readState(this.#slots());
   }
 
-  /** Goes on where another was saved. Throws StateDictError listing every mismatch. */
+  /** Continues where another was saved. Throws StateDictError listing every mismatch. */
   loadStateDict(dict: ReadonlyMap<string, StateEntry>): void {
     assignState(this.#slots(), dict, true);
   }

@@ -1,4 +1,4 @@
-/** What optimisers have in common: which parameters they change, the count of steps, and state that can be saved. */
+/** Base class of optimisers: parameters, step count, and state for saving. */
 import {
   type AnyTensor,
   compile,
@@ -45,7 +45,7 @@ export interface MinimizeOptions {
   readonly also?: readonly Tensor[];
 }
 
-/** What an optimiser tells its base class. */
+/** What an optimiser passes to its base class. */
 export interface OptimizerSetup {
   /** The optimiser's name in error messages. */
   readonly name: string;
@@ -68,7 +68,7 @@ export interface OptimizerSetup {
  * }
  * ```
  *
- * `minimize` takes the gradients, records a step and evaluates all it changes. The same in parts, for what needs more control:
+ * `minimize` takes the gradients, records a step and evaluates all it changes. The same step by step, for more control:
  *
  * ```ts
  * const gradients = grad(loss, optimizer.parameters);
@@ -246,7 +246,7 @@ export abstract class Optimizer {
     this.#versions = this.variables.map(writeCount);
   }
 
-  /** A chain of steps would be computed anew from its first one at each evaluation of a loss. */
+  /** Each evaluation of a loss would recompute a chain of pending steps from its first. */
   #refuseSecondStep(method: string): void {
     if (isTracing()) return;
     const pending = this.variables.some(

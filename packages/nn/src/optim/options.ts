@@ -1,6 +1,6 @@
-/** Options of optimisers as JavaScript code may give them: a misspelt one must not be ignored. */
+/** Checks options of optimisers from JavaScript code: a misspelt one must not be ignored. */
 
-/** What other libraries call an option. */
+/** Names of options in other libraries. */
 const otherNames: Readonly<Record<string, string>> = {
   lr: "learningRate",
   rate: "learningRate",

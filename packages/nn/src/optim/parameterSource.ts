@@ -1,4 +1,4 @@
-/** What an optimiser is made for: a module, or variables. */
+/** The parameters of an optimiser: those of a module, or given ones. */
 import { Variable } from "@ddad/tensor";
 import { Module } from "../module.ts";
 

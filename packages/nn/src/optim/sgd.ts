@@ -16,7 +16,7 @@ export interface SGDOptions {
   readonly dampening?: number;
   /** Added to the gradient, times the parameter (L2). Default 0. */
   readonly weightDecay?: number;
-  /** Looks ahead: steps by g + momentum · v. Needs a momentum and no dampening. Default false. */
+  /** Nesterov momentum: steps by g + momentum · v. Needs a momentum and no dampening. Default false. */
   readonly nesterov?: boolean;
 }
 

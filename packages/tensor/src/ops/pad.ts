@@ -22,7 +22,7 @@ export interface PadOptions {
  * Adds `before` and `after` elements to each axis, negative ones cut: `pad(x, [1, 0], [0, 2])` adds a row above and two columns
  * at the right. `surround` is a constant (default 0) or says what is added.
  *
- * @throws ShapeError where an axis gets no number, more is cut than there is, a constant does not fit into the type, or nothing is
+ * @throws ShapeError where an axis has no entry, more is cut than there is, a constant does not fit into the type, or nothing is
  * there to mirror or repeat
  */
 export function pad<D extends DType = Float>(

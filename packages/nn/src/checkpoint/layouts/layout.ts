@@ -4,7 +4,7 @@ import type { StateEntry } from "../../stateDict.ts";
 /** Name → PyTorch's shape, in PyTorch's order. */
 export type StateLayout = Map<string, readonly number[]>;
 
-/** How a state dict fits a layout. */
+/** The match of a state dict and a layout. */
 export interface LayoutMatch {
   /** Names with the right shape. */
   readonly matched: string[];
@@ -12,7 +12,7 @@ export interface LayoutMatch {
   readonly missing: string[];
   /** Names of the dict that the layout has not. */
   readonly unknown: string[];
-  /** Names whose shape is another than the layout's. */
+  /** Names with a shape that differs from the layout's. */
   readonly reshaped: string[];
 }
 

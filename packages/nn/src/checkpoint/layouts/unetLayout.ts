@@ -1,4 +1,4 @@
-/** The state dict of the published UNet, and the UNet of a state dict. */
+/** The state dict of the published UNet, and the options of a UNet from its state dict. */
 import { defaultMultipliers, planUNet, type UNetOptions } from "../../models/unet/options.ts";
 import type { StateEntry } from "../../stateDict.ts";
 import { LayoutBuilder, type StateLayout } from "./layout.ts";

@@ -1,4 +1,4 @@
-/** Which of the tensors in a file are the weights, and what they are called. */
+/** Finds the weights among the tensors of a file, and their names. */
 import { describe, type PickleValue, refuse, TensorRecord } from "./values.ts";
 
 /** The weights of a file. */
@@ -6,7 +6,7 @@ export interface Choice {
   /** Dotted path of the dict that was taken; "" is the whole file. */
   readonly entry: string;
   readonly tensors: Map<string, TensorRecord>;
-  /** What lies beside that path, and how many tensors below it. */
+  /** The entries beside that path, and how many tensors each holds. */
   readonly leftOut: LeftOut[];
 }
 

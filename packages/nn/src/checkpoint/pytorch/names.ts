@@ -143,7 +143,7 @@ function makeBytes([text]: readonly PickleValue[]): PickleValue {
 
 const makers: Readonly<Record<string, Maker>> = {
   "collections.OrderedDict": makeDict,
-  "collections.defaultdict": () => new Map(), // its argument makes entries that are absent; those that there are follow
+  "collections.defaultdict": () => new Map(), // its argument makes absent entries; existing entries follow
   "collections.Counter": makeDict,
   "torch.Size": makeSize,
   "torch.device": ([type]) => describe(type), // where a tensor was; nothing here needs it

@@ -1,5 +1,5 @@
 /**
- * Python's pickle format, protocols 2 to 5, as far as torch.save writes it. A pickle is a program for a machine with a
+ * Python's pickle format, protocols 2 to 5, the subset that torch.save writes. A pickle is a program for a machine with a
  * stack; here its instructions can make plain values and nothing else: what it names is looked up in a table, never
  * imported, and any other instruction ends the reading. The machine loops over bytes and does not call itself, so no
  * nesting is too deep for it.

@@ -34,7 +34,7 @@ export function readTensors(
     [...records].map(([name, record]) => {
       const { dtype, shape, storage } = record;
       const whole = storages.get(storage.key)!;
-      // What is nobody else's need not be copied.
+      // Unshared data need not be copied.
       const own = users.get(storage.key) === 1 && isContiguous(record) && holdsAll(record, whole);
       return [name, { shape, dtype, data: formats[dtype].read(own ? whole.buffer : gather(record, whole)) }];
     }),

@@ -62,7 +62,7 @@ export class TensorRecord {
 }
 
 /**
- * Something of Python's that a file may name. It is looked up in a table of this program's own and stands for nothing
+ * A Python name that a file may contain. It is looked up in a table of this library and stands for nothing
  * else; what it `makes` from arguments, where it can be called, is a value of the above.
  */
 export class Named {

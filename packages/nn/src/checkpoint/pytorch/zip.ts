@@ -49,7 +49,7 @@ function listEntries(bytes: Uint8Array): Map<string, number> {
   const entries = new Map<string, number>();
   let total = 0;
   walk(bytes, ({ name, size, originalSize, compression }) => {
-    // Believed, a damaged count would keep the library busy for minutes.
+    // A damaged count would keep the library busy for minutes.
     const tooMany = (entries.size + 1) * leastEntry > bytes.length;
     if (name === "" || tooMany) refuse("its zip archive is damaged: the directory lists more than there is.");
     if (entries.has(name)) refuse(`its zip archive is damaged: it holds "${name}" twice.`);

@@ -1,4 +1,4 @@
-/** What a ResNet is built from, and the plain plan of its convolutions. */
+/** Options of a ResNet, and the plan of its convolutions. */
 
 /** Stages by torchvision's names. As features they are the stages' outputs, [N, H/4, W/4, …] to [N, H/32, W/32, …]. */
 export type FeatureName = "layer1" | "layer2" | "layer3" | "layer4";
@@ -13,7 +13,7 @@ export type FeatureName = "layer1" | "layer2" | "layer3" | "layer4";
  */
 export type ResNetStyle = "torch" | "caffe" | "preactivation";
 
-/** What a ResNet is built from. */
+/** Options of `ResNet`. */
 export interface ResNetOptions {
   /** `basic`: two 3×3 convolutions; `bottleneck` (default): 1×1, 3×3, 1×1 to four times the channels. */
   readonly block?: "basic" | "bottleneck";

@@ -1,4 +1,4 @@
-/** Makes the layers of a ResNet, and remembers which norm follows which convolution: what folding needs to know. */
+/** Makes the layers of a ResNet, and records for folding which norm follows which convolution. */
 import type { HostRandom } from "../../hostRandom.ts";
 import { allZeros, kaimingNormal } from "../../init.ts";
 import { BatchNorm2d } from "../../layers/batchNorm2d.ts";
@@ -6,7 +6,7 @@ import { ChannelAffine } from "../../layers/channelAffine.ts";
 import { Conv2d } from "../../layers/conv2d.ts";
 import type { ConvolutionPlan } from "./options.ts";
 
-/** Batch norm or, in a folded network, what is left of it. */
+/** Batch norm or, in a folded network, its scale and shift. */
 export type Norm = BatchNorm2d | ChannelAffine;
 
 /** A convolution and the norm over its output, which a folded network does without. */

@@ -3,7 +3,7 @@ import type { AnyVariable } from "@ddad/tensor";
 import { type StateDict, type StateEntry, withoutModulePrefix } from "../../stateDict.ts";
 import type { FeatureName } from "./options.ts";
 
-/** What was done to make a state dict fit. */
+/** Changes that made a state dict fit. */
 export interface PretrainedReport {
   /** Entries of layers that this network does not build: not used. */
   readonly leftOut: string[];

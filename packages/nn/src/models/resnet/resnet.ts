@@ -1,4 +1,4 @@
-/** Residual networks for images: the extractor whose features tell defects from good parts. */
+/** Residual networks for images: the feature extractor. */
 import { maxPool, ShapeError, type Tensor } from "@ddad/tensor";
 import { HostRandom } from "../../hostRandom.ts";
 import { allZeros, defaultRandom } from "../../init.ts";

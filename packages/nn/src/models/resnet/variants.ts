@@ -2,7 +2,7 @@
 import type { ResNetOptions } from "./options.ts";
 import { ResNet } from "./resnet.ts";
 
-/** What tells the named networks apart. */
+/** The options that distinguish the named networks. */
 export const resNetSizes = {
   resnet18: { block: "basic", layers: [2, 2, 2, 2] },
   resnet34: { block: "basic", layers: [3, 4, 6, 3] },
@@ -17,7 +17,7 @@ export const resNetSizes = {
 /** Names of the networks that have one. */
 export type ResNetName = keyof typeof resNetSizes;
 
-/** What a named network leaves open; `resnet50v2` fixes the style, too. */
+/** Options of a named network; `resnet50v2` fixes the style, too. */
 export type ResNetVariantOptions = Omit<ResNetOptions, "block" | "layers" | "widthPerGroup">;
 
 const variant =

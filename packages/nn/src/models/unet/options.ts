@@ -1,4 +1,4 @@
-/** What a UNet is built from, and what the published configurations leave to the size of the images. */
+/** Options of a UNet, and the published defaults by image size. */
 
 /**
  * "f32", or "mixed": features and the weights that meet them are f16 (sums, norms, softmax and every gradient of a weight stay
@@ -6,7 +6,7 @@
  */
 export type Precision = "f32" | "mixed";
 
-/** What a UNet is built from. */
+/** Options of `UNet`. */
 export interface UNetOptions {
   /** Height and width of the images; decides the defaults below and where attention sits. */
   readonly imageSize: number;
@@ -16,7 +16,7 @@ export interface UNetOptions {
   readonly baseChannels?: number;
   /** Attention heads. DDAD: 4 (default); DDAD-S: 2. */
   readonly heads?: number;
-  /** Share of activations dropped in training. DDAD: 0 (default); DDAD-S: 0.3. */
+  /** Fraction of activations dropped in training. DDAD: 0 (default); DDAD-S: 0.3. */
   readonly dropout?: number;
   /** Channels of each level as multiples of `baseChannels`; default by image size, see `defaultMultipliers`. */
   readonly channelMultipliers?: readonly number[];
@@ -27,7 +27,7 @@ export interface UNetOptions {
   /** How a call computes; see `Precision`. Default "f32". The weights are f32 either way. */
   readonly precision?: Precision;
   /**
-   * Whether a training forgets what lies inside its blocks and computes it again for the gradient (Chen et al. 2016): about a
+   * Gradient checkpointing of the blocks (Chen et al. 2016): drops their intermediates and recomputes them, for about a
    * third more arithmetic for much less memory. Default false. The gradients are the same.
    */
   readonly recompute?: boolean;

@@ -99,7 +99,7 @@ export class UNet extends Module {
       );
     }
     const blocks = this.modules().filter((module) => module instanceof ResidualBlock);
-    // What knows of the time step alone computes in f32.
+    // Layers that depend on the time step alone compute in f32.
     const ofTime = new Set([
       ...this.timeEmbedding.modules(),
       ...blocks.map(({ timeProjection }) => timeProjection),
@@ -120,7 +120,7 @@ export class UNet extends Module {
     const forward = (x: Tensor, t: Tensor, own = random): Tensor =>
       block instanceof ResidualBlock ? block.forward(x, t, own) : block.forward(x);
     if (!this.recompute || !this.training) return forward(h, time);
-    // Both times with the same random numbers.
+    // Both runs draw the same random numbers.
     const start = random?.fork();
     return recompute((x: Tensor, t: Tensor) => {
       const own = start?.fork();

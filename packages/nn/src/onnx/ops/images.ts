@@ -22,7 +22,7 @@ interface ConvolutionAttrs {
 
 const both = (sides: Sides): readonly number[] => (typeof sides === "number" ? [sides, sides] : sides);
 
-/** Attributes that Conv and ConvTranspose have in common. */
+/** Common attributes of Conv and ConvTranspose. */
 const windowsOf = ({ stride, padding, dilation = 1, groups = 1 }: ConvolutionAttrs, weight: AnyTensor) => ({
   kernel_shape: weight.shape.slice(0, 2),
   strides: both(stride),

@@ -74,7 +74,7 @@ const moduleTranslators: readonly (readonly [ModuleClass, Translator])[] = [
   [TimeEmbedding, timeEmbedding],
 ];
 
-/** Modules of which what they record is not looked at. */
+/** Modules that are translated as a whole, whatever they record. */
 export const wholeModules: readonly ModuleClass[] = moduleTranslators.map(([type]) => type);
 
 /** Throws Error with a sentence where there is none. */
