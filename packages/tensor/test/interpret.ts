@@ -29,17 +29,33 @@ export async function captureWithValues(targets: readonly Tensor[]) {
   };
 }
 
+type Run = (values: readonly Float64Array[]) => Float64Array[];
+
 /** Central difference of a scalar target towards element `index` of leaf `leaf`. */
 export function centralDifference(
-  run: (values: readonly Float64Array[]) => Float64Array[],
+  run: Run,
   values: readonly Float64Array[],
   leaf: number,
   index: number,
   step = 1e-4,
 ): number {
+  const direction = new Float64Array(values[leaf]!.length);
+  direction[index] = 1;
+  return directionalDifference(run, values, leaf, direction, step);
+}
+
+/** The same along a direction, in which every element of the leaf takes part. */
+export function directionalDifference(
+  run: Run,
+  values: readonly Float64Array[],
+  leaf: number,
+  direction: Float64Array,
+  step = 1e-4,
+): number {
   const at = (delta: number): number => {
-    const changed = values.map((value, k) => (k === leaf ? Float64Array.from(value) : value));
-    changed[leaf]![index]! += delta;
+    const changed = values.map((value, k) =>
+      k === leaf ? value.map((element, index) => element + delta * direction[index]!) : value,
+    );
     return run(changed)[0]![0]!;
   };
   return (at(step) - at(-step)) / (2 * step);

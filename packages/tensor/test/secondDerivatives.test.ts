@@ -7,10 +7,10 @@ import * as t from "@ddad/tensor";
 import { expect } from "chai";
 import { testDevice } from "./device.hooks.ts";
 import { gradientCases } from "./gradientCases.ts";
-import { captureWithValues, centralDifference } from "./interpret.ts";
+import { captureWithValues, centralDifference, directionalDifference } from "./interpret.ts";
 
-/** Elements of each input that are compared. */
-const samples = 12;
+/** Elements of each input that are compared one by one; all of them are along a random direction. */
+const samples = 3;
 /** Relative to the largest second derivative of an input: of smooth functions, by differences of 1e-4, in f64. */
 const exact = 2e-6;
 /** The same on the device, in f32. */
@@ -60,6 +60,20 @@ for (const { name, inputs, run } of gradientCases) {
         expect(expected[k]![index], at).to.be.closeTo(difference, exact * scale);
         expect(got[index], `${at}, on the device`).to.be.closeTo(expected[k]![index]!, single * scale);
       }
+      if (leaf < 0 || input.size === 0) continue;
+      const direction = Float64Array.from({ length: input.size }, () => (uniform() < 0.5 ? -1 : 1));
+      const along = directionalDifference(gradient.run, gradient.values, leaf, direction);
+      const length = input.size ** 0.5;
+      const dot = (values: ArrayLike<number>) =>
+        direction.reduce((sum, sign, index) => sum + sign * values[index]!, 0);
+      expect(dot(expected[k]!), `${name}: input ${k}, along a direction`).to.be.closeTo(
+        along,
+        4 * exact * scale * length,
+      );
+      expect(dot(got), `${name}: input ${k}, along a direction, on the device`).to.be.closeTo(
+        along,
+        4 * single * scale * length,
+      );
     }
   });
 }
