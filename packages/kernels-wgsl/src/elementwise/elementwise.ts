@@ -129,7 +129,7 @@ export const elementwise = defineKernel({
     flops: call.attrs.expression.steps.length * sizeOf(call.outputs.y.shape),
     bytes: specsOf(call).reduce((total, tensor) => total + bytesOf(tensor), bytesOf(call.outputs.y)),
   }),
-  tolerance: 0.05,
+  tolerance: 2e-5,
   cases: elementwiseCases,
   refusals: [
     {
