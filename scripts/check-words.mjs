@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const folders = ["packages/kernels-wgsl", "packages/tensor", "packages/nn", "bench"];
 
 const rules = [
-  { say: "image", not: /\bpictures?\b/i, unless: /\bPictures\b/ }, // a type of @ddad/ddad,
+  { say: "image", not: /\bpictures?\b/i, unless: /\bPictures\b/ }, // a type of @ddad/ddad
   // Halving a number stays: sizes, memory, a loss scale, the bits of a word.
   { say: "f16", not: /\bhalves\b/i, unless: /memory|scale|height|Downsample|exponent|\bbits?\b/ },
   { say: "contiguous", not: /\bside by side\b|sideBySide/ },

@@ -85,6 +85,6 @@ function checkParameters({ parameters: before }: Figure, { name, parameters: aft
   if (before === undefined || after === undefined || before === after) return;
   throw new Error(
     `${name}: the network has ${before} parameters in the first file, but ${after} in the second; ` +
-      "these are two networks, and their times are no ratio.",
+      "these are two networks, so their times cannot be compared.",
   );
 }

@@ -110,7 +110,7 @@ describe("the time that ceilings allow", () => {
     expect(leastMilliseconds({ flops: 1e9, bytes: 1e9 }, ceilings)).to.be.closeTo(10, 1e-9);
   });
 
-  it("counts at the matrix unit's rate what a matrix unit takes, and nothing else", () => {
+  it("counts only the matrix unit's work at its rate", () => {
     const work = { flops: 9e9, bytes: 0 };
     expect(leastMilliseconds({ ...work, matrixFlops: 8e9 }, withUnit)).to.be.closeTo(2, 1e-9);
     expect(leastMilliseconds(work, withUnit)).to.be.closeTo(9, 1e-9);

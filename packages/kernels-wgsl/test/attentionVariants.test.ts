@@ -80,7 +80,7 @@ describe("attention as matrix products on GPUs", function () {
     }
   });
 
-  it("are left to measuring, where their weights can be bound", () => {
+  it("are left to autotuning, where their weights can be bound", () => {
     const { capabilities } = testDevice();
     for (const kernel of forward) {
       expect(library.usualVariants(kernel).map((variant) => variant.name)).not.to.include(name);

@@ -165,7 +165,7 @@ describe("group norm in blocks of workgroups, as it is chosen", () => {
     return { inputs, attrs, ...kernel.infer(inputs, attrs) };
   };
 
-  it("takes maps that the lanes can keep, slabs of those that stay in caches, and leaves the rest to measuring", () => {
+  it("takes maps that the lanes can keep, slabs of those that stay in caches, and leaves the rest to autotuning", () => {
     for (const kernel of kernels) {
       for (const f16 of [false, true]) {
         const namesOf = (x: Shape, caps = large) => admitted(kernel, caps, callOf(kernel, x, f16));
@@ -208,7 +208,7 @@ describe("group norm in blocks of workgroups, as it is chosen", () => {
     }
   });
 
-  it("makes rows of 32 bytes, and wider ones where there are workgroups enough", () => {
+  it("makes rows of 32 bytes, and wider ones where enough workgroups remain", () => {
     const workgroups = (x: Shape, f16 = false) => {
       const call = callOf(kernels[0]!, x, f16);
       const [name] = admitted(kernels[0]!, large, call);

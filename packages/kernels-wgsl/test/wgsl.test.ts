@@ -20,7 +20,7 @@ describe("npm run wgsl", () => {
     expect(text).to.match(/@compute @workgroup_size\(64\)\nfn main\(/);
   });
 
-  it("prints the variant and the adapter that are asked for", () => {
+  it("prints the requested variant and adapter", () => {
     const passes = answer(["conv2d", "many channels, no padding", "Winograd, autotuned"]).text;
     expect(passes).to.match(/\/\/ pass 1 of (\d), .+ workgroups/);
     expect(passes).to.match(/\/\/ {3}\d: \w+ \[[\d, ]+\] f32, scratch/);
@@ -39,7 +39,7 @@ describe("npm run wgsl", () => {
     }
   });
 
-  it("lists what there is where a word names nothing", () => {
+  it("lists the choices where a name is unknown", () => {
     const words: readonly (readonly [string[], string])[] = [
       [["convolution"], 'no kernel named "convolution". There are:\n'],
       [["conv2d", "resid"], 'no case of conv2d named "resid". There are:\n'],

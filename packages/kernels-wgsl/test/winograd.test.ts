@@ -51,7 +51,7 @@ describe("Winograd's algorithm", () => {
     }
   });
 
-  it("is left to measuring on GPUs, where its transforms cost as much as it saves, and where it needs much memory", () => {
+  it("is left to autotuning on GPUs, where its transforms cost as much as it saves, and where it needs much memory", () => {
     const measured = (sizes: Sizes, caps: Capabilities) => {
       for (const names of namesOf(sizes, caps)) {
         expect(names).not.to.include("Winograd");

@@ -70,10 +70,10 @@ describe("collate", () => {
     expect(pairs.map(String)).to.deep.equal(["Tensor i32 [1, 1]", "Tensor i32 [1, 1]"]);
   });
 
-  it("refuses samples that are not alike", () => {
+  it("refuses samples of different shapes", () => {
     expect(() => collate([])).to.throw(RangeError, "collate: there are no samples.");
     expect(() => collate([{ x: [1, 2] }, { x: [1] }])).to.throw(
-      "collate: x of sample 0 is [2], but x of sample 1 is [1]. Make them alike, or pass a collate.",
+      "collate: x of sample 0 is [2], but x of sample 1 is [1]. Give them one shape, or pass a collate.",
     );
     expect(() => collate<object>([{ x: 1 }, { y: 1 }])).to.throw(
       "sample 0 has the values x, but sample 1 has y",

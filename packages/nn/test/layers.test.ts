@@ -274,7 +274,7 @@ describe("layers", () => {
     });
   });
 
-  it("Sequential hands values and random numbers on", async () => {
+  it("Sequential passes values and random numbers on", async () => {
     const layers = new Sequential(new ReLU(), new Dropout(0.5), new ReLU());
     const values = await layers
       .forward(tensor([-1, 1, 1, 1, 1, 1, 1, 1], [1, 8]), new RandomStream(keys(1)))

@@ -120,7 +120,7 @@ describe("Module", () => {
     three.dispose();
   });
 
-  it("loads what another saved, exactly, with or without the prefix of DataParallel", async () => {
+  it("loads another's saved state exactly, with or without the prefix of DataParallel", async () => {
     const saved = await net.stateDict();
     setSeed(2);
     const other = new Net();

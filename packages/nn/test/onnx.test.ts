@@ -53,7 +53,7 @@ async function expectParity(
 }
 
 describe("ONNX: UNet", () => {
-  it("gives the noise that it gives here, for any batch", async () => {
+  it("gives the same noise as here, for any batch", async () => {
     using net = await smallUNet();
     const file = await exportUNetOnnx(net, { imageSize: 16 });
     await expectParity(unetOnnx(net, { imageSize: 16 }), file, (batch) => ({
@@ -120,7 +120,7 @@ describe("ONNX: ResNet", () => {
     }
   }
 
-  it("has the outputs asked for, and nothing behind them", async () => {
+  it("has the requested outputs, and nothing after them", async () => {
     using net = build({ layers: [1, 1, 2], baseChannels: 8 });
     const file = readOnnx(await exportResNetOnnx(net, { imageSize: 32, features: ["layer2", "layer1"] }));
     expect(file.outputs).to.deep.equal({ layer2: ["N", 64, 4, 4], layer1: ["N", 32, 8, 8] });

@@ -15,7 +15,7 @@ const part = (qkv: Tensor, index: number): Tensor =>
   slice(qkv, [0, 0, 0, index * dimension], [undefined, undefined, undefined, (index + 1) * dimension]);
 
 describe("ONNX: attention", () => {
-  it("gives what it gives here, packed or not", async () => {
+  it("gives the same results as here, packed or not", async () => {
     const source: OnnxSource = {
       name: "attention",
       module: new (class extends Module {})(),

@@ -73,7 +73,7 @@ describe("memory of optimisers", () => {
     expect(await read(net)).to.deep.equal(before);
   });
 
-  it("keep all weights when there is no memory for some of those that are loaded", async function () {
+  it("keep all weights when memory runs out during loading", async function () {
     using net = network();
     using optimizer = new SGD(net, { learningRate: 1 });
     await evaluate();
@@ -110,7 +110,7 @@ describe("memory of optimisers", () => {
     expect(results[0]).to.deep.equal(results[1]);
   });
 
-  it("give back all they hold, in whatever order, though it is done twice", async () => {
+  it("free all their memory, in any order, even when disposed of twice", async () => {
     const { buffers } = testDevice();
     const net = network();
     const average = new EMA(net);

@@ -49,7 +49,7 @@ describe("layers of shapes", () => {
     expect(new Identity().forward(x)).to.equal(x);
   });
 
-  it("poolings hand their options on", async () => {
+  it("poolings pass their options on", async () => {
     const x = tensor(
       Array.from({ length: 15 }, (_, k) => k),
       [1, 3, 5, 1],
@@ -68,7 +68,7 @@ describe("layers of shapes", () => {
 });
 
 describe("Upsample", () => {
-  it("doubles by default, and hands its options on", async () => {
+  it("doubles by default, and passes its options on", async () => {
     const x = tensor([1, 2, 3, 4], [1, 2, 2, 1]);
     await close(new Upsample().forward(x), [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4]);
     await close(new Upsample({ scaleFactor: [1, 3] }).forward(x), [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
@@ -130,7 +130,7 @@ describe("activation layers", () => {
 });
 
 describe("layers of f16", () => {
-  it("give f16, and what they give in f32", async function () {
+  it("give f16, with the values of f32", async function () {
     if (!testDevice().capabilities.f16) return this.skip();
     const random = () => new HostRandom(1);
     const layers: Layer[] = [

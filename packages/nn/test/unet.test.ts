@@ -150,7 +150,7 @@ describe("UNet: use", () => {
     expect(() => net.forward(images(2), t)).to.throw(/Dropout: training with p = 0.3 needs random numbers/);
   });
 
-  it("takes integer time steps, and tells them apart", async () => {
+  it("distinguishes integer time steps", async () => {
     net.eval();
     const [float, integer, later] = [
       tensor([3, 3]),

@@ -129,7 +129,7 @@ export function storageOf(tensor: AnyTensor, device: Device): Storage {
   if (storage.refused) throw withoutMemory(`${tensor}`);
   if (storage.version !== version) {
     throw new StaleValueError(
-      `${tensor} reads the value that a variable had before it was assigned anew, and that value is overwritten. ` +
+      `${tensor} reads the value that a variable had before a later assignment, and that value is overwritten. ` +
         "Evaluate it before, or together with, the variable.",
     );
   }
@@ -139,7 +139,7 @@ export function storageOf(tensor: AnyTensor, device: Device): Storage {
 /** What to say of a tensor that was made when the adapter was out of memory. */
 export const withoutMemory = (what: string): OutOfMemoryError =>
   new OutOfMemoryError(
-    `${what} has no memory: the adapter was out of it. Use a smaller micro-batch or smaller images, and make it again.`,
+    `${what} has no memory: the adapter was out of memory. Use a smaller micro-batch or smaller images, and make it again.`,
   );
 
 /** A variable of any type. */
@@ -265,7 +265,7 @@ export class Variable<D extends DType = Float> extends Tensor<D> {
 export function swap(a: AnyVariable, b: AnyVariable): void {
   if (a.dtype !== b.dtype || show(a.shape) !== show(b.shape)) {
     throw new ShapeError(
-      `swap: the variables are ${a.dtype} ${show(a.shape)} and ${b.dtype} ${show(b.shape)}, but must be alike.`,
+      `swap: the variables are ${a.dtype} ${show(a.shape)} and ${b.dtype} ${show(b.shape)}, but must have one shape and type.`,
     );
   }
   if (a.pending || b.pending)

@@ -163,7 +163,7 @@ async function save(device: Device, store: TuningStore | undefined): Promise<str
 }
 
 const nothing = (calls: number): string =>
-  `Nothing to measure: of ${calls} kernel calls each has one variant or a choice that is known.`;
+  `Nothing to measure: each of ${calls} kernel calls has one variant or a known choice.`;
 
 function table(rows: readonly TuneRow[], unsaved: string | undefined): string {
   const time = (row: TuneRow, variant: string | undefined): string => {

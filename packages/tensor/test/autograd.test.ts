@@ -95,7 +95,7 @@ describe("grad", () => {
     expect(() => t.grad(one.mul(2), [one])).to.throw(t.ShapeError, /the loss is i32/);
   });
 
-  it("says where nothing leads from an input to the loss", () => {
+  it("reports an input that the loss does not depend on", () => {
     const [a, b] = [t.tensor([1, 2]), t.tensor([3])];
     expect(() => t.grad(a.sum(), [a, b])).to.throw(
       /the loss does not depend on input 1 \[1\] by recorded operations/,

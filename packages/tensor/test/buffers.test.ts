@@ -20,7 +20,7 @@ const poolOf = (maxBufferSize: number): BufferPool =>
 describe("buffers", () => {
   const MiB = 2 ** 20;
 
-  it("have few distinct sizes, none of them above the largest that the adapter makes", () => {
+  it("have few distinct sizes, none of them above the adapter's limit", () => {
     // As drivers report it: 4 bytes less than 2 GiB.
     const largest = 2 ** 31 - 4;
     const pool = poolOf(largest);

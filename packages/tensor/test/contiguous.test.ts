@@ -51,7 +51,7 @@ describe("contiguous variables", () => {
     expect(bufferOf(odd)).to.not.equal(shared);
   });
 
-  it("are what pending tensors and compiled functions meant before they were moved", async () => {
+  it("keep their meaning for earlier pending tensors and compiled functions", async () => {
     const pending = t.add(a, b);
     const addTo = t.compile((x: t.Tensor) => {
       a.assign(t.add(a, x));
@@ -151,7 +151,7 @@ describe("contiguous variables", () => {
     expect(buffers.pooledBytes).to.equal(0);
   });
 
-  it("begin as zeros, even in memory that was used before", async () => {
+  it("start as zeros, even in reused memory", async () => {
     const used = internal.contiguousZeros([[16], [4, 4]]);
     for (const variable of used) variable.assign(t.ones(variable.shape));
     await t.evaluate(...used);
@@ -169,7 +169,7 @@ describe("contiguous variables", () => {
     internal.swap(a, b);
     expect(await values(a, b, await read())).to.deep.equal([sixteen(100), sixteen(0), sixteen(100)]);
     expect(await t.evaluate(old).catch((reason: unknown) => reason)).to.be.instanceOf(t.StaleValueError);
-    expect(() => internal.swap(a, odd)).to.throw(t.ShapeError, /f32 \[16\] and f32 \[3\], but must be alike/);
+    expect(() => internal.swap(a, odd)).to.throw(t.ShapeError, /f32 \[16\] and f32 \[3\], but must have one shape and type/);
     a.assign(t.mul(b, 2));
     expect(() => internal.swap(a, b)).to.throw(/evaluate what was assigned/);
     await t.evaluate(a);

@@ -80,7 +80,7 @@ describe("the adapters", () => {
     expect(own).to.equal(name);
   });
 
-  it("that are not there are refused, with those that are", async () => {
+  it("that do not exist are refused, with a list of those that do", async () => {
     for (const [wanted, environment, words] of [
       ["99", {}, /there is no WebGPU adapter with index 99; take part of a name or an index of these: 0 "/],
       [

@@ -74,7 +74,7 @@ describe("evaluating", () => {
     expect(await v.item()).to.equal(5);
   });
 
-  it("refuses what is no tensor", async () => {
+  it("refuses values that are not tensors", async () => {
     const list = [t.tensor([1]), t.tensor([2])];
     const anything = t.evaluate as (...values: unknown[]) => Promise<void>;
     expect((await rejection(anything(list[0], list))).message).to.equal(

@@ -39,7 +39,7 @@ describe("errors", () => {
       const error = await compile("// first\n@compute @workgroup_size(1) fn main() { nothing(); }");
       expect(error).to.be.instanceOf(t.InternalError);
       expect(error.message).to.match(
-        /^sum\/always: the shader does not compile on this adapter, which is a fault of the kernel: report it .* The compiler says: line 2: .*nothing.*$/,
+        /^sum\/always: the shader does not compile on this adapter, which is a bug in the kernel: report it .* The compiler says: line 2: .*nothing.*$/,
       );
       expect(error.message).to.not.contain("// first");
       expect(printed).to.deep.equal([]);

@@ -160,9 +160,7 @@ describe("shapes", () => {
   it("reshapes what has no elements", async () => {
     await expectTensor(t.reshape(t.zeros([0, 3]), [-1]), [0], []);
     await expectTensor(t.reshape(t.zeros([0, 3]), [-1, 3]), [0, 3], []);
-    expect(() => t.reshape(t.zeros([0, 3]), [0, -1])).to.throw(
-      /reshape: any number could stand for −1 in \[0, -1\]/,
-    );
+    expect(() => t.reshape(t.zeros([0, 3]), [0, -1])).to.throw(/reshape: −1 cannot be inferred in \[0, -1\]/);
     expect(() => t.reshape(range(4), [-2, -2])).to.throw(/reshape: extents \[-2, -2\] must be whole numbers/);
   });
 

@@ -110,7 +110,7 @@ function stackNumbers(values: readonly unknown[], dtype: DType | undefined, name
   for (const [index, part] of parts.entries()) {
     if (part.shape.join(", ") === shape) continue;
     throw new ShapeError(
-      `collate: ${name} 0 is [${shape}], but ${name} ${index} is [${part.shape.join(", ")}]. Make them alike, or pass a collate.`,
+      `collate: ${name} 0 is [${shape}], but ${name} ${index} is [${part.shape.join(", ")}]. Give them one shape, or pass a collate.`,
     );
   }
   const length = first!.data.length;

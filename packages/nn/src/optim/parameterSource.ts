@@ -31,7 +31,7 @@ export function namesOf(op: string, source: ParameterSource): Map<Variable, stri
   if (names.size > 0) return names;
   throw new RangeError(
     source instanceof Module
-      ? `${op}: the module has no parameters to train. Either all are frozen, or its layers are where they cannot be found: ` +
+      ? `${op}: the module has no parameters to train. Either all are frozen, or its layers cannot be found:  ` +
           "in #private fields, or made inside functions. Make them properties, or put them in arrays, plain objects or Maps that are."
       : `${op}: the list of parameters is empty. Pass module.parameters(), or the module itself.`,
   );

@@ -107,7 +107,7 @@ function choose(
 const noAdapter = (): NoAdapterError =>
   new NoAdapterError(
     browserGpu()
-      ? "setupDevice: this browser gives no WebGPU adapter; turn on its hardware acceleration, or use another browser."
+      ? "setupDevice: this browser offers no WebGPU adapter; enable its hardware acceleration, or use another browser."
       : "setupDevice: no WebGPU adapter was found. " +
           "Install a GPU driver with Vulkan 1.3 (Linux), or a software one: Mesa 25 or newer, package mesa-vulkan-drivers.",
   );

@@ -63,7 +63,7 @@ const showsOne = async (open: Open, address: string): Promise<boolean> =>
 const unreachable = (device: string, index: number, first: number): NoAdapterError =>
   new NoAdapterError(
     `setupDevice: Dawn gives the first adapter of a name, so adapter ${index} "${device}" stands behind adapter ${first}. ` +
-      "Install Mesa's Vulkan drivers (Linux), whose layer tells equal GPUs apart, or show this process one GPU alone (in a container).",
+      "Install Mesa's Vulkan drivers (Linux), whose layer selects among equal GPUs, or expose only one GPU to this process (in a container).",
   );
 
 /** The names in what Dawn says where no adapter has the name asked for. */

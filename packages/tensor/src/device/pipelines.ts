@@ -59,7 +59,7 @@ export class PipelineCache {
         debug(1, () => `${label}:\n${numbered(code)}`);
         const reason = (await complaints(module)) || error.message.trim();
         throw new InternalError(
-          `${label}: the shader does not compile on this adapter, which is a fault of the kernel: report it with the adapter's name ` +
+          `${label}: the shader does not compile on this adapter, which is a bug in the kernel: report it with the adapter's name ` +
             `and this message. DDAD_DEBUG=1 prints the shader. The compiler says: ${reason}`,
           { cause: error },
         );

@@ -78,7 +78,7 @@ function placeOf(x: AnyTensor, axis: number, entry: number): number {
   const extent = x.shape[axis]!;
   if (!Number.isInteger(entry) || entry < -extent || entry >= extent) {
     throw new ShapeError(
-      `index: ${entry} is no place in axis ${axis} of x ${show(x.shape)}, which has ${extent} elements.`,
+      `index: ${entry} is outside of axis ${axis} of x ${show(x.shape)}, which has ${extent} elements.`,
     );
   }
   return entry < 0 ? entry + extent : entry;
@@ -87,7 +87,7 @@ function placeOf(x: AnyTensor, axis: number, entry: number): number {
 function checkPlaces(entry: AnyTensor): IndexTensor {
   if (entry.dtype === "bool") {
     throw new ShapeError(
-      "index: how many elements a bool mask selects is known only after it ran; use where, or gather with places from the host.",
+      "index: the number of elements that a bool mask selects is known only after it ran; use where, or gather with indices from the host.",
     );
   }
   if (isFloat(entry.dtype))

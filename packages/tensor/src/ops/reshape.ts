@@ -26,12 +26,12 @@ function infer(x: AnyTensor, shape: Shape): Shape {
   const known = sizeOf(shape.filter((_, axis) => axis !== unknown));
   if (known === 0) {
     throw new ShapeError(
-      `reshape: any number could stand for −1 in ${show(shape)}, which has no elements; write it out.`,
+      `reshape: −1 cannot be inferred in ${show(shape)}, which has no elements; write it out.`,
     );
   }
   if (x.size % known || shape.lastIndexOf(-1) !== unknown) {
     throw new ShapeError(
-      `reshape: ${show(x.shape)} does not fit ${show(shape)}; one −1 may stand for what is left over.`,
+      `reshape: ${show(x.shape)} does not fit ${show(shape)}; one extent may be −1 and is inferred.`,
     );
   }
   return shape.map((extent, axis) => (axis === unknown ? x.size / known : extent));

@@ -77,7 +77,7 @@ export class ByteReader {
     const start = this.position;
     if (count > this.#bytes.length - start) {
       refuse(
-        `${this.#what} is cut off: ${count} bytes are wanted at byte ${start}, and it has ${this.#bytes.length}.`,
+        `${this.#what} is cut off: ${count} bytes are needed at byte ${start}, and it has ${this.#bytes.length}.`,
       );
     }
     this.position += count;

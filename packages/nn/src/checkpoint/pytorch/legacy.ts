@@ -27,7 +27,7 @@ export function readLegacy(bytes: Uint8Array): Archive {
   const machine = next();
   if (machine instanceof Map && machine.get("little_endian") === false) {
     refuse(
-      'its numbers are stored "big"-endian; only little-endian is read. Save it again on an ordinary computer.',
+      'its numbers are stored "big"-endian; only little-endian is read. Save it again on a little-endian machine.',
     );
   }
   const root = next();

@@ -16,17 +16,14 @@ export function named(module: string, name: string): Named {
 }
 
 const reasons: readonly (readonly [RegExp, string])[] = [
-  [
-    /^torch\.Complex\w*Storage$|^torch\.complex\d+$/,
-    "complex numbers, which have no place in these networks",
-  ],
+  [/^torch\.Complex\w*Storage$|^torch\.complex\d+$/, "complex numbers, which are not supported"],
   [
     /\.Q\w+Storage$|^torch\.q\w+\d|^torch\._utils\._rebuild_qtensor$/,
     "a quantised tensor; in Python, save tensor.dequantize()",
   ],
   [/\._rebuild_sparse/, "a sparse tensor; in Python, save tensor.to_dense()"],
   [/\._rebuild_meta_tensor/, "a tensor on the meta device, which has no elements"],
-  [/^torch\.(u?int|float|bits)\w+$/, "an element type that is not read; in Python, save tensor.float()"],
+  [/^torch\.(u?int|float|bits)\w+$/, "an unsupported element type; in Python, save tensor.float()"],
   [
     /^__torch__\./,
     "a TorchScript program; in Python, save the weights alone: torch.save(module.state_dict(), path)",

@@ -88,7 +88,7 @@ function checkByteOrder(record: Uint8Array): void {
   const order = new TextDecoder().decode(record);
   if (order !== "little") {
     refuse(
-      `its numbers are stored ${JSON.stringify(order)}-endian; only little-endian is read. Save it again on an ordinary computer.`,
+      `its numbers are stored ${JSON.stringify(order)}-endian; only little-endian is read. Save it again on a little-endian machine.`,
     );
   }
 }

@@ -79,7 +79,7 @@ const pool =
     const y = outputs["y"]!;
     if (more.size) {
       throw new Error(
-        `exportOnnx: ${kernel} of ${x} to ${more.size.join("×")} has windows of several sizes, which ONNX has not; ` +
+        `exportOnnx: ${kernel} of ${x} to ${more.size.join("×")} has windows of several sizes, which ONNX does not support; ` +
           "choose a size that divides the image's.",
       );
     }

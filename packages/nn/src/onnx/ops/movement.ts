@@ -80,7 +80,7 @@ export const broadcast: Translator = (t, { inputs, outputs }) => {
     if (extent !== -1) return extent;
     if (axis >= lead && from[axis - lead] === -1) return 1; // the input's own extent stays
     throw new Error(
-      `exportOnnx: broadcast repeats ${x} as often as the batch is large; leave that to +, × and the like.`,
+      `exportOnnx: broadcast repeats ${x} as often as the batch is large; leave broadcasting to +, × and other operations.`,
     );
   });
   const order = t.commonOrder([x], y.shape.length);
