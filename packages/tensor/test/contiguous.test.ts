@@ -169,7 +169,10 @@ describe("contiguous variables", () => {
     internal.swap(a, b);
     expect(await values(a, b, await read())).to.deep.equal([sixteen(100), sixteen(0), sixteen(100)]);
     expect(await t.evaluate(old).catch((reason: unknown) => reason)).to.be.instanceOf(t.StaleValueError);
-    expect(() => internal.swap(a, odd)).to.throw(t.ShapeError, /f32 \[16\] and f32 \[3\], but must have one shape and type/);
+    expect(() => internal.swap(a, odd)).to.throw(
+      t.ShapeError,
+      /f32 \[16\] and f32 \[3\], but must have one shape and type/,
+    );
     a.assign(t.mul(b, 2));
     expect(() => internal.swap(a, b)).to.throw(/evaluate what was assigned/);
     await t.evaluate(a);
