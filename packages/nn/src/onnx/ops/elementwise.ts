@@ -28,15 +28,27 @@ function gelu(t: Translation, x: string): string {
   return t.emit("Mul", [twice, t.scalar(0.5, "f32")]);
 }
 
-const rows: Readonly<Record<string, Row>> = {
+/** The remainder with the sign of the divisor: Mod has that for integers alone. */
+function mod(t: Translation, [a, b]: readonly string[]): string {
+  const quotient = t.emit("Floor", [t.emit("Div", [a!, b!])]);
+  return t.emit("Sub", [a!, t.emit("Mul", [quotient, b!])]);
+}
+
+/** By the names of the kernels' table. What is missing (atan2, shifts) has no operator, and none that it could be made of. */
+export const rows: Readonly<Record<string, Row>> = {
   neg: one("Neg"),
   abs: one("Abs"),
   sign: one("Sign"),
   floor: one("Floor"),
   ceil: one("Ceil"),
+  trunc: (t, [x]) => t.emit("Mul", [t.emit("Sign", [x!]), t.emit("Floor", [t.emit("Abs", [x!])])]),
   round: one("Round"),
   exp: one("Exp"),
+  exp2: (t, [x]) => t.emit("Pow", [t.scalar(2, "f32"), x!]),
+  expm1: (t, operands) => t.emit("Sub", [t.emit("Exp", operands), t.scalar(1, "f32")]),
   log: one("Log"),
+  log2: (t, operands) => t.emit("Mul", [t.emit("Log", operands), t.scalar(Math.LOG2E, "f32")]),
+  log1p: (t, [x]) => t.emit("Log", [t.emit("Add", [x!, t.scalar(1, "f32")])]),
   sqrt: one("Sqrt"),
   rsqrt: (t, operands) => t.emit("Reciprocal", [t.emit("Sqrt", operands)]),
   square: (t, [x]) => t.emit("Mul", [x!, x!]),
@@ -63,7 +75,13 @@ const rows: Readonly<Record<string, Row>> = {
   sub: one("Sub"),
   mul: one("Mul"),
   div: one("Div"),
+  mod,
+  fmod: (t, operands) => t.emit("Mod", operands, { fmod: 1 }),
   pow: one("Pow"),
+  bitwiseAnd: one("BitwiseAnd"),
+  bitwiseOr: one("BitwiseOr"),
+  bitwiseXor: one("BitwiseXor"),
+  bitwiseNot: one("BitwiseNot"),
   maximum: one("Max"),
   minimum: one("Min"),
   equal: one("Equal"),
