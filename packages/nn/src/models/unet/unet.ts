@@ -65,7 +65,7 @@ export class UNet extends Module {
    *
    * @param x [N, H, W, C], height and width multiples of 2^(levels − 1)
    * @param t [N], time steps as f32 or i32
-   * @param options `random`: needed in training with dropout
+   * @param options `random`: what dropout draws from in training; default: anew in each call, from the generator of `setSeed`
    * @returns [N, H, W, C]
    */
   forward(x: Tensor, t: TimeSteps, { random }: { readonly random?: RandomStream | undefined } = {}): Tensor {
