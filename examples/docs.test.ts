@@ -12,7 +12,7 @@ import { publishedKeys } from "../packages/ddad/src/config/ddadYamlKeys.ts";
 const root = join(import.meta.dirname, "..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const documents = [
-  ...["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md"],
+  ...["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "apidocs/front.md"],
   ...readdirSync(join(root, "docs"))
     .filter((file) => file.endsWith(".md"))
     .map((file) => join("docs", file)),
@@ -23,7 +23,7 @@ const documents = [
 const quotation = /^```\w+ (\S+)\n([\s\S]*?)^```$/gm;
 const link = /\[[^\]]*\]\(([^)\s]+)\)/g;
 /** A path of the repository in backquotes. */
-const mention = /`((?:packages|examples|bench|scripts|docs)\/[\w./-]+\.\w+)`/g;
+const mention = /`((?:packages|examples|bench|scripts|docs|apidocs)\/[\w./-]+\.\w+)`/g;
 const fence = /^```(.*)\n([\s\S]*?)^```$/gm;
 /** A setting in backquotes, with a value or without one; a model's file is none. */
 const setting = new RegExp(
@@ -135,7 +135,7 @@ for (const document of documents) {
     it("shows no code but that of files, and names settings that there are", () => {
       const known = [...configKeys(configSchema).map(({ path }) => path), ...Object.keys(publishedKeys)];
       for (const [, path = ""] of text.matchAll(setting)) expect(known).to.include(path);
-      for (const [, kind = ""] of text.matchAll(fence)) expect(kind).to.match(/^(?:sh|yaml||ts \S+)$/);
+      for (const [, kind = ""] of text.matchAll(fence)) expect(kind).to.match(/^(?:sh|yaml|python||ts \S+)$/);
     });
 
     it("points at files that exist", () => {

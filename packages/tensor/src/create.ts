@@ -35,9 +35,9 @@ type OwnType<V> = V extends Int8Array | Int16Array | Int32Array
       : Float;
 
 /**
- * A tensor of these values: a number, nested arrays (whose nesting then is the shape), or a typed array.
+ * A tensor of these values: a number, nested arrays (whose nesting then is the shape), or a typed array. The argument `shape` is
+ * optional: it defaults to the nesting of the arrays, [length] for a flat list, and [] for a number.
  *
- * @param shape default: the nesting of arrays, [length] of a flat list, [] of a number
  * @throws ShapeError where the values do not fill the shape, are not numbers, or do not fit the type
  */
 export function tensor<D extends DType>(

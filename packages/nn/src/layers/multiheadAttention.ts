@@ -46,7 +46,7 @@ export interface AttendOptions {
  * or, where keys or values have other features, `q_proj_weight`, `k_proj_weight`, `v_proj_weight`.
  */
 export class MultiheadAttention extends Module {
-  /** [features, 3 · features]: queries, keys, values. */
+  /** Projections to queries, keys and values, of shape [features, 3 · features]. */
   readonly inProjWeight: Parameter | undefined;
   /** [features or keySize or valueSize, features], in the place of `inProjWeight`. */
   readonly qProjWeight: Parameter | undefined;

@@ -12,7 +12,7 @@ import { checkReduction, type LossOptions, reduceLoss, shown } from "./reduction
 
 /** Options of `nllLoss`. */
 export interface NLLLossOptions extends LossOptions {
-  /** [C]: factor of the loss of each class. The mean is weighted by it, too. */
+  /** Factor of the loss of each class, of shape [C]. The mean is weighted by it, too. */
   readonly weight?: Tensor;
   /** Targets of this value have no loss and are not counted. Default −100. */
   readonly ignoreIndex?: number;

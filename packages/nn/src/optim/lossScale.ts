@@ -52,8 +52,8 @@ export class LossScale {
   /**
    * Records the overflow check of the scaled loss's gradients.
    *
-   * @returns `factor` [1]: 1 ÷ scale, or 0, which an optimiser takes for "skip this step", where one is not finite; and
-   * `norm` [1], the norm of the gradients as they would be without the scale.
+   * @returns `factor` (one element) is 1 ÷ scale, or 0 where a gradient is not finite, which makes an optimiser skip the step. `norm`
+   * (one element) is the norm of the gradients without the scale.
    */
   update(gradients: readonly Tensor[]): { readonly factor: Tensor; readonly norm: Tensor } {
     const scale = this.#scale.value;

@@ -1,4 +1,4 @@
-import { ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
+import { checkFloat, ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
 import type { Tensor } from "../tensor.ts";
 import { add, cast, mul, rsqrt, square } from "./elementwise.ts";
 import { mean } from "./mean.ts";
@@ -16,6 +16,7 @@ export interface RmsNormOptions {
  * Throws ShapeError where weight is not [C].
  */
 export function rmsNorm(x: Tensor, { weight, epsilon = 1e-5 }: RmsNormOptions = {}): Tensor {
+  checkFloat("rmsNorm", "x", x.dtype);
   const channels = x.shape.slice(-1);
   if (!channels.length) throw new ShapeError("rmsNorm: x must be […, C] but is [].");
   if (weight && !sameShape(weight.shape, channels)) {

@@ -1,0 +1,66 @@
+/** What TypeDoc does not do by itself: families, functions that are made by functions, and comments of tensor methods. */
+import { Comment, CommentTag, Converter, ReflectionKind } from "typedoc";
+import { families, familyOf } from "./families.mjs";
+
+/** @param {import("typedoc").Application} app */
+export function load(app) {
+  app.options.setValue("categoryOrder", families);
+  app.converter.on(Converter.EVENT_BEGIN, (context) => showAsFunctions(context));
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    const functions = new Map();
+    for (const reflection of topLevel(project)) {
+      assignFamily(app, project, reflection);
+      if (reflection.kind === ReflectionKind.Function)
+        functions.set(reflection.name, reflection.signatures?.[0]);
+    }
+    for (const reflection of topLevel(project))
+      if (reflection.name === "Tensor") describeMethods(reflection, functions);
+  });
+}
+
+const topLevel = (project) => (project.children ?? []).flatMap((entry) => entry.children ?? []);
+
+/** Most elementwise operations are constants that hold a function (`const neg = unary("neg")`); readers call them. */
+function showAsFunctions(context) {
+  const prototype = Object.getPrototypeOf(context);
+  const original = prototype.getComment;
+  prototype.getComment = function (symbol, kind) {
+    const comment = original.call(this, symbol, kind);
+    if (
+      comment &&
+      kind === ReflectionKind.Variable &&
+      this.checker.getTypeOfSymbol(symbol).getCallSignatures().length
+    )
+      comment.modifierTags.add("@function");
+    return comment;
+  };
+}
+
+/** Adds the @category that the table of families names for the file of a declaration. */
+function assignFamily(app, project, reflection) {
+  if (reflection.kind === ReflectionKind.Reference) return;
+  const symbol = project.getSymbolIdFromReflection(reflection);
+  const file = `${symbol?.packageName?.replace("@ddad/", "")}/${symbol?.packagePath}`;
+  const family = familyOf(file, reflection.name);
+  if (!family) {
+    app.logger.error(`${reflection.name} of ${file} has no family: add its file to apidocs/families.json.`);
+    return;
+  }
+  const carriers = reflection.signatures?.length ? reflection.signatures : [reflection];
+  for (const carrier of carriers) {
+    carrier.comment ??= new Comment();
+    carrier.comment.blockTags.push(new CommentTag("@category", [{ kind: "text", text: family }]));
+  }
+}
+
+/** A method that is not described itself does what the function of its name does. */
+function describeMethods(tensor, functions) {
+  for (const method of tensor.children ?? []) {
+    const like = functions.get({ var: "variance" }[method.name] ?? method.name);
+    if (!like?.comment) continue;
+    for (const signature of method.signatures ?? []) {
+      if (signature.comment?.summary.length) continue;
+      signature.comment = new Comment(like.comment.summary.map((part) => ({ ...part })));
+    }
+  }
+}
