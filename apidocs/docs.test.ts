@@ -52,7 +52,7 @@ describe("docs/for-pytorch-users.md", () => {
   const owners: Readonly<Record<string, object>> = {
     x: nn.Tensor.prototype,
     v: nn.Variable.prototype,
-    module: nn.Module.prototype,
+    module: nn.Sequential.prototype,
     optimizer: nn.Optimizer.prototype,
     device: nn.Device.prototype,
   };

@@ -10,9 +10,8 @@ export interface Operands {
   readonly u32: (...shape: number[]) => nn.Tensor<"u32">;
 }
 
-type Call = (
-  operands: Operands,
-) => nn.AnyTensor | Readonly<Record<string, nn.AnyTensor>> | readonly nn.AnyTensor[];
+type Results = nn.AnyTensor | nn.Sorted | Readonly<Record<string, nn.AnyTensor>> | readonly nn.AnyTensor[];
+type Call = (operands: Operands) => Results;
 
 /** Operations of two tensors of one shape; every other one that is not below takes one tensor. */
 export const binary: readonly string[] = [

@@ -1,4 +1,6 @@
 /** What TypeDoc does not do by itself: families, functions that are made by functions, and comments of tensor methods. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Comment, CommentTag, Converter, ReflectionKind } from "typedoc";
 import { families, familyOf } from "./families.mjs";
 
@@ -7,6 +9,7 @@ export function load(app) {
   app.options.setValue("categoryOrder", families);
   app.converter.on(Converter.EVENT_BEGIN, (context) => showAsFunctions(context));
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    for (const entry of project.children ?? []) nameEntry(entry);
     const functions = new Map();
     for (const reflection of topLevel(project)) {
       assignFamily(app, project, reflection);
@@ -16,6 +19,16 @@ export function load(app) {
     for (const reflection of topLevel(project))
       if (reflection.name === "Tensor") describeMethods(reflection, functions);
   });
+}
+
+/** "nn/src" → "@ddad/nn", with the description of its package. */
+function nameEntry(entry) {
+  const folder = entry.name.replace("/src", "");
+  const { name, description } = JSON.parse(
+    readFileSync(join(import.meta.dirname, "..", "packages", folder, "package.json"), "utf8"),
+  );
+  entry.name = name;
+  entry.comment = new Comment([{ kind: "text", text: `${description}.` }]);
 }
 
 const topLevel = (project) => (project.children ?? []).flatMap((entry) => entry.children ?? []);

@@ -23,7 +23,7 @@ export function encodeAdaptationState(state: AdaptationRunState): Uint8Array {
   });
 }
 
-/** @throws CheckpointError when the file is no state of an adaptation. */
+/** Reads the state of an adaptation. Throws CheckpointError where the file holds something else. */
 export function decodeAdaptationState(checkpoint: Checkpoint, name = "The checkpoint"): AdaptationRunState {
   const { format, kind } = checkpoint.metadata;
   if (format !== "ddad" || kind !== "adaptation") {

@@ -31,7 +31,11 @@ export function timestepIn({ from, to }: TimestepBucket, seed: number, { image, 
   return from + Math.floor(uniform(seed, noisePurposes.timestep, image, step) * (to - from + 1));
 }
 
-/** @param losses of every bucket, those of all pictures. */
+/**
+ * The mean loss of each bucket of time steps, and their mean.
+ *
+ * @param losses of every bucket, those of all images
+ */
 export function heldOutLoss(
   buckets: readonly TimestepBucket[],
   losses: readonly (readonly number[])[],

@@ -120,7 +120,7 @@ export function decodeModel(checkpoint: Checkpoint, name = "The checkpoint"): Mo
   };
 }
 
-/** @throws CheckpointError when the file is no state of training. */
+/** Reads the state of a training. Throws CheckpointError where the file holds something else. */
 export function decodeTrainingState(checkpoint: Checkpoint, name = "The checkpoint"): TrainingState {
   const { kind, config, step } = readHeader(checkpoint, name);
   if (kind !== "training") {

@@ -58,7 +58,7 @@ const maxSignatures = 64;
  * does not run, so everything that changes from call to call must be an argument or a variable. Variables assigned
  * inside are updated by each call, and stay as they were where it fails. The results are evaluated tensors.
  *
- * The {@link maxSignatures 64} combinations used last are remembered; another one compiles again.
+ * The 64 combinations used last are remembered; another one compiles again.
  *
  * @throws UsageError at once where `fn` is async, and from the first call where it returns a promise or uses a tensor from outside that
  * is recorded and not evaluated; TypeError where an argument is no tensor

@@ -42,6 +42,6 @@ import "./methods.ts";
 
 export * from "./ops/index.ts";
 export { type Profile, type ProfileRow, profile } from "./profile.ts";
-export { type OpGradients, record } from "./record.ts";
+export { type Composition, type OpGradients, record, zeroGradient } from "./record.ts";
 export { type AnyTensor, type AnyVariable, Tensor, Variable } from "./tensor.ts";
 export { type TuneOptions, type TuneReport, type TuneRow, tune } from "./tune.ts";

@@ -10,6 +10,7 @@ import { collectCalls } from "./tuning/collect.ts";
 import { admittedNames, measureCall, type Rejection } from "./tuning/measure.ts";
 import { saveTuning, type TuningStore } from "./tuning/store.ts";
 
+/** Options of `tune`. */
 export interface TuneOptions {
   /** Also measures calls whose choice is known. Default: false. */
   readonly again?: boolean;

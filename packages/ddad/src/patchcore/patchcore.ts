@@ -36,10 +36,10 @@ export type PatchCoreSettings = {
 /** The settings where none are given. */
 export const patchCoreDefaults: PatchCoreSettings = { layers: distanceLayers, neighbours: 9 };
 
-/** Options of `PatchCore.fit`. */
 /** As they are numbered in a state. */
 const stages: readonly FeatureName[] = ["layer1", "layer2", "layer3", "layer4"];
 
+/** Options of `PatchCore.fit`. */
 export type FitOptions = Partial<PatchCoreSettings> & CollectOptions;
 
 /** A memory bank of patches of good pictures, and the network that sees patches. */

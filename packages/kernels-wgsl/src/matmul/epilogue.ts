@@ -34,6 +34,7 @@ const names = ["in0", "in1", "in2", "in3"] as const;
 
 /** Inputs of the expression of an epilogue. A product reads two operands and a bias, and a pass may bind eight buffers. */
 export type EpilogueInput = (typeof names)[number];
+/** How many inputs an epilogue may have. */
 export const maxEpilogueInputs = names.length;
 
 /** An epilogue and what it reads, as the code of a product's store needs it. */
