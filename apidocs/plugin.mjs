@@ -2,14 +2,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Comment, CommentTag, Converter, ReflectionKind } from "typedoc";
-import { families, familyOf } from "./families.mjs";
+import { familyOf } from "./families.mjs";
 
 /** @param {import("typedoc").Application} app */
 export function load(app) {
-  app.options.setValue("categoryOrder", families);
   app.converter.on(Converter.EVENT_BEGIN, (context) => showAsFunctions(context));
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
     for (const entry of project.children ?? []) nameEntry(entry);
+    for (const page of project.documents ?? []) page.name = titles[page.name] ?? page.name;
     const functions = new Map();
     for (const reflection of topLevel(project)) {
       assignFamily(app, project, reflection);
@@ -20,6 +20,9 @@ export function load(app) {
       if (reflection.name === "Tensor") describeMethods(reflection, functions);
   });
 }
+
+/** Files of `docs` → what the sidebar calls them. */
+const titles = { ops: "All operations", "for-pytorch-users": "For PyTorch users" };
 
 /** "nn/src" → "@ddad/nn", with the description of its package. */
 function nameEntry(entry) {

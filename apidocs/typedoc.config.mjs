@@ -1,0 +1,50 @@
+/** TypeDoc's settings; the families and their order are those of `families.json`. */
+import { families } from "./families.mjs";
+
+/** @type {Partial<import("typedoc").TypeDocOptions>} */
+export default {
+  $schema: "https://typedoc.org/schema.json",
+  entryPoints: ["../packages/nn/src/index.ts", "../packages/ddad/src/index.ts"],
+  plugin: ["./plugin.mjs"],
+  tsconfig: "tsconfig.json",
+  out: "site",
+  cleanOutputDir: true,
+  name: "@ddad: tensors and neural networks on WebGPU",
+  readme: "front.md",
+  projectDocuments: ["../docs/ops.md", "../docs/for-pytorch-users.md"],
+  excludeInternal: true,
+  excludePrivate: true,
+  excludeExternals: true,
+  disableSources: true,
+  githubPages: false,
+  categorizeByGroup: false,
+  navigation: {
+    includeCategories: true,
+    includeGroups: false,
+    compactFolders: true,
+    includeFolders: false,
+  },
+  sort: ["kind", "alphabetical"],
+  kindSortOrder: [
+    "Function",
+    "Class",
+    "Variable",
+    "Interface",
+    "TypeAlias",
+    "Method",
+    "Property",
+    "Accessor",
+    "Constructor",
+  ],
+  highlightLanguages: ["typescript", "ts", "python", "sh", "shellscript"],
+  searchInDocuments: true,
+  searchInComments: true,
+  validation: {
+    notExported: false,
+    invalidLink: true,
+    notDocumented: true,
+  },
+  requiredToBeDocumented: ["Class", "Function", "Interface", "TypeAlias", "Variable"],
+  treatWarningsAsErrors: true,
+  categoryOrder: families,
+};
