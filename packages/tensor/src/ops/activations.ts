@@ -1,5 +1,5 @@
 /** Activations that are made of elementwise operations, under PyTorch's names. They fuse like these, and so do their gradients. */
-import { type DType, type Float, ShapeError } from "@ddad/kernels-wgsl";
+import { checkFloat, type DType, type Float, ShapeError } from "@ddad/kernels-wgsl";
 import type { Tensor } from "../tensor.ts";
 import {
   abs,
@@ -29,31 +29,38 @@ export function clamp<D extends DType = Float>(x: Tensor<D>, min?: number, max?:
   return max === undefined ? raised : minimum(raised, max);
 }
 
+/** Throws ShapeError where `x` is no float: what follows divides, or multiplies by fractions. */
+function floats<D extends DType>(op: string, x: Tensor<D>): Tensor<D> {
+  checkFloat(op, "x", x.dtype);
+  return x;
+}
+
 /** x above 0, else slope · x (Maas et al. 2013). */
 export const leakyRelu = <D extends DType = Float>(x: Tensor<D>, slope = 0.01): Tensor<D> =>
-  where(greater(x, 0), x, mul(x, slope));
+  where(greater(floats("leakyRelu", x), 0), x, mul(x, slope));
 
 /** x, and weight · x where x ≤ 0. The weight is a tensor of one element or of one a channel [C]; any that broadcasts fits. */
 export const prelu = (x: Tensor, weight: Tensor): Tensor => where(greater(x, 0), x, mul(x, weight));
 
 /** x above 0, else α (eˣ − 1) (Clevert et al. 2016). */
 export const elu = <D extends DType = Float>(x: Tensor<D>, alpha = 1): Tensor<D> =>
-  where(greater(x, 0), x, mul(expm1(minimum(x, 0)), alpha));
+  where(greater(floats("elu", x), 0), x, mul(expm1(minimum(x, 0)), alpha));
 
 /** elu with α = 1.6733 times 1.0507, which keep mean 0 and variance 1 (Klambauer et al. 2017). */
 export const selu = <D extends DType = Float>(x: Tensor<D>): Tensor<D> =>
-  mul(elu(x, 1.6732632423543772), 1.0507009873554805);
+  mul(elu(floats("selu", x), 1.6732632423543772), 1.0507009873554805);
 
 /** x above 0, else α (eˣᐟᵅ − 1): differentiable everywhere (Barron 2017). */
 export const celu = <D extends DType = Float>(x: Tensor<D>, alpha = 1): Tensor<D> =>
-  where(greater(x, 0), x, mul(expm1(div(minimum(x, 0), alpha)), alpha));
+  where(greater(floats("celu", x), 0), x, mul(expm1(div(minimum(x, 0), alpha)), alpha));
 
 /** (x + 3) / 6, clamped to 0 … 1. */
 export const hardSigmoid = <D extends DType = Float>(x: Tensor<D>): Tensor<D> =>
-  clamp(div(add(x, 3), 6), 0, 1);
+  clamp(div(add(floats("hardSigmoid", x), 3), 6), 0, 1);
 
 /** x · hardSigmoid(x) (Howard et al. 2019). */
-export const hardSwish = <D extends DType = Float>(x: Tensor<D>): Tensor<D> => mul(x, hardSigmoid(x));
+export const hardSwish = <D extends DType = Float>(x: Tensor<D>): Tensor<D> =>
+  mul(floats("hardSwish", x), hardSigmoid(x));
 
 /** x clamped to min … max, −1 … 1 by default. */
 export const hardTanh = <D extends DType = Float>(x: Tensor<D>, min = -1, max = 1): Tensor<D> =>
@@ -63,13 +70,14 @@ export const hardTanh = <D extends DType = Float>(x: Tensor<D>, min = -1, max = 
 export const relu6 = <D extends DType = Float>(x: Tensor<D>): Tensor<D> => minimum(relu(x), 6);
 
 /** x · tanh(softplus(x)) (Misra 2019). */
-export const mish = <D extends DType = Float>(x: Tensor<D>): Tensor<D> => mul(x, tanh(softplus(x)));
+export const mish = <D extends DType = Float>(x: Tensor<D>): Tensor<D> =>
+  mul(floats("mish", x), tanh(softplus(x)));
 
 /** log(sigmoid(x)), precise also where sigmoid(x) is near 0. */
-export const logSigmoid = (x: Tensor): Tensor => mul(softplus(mul(x, -1)), -1);
+export const logSigmoid = (x: Tensor): Tensor => mul(softplus(mul(floats("logSigmoid", x), -1)), -1);
 
 /** x / (1 + |x|). */
-export const softsign = (x: Tensor): Tensor => div(x, add(abs(x), 1));
+export const softsign = (x: Tensor): Tensor => div(floats("softsign", x), add(abs(x), 1));
 
 /** x moved towards 0 by `lambda`, and 0 where |x| ≤ lambda. */
 export const softshrink = (x: Tensor, lambda = 0.5): Tensor =>
