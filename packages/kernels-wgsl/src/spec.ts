@@ -30,6 +30,16 @@ export const bytesPerElement = (dtype: DType): number => (dtype === "f16" ? 2 : 
 /** Bytes of a tensor's elements, without padding. */
 export const bytesOf = ({ shape, dtype }: TensorSpec): number => sizeOf(shape) * bytesPerElement(dtype);
 
+/** Bytes of all tensors of a call, each once; absent ones take none. */
+export const bytesOfCall = (call: {
+  readonly inputs: Readonly<Record<string, TensorSpec | undefined>>;
+  readonly outputs: Readonly<Record<string, TensorSpec>>;
+}): number =>
+  [...Object.values(call.inputs), ...Object.values(call.outputs)].reduce(
+    (sum, tensor) => sum + (tensor ? bytesOf(tensor) : 0),
+    0,
+  );
+
 /** WGSL type of one stored element. */
 export const storageType = (dtype: DType): string => (dtype === "bool" ? "u32" : dtype);
 

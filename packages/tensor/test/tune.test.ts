@@ -159,7 +159,7 @@ describe("tune", () => {
     expect(second.rows).to.have.length(2);
     expect(second.skipped).to.equal(1);
     const none = await run(false, () => doubled(x));
-    expect(String(none)).to.match(/^Nothing to measure: of 1 kernel calls /);
+    expect(String(none)).to.match(/^Nothing to measure: each of 1 kernel calls /);
     const third = await run(true, () => doubled(x));
     expect(third.rows.map(({ before, chosen }) => [before, chosen])).to.deep.equal([["fast", "fast"]]);
   });

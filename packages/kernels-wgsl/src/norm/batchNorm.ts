@@ -1,7 +1,7 @@
 /** Batch normalisation in training mode (Ioffe and Szegedy 2015, arXiv 1502.03167), channels last. */
 import { check } from "../errors.ts";
 import { type Case, type CaseInput, defineKernel } from "../kernel.ts";
-import { bytesOf, type Shape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { bytesOfCall, type Shape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import { forEachMember } from "./groupNorm.ts";
 import { applyPass, statisticsPasses, statisticsScratch, variance } from "./passes.ts";
 import { type NormLayout, normParams, normVariants } from "./slabs.ts";
@@ -100,7 +100,7 @@ export const batchNorm = defineKernel({
   },
   cost: ({ inputs, outputs }) => ({
     flops: 7 * sizeOf(inputs.x.shape),
-    bytes: bytesOf(inputs.x) + bytesOf(outputs.y),
+    bytes: bytesOfCall({ inputs, outputs }),
   }),
   cases: batchCases((shape) => ({ x: shape, weight: [shape.at(-1)!], bias: [shape.at(-1)!] })),
   refusals: [

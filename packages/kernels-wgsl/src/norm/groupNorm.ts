@@ -6,7 +6,7 @@
  */
 import { check, checkFloat } from "../errors.ts";
 import { type Capabilities, type Case, defineKernel } from "../kernel.ts";
-import { bytesOf, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { bytesOfCall, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import type { Activation } from "./activation.ts";
 import { forwardBlockPass } from "./blockPasses.ts";
 import { blocksOf } from "./blocks.ts";
@@ -197,7 +197,7 @@ export const groupNorm = defineKernel({
   cost: ({ inputs, outputs, attrs }) => ({
     // Sum 1, centred squares 3, normalisation 3; SiLU 5.
     flops: sizeOf(inputs.x.shape) * (attrs.activation === "silu" ? 12 : 7),
-    bytes: bytesOf(inputs.x) + bytesOf(outputs.y),
+    bytes: bytesOfCall({ inputs, outputs }),
   }),
   tolerance: 5e-5,
   cases: [
