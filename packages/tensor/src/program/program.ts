@@ -181,13 +181,10 @@ export function programKey(program: Program): string {
     parts.push(`${dtype}${shape.join(",")}`);
   }
   for (const { kernel, call, inputs } of program.calls) {
-    const shapes = Object.values(call.inputs).map(({ shape }) => shape.join(","));
-    parts.push(
-      kernel.name,
-      Object.entries(inputs).join(";"),
-      shapes.join(";"),
-      structureKey(kernel, call.attrs),
-    );
+    let text = kernel.name;
+    for (const name of Object.keys(inputs))
+      text += ` ${name}=${inputs[name]}:${call.inputs[name]!.shape.join()}`;
+    parts.push(text, structureKey(kernel, call.attrs));
   }
   parts.push(
     program.results.join(","),
@@ -213,11 +210,21 @@ export const structureKey = (kernel: Kernel, attrs: unknown): string =>
 export function keyOf(value: unknown): string {
   if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
   if (typeof value === "string") return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(keyOf).join(",")}]`;
   if (typeof value !== "object" || value === null) return String(value);
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
-  return `{${entries.map(([name, entry]) => `${JSON.stringify(name)}:${keyOf(entry)}`).join(",")}}`;
+  // Concatenation: every op of every evaluation passes here.
+  let text = "";
+  if (Array.isArray(value)) {
+    for (const entry of value) text += `${keyOf(entry)},`;
+    return `[${text}]`;
+  }
+  for (const name of Object.keys(value)) {
+    const entry: unknown = value[name as keyof typeof value];
+    if (entry !== undefined) text += `${plainName.test(name) ? name : JSON.stringify(name)}:${keyOf(entry)},`;
+  }
+  return `{${text}}`;
 }
+
+const plainName = /^\w+$/;
 
 /** One line per call, for display: `v7 f32 [2, 8] = matmul(a: v0, b: v1)`. */
 export function printProgram(program: Program): string {
