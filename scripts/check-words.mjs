@@ -1,12 +1,25 @@
 #!/usr/bin/env node
-// One word for one thing, the field's own, in the lower packages and the benchmarks. Only phrases that are nearly always
+// One word for one thing, the field's own, in the lower packages, their docs and the benchmarks. Only phrases that are nearly always
 // home-made are listed; `unless` names the senses in which a word stays.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const folders = ["packages/kernels-wgsl", "packages/tensor", "packages/nn", "bench"];
+const paths = [
+  "packages/kernels-wgsl",
+  "packages/tensor",
+  "packages/nn",
+  "bench",
+  "README.md",
+  "docs/architecture.md",
+  "docs/performance.md",
+  "docs/paper-to-code.md",
+  "docs/ops.md",
+  "docs/for-pytorch-users.md",
+  "docs/adding-a-kernel.md",
+  "docs/adding-an-op.md",
+];
 
 const rules = [
   { say: "image", not: /\bpictures?\b/i, unless: /\bPictures\b/ }, // a type of @ddad/ddad
@@ -27,7 +40,7 @@ const rules = [
 ];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const files = execFileSync("git", ["ls-files", ...folders], { cwd: root, encoding: "utf8" })
+const files = execFileSync("git", ["ls-files", ...paths], { cwd: root, encoding: "utf8" })
   .split("\n")
   .filter((file) => /\.(ts|md|mjs|py|sh)$/.test(file));
 

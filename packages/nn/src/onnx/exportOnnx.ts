@@ -2,7 +2,7 @@
  * Export to ONNX: translates a module's recorded operations one by one. One table of operations thus serves every
  * module, users' own included, and no network needs an exporter of its own.
  */
-import { type AnyTensor, evaluate } from "@ddad/tensor";
+import { type AnyTensor, evaluate, UsageError } from "@ddad/tensor";
 import type { ResNet } from "../models/resnet/resnet.ts";
 import type { UNet } from "../models/unet/unet.ts";
 import { checkOnnxSize, encodeOnnx, type OnnxNode, type OnnxValueInfo } from "./model.ts";
@@ -89,7 +89,9 @@ async function readConstants(
     const data = await tensor.data();
     const twin = other.constants[index]!;
     if (twin !== tensor && (await twin.data()).some((value, k) => !Object.is(value, data[k]))) {
-      throw new Error(`exportOnnx: a constant ${tensor} made in forward depends on the size of the batch.`);
+      throw new UsageError(
+        `exportOnnx: a constant ${tensor} made in forward depends on the size of the batch.`,
+      );
     }
     constants.set(tensor, { name: names.get(tensor), data });
   }

@@ -1,5 +1,5 @@
 /** Finds the extents that grow with the batch by comparing recordings on batches of different sizes. */
-import { type AnyTensor, type Shape, ShapeError } from "@ddad/tensor";
+import { type AnyTensor, type Shape, ShapeError, UsageError } from "@ddad/tensor";
 import type { Step, Trace } from "./trace.ts";
 
 /** Extents in place of shapes: −1 where an extent grows with the batch. */
@@ -21,7 +21,7 @@ export function openShapes(
     open.set(left, openShape(what, left.shape, right.shape, batches));
   };
   const differs = (what: string): never => {
-    throw new Error(
+    throw new UsageError(
       `exportOnnx: ${what} depends on the size of the batch (${batches.join(" and ")} were tried), which a file leaves open.`,
     );
   };

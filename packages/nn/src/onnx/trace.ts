@@ -1,5 +1,5 @@
 /** Calls a module on placeholders and keeps the recorded operations between its inputs and its outputs. */
-import { type AnyTensor, type AnyVariable, Tensor, Variable } from "@ddad/tensor";
+import { type AnyTensor, type AnyVariable, Tensor, UsageError, Variable } from "@ddad/tensor";
 import { type Node, nodeOf } from "@ddad/tensor/internal";
 import type { Module } from "../module.ts";
 import type { OnnxSource } from "./source.ts";
@@ -165,7 +165,7 @@ function settle(
     const read = Object.values(step.inputs);
     if (!read.some((tensor) => dependent.has(tensor))) {
       if (!step.op.startsWith("random")) return false;
-      throw new Error(
+      throw new UsageError(
         `exportOnnx: ${step.scope || "forward"} draws random numbers, which a file cannot hold.`,
       );
     }
@@ -177,7 +177,7 @@ function settle(
   }
   const resolved = Object.entries(outputs).map(([name, tensor]) => [name, resolve(tensor)] as const);
   for (const [name, tensor] of resolved) {
-    if (!dependent.has(tensor)) throw new Error(`exportOnnx: the output ${name} depends on no input.`);
+    if (!dependent.has(tensor)) throw new UsageError(`exportOnnx: the output ${name} depends on no input.`);
   }
   return { outputs: Object.fromEntries(resolved), steps: kept, constants: [...constants] };
 }

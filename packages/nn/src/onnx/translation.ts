@@ -1,5 +1,5 @@
 /** The graph of a file under construction: nodes, constants, and the file's value for each tensor. */
-import type { AnyTensor, TensorData } from "@ddad/tensor";
+import { type AnyTensor, type TensorData, UsageError } from "@ddad/tensor";
 import type { OnnxAttribute, OnnxInitializer, OnnxNode, OnnxType } from "./model.ts";
 import type { OpenShape } from "./shapes.ts";
 import { transpose } from "./transpose.ts";
@@ -114,7 +114,9 @@ export class Translation {
       extent === -1 && from[k] === -1 && source.shape[k] === tensor.shape[order[k]!] ? 0 : extent,
     );
     if (shape.filter((extent) => extent === -1).length > 1) {
-      throw new Error(`exportOnnx: ${tensor} is reshaped to more than one extent that grows with the batch.`);
+      throw new UsageError(
+        `exportOnnx: ${tensor} is reshaped to more than one extent that grows with the batch.`,
+      );
     }
     return this.emit("Reshape", [this.read(source), this.ints(shape)]);
   }
@@ -122,7 +124,7 @@ export class Translation {
   #transpose(tensor: AnyTensor, order: AxisOrder): string {
     const written = this.orderOf(tensor);
     if (!this.#values.has(tensor) && !this.#views.has(tensor)) {
-      throw new Error(`exportOnnx: ${tensor} is a second result that has no translation to ONNX.`);
+      throw new UsageError(`exportOnnx: ${tensor} is a second result that has no translation to ONNX.`);
     }
     return this.emit("Transpose", [this.read(tensor, written)], {
       perm: order.map((axis) => written.indexOf(axis)),
@@ -200,7 +202,7 @@ export class Translation {
 /** The type of a tensor in the file. */
 export function onnxType({ dtype }: Pick<AnyTensor, "dtype">): OnnxType {
   if (dtype !== "f16") return dtype;
-  throw new Error("exportOnnx: the module works in f16, but files are written in f32; cast it to f32.");
+  throw new UsageError("exportOnnx: the module works in f16, but files are written in f32; cast it to f32.");
 }
 
 function arrayOf(type: OnnxType, values: ArrayLike<number>): ArrayBufferView<ArrayBuffer> {

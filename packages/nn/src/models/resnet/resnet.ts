@@ -1,5 +1,5 @@
 /** Residual networks for images: the feature extractor. */
-import { maxPool, ShapeError, type Tensor } from "@ddad/tensor";
+import { maxPool, ShapeError, type Tensor, UsageError } from "@ddad/tensor";
 import { HostRandom } from "../../hostRandom.ts";
 import { allZeros, defaultRandom } from "../../init.ts";
 import type { Conv2d } from "../../layers/conv2d.ts";
@@ -98,7 +98,7 @@ export class ResNet extends Module {
   /** x [N, H, W, inChannels] → logits [N, numClasses]. Throws where the network ends at a `lastLayer`. */
   forward(x: Tensor): Tensor {
     if (!this.fc) {
-      throw new Error(
+      throw new UsageError(
         `ResNet: this network ends at ${this.options.lastLayer} and has no classifier. Ask for features.`,
       );
     }

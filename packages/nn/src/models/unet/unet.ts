@@ -1,5 +1,5 @@
 /** The denoising network of DDAD: a UNet of residual and attention blocks with a time embedding. */
-import { concat, type RandomStream, recompute, ShapeError, type Tensor } from "@ddad/tensor";
+import { concat, type RandomStream, recompute, ShapeError, type Tensor, UsageError } from "@ddad/tensor";
 import { HostRandom } from "../../hostRandom.ts";
 import { allZeros, defaultRandom } from "../../init.ts";
 import { Conv2d } from "../../layers/conv2d.ts";
@@ -94,7 +94,7 @@ export class UNet extends Module {
    */
   async castWeightsToF16(): Promise<this> {
     if (this.precision !== "mixed") {
-      throw new Error(
+      throw new UsageError(
         "UNet.castWeightsToF16: the precision is f32, which would lose digits; make it with mixed.",
       );
     }

@@ -1,4 +1,5 @@
 /** Elementwise operations: one row of the kernels' table becomes one operator, or a few. */
+import { UsageError } from "@ddad/tensor";
 import { elementType, type OnnxType } from "../model.ts";
 import { onnxType, type Translation } from "../translation.ts";
 import type { Translator } from "./translator.ts";
@@ -121,7 +122,7 @@ export const elementwise: Translator = (t, { attrs, inputs, outputs }) => {
   const results: string[] = [];
   for (const { op, args } of steps) {
     const row = rows[op];
-    if (!row) throw new Error(`exportOnnx: there is no translation of ${op} to ONNX.`);
+    if (!row) throw new UsageError(`exportOnnx: there is no translation of ${op} to ONNX.`);
     // A number has the type of the tensors beside it; of those that `where` chooses from, not of its condition.
     const [beside = y] = args.slice(op === "where" ? 1 : 0).flatMap((arg) => inputs[arg] ?? []);
     const operands = args.map((arg) => {

@@ -1,5 +1,5 @@
 /** Convolution, pooling and resampling of images: NHWC here, NCHW in the file. */
-import type { AnyTensor } from "@ddad/tensor";
+import { type AnyTensor, UsageError } from "@ddad/tensor";
 import { type AxisOrder, channelsSecond, type Translation } from "../translation.ts";
 import type { Translator } from "./translator.ts";
 
@@ -78,7 +78,7 @@ const pool =
     const x = inputs["x"]!;
     const y = outputs["y"]!;
     if (more.size) {
-      throw new Error(
+      throw new UsageError(
         `exportOnnx: ${kernel} of ${x} to ${more.size.join("×")} has windows of several sizes, which ONNX does not support; ` +
           "choose a size that divides the image's.",
       );
@@ -102,7 +102,7 @@ const pool =
         before[side]!,
     );
     if (op === "AveragePool" && countIncludePad && needed.some((extent, side) => extent > after[side]!)) {
-      throw new Error(
+      throw new UsageError(
         `exportOnnx: ${kernel} of ${x} has windows that reach past a padding that counts, which runtimes do not agree on; ` +
           "pad by an operation of its own, or leave ceilMode or countIncludePad out.",
       );

@@ -1,4 +1,5 @@
 /** Which translation belongs to which kernel, and which modules are translated as a whole. */
+import { UsageError } from "@ddad/tensor";
 import { BatchNorm2d } from "../../layers/batchNorm2d.ts";
 import { TimeEmbedding } from "../../layers/timeEmbedding.ts";
 import type { ModuleClass, Step } from "../trace.ts";
@@ -80,7 +81,7 @@ export const wholeModules: readonly ModuleClass[] = moduleTranslators.map(([type
 /** Throws Error with a sentence where there is none. */
 export function translatorOf({ op, attrs, module, scope }: Step): Translator {
   if ((attrs as { epilogue?: unknown } | undefined)?.epilogue !== undefined) {
-    throw new Error(
+    throw new UsageError(
       `exportOnnx: ${op} has an epilogue, which only the plans of this library have; record its operations.`,
     );
   }
@@ -90,7 +91,7 @@ export function translatorOf({ op, attrs, module, scope }: Step): Translator {
       ? translators[op]
       : undefined;
   if (found) return found;
-  throw new Error(
+  throw new UsageError(
     `exportOnnx: there is no translation of ${op} (in ${scope || "forward"}) to ONNX; there is one of ` +
       `${Object.keys(translators).join(", ")}.`,
   );

@@ -1,5 +1,5 @@
 /** Operations that move elements or fold them along axes. Axes are named in the order that the value has in the file. */
-import type { DType } from "@ddad/tensor";
+import { type DType, UsageError } from "@ddad/tensor";
 import { elementType } from "../model.ts";
 import { type AxisOrder, onnxType, sameOrder, type Translation } from "../translation.ts";
 import type { Translator } from "./translator.ts";
@@ -41,7 +41,7 @@ export const slice: Translator = (t, { attrs, inputs, outputs }) => {
     (axis) => start[axis] !== 0 || size[axis] !== x.shape[axis] || stepOf(axis) !== 1,
   );
   if (cut.some((axis) => t.open(outputs["y"]!)[axis] === -1)) {
-    throw new Error(`exportOnnx: slice takes a part of ${x} that grows with the batch.`);
+    throw new UsageError(`exportOnnx: slice takes a part of ${x} that grows with the batch.`);
   }
   const ends = cut.map((axis) => {
     const last = start[axis]! + (size[axis]! - 1) * stepOf(axis);
@@ -60,7 +60,7 @@ export const pad: Translator = (t, { attrs, inputs, outputs }) => {
     step?: readonly number[];
   };
   if (step?.some((distance) => distance !== 1)) {
-    throw new Error("exportOnnx: there is no translation of pad with a step to ONNX.");
+    throw new UsageError("exportOnnx: there is no translation of pad with a step to ONNX.");
   }
   const x = inputs["x"]!;
   const order = t.orderOf(x);
@@ -79,7 +79,7 @@ export const broadcast: Translator = (t, { inputs, outputs }) => {
   const shape = t.open(y).map((extent, axis) => {
     if (extent !== -1) return extent;
     if (axis >= lead && from[axis - lead] === -1) return 1; // the input's own extent stays
-    throw new Error(
+    throw new UsageError(
       `exportOnnx: broadcast repeats ${x} as often as the batch is large; leave broadcasting to +, × and other operations.`,
     );
   });
