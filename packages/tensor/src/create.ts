@@ -9,6 +9,7 @@ import {
   show,
   sizeOf,
 } from "@ddad/kernels-wgsl";
+import { checkDType } from "./arguments.ts";
 import { currentDevice, type Device } from "./device/device.ts";
 import type { Kind } from "./ops/elementwise.ts";
 import { reshape } from "./ops/reshape.ts";
@@ -55,9 +56,15 @@ export function tensor(
   shapeOrOptions?: Shape | CreateOptions,
   options: CreateOptions = {},
 ): AnyTensor {
+  if (typeof shapeOrOptions === "string" || typeof shapeOrOptions === "number") {
+    throw new ShapeError(
+      `tensor: the second argument must be a shape or options, as in { dtype: "i32" }, but is ${JSON.stringify(shapeOrOptions)}.`,
+    );
+  }
   const shape = isShape(shapeOrOptions) ? shapeOrOptions : undefined;
   const { dtype: wanted } = isShape(shapeOrOptions) ? options : { ...options, ...shapeOrOptions };
   const { flat, nesting, dtype: own } = readValues(values);
+  if (wanted !== undefined) checkDType("tensor", wanted);
   const dtype = wanted ?? own;
   const target = shape ?? nesting;
   checkShape("tensor", target);

@@ -10,6 +10,7 @@ import {
   type TensorSpec,
 } from "@ddad/kernels-wgsl";
 import { type AnyTensor, type Gradients, type Node, resolve, Tensor } from "./tensor.ts";
+import { describeValue } from "./values.ts";
 
 let nextId = 0;
 const noConstants: readonly number[] = [];
@@ -65,6 +66,11 @@ export function record<I extends string, O extends string, A, P extends string, 
   for (const name of kernel.inputs) {
     const tensor = inputs[name];
     if (tensor) {
+      if (!(tensor instanceof Tensor)) {
+        throw new ShapeError(
+          `${kernel.name}: ${name} must be a Tensor but is ${describeValue(tensor)}; make one with tensor(…).`,
+        );
+      }
       given[name] = resolve(tensor);
       specs[name] = { shape: tensor.shape, dtype: tensor.dtype };
     } else if (!kernel.optional?.includes(name)) {

@@ -1,5 +1,7 @@
 /** Gradients of a scalar towards tensors: what users call. `backpropagate` does the work. */
+
 import { isFloat, ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
+import { checkTensors } from "../arguments.ts";
 import { constant } from "../create.ts";
 import { UsageError } from "../errors.ts";
 import { broadcastTo } from "../ops/sum.ts";
@@ -38,6 +40,7 @@ function gradientsOf(
   partial: boolean,
 ): Tensor[] {
   const root = resolve(loss);
+  checkTensors("grad", inputs, "grad(loss, [a, b])");
   const wanted = inputs.map(resolve);
   check(loss, inputs, outputGradient);
   if (root.source.kind !== "node" && !wanted.includes(root)) {

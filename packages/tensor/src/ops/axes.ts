@@ -1,5 +1,7 @@
 /** Axes as users give them: negative ones count from the end. */
+
 import { type Shape, ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkList } from "../arguments.ts";
 
 /** Distinct axes in 0 … rank − 1, ascending; all of them where `axes` is undefined. */
 export function normaliseAxes(
@@ -10,6 +12,7 @@ export function normaliseAxes(
   const rank = shape.length;
   if (axes === undefined) return shape.map((_, axis) => axis);
   const list = typeof axes === "number" ? [axes] : axes;
+  checkList(op, "axes", list);
   const normal = list.map((axis) => {
     if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
       throw new ShapeError(`${op}: axis ${axis} is outside of ${show(shape)}, which has ${rank} axes.`);

@@ -6,6 +6,7 @@ import {
   ShapeError,
   show,
 } from "@ddad/kernels-wgsl";
+import { checkTensors } from "../arguments.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
@@ -18,6 +19,7 @@ import { slice } from "./slice.ts";
  * @throws ShapeError where there is none, types differ, or shapes differ in another axis
  */
 export function concat<D extends DType = Float>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> {
+  checkTensors("concat", tensors);
   const [first, ...others] = tensors;
   if (!first) throw new ShapeError("concat: needs at least one tensor.");
   const along = normaliseAxis("concat", first.shape, axis);
@@ -74,6 +76,7 @@ function joinFew<D extends DType>(tensors: readonly Tensor<D>[], axis: number): 
 
 /** Joins tensors of one shape along a new axis (negative: from the end of the result's). */
 export function stack<D extends DType = Float>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> {
+  checkTensors("stack", tensors);
   const [first, ...others] = tensors;
   if (!first) throw new ShapeError("stack: needs at least one tensor.");
   others.forEach(({ shape }, index) => {

@@ -1,4 +1,5 @@
 import { type DType, type Float, permute as kernel, ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkList } from "../arguments.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
@@ -9,6 +10,7 @@ import { normaliseAxis } from "./axes.ts";
  * @throws ShapeError unless `order` names every axis once
  */
 export function permute<D extends DType = Float>(x: Tensor<D>, order: readonly number[]): Tensor<D> {
+  checkList("permute", "order", order);
   const axes = order.map((axis) => normaliseAxis("permute", x.shape, axis));
   if (axes.length !== x.shape.length || new Set(axes).size !== axes.length) {
     throw new ShapeError(

@@ -1,5 +1,6 @@
 /** The same elements under another shape, without a copy. */
 import { type DType, type Float, type Shape, ShapeError, sameShape, show, sizeOf } from "@ddad/kernels-wgsl";
+import { checkList } from "../arguments.ts";
 import { recordView } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { normaliseAxes, normaliseAxis } from "./axes.ts";
@@ -16,6 +17,7 @@ export function reshape<D extends DType = Float>(x: Tensor<D>, shape: Shape): Te
 }
 
 function infer(x: AnyTensor, shape: Shape): Shape {
+  checkList("reshape", "the shape", shape);
   if (!shape.every((extent) => Number.isInteger(extent) && extent >= -1)) {
     throw new ShapeError(
       `reshape: extents ${show(shape)} must be whole numbers of at least 0; one may be −1.`,

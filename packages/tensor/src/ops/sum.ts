@@ -9,6 +9,7 @@ import {
   sameShape,
   sum as sumKernel,
 } from "@ddad/kernels-wgsl";
+import { checkList } from "../arguments.ts";
 import { record } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
@@ -79,6 +80,7 @@ export const sumOfGradients = (gradient: Tensor, axes: readonly number[]): Tenso
 
 /** Repeats axes of extent 1 (and new leading axes) until the shape is `shape`, as NumPy does. */
 export function broadcastTo<D extends DType = Float>(x: Tensor<D>, shape: Shape): Tensor<D> {
+  checkList("broadcastTo", "the shape", shape);
   if (sameShape(x.shape, shape)) return x;
   const lead = shape.length - x.shape.length;
   const repeated = shape

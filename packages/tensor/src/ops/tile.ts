@@ -1,4 +1,5 @@
 import { type DType, type Float, ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkList } from "../arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
 import { reshape } from "./reshape.ts";
@@ -11,6 +12,7 @@ import { broadcastTo } from "./sum.ts";
  * @throws ShapeError for repeats that are no whole numbers of at least 0
  */
 export function tile<D extends DType = Float>(x: Tensor<D>, repeats: readonly number[]): Tensor<D> {
+  checkList("tile", "repeats", repeats);
   checkCounts("tile", "repeats", repeats);
   const rank = Math.max(repeats.length, x.shape.length);
   const counts = [...new Array<number>(rank - repeats.length).fill(1), ...repeats];

@@ -1,0 +1,32 @@
+/** Arguments of another kind than their types say: from JavaScript, or from TypeScript that runs unchecked. */
+import { type DType, ShapeError } from "@ddad/kernels-wgsl";
+import { describeValue } from "./values.ts";
+
+/** Throws ShapeError unless `value` is an array of numbers: PyTorch takes x.reshape(2, 3), which is x.reshape([2, 3]) here. */
+export function checkList(op: string, name: string, value: readonly number[]): void {
+  if (Array.isArray(value)) return;
+  throw new ShapeError(
+    `${op}: ${name} must be an array of numbers, such as [2, 3], but is ${describeArgument(value)}.`,
+  );
+}
+
+/** Throws ShapeError unless `value` is an array of tensors. */
+export function checkTensors(op: string, value: readonly unknown[], example = `${op}([a, b])`): void {
+  if (Array.isArray(value)) return;
+  throw new ShapeError(
+    `${op}: the tensors must be in an array, as in ${example}, but got ${describeArgument(value)}.`,
+  );
+}
+
+const dtypes: readonly string[] = ["f32", "f16", "i32", "u32", "bool"] satisfies DType[];
+
+/** Throws ShapeError unless `value` is a dtype. */
+export function checkDType(op: string, value: DType): void {
+  if (dtypes.includes(value)) return;
+  throw new ShapeError(
+    `${op}: the dtype must be one of ${dtypes.join(", ")}, but is ${describeArgument(value)}.`,
+  );
+}
+
+const describeArgument = (value: unknown): string =>
+  typeof value === "number" ? `the number ${value}` : describeValue(value);
