@@ -9,19 +9,20 @@ import {
   Variable,
   zeros,
 } from "@ddad/tensor";
-import { drawOnce, isTracing } from "@ddad/tensor/internal";
+import { checkShape, drawOnce, isTracing } from "@ddad/tensor/internal";
 import { defaultRandom } from "./init.ts";
 
 /**
  * Uniform numbers in [0, 1), f32. Each call draws anew, also each call of a function that is compiled; a function that `recompute` runs
  * again gets what it got at first.
  */
-export const rand = (shape: Shape): Tensor => draw(randomUniform, shape);
+export const rand = (shape: Shape): Tensor => draw("rand", randomUniform, shape);
 
 /** Standard normal numbers, f32; drawn as those of `rand`. */
-export const randn = (shape: Shape): Tensor => draw(randomNormal, shape);
+export const randn = (shape: Shape): Tensor => draw("randn", randomNormal, shape);
 
-function draw(distribution: (key: Tensor<"u32">, shape: Shape) => Tensor, shape: Shape): Tensor {
+function draw(op: string, distribution: (key: Tensor<"u32">, shape: Shape) => Tensor, shape: Shape): Tensor {
+  checkShape(op, shape);
   const size = shape.reduce((product, extent) => product * extent, 1);
   if (size === 0) return zeros(shape);
   const key = drawOnce(() => (isTracing() ? compiledKey() : tensor(nextKey(), [1, 4], { dtype: "u32" })));

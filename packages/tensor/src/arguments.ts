@@ -1,6 +1,23 @@
 /** Arguments of another kind than their types say: from JavaScript, or from TypeScript that runs unchecked. */
 import { type DType, ShapeError } from "@ddad/kernels-wgsl";
+import { Tensor } from "./tensor.ts";
 import { describeValue } from "./values.ts";
+
+/** Throws ShapeError unless `value` is a tensor. */
+export function checkTensor(op: string, name: string, value: unknown): void {
+  if (value instanceof Tensor) return;
+  throw new ShapeError(
+    `${op}: ${name} must be a Tensor but is ${describeArgument(value)}; make one with tensor(…).`,
+  );
+}
+
+/** Throws ShapeError unless `value` is an object of options; `example` shows one. */
+export function checkOptions(op: string, value: object, example: string): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw new ShapeError(
+    `${op}: the options must be an object, as in ${example}, but are ${describeArgument(value)}.`,
+  );
+}
 
 /** Throws ShapeError unless `value` is an array of numbers: PyTorch takes x.reshape(2, 3), which is x.reshape([2, 3]) here. */
 export function checkList(op: string, name: string, value: readonly number[]): void {
@@ -12,7 +29,10 @@ export function checkList(op: string, name: string, value: readonly number[]): v
 
 /** Throws ShapeError unless `value` is an array of tensors. */
 export function checkTensors(op: string, value: readonly unknown[], example = `${op}([a, b])`): void {
-  if (Array.isArray(value)) return;
+  if (Array.isArray(value)) {
+    for (const [index, tensor] of value.entries()) checkTensor(op, `tensor ${index}`, tensor);
+    return;
+  }
   throw new ShapeError(
     `${op}: the tensors must be in an array, as in ${example}, but got ${describeArgument(value)}.`,
   );
@@ -28,5 +48,12 @@ export function checkDType(op: string, value: DType): void {
   );
 }
 
-const describeArgument = (value: unknown): string =>
-  typeof value === "number" ? `the number ${value}` : describeValue(value);
+/** A value in an error message. */
+export const describeArgument = (value: unknown): string =>
+  typeof value === "number"
+    ? `the number ${value}`
+    : Array.isArray(value)
+      ? "an array"
+      : value instanceof Tensor
+        ? "a Tensor"
+        : describeValue(value);

@@ -48,3 +48,4 @@ export const pipelinesOf = (device: Device): PipelineCache => device.pipelines;
 
 /** Throws LimitError where one tensor of so many bytes is larger than the adapter can bind. */
 export const checkSize = (device: Device, bytes: number, what: string): void => device.checkSize(bytes, what);
+export { checkShape } from "./values.ts";

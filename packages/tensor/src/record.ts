@@ -9,8 +9,8 @@ import {
   sizeOf,
   type TensorSpec,
 } from "@ddad/kernels-wgsl";
+import { checkTensor } from "./arguments.ts";
 import { type AnyTensor, type Gradients, type Node, resolve, Tensor } from "./tensor.ts";
-import { describeValue } from "./values.ts";
 
 let nextId = 0;
 const noConstants: readonly number[] = [];
@@ -66,11 +66,7 @@ export function record<I extends string, O extends string, A, P extends string, 
   for (const name of kernel.inputs) {
     const tensor = inputs[name];
     if (tensor) {
-      if (!(tensor instanceof Tensor)) {
-        throw new ShapeError(
-          `${kernel.name}: ${name} must be a Tensor but is ${describeValue(tensor)}; make one with tensor(…).`,
-        );
-      }
+      checkTensor(kernel.name, name, tensor);
       given[name] = resolve(tensor);
       specs[name] = { shape: tensor.shape, dtype: tensor.dtype };
     } else if (!kernel.optional?.includes(name)) {

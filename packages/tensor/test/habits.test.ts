@@ -1,6 +1,7 @@
 /** Calls that TypeScript refuses, as JavaScript and unchecked TypeScript make them: a sentence, never an internal TypeError. */
-import { concat, grad, ones, tensor } from "@ddad/tensor";
+import { concat, grad, ones, Tensor, tensor } from "@ddad/tensor";
 import { expect } from "chai";
+import * as library from "../src/index.ts";
 import * as ops from "../src/ops/index.ts";
 
 type Loose = Record<string, (...values: unknown[]) => unknown>;
@@ -42,6 +43,22 @@ describe("arguments of another kind than their types say", () => {
     ],
     ["tensor of i64", () => tensor([1], { dtype: "i64" as "i32" }), /^tensor: the dtype must be one of/],
     [
+      "matmul(2)",
+      () => x()["matmul"]!(2),
+      /^matmul: b must be a Tensor but is the number 2; make one with tensor/,
+    ],
+    ["add([1, 2])", () => x()["add"]!([1, 2]), /^add: operand 1 must be a Tensor but is an array/],
+    [
+      "maxPool(x, 2)",
+      () => (ops.maxPool as unknown as Loose["maxPool"])!(x(), 2),
+      /^maxPool: the options must be an object, as in/,
+    ],
+    [
+      "index of a string",
+      () => x()["index"]!("0:2"),
+      /^index: an entry is a number.*axis 0 is the string "0:2"/,
+    ],
+    [
       "tensor with a dtype as second argument",
       () => tensor([1], "i32" as never),
       /^tensor: the second argument must be/,
@@ -50,4 +67,58 @@ describe("arguments of another kind than their types say", () => {
   for (const [name, call, message] of refused) {
     it(name, () => expect(call).to.throw(message));
   }
+
+  /** Neither operations on tensors nor for use by name: what programs and devices are asked. */
+  const others = [
+    "deviceDescriptor",
+    "explain",
+    "memory",
+    "planBytes",
+    "randomKeys",
+    "record",
+    "materialize",
+  ];
+  /** Options that must be there are destructured at once. */
+  const needOptions = ["gaussianBlur", "randomInteger"];
+  const values: readonly unknown[] = [2, "a", [1, 2], { dim: 1 }, undefined];
+  const calls = (): [string, (value: unknown) => unknown][] => {
+    const [image, matrix] = [ones([1, 4, 4, 2]), ones([2, 3])] as unknown as [Loose, Loose];
+    const functions = Object.entries(library as unknown as Loose)
+      .filter(([name, value]) => typeof value === "function" && /^[a-z]/.test(name))
+      .filter(([name]) => !others.includes(name) && !needOptions.includes(name))
+      .filter(([name]) => !/^(compile|tune|profile|setup|list|current|evaluate)/.test(name));
+    const methods = Object.getOwnPropertyNames(Tensor.prototype).filter(
+      (name) =>
+        typeof Object.getOwnPropertyDescriptor(Tensor.prototype, name)!.value === "function" &&
+        !["constructor", "dispose", "data", "item", "toArray", ...others].includes(name),
+    );
+    return [
+      ...functions.flatMap(([name, call]): [string, (value: unknown) => unknown][] => [
+        [`${name}(image, …)`, (value) => call(image, value)],
+        [`${name}(matrix, …)`, (value) => call(matrix, value)],
+        [`${name}(matrix, matrix, …)`, (value) => call(matrix, matrix, value)],
+      ]),
+      ...methods.map((name): [string, (value: unknown) => unknown] => [
+        `matrix.${name}(…)`,
+        (value) => matrix[name]!(value),
+      ]),
+    ];
+  };
+
+  it("any operation takes a value of another kind, or names itself and the rule", () => {
+    const all = calls();
+    expect(all.length).to.be.above(500);
+    const unclear = all.flatMap(([name, call]) =>
+      values.flatMap((value) => {
+        try {
+          call(value);
+          return [];
+        } catch (error) {
+          const { message } = error as Error;
+          return /^\w+: /.test(message) ? [] : [`${name} with ${JSON.stringify(value)}: ${message}`];
+        }
+      }),
+    );
+    expect(unclear).to.deep.equal([]);
+  });
 });

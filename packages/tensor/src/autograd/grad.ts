@@ -1,5 +1,4 @@
 /** Gradients of a scalar towards tensors: what users call. `backpropagate` does the work. */
-
 import { isFloat, ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
 import { checkTensors } from "../arguments.ts";
 import { constant } from "../create.ts";

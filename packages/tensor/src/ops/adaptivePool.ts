@@ -1,5 +1,6 @@
 /** Pooling to a given output size. */
 import { ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import { max } from "./max.ts";
 import { mean } from "./mean.ts";
@@ -11,6 +12,7 @@ import { bothSides, type PerSide } from "./sides.ts";
  * pixels ⌊i·E/n⌋ to ⌈(i+1)·E/n⌉ − 1 (PyTorch's `adaptive_avg_pool2d`). Throws ShapeError for images without pixels.
  */
 export function adaptiveAveragePool(x: Tensor, size: PerSide): Tensor {
+  checkTensor("adaptiveAveragePool", "x", x);
   const target = bothSides("adaptiveAveragePool", "size", size);
   const windows = evenWindows(x, target);
   return windows ? averagePool(x, windows) : average(x, { size: target });
@@ -18,6 +20,7 @@ export function adaptiveAveragePool(x: Tensor, size: PerSide): Tensor {
 
 /** Largest element of the same windows; NaN wins, and among equals the first one takes the gradient. */
 export function adaptiveMaxPool(x: Tensor, size: PerSide): Tensor {
+  checkTensor("adaptiveMaxPool", "x", x);
   const target = bothSides("adaptiveMaxPool", "size", size);
   const windows = evenWindows(x, target);
   return windows ? maxPool(x, windows) : maximumOf(x, { size: target });
@@ -39,6 +42,7 @@ function evenWindows(x: Tensor, [height, width]: readonly [number, number]) {
 }
 
 function checked(op: string, x: Tensor): Tensor {
+  checkTensor(op, "x", x);
   if (x.shape.length === 4) return x;
   throw new ShapeError(`${op}: x must have 4 axes but is ${show(x.shape)}.`);
 }

@@ -5,6 +5,7 @@ import {
   attention as kernel,
   attentionPacked as packedKernel,
 } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import { gradientComposition } from "../autograd/gradientComposition.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
@@ -43,6 +44,7 @@ export interface AttentionOptions extends AttentionPackedOptions {
  * 2022). All else is composed of simpler operations.
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
+  for (const [name, tensor] of Object.entries({ query, key, value })) checkTensor("attention", name, tensor);
   const { mask, causal = false, scale = 1 / Math.sqrt(query.shape.at(-1) || 1) } = options;
   const operands = { query, key, value };
   checkAttention(operands, mask);
@@ -97,6 +99,7 @@ const widen = (x: Tensor, width: number): Tensor =>
  * another, → [N, T, heads, D]. As `attention` of its three parts, which are not copied out, and its gradient is one tensor, too.
  */
 export function attentionPacked(qkv: Tensor, options: AttentionPackedOptions = {}): Tensor {
+  checkTensor("attentionPacked", "qkv", qkv);
   const { causal = false, scale = 1 / Math.sqrt((qkv.shape.at(-1) || 3) / 3) } = options;
   const attrs = attributes(scale, causal);
   const composed = (packed: Tensor): Tensor => attentionComposed(parts(packed), attrs);

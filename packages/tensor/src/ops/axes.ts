@@ -1,7 +1,6 @@
 /** Axes as users give them: negative ones count from the end. */
-
 import { type Shape, ShapeError, show } from "@ddad/kernels-wgsl";
-import { checkList } from "../arguments.ts";
+import { checkList, checkTensor } from "../arguments.ts";
 
 /** Distinct axes in 0 … rank − 1, ascending; all of them where `axes` is undefined. */
 export function normaliseAxes(
@@ -9,6 +8,7 @@ export function normaliseAxes(
   shape: Shape,
   axes: number | readonly number[] | undefined,
 ): number[] {
+  if (!Array.isArray(shape)) checkTensor(op, "x", undefined);
   const rank = shape.length;
   if (axes === undefined) return shape.map((_, axis) => axis);
   const list = typeof axes === "number" ? [axes] : axes;

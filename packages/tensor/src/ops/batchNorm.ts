@@ -1,4 +1,5 @@
 import { batchNormGradient, batchNorm as kernel } from "@ddad/kernels-wgsl";
+import { checkOptions, checkTensor } from "../arguments.ts";
 import { gradientComposition } from "../autograd/gradientComposition.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
@@ -21,10 +22,10 @@ export interface BatchNormOptions {
  * Batch normalisation in training mode (Ioffe and Szegedy 2015): x […, C] by the mean and the biased variance of each
  * channel over everything else. `mean` and `variance` [C] serve to update running statistics; without elements they are NaN.
  */
-export function batchNorm(
-  x: Tensor,
-  { weight, bias, epsilon = 1e-5 }: BatchNormOptions,
-): Record<"y" | "mean" | "variance", Tensor> {
+export function batchNorm(x: Tensor, options: BatchNormOptions): Record<"y" | "mean" | "variance", Tensor> {
+  checkTensor("batchNorm", "x", x);
+  checkOptions("batchNorm", options, "{ weight, bias }");
+  const { weight, bias, epsilon = 1e-5 } = options;
   const attrs = { epsilon };
   if (!x.size) {
     kernel.infer({ x, weight, bias }, attrs); // for its checks

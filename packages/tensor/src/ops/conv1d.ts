@@ -1,4 +1,5 @@
 import { ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import { conv2d } from "./conv2d.ts";
 import { reshape } from "./reshape.ts";
@@ -23,7 +24,9 @@ export interface Conv1dOptions {
  */
 export function conv1d(x: Tensor, weight: Tensor, options: Conv1dOptions = {}): Tensor {
   const { bias, stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
-  for (const [name, { shape }] of Object.entries({ x, weight })) {
+  for (const [name, tensor] of Object.entries({ x, weight })) {
+    checkTensor("conv1d", name, tensor);
+    const { shape } = tensor;
     if (shape.length !== 3) throw new ShapeError(`conv1d: ${name} must have 3 axes but is ${show(shape)}.`);
   }
   const [left, right] = typeof padding === "number" ? [padding, padding] : padding;

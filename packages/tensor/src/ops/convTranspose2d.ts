@@ -1,4 +1,5 @@
 import { ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import { conv2dAttrs } from "./conv2d.ts";
 import { convolveBack } from "./convolution.ts";
@@ -33,7 +34,9 @@ export function convTranspose2d(
   { bias, outputPadding = 0, ...options }: ConvTranspose2dOptions = {},
 ): Tensor {
   const op = "convTranspose2d";
-  for (const [name, { shape }] of Object.entries({ x, weight })) {
+  for (const [name, tensor] of Object.entries({ x, weight })) {
+    checkTensor(op, name, tensor);
+    const { shape } = tensor;
     if (shape.length !== 4) throw new ShapeError(`${op}: ${name} must have 4 axes but is ${show(shape)}.`);
   }
   if (x.shape[3] !== weight.shape[3]) {

@@ -1,4 +1,5 @@
 import { cosineDistanceGradient, cosineDistance as kernel, sameShape } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import { gradientComposition } from "../autograd/gradientComposition.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
@@ -14,6 +15,8 @@ export interface CosineDistanceOptions {
 
 /** 1 − a·b / (|a| |b|) along the last axis: a, b […, C] → […]. A row of zeros is at distance 1 from everything. */
 export function cosineDistance(a: Tensor, b: Tensor, { epsilon = 1e-8 }: CosineDistanceOptions = {}): Tensor {
+  checkTensor("cosineDistance", "a", a);
+  checkTensor("cosineDistance", "b", b);
   const attrs = { epsilon };
   if (!a.size && sameShape(a.shape, b.shape) && a.shape.length) return composed({ a, b }, epsilon);
   const both = once((gradient) =>

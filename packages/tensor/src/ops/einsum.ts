@@ -1,5 +1,6 @@
 /** Sums of products in Einstein's notation, made of permutations, sums and matrix products. */
 import { type DType, type Float, isFloat, ShapeError, show, sizeOf } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { type Equation, parseEquation } from "./einsumEquation.ts";
 import { mul } from "./elementwise.ts";
@@ -27,6 +28,9 @@ export function einsum<D extends DType = Float>(
   equation: string,
   ...operands: readonly Tensor<D>[]
 ): Tensor<D> {
+  if (typeof equation !== "string")
+    throw new ShapeError('einsum: the equation comes first, as in einsum("ij,jk->ik", a, b).');
+  for (const [k, tensor] of operands.entries()) checkTensor("einsum", `operand ${k}`, tensor);
   const parsed = parseEquation(equation, operands);
   const sizes = sizesOf(parsed, operands);
   const output = parsed.output;

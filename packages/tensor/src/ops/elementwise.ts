@@ -11,6 +11,7 @@ import {
   ShapeError,
   sameShape,
 } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import { type OpGradients, record, zeroGradient } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { reshape } from "./reshape.ts";
@@ -23,17 +24,18 @@ export type Operand<D extends DType = Float> = Tensor<D> | number;
 
 function apply<D extends DType>(op: ElementwiseName, operands: readonly Operand<DType>[]): Tensor<D> {
   const row = elementwiseTable[op];
+  if (operands.length !== row.arity)
+    throw new ShapeError(`${op}: takes ${row.arity} operands but got ${operands.length}.`);
   const inputs: Record<string, AnyTensor> = {};
   const constants: number[] = [];
   let count = 0;
   const args = operands.map((operand): Ref => {
     if (typeof operand === "number") return `c${constants.push(operand) - 1}`;
+    checkTensor(op, `operand ${count}`, operand);
     const name = `in${count++}` as const;
     inputs[name] = operand;
     return name;
   });
-  if (operands.length !== row.arity)
-    throw new ShapeError(`${op}: takes ${row.arity} operands but got ${operands.length}.`);
   if (!count) throw new ShapeError(`${op}: needs a tensor among its operands, but all are numbers.`);
   const gradients: Record<string, NonNullable<OpGradients<"x", "y">["x"]>> = {};
   args.forEach((name, k) => {

@@ -5,6 +5,7 @@ import {
   gather as gatherKernel,
   scatterAdd as scatterAddKernel,
 } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
@@ -17,6 +18,7 @@ export type IndexTensor = Tensor<"i32" | "u32">;
  * [R, C] and index [K] give [K, C]. Negative indices count from the end. An index outside of −R … R − 1 gives zeros.
  */
 export function gather<D extends DType = Float>(x: Tensor<D>, index: IndexTensor, axis = 0): Tensor<D> {
+  checkTensor("gather", "index", index);
   const along = x.shape.length ? normaliseAxis("gather", x.shape, axis) : 0;
   const rows = x.shape[along]!;
   const out: Record<"y", Tensor<D>> = record(

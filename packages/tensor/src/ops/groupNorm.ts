@@ -1,4 +1,5 @@
 import { type GroupNormAttrs, groupNormGradient, groupNorm as kernel } from "@ddad/kernels-wgsl";
+import { checkOptions, checkTensor } from "../arguments.ts";
 import { gradientComposition } from "../autograd/gradientComposition.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
@@ -21,6 +22,8 @@ export interface GroupNormOptions {
 
 /** Normalises x [N, …, C] over the pixels and channels of each group (Wu and He 2018), then scales and shifts. */
 export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
+  checkTensor("groupNorm", "x", x);
+  checkOptions("groupNorm", options, "{ groups: 8, weight, bias }");
   const { groups, weight, bias, epsilon = 1e-5, activation = "none" } = options;
   const attrs = { groups, epsilon, activation };
   if (!x.size) {

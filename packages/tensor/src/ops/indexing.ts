@@ -1,5 +1,6 @@
 /** Indexing as in NumPy and PyTorch: numbers, ranges, new axes and index tensors, axis after axis. */
 import { type DType, type Float, isFloat, ShapeError, show, sizeOf } from "@ddad/kernels-wgsl";
+import { describeArgument } from "../arguments.ts";
 import { type AnyTensor, Tensor } from "../tensor.ts";
 import { add, cast, greaterEqual, less, logicalOr, minimum, mul, where } from "./elementwise.ts";
 import { gather, type IndexTensor } from "./gather.ts";
@@ -45,6 +46,11 @@ export function index<D extends DType = Float>(x: Tensor<D>, ...entries: readonl
       step.push(1);
       shape.push(extent);
     } else {
+      if (entry !== ":" && !Array.isArray(entry)) {
+        throw new ShapeError(
+          `index: an entry is a number, null, [start, end, step], ":", "..." or a tensor of indices, but that of axis ${axis} is ${describeArgument(entry)}.`,
+        );
+      }
       const range = entry === ":" ? [] : (entry as PerAxis);
       start.push(range[0]);
       end.push(range[1]);

@@ -1,4 +1,5 @@
 import { ShapeError } from "@ddad/kernels-wgsl";
+import { checkOptions, checkTensor } from "../arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, div, mul, pow, square } from "./elementwise.ts";
 import { pad } from "./pad.ts";
@@ -22,6 +23,8 @@ export interface LocalResponseNormOptions {
  * Throws ShapeError where `size` is not a whole number of at least 1, or x has no axis.
  */
 export function localResponseNorm(x: Tensor, options: LocalResponseNormOptions): Tensor {
+  checkTensor("localResponseNorm", "x", x);
+  checkOptions("localResponseNorm", options, "{ size: 5 }");
   const { size, alpha = 1e-4, beta = 0.75, k = 1 } = options;
   if (!Number.isInteger(size) || size < 1)
     throw new ShapeError(`localResponseNorm: size must be a whole number of at least 1 but is ${size}.`);

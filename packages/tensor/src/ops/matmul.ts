@@ -1,4 +1,5 @@
 import { matmul as kernel, type Shape, ShapeError, show, sizeOf } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { reshape, unsqueeze } from "./reshape.ts";
@@ -23,6 +24,8 @@ export interface MatmulOptions {
  * @throws ShapeError where extents or types do not fit, and where a vector shall be transposed
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  checkTensor("matmul", "a", a);
+  checkTensor("matmul", "b", b);
   const { transposeA = false, transposeB = false } = options;
   for (const [name, { shape }, transposed] of [
     ["a", a, transposeA],

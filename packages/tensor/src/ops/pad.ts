@@ -1,5 +1,6 @@
 /** Surrounding tensors: with a constant, or with what they hold themselves. */
 import { type DType, type Float, ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkList } from "../arguments.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { spread } from "./box.ts";
 import { concat } from "./concat.ts";
@@ -31,6 +32,8 @@ export function pad<D extends DType = Float>(
   after: readonly number[],
   surround: number | boolean | PadOptions = 0,
 ): Tensor<D> {
+  checkList("pad", "before", before);
+  checkList("pad", "after", after);
   const { mode = "constant", value = 0 } = typeof surround === "object" ? surround : { value: surround };
   if (mode !== "constant" && !Object.hasOwn(extend, mode)) {
     throw new ShapeError(`pad: mode "${mode}" is none of constant, ${Object.keys(extend).join(", ")}.`);

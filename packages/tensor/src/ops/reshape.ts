@@ -83,6 +83,7 @@ export function unsqueeze<D extends DType = Float>(
   axes: number | readonly number[],
 ): Tensor<D> {
   const list = typeof axes === "number" ? [axes] : axes;
+  checkList("unsqueeze", "axes", list);
   const room = [...x.shape, ...list.map(() => 1)];
   const added = normaliseAxes("unsqueeze", room, list);
   if (added.length !== list.length)

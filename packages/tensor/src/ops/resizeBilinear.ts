@@ -3,6 +3,7 @@ import {
   type ResizeBilinearAttrs,
   resizeBilinearGradient,
 } from "@ddad/kernels-wgsl";
+import { checkList } from "../arguments.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -18,6 +19,7 @@ export function resizeBilinear(
   size: readonly [height: number, width: number],
   { alignCorners = false }: ResizeBilinearOptions = {},
 ): Tensor {
+  checkList("resizeBilinear", "size", size);
   const attrs = { size, alignCorners };
   return record(kernel, { x }, attrs, { x: ({ y }) => resizeBack(y, [x.shape[1]!, x.shape[2]!], attrs) }).y;
 }

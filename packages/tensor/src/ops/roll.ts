@@ -1,4 +1,5 @@
 import { type DType, type Float, ShapeError } from "@ddad/kernels-wgsl";
+import { checkList } from "../arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
 import { concat } from "./concat.ts";
@@ -17,6 +18,7 @@ export function roll<D extends DType = Float>(
   axes?: number | readonly number[],
 ): Tensor<D> {
   const by = typeof shifts === "number" ? [shifts] : shifts;
+  checkList("roll", "shifts", by);
   if (axes === undefined && by.length === 1) return reshape(roll(reshape(x, [x.size]), by, 0), x.shape);
   const along = typeof axes === "number" ? [axes] : (axes ?? []);
   if (by.length !== along.length || !by.every(Number.isInteger)) {

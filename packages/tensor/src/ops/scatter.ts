@@ -8,6 +8,7 @@ import {
   scatter as scatterKernel,
   takeAlong as takeAlongKernel,
 } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
@@ -25,6 +26,7 @@ export function takeAlong<D extends DType = Float>(
   index: IndexTensor,
   axis: number,
 ): Tensor<D> {
+  checkTensor("takeAlong", "index", index);
   return take(x, index, normaliseAxis("takeAlong", x.shape, axis), false);
 }
 
@@ -59,6 +61,8 @@ export function scatter<D extends DType = Float>(
   axis: number,
   { reduce }: ScatterOptions = {},
 ): Tensor<D> {
+  checkTensor("scatter", "index", index);
+  checkTensor("scatter", "source", source);
   const along = normaliseAxis("scatter", x.shape, axis);
   const full = sameShape(source.shape, index.shape) ? source : broadcastTo(source, index.shape);
   return put({ x, index, source: full }, { axis: along, reduce: reduce ?? "set" });

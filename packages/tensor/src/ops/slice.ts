@@ -1,4 +1,5 @@
 import { type DType, type Float, ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkList } from "../arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import { take } from "./box.ts";
 
@@ -19,6 +20,7 @@ export function slice<D extends DType = Float>(
   step: PerAxis = [],
 ): Tensor<D> {
   for (const [name, list] of Object.entries({ start, end, step })) {
+    checkList("slice", name, list as readonly number[]);
     if (list.length > x.shape.length) {
       throw new ShapeError(
         `slice: ${name} [${list.join(", ")}] has ${list.length} numbers but x ${show(x.shape)} has ${x.shape.length} axes.`,

@@ -1,4 +1,5 @@
 import { type DType, type Float, ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkList } from "../arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
 import { slice } from "./slice.ts";
@@ -17,6 +18,7 @@ export function split<D extends DType = Float>(
   const along = normaliseAxis("split", x.shape, axis);
   const extent = x.shape[along]!;
   const sizes = typeof sizeOrSizes === "number" ? equalSizes(extent, sizeOrSizes) : sizeOrSizes;
+  checkList("split", "sizes", sizes);
   if (sizes.some((size) => !Number.isInteger(size) || size < 0)) {
     throw new ShapeError(`split: sizes [${sizes.join(", ")}] must be whole numbers of at least 0.`);
   }

@@ -5,6 +5,7 @@ import {
   upsampleGradient,
   upsample as upsampleKernel,
 } from "@ddad/kernels-wgsl";
+import { checkOptions, checkTensor } from "../arguments.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { upsampleNearest2 } from "./resample.ts";
@@ -28,6 +29,8 @@ export interface UpsampleOptions {
  * those that the factor gives, also where size and factor do not agree exactly. Throws ShapeError where the options do not fit.
  */
 export function upsample(x: Tensor, options: UpsampleOptions): Tensor {
+  checkTensor("upsample", "x", x);
+  checkOptions("upsample", options, "{ scaleFactor: 2 }");
   const { size, scaleFactor, mode = "nearest", alignCorners = false } = options;
   if ((size === undefined) === (scaleFactor === undefined))
     throw new ShapeError("upsample: needs either size or scaleFactor.");
