@@ -1,10 +1,13 @@
 import { type GaussianBlurAttrs, gaussianBlurGradient, gaussianBlur as kernel } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../arguments.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** Gaussian blur of x [N, H, W, C]; the border is reflected without repeating the edge. Both sides exceed taps / 2. */
-export const gaussianBlur = (x: Tensor, options: GaussianBlurAttrs): Tensor =>
-  record(kernel, { x }, options, { x: ({ y }) => blurBack(y, options) }).y;
+export function gaussianBlur(x: Tensor, options: GaussianBlurAttrs): Tensor {
+  checkOptions("gaussianBlur", options, "{ sigma: 4 }");
+  return record(kernel, { x }, options, { x: ({ y }) => blurBack(y, options) }).y;
+}
 
 /** The adjoint, of which the adjoint is the blur again. */
 const blurBack = (gradient: Tensor, options: GaussianBlurAttrs): Tensor =>

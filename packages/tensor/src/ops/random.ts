@@ -6,6 +6,7 @@ import {
   ShapeError,
   randomUniform as uniformKernel,
 } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../arguments.ts";
 import { tensor } from "../create.ts";
 import { record } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
@@ -20,10 +21,13 @@ export const randomNormal = (key: Tensor<"u32">, shape: Shape): Tensor =>
   record(normalKernel, { key }, { shape }).y;
 
 /** One integer in low … high − 1 for each key: key u32 [N, 4] → i32 [N]. */
-export const randomInteger = (
+export function randomInteger(
   key: Tensor<"u32">,
   range: { readonly low: number; readonly high: number },
-): Tensor<"i32"> => record(integerKernel, { key }, range).y as AnyTensor as Tensor<"i32">;
+): Tensor<"i32"> {
+  checkOptions("randomInteger", range, "{ low: 0, high: 10 }");
+  return record(integerKernel, { key }, range).y as AnyTensor as Tensor<"i32">;
+}
 
 /** What a row of random numbers is drawn for: equal coordinates give equal numbers. All are 32-bit words. */
 export interface RandomRow {
