@@ -1,6 +1,6 @@
 /** Arguments of another kind than their types say: from JavaScript, or from TypeScript that runs unchecked. */
-import { type DType, ShapeError } from "@ddad/kernels-wgsl";
-import { Tensor } from "./tensor.ts";
+import { checkFloat, type DType, ShapeError } from "@ddad/kernels-wgsl";
+import { type AnyTensor, Tensor } from "./tensor.ts";
 import { describeValue } from "./values.ts";
 
 /** Throws ShapeError unless `value` is a tensor. */
@@ -11,12 +11,10 @@ export function checkTensor(op: string, name: string, value: unknown): void {
   );
 }
 
-/** Throws ShapeError unless `value` is an object of options; `example` shows one. */
-export function checkOptions(op: string, value: object, example: string): void {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
-  throw new ShapeError(
-    `${op}: the options must be an object, as in ${example}, but are ${describeArgument(value)}.`,
-  );
+/** Throws ShapeError unless `value` is a tensor of f32 or f16. */
+export function checkFloats(op: string, name: string, value: AnyTensor): void {
+  checkTensor(op, name, value);
+  checkFloat(op, name, value.dtype);
 }
 
 /** Throws ShapeError unless `value` is an array of numbers: PyTorch takes x.reshape(2, 3), which is x.reshape([2, 3]) here. */

@@ -14,6 +14,7 @@ import { currentDevice, type Device } from "./device/device.ts";
 import type { Kind } from "./ops/elementwise.ts";
 import { reshape } from "./ops/reshape.ts";
 import { broadcastTo } from "./ops/sum.ts";
+import { checkOptions } from "./options.ts";
 import { Storage } from "./storage.ts";
 import { type AnyTensor, Tensor, Variable } from "./tensor.ts";
 import { checkShape, checkValues, type Element, readValues, type Values } from "./values.ts";
@@ -62,7 +63,8 @@ export function tensor(
     );
   }
   const shape = isShape(shapeOrOptions) ? shapeOrOptions : undefined;
-  const { dtype: wanted } = isShape(shapeOrOptions) ? options : { ...options, ...shapeOrOptions };
+  const given = isShape(shapeOrOptions) ? options : { ...options, ...shapeOrOptions };
+  const { dtype: wanted } = checkOptions("tensor", given, ["dtype"]);
   const { flat, nesting, dtype: own } = readValues(values);
   if (wanted !== undefined) checkDType("tensor", wanted);
   const dtype = wanted ?? own;
@@ -110,7 +112,8 @@ export function full<D extends DType>(
 export function full(shape: Shape, value: boolean): Tensor<"bool">;
 export function full(shape: Shape, value: number): Tensor;
 export function full(shape: Shape, value: Element, options: CreateOptions = {}): Tensor<DType> {
-  return filled<DType>("full", shape, value, options.dtype ?? (typeof value === "boolean" ? "bool" : "f32"));
+  const { dtype } = checkOptions("full", options, ["dtype"]);
+  return filled<DType>("full", shape, value, dtype ?? (typeof value === "boolean" ? "bool" : "f32"));
 }
 
 function filled<D extends DType>(
@@ -130,13 +133,13 @@ function filled<D extends DType>(
 export const zeros = <D extends DType = Float>(
   shape: Shape,
   options: CreateOptions<D> = {},
-): Tensor<Kind<D>> => filled("zeros", shape, 0, options.dtype);
+): Tensor<Kind<D>> => filled("zeros", shape, 0, checkOptions("zeros", options, ["dtype"]).dtype);
 
 /** A tensor of ones. Default f32. */
 export const ones = <D extends DType = Float>(
   shape: Shape,
   options: CreateOptions<D> = {},
-): Tensor<Kind<D>> => filled("ones", shape, 1, options.dtype);
+): Tensor<Kind<D>> => filled("ones", shape, 1, checkOptions("ones", options, ["dtype"]).dtype);
 
 /** Zeros in the shape and type of another tensor. */
 export const zerosLike = <D extends DType>(x: Tensor<D>): Tensor<D> =>
@@ -161,8 +164,9 @@ export interface ArangeOptions<D extends DType = DType> extends CreateOptions<D>
  */
 export function arange<D extends DType = Float>(
   end: number,
-  { start = 0, step = 1, dtype }: ArangeOptions<D> = {},
+  options: ArangeOptions<D> = {},
 ): Tensor<Kind<D>> {
+  const { start = 0, step = 1, dtype } = checkOptions("arange", options, ["start", "step", "dtype"]);
   if (![start, end, step].every(Number.isFinite) || step === 0) {
     throw new ShapeError(
       `arange: start ${start}, end ${end} and step ${step} must be finite, and the step not 0.`,
@@ -189,8 +193,9 @@ export function linspace(start: number, end: number, count: number): Tensor {
 export function eye<D extends DType = Float>(
   rows: number,
   columns = rows,
-  { dtype }: CreateOptions<D> = {},
+  options: CreateOptions<D> = {},
 ): Tensor<Kind<D>> {
+  const { dtype } = checkOptions("eye", options, ["dtype"]);
   checkShape("eye", [rows, columns]);
   checkRoom("eye", currentDevice(), [rows, columns], dtype ?? "f32");
   const values = new Float64Array(rows * columns);

@@ -7,12 +7,14 @@ import type { PipelineCache } from "./device/pipelines.ts";
 import type { AnyTensor, AnyVariable, Node } from "./tensor.ts";
 
 export { tuningStore } from "#tuningStore";
+export { checkList, checkTensor, describeArgument } from "./arguments.ts";
 export { drawOnce, isRecomputing } from "./autograd/draws.ts";
 export { contiguousZeros, flattenParameters, heldBytes } from "./contiguous.ts";
 export { environment } from "./device/adapter.ts";
 export { adapterName } from "./device/capabilities.ts";
 export { allOrNone } from "./memory.ts";
 export * from "./ops/optim.ts";
+export { checkOptions } from "./options.ts";
 export { bufferBytes, sharedBytes } from "./planBytes.ts";
 export { nodesBehind } from "./program/program.ts";
 export { recordView } from "./record.ts";

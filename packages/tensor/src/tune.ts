@@ -1,9 +1,11 @@
 /** `tune`: measures which variant of each kernel is the fastest for the shapes of a program, and remembers it. */
+
 import { show } from "@ddad/kernels-wgsl";
 import { tuningStore } from "#tuningStore";
 import { currentDevice, type Device } from "./device/device.ts";
 import { PipelineCache } from "./device/pipelines.ts";
 import { DeviceLostError } from "./errors.ts";
+import { checkOptions } from "./options.ts";
 import { chooseVariant } from "./program/lower.ts";
 import type { ProgramCall } from "./program/program.ts";
 import { collectCalls } from "./tuning/collect.ts";
@@ -70,7 +72,11 @@ const worthwhile = 0.95;
  * @param fn evaluates what is to become faster, such as one training step
  */
 export async function tune(fn: () => Promise<unknown>, options: TuneOptions = {}): Promise<TuneReport> {
-  const { again = false, samples = 5, onRow } = options;
+  const {
+    again = false,
+    samples = 5,
+    onRow,
+  } = checkOptions("tune", options, ["again", "samples", "onRow", "store"]);
   const store = "store" in options ? options.store : tuningStore();
   const device = currentDevice();
   const calls = [...(await collectCalls(fn))].sort(([, a], [, b]) => workOf(b) - workOf(a));

@@ -78,7 +78,7 @@ describe("arguments of another kind than their types say", () => {
     "record",
     "materialize",
   ];
-  const values: readonly unknown[] = [2, "a", [1, 2], { dim: 1 }, undefined];
+  const values: readonly unknown[] = [2, "a", [1, 2], { dim: 1 }, undefined, null];
   const calls = (): [string, (value: unknown) => unknown][] => {
     const [image, matrix] = [ones([1, 4, 4, 2]), ones([2, 3])] as unknown as [Loose, Loose];
     const functions = Object.entries(library as unknown as Loose)
@@ -92,6 +92,7 @@ describe("arguments of another kind than their types say", () => {
     );
     return [
       ...functions.flatMap(([name, call]): [string, (value: unknown) => unknown][] => [
+        [`${name}(…)`, (value) => call(value)],
         [`${name}(image, …)`, (value) => call(image, value)],
         [`${name}(matrix, …)`, (value) => call(matrix, value)],
         [`${name}(matrix, matrix, …)`, (value) => call(matrix, matrix, value)],
@@ -118,5 +119,41 @@ describe("arguments of another kind than their types say", () => {
       }),
     );
     expect(unclear).to.deep.equal([]);
+  });
+
+  it("any operation refuses an option that it does not know", () => {
+    const image = ones([1, 4, 4, 2]);
+    const index = tensor([[0, 1, 1]], { dtype: "i32" });
+    const key = tensor([1, 2, 3, 4], [1, 4], { dtype: "u32" });
+    const fillers: readonly unknown[] = [
+      undefined,
+      image,
+      ones([2, 3]),
+      1,
+      [2, 2],
+      index,
+      key,
+      ones([2, 2, 4, 4]),
+    ];
+    /** All lists of `count` fillers. */
+    const lists = (count: number): unknown[][] =>
+      count === 0 ? [[]] : lists(count - 1).flatMap((list) => fillers.map((filler) => [...list, filler]));
+    const ignoring = Object.entries(library as unknown as Loose).flatMap(([name, call]) => {
+      if (typeof call !== "function" || !/^[a-z]/.test(name)) return [];
+      const parameters = /\(([^)]*)/.exec(String(call))![1]!;
+      expect(parameters, `${name} takes its options apart before they are checked`).not.to.include("{ ");
+      const place = parameters.split(",").findIndex((parameter) => /^ *options\b/.test(parameter));
+      if (place < 0) return [];
+      const refuses = lists(place).some((list) => {
+        try {
+          call(...list, { nonsense: 1 });
+          return false;
+        } catch (error) {
+          return (error as Error).message.includes("there is no option nonsense");
+        }
+      });
+      return refuses ? [] : [name];
+    });
+    expect(ignoring).to.deep.equal([]);
   });
 });

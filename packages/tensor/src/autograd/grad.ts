@@ -1,9 +1,10 @@
 /** Gradients of a scalar towards tensors: what users call. `backpropagate` does the work. */
 import { isFloat, ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
-import { checkTensors } from "../arguments.ts";
+import { checkTensor, checkTensors } from "../arguments.ts";
 import { constant } from "../create.ts";
 import { UsageError } from "../errors.ts";
 import { broadcastTo } from "../ops/sum.ts";
+import { checkOptions } from "../options.ts";
 import { resolve, type Tensor } from "../tensor.ts";
 import { backpropagate, derivativesEnd } from "./backpropagate.ts";
 
@@ -35,9 +36,14 @@ export function partialGrad(loss: Tensor, inputs: readonly Tensor[], options: Gr
 function gradientsOf(
   loss: Tensor,
   inputs: readonly Tensor[],
-  { outputGradient, allowUnused = false }: GradOptions,
+  options: GradOptions,
   partial: boolean,
 ): Tensor[] {
+  checkTensor("grad", "the loss", loss);
+  const { outputGradient, allowUnused = false } = checkOptions("grad", options, [
+    "outputGradient",
+    "allowUnused",
+  ]);
   const root = resolve(loss);
   checkTensors("grad", inputs, "grad(loss, [a, b])");
   const wanted = inputs.map(resolve);

@@ -1,7 +1,9 @@
 /** The one device of the process: made by `setupDevice()`, found again by `currentDevice()`. */
+
 import type { Capabilities } from "@ddad/kernels-wgsl";
 import { loadGlobals } from "#dawn";
 import { DeviceLostError, LimitError, NoAdapterError, UsageError } from "../errors.ts";
+import { checkOptions } from "../options.ts";
 import { loadTuning } from "../tuning/store.ts";
 import { Tuning } from "../tuning/table.ts";
 import { type AdapterOptions, requestAdapter } from "./adapter.ts";
@@ -166,6 +168,8 @@ export interface SetupOptions extends AdapterOptions {
   readonly device?: GPUDevice;
 }
 
+const known = ["adapter", "powerPreference", "toggles", "device"] as const;
+
 /**
  * Finds an adapter (a browser's `navigator.gpu`, or Dawn in Node), requests a device with all its limits, and makes it
  * the current one. What `tune` has stored of this adapter is read first. Later calls return the same device until it is lost or
@@ -175,7 +179,7 @@ export interface SetupOptions extends AdapterOptions {
  * a device is handed in and another one is current
  */
 export async function setupDevice(options: SetupOptions = {}): Promise<Device> {
-  const { device: given } = options;
+  const { device: given } = checkOptions("setupDevice", options, known);
   if (given !== undefined && typeof given?.createBuffer !== "function") {
     throw new TypeError("setupDevice: the option device must be a GPUDevice.");
   }

@@ -1,5 +1,6 @@
 /** Activations that are made of elementwise operations, under PyTorch's names. They fuse like these, and so do their gradients. */
-import { checkFloat, type DType, type Float, ShapeError } from "@ddad/kernels-wgsl";
+import { type DType, type Float, ShapeError } from "@ddad/kernels-wgsl";
+import { checkFloats } from "../arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import {
   abs,
@@ -31,7 +32,7 @@ export function clamp<D extends DType = Float>(x: Tensor<D>, min?: number, max?:
 
 /** Throws ShapeError where `x` is no float: what follows divides, or multiplies by fractions. */
 function floats<D extends DType>(op: string, x: Tensor<D>): Tensor<D> {
-  checkFloat(op, "x", x.dtype);
+  checkFloats(op, "x", x);
   return x;
 }
 

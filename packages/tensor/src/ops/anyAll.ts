@@ -1,4 +1,5 @@
 import { all as allKernel, any as anyKernel, type Kernel, type ReduceAttrs } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
@@ -8,12 +9,9 @@ import type { ReduceOptions } from "./sum.ts";
 
 const logical =
   (name: string, kernel: Kernel<"x", "y", ReduceAttrs, "outputs" | "reduced">) =>
-  (
-    x: AnyTensor,
-    axes?: number | readonly number[],
-    { keepDims = false }: ReduceOptions = {},
-  ): Tensor<"bool"> => {
-    const reduced = normaliseAxes(name, x.shape, axes);
+  (x: AnyTensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor<"bool"> => {
+    const { keepDims = false } = checkOptions(name, options, ["keepDims"]);
+    const reduced = normaliseAxes(name, x, axes);
     const { y }: Record<"y", Tensor<"bool">> = record(kernel, { x: cast(x, "bool") }, { axes: reduced });
     return keepDims ? y : reshape(y, dropAxes(x.shape, reduced));
   };

@@ -1,4 +1,5 @@
 import { argmax as argmaxKernel, argmin as argminKernel, type Kernel } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxis } from "./axes.ts";
@@ -7,8 +8,9 @@ import type { ReduceOptions } from "./sum.ts";
 
 const extremum =
   (name: string, kernel: Kernel<"x", "y", { readonly axis: number }, "rows" | "columns" | "inner">) =>
-  (x: AnyTensor, axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor<"i32"> => {
-    const along = axis === undefined ? 0 : normaliseAxis(name, x.shape, axis);
+  (x: AnyTensor, axis?: number, options: ReduceOptions = {}): Tensor<"i32"> => {
+    const { keepDims = false } = checkOptions(name, options, ["keepDims"]);
+    const along = axis === undefined ? 0 : normaliseAxis(name, x, axis);
     const lines = axis === undefined ? reshape(x, [x.size]) : x;
     const { y }: Record<"y", Tensor<"i32">> = record(kernel, { x: lines }, { axis: along });
     if (axis === undefined) return reshape(y, keepDims ? x.shape.map(() => 1) : []);

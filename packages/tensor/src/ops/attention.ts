@@ -7,6 +7,7 @@ import {
 } from "@ddad/kernels-wgsl";
 import { checkTensor } from "../arguments.ts";
 import { gradientComposition } from "../autograd/gradientComposition.ts";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { type AttentionMask, attentionComposed, checkAttention } from "./attentionComposed.ts";
@@ -45,6 +46,7 @@ export interface AttentionOptions extends AttentionPackedOptions {
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
   for (const [name, tensor] of Object.entries({ query, key, value })) checkTensor("attention", name, tensor);
+  checkOptions("attention", options, ["scale", "causal", "mask"]);
   const { mask, causal = false, scale = 1 / Math.sqrt(query.shape.at(-1) || 1) } = options;
   const operands = { query, key, value };
   checkAttention(operands, mask);
@@ -100,6 +102,7 @@ const widen = (x: Tensor, width: number): Tensor =>
  */
 export function attentionPacked(qkv: Tensor, options: AttentionPackedOptions = {}): Tensor {
   checkTensor("attentionPacked", "qkv", qkv);
+  checkOptions("attentionPacked", options, ["scale", "causal"]);
   const { causal = false, scale = 1 / Math.sqrt((qkv.shape.at(-1) || 3) / 3) } = options;
   const attrs = attributes(scale, causal);
   const composed = (packed: Tensor): Tensor => attentionComposed(parts(packed), attrs);

@@ -2,13 +2,14 @@
 import { type Shape, ShapeError, show } from "@ddad/kernels-wgsl";
 import { checkList, checkTensor } from "../arguments.ts";
 
-/** Distinct axes in 0 … rank − 1, ascending; all of them where `axes` is undefined. */
+/** Distinct axes of `x` in 0 … rank − 1, ascending; all of them where `axes` is undefined. */
 export function normaliseAxes(
   op: string,
-  shape: Shape,
+  x: { readonly shape: Shape },
   axes: number | readonly number[] | undefined,
 ): number[] {
-  if (!Array.isArray(shape)) checkTensor(op, "x", undefined);
+  if (!Array.isArray(x?.shape)) checkTensor(op, "x", x);
+  const { shape } = x;
   const rank = shape.length;
   if (axes === undefined) return shape.map((_, axis) => axis);
   const list = typeof axes === "number" ? [axes] : axes;
@@ -29,6 +30,6 @@ export function normaliseAxes(
 export const dropAxes = (shape: Shape, axes: readonly number[]): number[] =>
   shape.filter((_, axis) => !axes.includes(axis));
 
-/** One axis in 0 … rank − 1. */
-export const normaliseAxis = (op: string, shape: Shape, axis: number): number =>
-  normaliseAxes(op, shape, axis)[0]!;
+/** One axis of `x` in 0 … rank − 1. */
+export const normaliseAxis = (op: string, x: { readonly shape: Shape }, axis: number): number =>
+  normaliseAxes(op, x, axis)[0]!;

@@ -1,6 +1,7 @@
 import { batchNormGradient, batchNorm as kernel } from "@ddad/kernels-wgsl";
-import { checkOptions, checkTensor } from "../arguments.ts";
+import { checkTensor } from "../arguments.ts";
 import { gradientComposition } from "../autograd/gradientComposition.ts";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, mul, rsqrt, square, sub } from "./elementwise.ts";
@@ -24,7 +25,7 @@ export interface BatchNormOptions {
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions): Record<"y" | "mean" | "variance", Tensor> {
   checkTensor("batchNorm", "x", x);
-  checkOptions("batchNorm", options, "{ weight, bias }");
+  checkOptions("batchNorm", options, ["weight", "bias", "epsilon"], "{ weight, bias }");
   const { weight, bias, epsilon = 1e-5 } = options;
   const attrs = { epsilon };
   if (!x.size) {

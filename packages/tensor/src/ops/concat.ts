@@ -22,7 +22,7 @@ export function concat<D extends DType = Float>(tensors: readonly Tensor<D>[], a
   checkTensors("concat", tensors);
   const [first, ...others] = tensors;
   if (!first) throw new ShapeError("concat: needs at least one tensor.");
-  const along = normaliseAxis("concat", first.shape, axis);
+  const along = normaliseAxis("concat", first, axis);
   others.forEach(({ dtype, shape }, index) => {
     if (dtype !== first.dtype) {
       throw new ShapeError(
@@ -86,7 +86,7 @@ export function stack<D extends DType = Float>(tensors: readonly Tensor<D>[], ax
       );
     }
   });
-  const along = normaliseAxis("stack", [...first.shape, 1], axis);
+  const along = normaliseAxis("stack", { shape: [...first.shape, 1] }, axis);
   return concat(
     tensors.map((tensor) => unsqueeze(tensor, along)),
     along,

@@ -1,7 +1,8 @@
 import { ShapeError, show } from "@ddad/kernels-wgsl";
 import { checkTensor } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
-import { conv2d } from "./conv2d.ts";
+import { conv2d, convolutionOptions } from "./conv2d.ts";
 import { reshape } from "./reshape.ts";
 
 /** Options of `conv1d`. */
@@ -23,7 +24,13 @@ export interface Conv1dOptions {
  * with one row.
  */
 export function conv1d(x: Tensor, weight: Tensor, options: Conv1dOptions = {}): Tensor {
-  const { bias, stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+  const {
+    bias,
+    stride = 1,
+    padding = 0,
+    dilation = 1,
+    groups = 1,
+  } = checkOptions("conv1d", options, convolutionOptions);
   for (const [name, tensor] of Object.entries({ x, weight })) {
     checkTensor("conv1d", name, tensor);
     const { shape } = tensor;

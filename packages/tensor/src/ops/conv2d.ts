@@ -1,4 +1,5 @@
 import type { Conv2dAttrs } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { convolve } from "./convolution.ts";
 import { fourSides, oneOrBoth, type PaddingOption, type PerSide } from "./sides.ts";
@@ -16,6 +17,9 @@ export interface Conv2dOptions {
   /** Channels in and out are cut into so many groups, each convolved on its own. Default 1. */
   readonly groups?: number;
 }
+
+/** Names of the options of convolutions. */
+export const convolutionOptions = ["bias", "stride", "padding", "dilation", "groups"] as const;
 
 /** The options as the kernels take them, normalised so that equal calls share a program. */
 export const conv2dAttrs = (
@@ -36,5 +40,7 @@ export const conv2dAttrs = (
  * OH = ⌊(H + padding above and below − dilation · (KH − 1) − 1) / stride⌋ + 1, and OW likewise. With as many groups as
  * channels it is depthwise. Throws ShapeError where shapes and options do not fit together.
  */
-export const conv2d = (x: Tensor, weight: Tensor, { bias, ...options }: Conv2dOptions = {}): Tensor =>
-  convolve(x, weight, conv2dAttrs("conv2d", options), bias);
+export const conv2d = (x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor => {
+  checkOptions("conv2d", options, convolutionOptions);
+  return convolve(x, weight, conv2dAttrs("conv2d", options), options.bias);
+};

@@ -1,7 +1,8 @@
 import { ShapeError, show } from "@ddad/kernels-wgsl";
 import { checkTensor } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
-import { conv2dAttrs } from "./conv2d.ts";
+import { conv2dAttrs, convolutionOptions } from "./conv2d.ts";
 import { convolveBack } from "./convolution.ts";
 import { add, cast } from "./elementwise.ts";
 import { pad } from "./pad.ts";
@@ -28,12 +29,9 @@ export interface ConvTranspose2dOptions {
  * where OH = (H − 1) · stride − padding above and below + dilation · (KH − 1) + outputPadding + 1, and OW likewise. It is the
  * adjoint of `conv2d` with this weight: what that gathers from a window is spread over it here.
  */
-export function convTranspose2d(
-  x: Tensor,
-  weight: Tensor,
-  { bias, outputPadding = 0, ...options }: ConvTranspose2dOptions = {},
-): Tensor {
+export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTranspose2dOptions = {}): Tensor {
   const op = "convTranspose2d";
+  const { bias, outputPadding = 0 } = checkOptions(op, options, [...convolutionOptions, "outputPadding"]);
   for (const [name, tensor] of Object.entries({ x, weight })) {
     checkTensor(op, name, tensor);
     const { shape } = tensor;

@@ -1,6 +1,7 @@
 import { cosineDistanceGradient, cosineDistance as kernel, sameShape } from "@ddad/kernels-wgsl";
 import { checkTensor } from "../arguments.ts";
 import { gradientComposition } from "../autograd/gradientComposition.ts";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { div, greater, mul, sqrt, square, sub, where } from "./elementwise.ts";
@@ -14,7 +15,8 @@ export interface CosineDistanceOptions {
 }
 
 /** 1 − a·b / (|a| |b|) along the last axis: a, b […, C] → […]. A row of zeros is at distance 1 from everything. */
-export function cosineDistance(a: Tensor, b: Tensor, { epsilon = 1e-8 }: CosineDistanceOptions = {}): Tensor {
+export function cosineDistance(a: Tensor, b: Tensor, options: CosineDistanceOptions = {}): Tensor {
+  const { epsilon = 1e-8 } = checkOptions("cosineDistance", options, ["epsilon"]);
   checkTensor("cosineDistance", "a", a);
   checkTensor("cosineDistance", "b", b);
   const attrs = { epsilon };

@@ -1,4 +1,5 @@
 import { type DType, type Float, cumprod as kernel } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
@@ -16,9 +17,10 @@ import type { Summed } from "./sum.ts";
 export function cumprod<D extends DType = Float>(
   x: Tensor<D>,
   axis = -1,
-  { reverse = false, exclusive = false }: CumulativeOptions = {},
+  options: CumulativeOptions = {},
 ): Tensor<Summed<D>> {
-  const along = normaliseAxis("cumprod", x.shape, axis);
+  const { reverse = false, exclusive = false } = checkOptions("cumprod", options, ["reverse", "exclusive"]);
+  const along = normaliseAxis("cumprod", x, axis);
   const values = x.dtype === "bool" ? cast(x, "i32") : x;
   const {
     y,

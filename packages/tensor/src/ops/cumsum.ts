@@ -1,4 +1,5 @@
 import { type DType, type Float, cumsum as kernel } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
@@ -21,9 +22,10 @@ export interface CumulativeOptions {
 export function cumsum<D extends DType = Float>(
   x: Tensor<D>,
   axis = -1,
-  { reverse = false, exclusive = false }: CumulativeOptions = {},
+  options: CumulativeOptions = {},
 ): Tensor<Summed<D>> {
-  const along = normaliseAxis("cumsum", x.shape, axis);
+  const { reverse = false, exclusive = false } = checkOptions("cumsum", options, ["reverse", "exclusive"]);
+  const along = normaliseAxis("cumsum", x, axis);
   const values = x.dtype === "bool" ? cast(x, "i32") : x;
   const {
     y,

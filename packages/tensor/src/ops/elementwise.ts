@@ -12,6 +12,7 @@ import {
   sameShape,
 } from "@ddad/kernels-wgsl";
 import { checkTensor } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import { type OpGradients, record, zeroGradient } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { reshape } from "./reshape.ts";
@@ -222,10 +223,8 @@ export interface GeluOptions {
 }
 
 /** x · Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel 2016), exact as PyTorch's default. */
-export function gelu<D extends DType = Float>(
-  x: Tensor<D>,
-  { approximate = "none" }: GeluOptions = {},
-): Tensor<D> {
+export function gelu<D extends DType = Float>(x: Tensor<D>, options: GeluOptions = {}): Tensor<D> {
+  const { approximate = "none" } = checkOptions("gelu", options, ["approximate"]);
   if (approximate === "none") return apply("gelu", [x]);
   const inner = mul(Math.sqrt(2 / Math.PI), add(x, mul(0.044715, mul(x, square(x)))));
   return mul(mul(0.5, x), add(1, tanh(inner)));

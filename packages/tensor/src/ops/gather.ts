@@ -19,7 +19,7 @@ export type IndexTensor = Tensor<"i32" | "u32">;
  */
 export function gather<D extends DType = Float>(x: Tensor<D>, index: IndexTensor, axis = 0): Tensor<D> {
   checkTensor("gather", "index", index);
-  const along = x.shape.length ? normaliseAxis("gather", x.shape, axis) : 0;
+  const along = x.shape.length ? normaliseAxis("gather", x, axis) : 0;
   const rows = x.shape[along]!;
   const out: Record<"y", Tensor<D>> = record(
     gatherKernel,

@@ -2,6 +2,7 @@
 import { type GridSampleAttrs, gridSampleInputGradient, gridSample as kernel } from "@ddad/kernels-wgsl";
 import { partialGrad } from "../autograd/grad.ts";
 import { arange } from "../create.ts";
+import { checkOptions } from "../options.ts";
 import { record, zeroGradient } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import {
@@ -48,7 +49,11 @@ interface Tap {
  * shapes do not fit together.
  */
 export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
-  const { mode = "bilinear", paddingMode = "zeros", alignCorners = false } = options;
+  const {
+    mode = "bilinear",
+    paddingMode = "zeros",
+    alignCorners = false,
+  } = checkOptions("gridSample", options, ["mode", "paddingMode", "alignCorners"]);
   return sample(x, grid, { mode, paddingMode, alignCorners });
 }
 

@@ -1,6 +1,7 @@
 import { type GroupNormAttrs, groupNormGradient, groupNorm as kernel } from "@ddad/kernels-wgsl";
-import { checkOptions, checkTensor } from "../arguments.ts";
+import { checkTensor } from "../arguments.ts";
 import { gradientComposition } from "../autograd/gradientComposition.ts";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, cast, mul, rsqrt, silu, square, sub } from "./elementwise.ts";
@@ -20,10 +21,12 @@ export interface GroupNormOptions {
   readonly activation?: "none" | "silu";
 }
 
+const known = ["groups", "weight", "bias", "epsilon", "activation"] as const;
+
 /** Normalises x [N, …, C] over the pixels and channels of each group (Wu and He 2018), then scales and shifts. */
 export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
   checkTensor("groupNorm", "x", x);
-  checkOptions("groupNorm", options, "{ groups: 8, weight, bias }");
+  checkOptions("groupNorm", options, known, "{ groups: 8, weight, bias }");
   const { groups, weight, bias, epsilon = 1e-5, activation = "none" } = options;
   const attrs = { groups, epsilon, activation };
   if (!x.size) {

@@ -1,5 +1,6 @@
 import { ShapeError, show } from "@ddad/kernels-wgsl";
 import { constant } from "../create.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./elementwise.ts";
 import { groupNorm } from "./groupNorm.ts";
@@ -18,7 +19,12 @@ export interface InstanceNormOptions {
  * Instance normalisation (Ulyanov et al. 2016): each channel of each image of x [N, …, C] by its mean and biased variance over the
  * pixels. It is group norm's kernel with a group for each channel.
  */
-export function instanceNorm(x: Tensor, { weight, bias, epsilon = 1e-5 }: InstanceNormOptions = {}): Tensor {
+export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+  const {
+    weight,
+    bias,
+    epsilon = 1e-5,
+  } = checkOptions("instanceNorm", options, ["weight", "bias", "epsilon"]);
   if (x.shape.length < 3)
     throw new ShapeError(
       `instanceNorm: x must be [N, …, C] with at least three axes but is ${show(x.shape)}.`,

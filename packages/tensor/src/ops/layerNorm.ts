@@ -1,5 +1,6 @@
 import { type Shape, ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
 import { constant } from "../create.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxes } from "./axes.ts";
 import { add, cast, mul, rsqrt, square, sub } from "./elementwise.ts";
@@ -23,11 +24,14 @@ export interface LayerNormOptions {
  * Layer normalisation (Ba et al. 2016): (x − mean) / √(variance + ε) · weight + bias with mean and biased variance over `axes`, in f32
  * also where x is f16. Over the last axes it is group norm's kernel with one group. Throws ShapeError where weight or bias do not fit.
  */
-export function layerNorm(
-  x: Tensor,
-  { weight, bias, epsilon = 1e-5, axes = -1 }: LayerNormOptions = {},
-): Tensor {
-  const over = normaliseAxes("layerNorm", x.shape, axes);
+export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
+  const {
+    weight,
+    bias,
+    epsilon = 1e-5,
+    axes = -1,
+  } = checkOptions("layerNorm", options, ["weight", "bias", "epsilon", "axes"]);
+  const over = normaliseAxes("layerNorm", x, axes);
   const extents = over.map((axis) => x.shape[axis]!);
   for (const [name, given] of Object.entries({ weight, bias })) checkExtents(name, given, extents, x.shape);
   const first = x.shape.length - over.length;

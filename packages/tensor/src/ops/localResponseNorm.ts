@@ -1,5 +1,6 @@
 import { ShapeError } from "@ddad/kernels-wgsl";
-import { checkOptions, checkTensor } from "../arguments.ts";
+import { checkTensor } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, div, mul, pow, square } from "./elementwise.ts";
 import { pad } from "./pad.ts";
@@ -24,7 +25,7 @@ export interface LocalResponseNormOptions {
  */
 export function localResponseNorm(x: Tensor, options: LocalResponseNormOptions): Tensor {
   checkTensor("localResponseNorm", "x", x);
-  checkOptions("localResponseNorm", options, "{ size: 5 }");
+  checkOptions("localResponseNorm", options, ["size", "alpha", "beta", "k"], "{ size: 5 }");
   const { size, alpha = 1e-4, beta = 0.75, k = 1 } = options;
   if (!Number.isInteger(size) || size < 1)
     throw new ShapeError(`localResponseNorm: size must be a whole number of at least 1 but is ${size}.`);

@@ -1,4 +1,6 @@
-import { checkFloat, max as maxKernel } from "@ddad/kernels-wgsl";
+import { max as maxKernel } from "@ddad/kernels-wgsl";
+import { checkFloats } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import { record, zeroGradient } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
@@ -12,13 +14,10 @@ import { type ReduceOptions, sum } from "./sum.ts";
  *
  * @throws ShapeError where x is no float
  */
-export function logSumExp(
-  x: Tensor,
-  axes?: number | readonly number[],
-  { keepDims = false }: ReduceOptions = {},
-): Tensor {
-  checkFloat("logSumExp", "x", x.dtype);
-  const reduced = normaliseAxes("logSumExp", x.shape, axes);
+export function logSumExp(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  const { keepDims = false } = checkOptions("logSumExp", options, ["keepDims"]);
+  checkFloats("logSumExp", "x", x);
+  const reduced = normaliseAxes("logSumExp", x, axes);
   const wide = cast(x, "f32");
   const y = cast(stable(wide, reduced), x.dtype);
   return keepDims ? y : reshape(y, dropAxes(x.shape, reduced));

@@ -1,5 +1,6 @@
 import { matmul as kernel, type Shape, ShapeError, show, sizeOf } from "@ddad/kernels-wgsl";
 import { checkTensor } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { reshape, unsqueeze } from "./reshape.ts";
@@ -17,6 +18,8 @@ export interface MatmulOptions {
   readonly dtype?: "f32" | "f16";
 }
 
+const known = ["transposeA", "transposeB", "bias", "dtype"] as const;
+
 /**
  * Matrix product: a [..., M, K] · b [..., K, N] → [..., M, N], where the axes in front are broadcast by NumPy's rules. A vector [K] is
  * a row at the left, a column at the right, and its axis of one is dropped from the result.
@@ -26,7 +29,7 @@ export interface MatmulOptions {
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   checkTensor("matmul", "a", a);
   checkTensor("matmul", "b", b);
-  const { transposeA = false, transposeB = false } = options;
+  const { transposeA = false, transposeB = false } = checkOptions("matmul", options, known);
   for (const [name, { shape }, transposed] of [
     ["a", a, transposeA],
     ["b", b, transposeB],

@@ -6,6 +6,7 @@ import {
   min as minKernel,
   type ReduceAttrs,
 } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
@@ -18,9 +19,10 @@ const extremum =
   <D extends DType = Float>(
     x: Tensor<D>,
     axes?: number | readonly number[],
-    { keepDims = false }: ReduceOptions = {},
+    options: ReduceOptions = {},
   ): Tensor<D> => {
-    const reduced = normaliseAxes(name, x.shape, axes);
+    const { keepDims = false } = checkOptions(name, options, ["keepDims"]);
+    const reduced = normaliseAxes(name, x, axes);
     const {
       y,
     }: Record<"y", Tensor<D>> = record(

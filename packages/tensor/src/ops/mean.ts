@@ -1,4 +1,5 @@
-import { checkFloat } from "@ddad/kernels-wgsl";
+import { checkFloats } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxes } from "./axes.ts";
 import { cast, mul } from "./elementwise.ts";
@@ -11,8 +12,9 @@ import { type ReduceOptions, sum } from "./sum.ts";
  * @throws ShapeError where x is no float
  */
 export function mean(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
-  checkFloat("mean", "x", x.dtype);
-  const reduced = normaliseAxes("mean", x.shape, axes);
+  checkOptions("mean", options, ["keepDims"]);
+  checkFloats("mean", "x", x);
+  const reduced = normaliseAxes("mean", x, axes);
   const count = reduced.reduce((product, axis) => product * x.shape[axis]!, 1);
   const total = sum(x, reduced, { ...options, dtype: "f32" });
   return cast(mul(total, count ? 1 / count : Number.NaN), x.dtype);

@@ -1,4 +1,6 @@
-import { checkFloat, ShapeError } from "@ddad/kernels-wgsl";
+import { ShapeError } from "@ddad/kernels-wgsl";
+import { checkFloats } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxes } from "./axes.ts";
 import { abs, cast, equal, notEqual, pow, square, where } from "./elementwise.ts";
@@ -18,14 +20,11 @@ export interface NormOptions extends ReduceOptions {
  *
  * @throws ShapeError where x is no float, or p is NaN
  */
-export function norm(
-  x: Tensor,
-  axes?: number | readonly number[],
-  { p = 2, keepDims = false }: NormOptions = {},
-): Tensor {
-  checkFloat("norm", "x", x.dtype);
+export function norm(x: Tensor, axes?: number | readonly number[], options: NormOptions = {}): Tensor {
+  const { p = 2, keepDims = false } = checkOptions("norm", options, ["p", "keepDims"]);
+  checkFloats("norm", "x", x);
   if (Number.isNaN(p)) throw new ShapeError("norm: p must be a number but is NaN.");
-  return cast(wideNorm(cast(x, "f32"), normaliseAxes("norm", x.shape, axes), p, { keepDims }), x.dtype);
+  return cast(wideNorm(cast(x, "f32"), normaliseAxes("norm", x, axes), p, { keepDims }), x.dtype);
 }
 
 function wideNorm(x: Tensor, axes: readonly number[], p: number, options: ReduceOptions): Tensor {

@@ -1,6 +1,7 @@
 /** Surrounding tensors: with a constant, or with what they hold themselves. */
 import { type DType, type Float, ShapeError, show } from "@ddad/kernels-wgsl";
 import { checkList } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { spread } from "./box.ts";
 import { concat } from "./concat.ts";
@@ -34,7 +35,10 @@ export function pad<D extends DType = Float>(
 ): Tensor<D> {
   checkList("pad", "before", before);
   checkList("pad", "after", after);
-  const { mode = "constant", value = 0 } = typeof surround === "object" ? surround : { value: surround };
+  const { mode = "constant", value = 0 } =
+    typeof surround === "object"
+      ? checkOptions<PadOptions>("pad", surround, ["mode", "value"])
+      : { value: surround };
   if (mode !== "constant" && !Object.hasOwn(extend, mode)) {
     throw new ShapeError(`pad: mode "${mode}" is none of constant, ${Object.keys(extend).join(", ")}.`);
   }

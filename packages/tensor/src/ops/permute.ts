@@ -11,7 +11,7 @@ import { normaliseAxis } from "./axes.ts";
  */
 export function permute<D extends DType = Float>(x: Tensor<D>, order: readonly number[]): Tensor<D> {
   checkList("permute", "order", order);
-  const axes = order.map((axis) => normaliseAxis("permute", x.shape, axis));
+  const axes = order.map((axis) => normaliseAxis("permute", x, axis));
   if (axes.length !== x.shape.length || new Set(axes).size !== axes.length) {
     throw new ShapeError(
       `permute: order ${show(order)} must name each of the ${x.shape.length} axes of x ${show(x.shape)} once.`,
@@ -30,7 +30,7 @@ export function permute<D extends DType = Float>(x: Tensor<D>, order: readonly n
 
 /** Swaps two axes, the last two by default (negative: from the end). */
 export function transpose<D extends DType = Float>(x: Tensor<D>, a = -2, b = -1): Tensor<D> {
-  const [first, second] = [a, b].map((axis) => normaliseAxis("transpose", x.shape, axis)) as [number, number];
+  const [first, second] = [a, b].map((axis) => normaliseAxis("transpose", x, axis)) as [number, number];
   const order = x.shape.map((_, axis) => (axis === first ? second : axis === second ? first : axis));
   return permute(x, order);
 }

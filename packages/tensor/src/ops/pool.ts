@@ -9,7 +9,7 @@ import {
   maxPool as maxPoolKernel,
   type Padding,
 } from "@ddad/kernels-wgsl";
-import { checkOptions } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import { record, zeroGradient } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { fourSides, oneOrBoth, type PaddingOption, type PerSide } from "./sides.ts";
@@ -37,6 +37,8 @@ export interface MaxPoolOptions extends PoolOptions {
   readonly dilation?: PerSide;
 }
 
+const windowNames = ["kernelSize", "stride", "padding", "ceilMode"] as const;
+
 /** The options as the kernels take them, normalised so that equal calls share a program. */
 function windowsOf(
   op: string,
@@ -56,7 +58,7 @@ function windowsOf(
  * likewise. Throws ShapeError where windows and padding do not fit the image.
  */
 export function averagePool(x: Tensor, options: AveragePoolOptions): Tensor {
-  checkOptions("averagePool", options, "{ kernelSize: 2 }");
+  checkOptions("averagePool", options, [...windowNames, "countIncludePad"], "{ kernelSize: 2 }");
   const { countIncludePad = true } = options;
   return average(x, { ...windowsOf("averagePool", options), ...(!countIncludePad && { countIncludePad }) });
 }
@@ -86,7 +88,7 @@ const averageBack = (
  * ShapeError where windows and padding do not fit the image.
  */
 export function maxPool(x: Tensor, options: MaxPoolOptions): Tensor {
-  checkOptions("maxPool", options, "{ kernelSize: 2 }");
+  checkOptions("maxPool", options, [...windowNames, "dilation"], "{ kernelSize: 2 }");
   const dilation = oneOrBoth("maxPool", "dilation", options.dilation ?? 1);
   return maximumOf(x, { ...windowsOf("maxPool", options), ...(dilation !== 1 && { dilation }) });
 }

@@ -1,4 +1,5 @@
 import { type DType, type Float, prod as kernel } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
@@ -24,12 +25,9 @@ export function prod<D extends DType = Float>(
   axes?: number | readonly number[],
   options?: ReduceOptions,
 ): Tensor<Summed<D>>;
-export function prod(
-  x: AnyTensor,
-  axes?: number | readonly number[],
-  { keepDims = false, dtype }: SumOptions = {},
-): AnyTensor {
-  const reduced = normaliseAxes("prod", x.shape, axes);
+export function prod(x: AnyTensor, axes?: number | readonly number[], options: SumOptions = {}): AnyTensor {
+  const { keepDims = false, dtype } = checkOptions("prod", options, ["keepDims", "dtype"]);
+  const reduced = normaliseAxes("prod", x, axes);
   const factors = toSummable("prod", x, dtype);
   const { y }: Record<"y", AnyTensor> = record(kernel, { x: factors }, sumAttrs(factors, reduced, dtype), {
     x: ({ y: g }) => mul(g, productOfOthers(cast(factors, g.dtype as Float), reduced)),

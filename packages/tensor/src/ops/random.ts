@@ -6,8 +6,8 @@ import {
   ShapeError,
   randomUniform as uniformKernel,
 } from "@ddad/kernels-wgsl";
-import { checkOptions } from "../arguments.ts";
 import { tensor } from "../create.ts";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { add, mul } from "./elementwise.ts";
@@ -25,7 +25,7 @@ export function randomInteger(
   key: Tensor<"u32">,
   range: { readonly low: number; readonly high: number },
 ): Tensor<"i32"> {
-  checkOptions("randomInteger", range, "{ low: 0, high: 10 }");
+  checkOptions("randomInteger", range, ["low", "high"], "{ low: 0, high: 10 }");
   return record(integerKernel, { key }, range).y as AnyTensor as Tensor<"i32">;
 }
 

@@ -42,7 +42,7 @@ function infer(x: AnyTensor, shape: Shape): Shape {
 /** Merges the axes from `startAxis` to `endAxis` (both included, negative ones from the end) into one; a scalar becomes [1]. */
 export function flatten<D extends DType = Float>(x: Tensor<D>, startAxis = 0, endAxis = -1): Tensor<D> {
   if (x.shape.length === 0) return reshape(x, [1]);
-  const [start, end] = [startAxis, endAxis].map((axis) => normaliseAxis("flatten", x.shape, axis)) as [
+  const [start, end] = [startAxis, endAxis].map((axis) => normaliseAxis("flatten", x, axis)) as [
     number,
     number,
   ];
@@ -64,7 +64,7 @@ export function squeeze<D extends DType = Float>(x: Tensor<D>, axes?: number | r
       x,
       x.shape.filter((extent) => extent !== 1),
     );
-  const removed = normaliseAxes("squeeze", x.shape, axes);
+  const removed = normaliseAxes("squeeze", x, axes);
   const wide = removed.find((axis) => x.shape[axis] !== 1);
   if (wide !== undefined) {
     throw new ShapeError(
@@ -85,7 +85,7 @@ export function unsqueeze<D extends DType = Float>(
   const list = typeof axes === "number" ? [axes] : axes;
   checkList("unsqueeze", "axes", list);
   const room = [...x.shape, ...list.map(() => 1)];
-  const added = normaliseAxes("unsqueeze", room, list);
+  const added = normaliseAxes("unsqueeze", { shape: room }, list);
   if (added.length !== list.length)
     throw new ShapeError(`unsqueeze: axes [${list.join(", ")}] name one position twice.`);
   let next = 0;

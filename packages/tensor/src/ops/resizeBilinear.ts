@@ -4,6 +4,7 @@ import {
   resizeBilinearGradient,
 } from "@ddad/kernels-wgsl";
 import { checkList } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -17,8 +18,9 @@ export interface ResizeBilinearOptions {
 export function resizeBilinear(
   x: Tensor,
   size: readonly [height: number, width: number],
-  { alignCorners = false }: ResizeBilinearOptions = {},
+  options: ResizeBilinearOptions = {},
 ): Tensor {
+  const { alignCorners = false } = checkOptions("resizeBilinear", options, ["alignCorners"]);
   checkList("resizeBilinear", "size", size);
   const attrs = { size, alignCorners };
   return record(kernel, { x }, attrs, { x: ({ y }) => resizeBack(y, [x.shape[1]!, x.shape[2]!], attrs) }).y;

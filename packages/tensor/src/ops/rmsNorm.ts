@@ -1,4 +1,6 @@
-import { checkFloat, ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
+import { ShapeError, sameShape, show } from "@ddad/kernels-wgsl";
+import { checkFloats } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, cast, mul, rsqrt, square } from "./elementwise.ts";
 import { mean } from "./mean.ts";
@@ -15,8 +17,9 @@ export interface RmsNormOptions {
  * x / √(mean(x²) + ε) · weight along the last axis (Zhang and Sennrich 2019): x […, C] → the same shape and type, computed in f32.
  * Throws ShapeError where weight is not [C].
  */
-export function rmsNorm(x: Tensor, { weight, epsilon = 1e-5 }: RmsNormOptions = {}): Tensor {
-  checkFloat("rmsNorm", "x", x.dtype);
+export function rmsNorm(x: Tensor, options: RmsNormOptions = {}): Tensor {
+  const { weight, epsilon = 1e-5 } = checkOptions("rmsNorm", options, ["weight", "epsilon"]);
+  checkFloats("rmsNorm", "x", x);
   const channels = x.shape.slice(-1);
   if (!channels.length) throw new ShapeError("rmsNorm: x must be […, C] but is [].");
   if (weight && !sameShape(weight.shape, channels)) {

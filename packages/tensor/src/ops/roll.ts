@@ -27,7 +27,7 @@ export function roll<D extends DType = Float>(
     );
   }
   return along.reduce<Tensor<D>>(
-    (rolled, axis, k) => rollOne(rolled, by[k]!, normaliseAxis("roll", x.shape, axis)),
+    (rolled, axis, k) => rollOne(rolled, by[k]!, normaliseAxis("roll", x, axis)),
     x,
   );
 }

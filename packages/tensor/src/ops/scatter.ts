@@ -9,6 +9,7 @@ import {
   takeAlong as takeAlongKernel,
 } from "@ddad/kernels-wgsl";
 import { checkTensor } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
@@ -27,7 +28,7 @@ export function takeAlong<D extends DType = Float>(
   axis: number,
 ): Tensor<D> {
   checkTensor("takeAlong", "index", index);
-  return take(x, index, normaliseAxis("takeAlong", x.shape, axis), false);
+  return take(x, index, normaliseAxis("takeAlong", x, axis), false);
 }
 
 /** @param last zeros but for what `scatter` has kept: the last of those that name one place */
@@ -59,11 +60,12 @@ export function scatter<D extends DType = Float>(
   index: IndexTensor,
   source: Tensor<D>,
   axis: number,
-  { reduce }: ScatterOptions = {},
+  options: ScatterOptions = {},
 ): Tensor<D> {
+  const { reduce } = checkOptions("scatter", options, ["reduce"]);
   checkTensor("scatter", "index", index);
   checkTensor("scatter", "source", source);
-  const along = normaliseAxis("scatter", x.shape, axis);
+  const along = normaliseAxis("scatter", x, axis);
   const full = sameShape(source.shape, index.shape) ? source : broadcastTo(source, index.shape);
   return put({ x, index, source: full }, { axis: along, reduce: reduce ?? "set" });
 }

@@ -15,7 +15,7 @@ import { sum } from "./sum.ts";
  * @throws ShapeError where x is no float or has no such axis
  */
 export function softmax(x: Tensor, axis = -1): Tensor {
-  const along = normaliseAxis("softmax", x.shape, axis);
+  const along = normaliseAxis("softmax", x, axis);
   const out: Record<"y", Tensor> = record(
     kernel,
     { x },
@@ -38,7 +38,7 @@ const softmaxGradient = (y: Tensor, gradient: Tensor, axis: number): Tensor =>
  * @throws ShapeError where x is no float or has no such axis
  */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
-  const along = normaliseAxis("logSoftmax", x.shape, axis);
+  const along = normaliseAxis("logSoftmax", x, axis);
   const out: Record<"y", Tensor> = record(
     logKernel,
     { x },

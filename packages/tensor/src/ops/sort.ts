@@ -1,5 +1,6 @@
 /** Sorting along an axis, and the places of what is sorted. */
 import { type DType, type Float, sort as sortKernel, takeAlong as takeAlongKernel } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
@@ -11,6 +12,8 @@ export interface SortOptions {
   /** The largest first. Default false. */
   readonly descending?: boolean;
 }
+
+const sortOptions = ["axis", "descending"] as const;
 
 /** Elements in order, and where each was along the axis. */
 export interface Sorted<D extends DType = Float> {
@@ -24,11 +27,9 @@ export interface Sorted<D extends DType = Float> {
  *
  * @throws ShapeError where x has no such axis
  */
-export function sort<D extends DType = Float>(
-  x: Tensor<D>,
-  { axis = -1, descending = false }: SortOptions = {},
-): Sorted<D> {
-  const along = normaliseAxis("sort", x.shape, axis);
+export function sort<D extends DType = Float>(x: Tensor<D>, options: SortOptions = {}): Sorted<D> {
+  const { axis = -1, descending = false } = checkOptions("sort", options, sortOptions);
+  const along = normaliseAxis("sort", x, axis);
   const out: Record<"values" | "indices", AnyTensor> = record(
     sortKernel,
     { x },
@@ -59,4 +60,4 @@ function rearrange(x: Tensor, places: Tensor<"i32">, inverse: Tensor<"i32">, axi
  * @throws ShapeError where x has no such axis
  */
 export const argsort = <D extends DType = Float>(x: Tensor<D>, options: SortOptions = {}): Tensor<"i32"> =>
-  sort(x, options).indices;
+  sort(x, checkOptions("argsort", options, sortOptions)).indices;

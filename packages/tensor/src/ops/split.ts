@@ -15,7 +15,7 @@ export function split<D extends DType = Float>(
   sizeOrSizes: number | readonly number[],
   axis = 0,
 ): Tensor<D>[] {
-  const along = normaliseAxis("split", x.shape, axis);
+  const along = normaliseAxis("split", x, axis);
   const extent = x.shape[along]!;
   const sizes = typeof sizeOrSizes === "number" ? equalSizes(extent, sizeOrSizes) : sizeOrSizes;
   checkList("split", "sizes", sizes);
@@ -53,6 +53,6 @@ function equalSizes(extent: number, size: number): number[] {
 export function chunk<D extends DType = Float>(x: Tensor<D>, count: number, axis = 0): Tensor<D>[] {
   if (!Number.isInteger(count) || count < 1)
     throw new ShapeError(`chunk: count must be a whole number of at least 1 but is ${count}.`);
-  const extent = x.shape[normaliseAxis("chunk", x.shape, axis)]!;
+  const extent = x.shape[normaliseAxis("chunk", x, axis)]!;
   return split(x, Math.max(1, Math.ceil(extent / count)), axis);
 }

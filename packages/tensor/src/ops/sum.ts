@@ -10,6 +10,7 @@ import {
   sum as sumKernel,
 } from "@ddad/kernels-wgsl";
 import { checkList } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { dropAxes, normaliseAxes } from "./axes.ts";
@@ -60,12 +61,9 @@ export function sum<D extends DType = Float>(
   axes?: number | readonly number[],
   options?: ReduceOptions,
 ): Tensor<Summed<D>>;
-export function sum(
-  x: AnyTensor,
-  axes?: number | readonly number[],
-  { keepDims = false, dtype }: SumOptions = {},
-): AnyTensor {
-  const reduced = normaliseAxes("sum", x.shape, axes);
+export function sum(x: AnyTensor, axes?: number | readonly number[], options: SumOptions = {}): AnyTensor {
+  const { keepDims = false, dtype } = checkOptions("sum", options, ["keepDims", "dtype"]);
+  const reduced = normaliseAxes("sum", x, axes);
   const terms = toSummable("sum", x, dtype);
   // The gradient stays small: whoever reads it broadcasts it.
   const { y }: Record<"y", AnyTensor> = record(sumKernel, { x: terms }, sumAttrs(terms, reduced, dtype), {

@@ -39,7 +39,7 @@ export function tile<D extends DType = Float>(x: Tensor<D>, repeats: readonly nu
  */
 export function repeat<D extends DType = Float>(x: Tensor<D>, count: number, axis: number): Tensor<D> {
   checkCounts("repeat", "count", [count]);
-  const along = normaliseAxis("repeat", x.shape, axis);
+  const along = normaliseAxis("repeat", x, axis);
   const [front, back] = [x.shape.slice(0, along + 1), x.shape.slice(along + 1)];
   const repeated = broadcastTo(reshape(x, [...front, 1, ...back]), [...front, count, ...back]);
   return reshape(repeated, x.shape.with(along, x.shape[along]! * count));

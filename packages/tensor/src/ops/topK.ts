@@ -1,4 +1,5 @@
 import { type DType, type Float, ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
 import { slice } from "./slice.ts";
@@ -18,12 +19,9 @@ export interface TopKOptions {
  *
  * @throws ShapeError where x has no such axis or fewer than k elements along it
  */
-export function topK<D extends DType = Float>(
-  x: Tensor<D>,
-  k: number,
-  { axis = -1, largest = true }: TopKOptions = {},
-): Sorted<D> {
-  const along = normaliseAxis("topK", x.shape, axis);
+export function topK<D extends DType = Float>(x: Tensor<D>, k: number, options: TopKOptions = {}): Sorted<D> {
+  const { axis = -1, largest = true } = checkOptions("topK", options, ["axis", "largest"]);
+  const along = normaliseAxis("topK", x, axis);
   const extent = x.shape[along]!;
   if (!Number.isInteger(k) || k < 0 || k > extent) {
     throw new ShapeError(

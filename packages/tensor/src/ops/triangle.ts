@@ -40,10 +40,7 @@ function masked<D extends DType>(
  * @throws ShapeError where both axes are one, or the offset is no whole number
  */
 export function diagonal<D extends DType = Float>(x: Tensor<D>, offset = 0, axis1 = 0, axis2 = 1): Tensor<D> {
-  const [row, column] = [axis1, axis2].map((axis) => normaliseAxis("diagonal", x.shape, axis)) as [
-    number,
-    number,
-  ];
+  const [row, column] = [axis1, axis2].map((axis) => normaliseAxis("diagonal", x, axis)) as [number, number];
   if (row === column || !Number.isInteger(offset)) {
     throw new ShapeError(
       `diagonal: axes ${axis1} and ${axis2} of ${show(x.shape)} must be two, and offset ${offset} a whole number.`,

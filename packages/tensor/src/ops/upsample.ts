@@ -5,7 +5,8 @@ import {
   upsampleGradient,
   upsample as upsampleKernel,
 } from "@ddad/kernels-wgsl";
-import { checkOptions, checkTensor } from "../arguments.ts";
+import { checkTensor } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { upsampleNearest2 } from "./resample.ts";
@@ -30,7 +31,7 @@ export interface UpsampleOptions {
  */
 export function upsample(x: Tensor, options: UpsampleOptions): Tensor {
   checkTensor("upsample", "x", x);
-  checkOptions("upsample", options, "{ scaleFactor: 2 }");
+  checkOptions("upsample", options, ["size", "scaleFactor", "mode", "alignCorners"], "{ scaleFactor: 2 }");
   const { size, scaleFactor, mode = "nearest", alignCorners = false } = options;
   if ((size === undefined) === (scaleFactor === undefined))
     throw new ShapeError("upsample: needs either size or scaleFactor.");

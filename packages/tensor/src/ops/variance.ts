@@ -1,4 +1,5 @@
-import { checkFloat } from "@ddad/kernels-wgsl";
+import { checkFloats } from "../arguments.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { normaliseAxes } from "./axes.ts";
 import { cast, mul, square, sub } from "./elementwise.ts";
@@ -17,10 +18,11 @@ function wideVariance(
   op: string,
   x: Tensor,
   axes: number | readonly number[] | undefined,
-  { keepDims = false, correction = 1 }: VarianceOptions,
+  options: VarianceOptions,
 ): Tensor {
-  checkFloat(op, "x", x.dtype);
-  const reduced = normaliseAxes(op, x.shape, axes);
+  const { keepDims = false, correction = 1 } = checkOptions(op, options, ["keepDims", "correction"]);
+  checkFloats(op, "x", x);
+  const reduced = normaliseAxes(op, x, axes);
   const count = reduced.reduce((product, axis) => product * x.shape[axis]!, 1);
   const wide = cast(x, "f32");
   const squares = sum(square(sub(wide, mean(wide, reduced, { keepDims: true }))), reduced, { keepDims });
