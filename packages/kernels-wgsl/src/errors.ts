@@ -7,12 +7,12 @@ export class ShapeError extends Error {
 
 /** Throws a {@link ShapeError} unless `dtype` holds fractions. */
 export function checkFloat(op: string, name: string, dtype: DType): void {
-  check(isFloat(dtype), op, `${name} must be f32 or f16 but is ${dtype}; cast it first.`);
+  check(isFloat(dtype), op, () => `${name} must be f32 or f16 but is ${dtype}; cast it first.`);
 }
 
-/** Throws a {@link ShapeError} `op: message` unless `condition` holds. */
-export function check(condition: boolean, op: string, message: string): asserts condition {
-  if (!condition) throw new ShapeError(`${op}: ${message}`);
+/** Throws a {@link ShapeError} `op: message` unless `condition` holds. A function makes the message only where it is needed. */
+export function check(condition: boolean, op: string, message: string | (() => string)): asserts condition {
+  if (!condition) throw new ShapeError(`${op}: ${typeof message === "function" ? message() : message}`);
 }
 
 /** The definition of a kernel contradicts itself, or a part that is read was left out of this build. */

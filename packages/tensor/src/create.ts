@@ -9,7 +9,7 @@ import {
   show,
   sizeOf,
 } from "@ddad/kernels-wgsl";
-import { checkDType } from "./arguments.ts";
+import { checkDType, checkTensor } from "./arguments.ts";
 import { currentDevice, type Device } from "./device/device.ts";
 import type { Kind } from "./ops/elementwise.ts";
 import { reshape } from "./ops/reshape.ts";
@@ -142,12 +142,15 @@ export const ones = <D extends DType = Float>(
 ): Tensor<Kind<D>> => filled("ones", shape, 1, checkOptions("ones", options, ["dtype"]).dtype);
 
 /** Zeros in the shape and type of another tensor. */
-export const zerosLike = <D extends DType>(x: Tensor<D>): Tensor<D> =>
-  filled("zerosLike", x.shape, 0, x.dtype as DType) as Tensor<D>;
+export const zerosLike = <D extends DType>(x: Tensor<D>): Tensor<D> => filledLike("zerosLike", x, 0);
 
 /** Ones in the shape and type of another tensor. */
-export const onesLike = <D extends DType>(x: Tensor<D>): Tensor<D> =>
-  filled("onesLike", x.shape, 1, x.dtype as DType) as Tensor<D>;
+export const onesLike = <D extends DType>(x: Tensor<D>): Tensor<D> => filledLike("onesLike", x, 1);
+
+function filledLike<D extends DType>(op: string, x: Tensor<D>, value: number): Tensor<D> {
+  checkTensor(op, "x", x);
+  return filled(op, x.shape, value, x.dtype as DType) as Tensor<D>;
+}
 
 /** Options of `arange`. */
 export interface ArangeOptions<D extends DType = DType> extends CreateOptions<D> {

@@ -5,6 +5,7 @@ import type { MovementMethods } from "./methods/movement.ts";
 import type { ReductionMethods } from "./methods/reductions.ts";
 import * as ops from "./ops/index.ts";
 import { Tensor } from "./tensor.ts";
+import { type Element, type Nested, nest } from "./values.ts";
 
 /**
  * The elementwise operations, each as the function of its name says. Written as methods, not as properties: a tensor of a known type
@@ -90,6 +91,8 @@ interface OtherMethods<D extends DType> {
   data(): Promise<DataOf<D>>;
   /** The only element of a tensor that has one. */
   item(): Promise<number>;
+  /** The elements as nested arrays, as `tensor` takes them: booleans of bool, else numbers; just the element of a scalar. */
+  toArray(): Promise<Element | Nested>;
   cast<T extends DType>(dtype: T): Tensor<ops.Kind<T>>;
   /** The same elements as a constant: no gradient passes through. */
   detach(): Tensor<D>;
@@ -106,13 +109,16 @@ declare module "./tensor.ts" {
       Disposable {}
 }
 
-const methods: Pick<OtherMethods<Float>, "data" | "item"> & ThisType<Tensor> = {
+const methods: Pick<OtherMethods<Float>, "data" | "item" | "toArray"> & ThisType<Tensor> = {
   data() {
     return readData(this) as Promise<DataOf<Float>>;
   },
   async item() {
     if (this.size !== 1) throw new ShapeError(`item: needs a tensor with one element, but this is ${this}.`);
     return (await readData(this))[0]!;
+  },
+  async toArray() {
+    return nest(await readData(this), this);
   },
 };
 

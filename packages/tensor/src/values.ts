@@ -1,5 +1,5 @@
 /** Numbers as users give them: nested arrays and typed arrays, checked before they reach the device. */
-import { type DType, dtypeProblem, type Shape, ShapeError, show } from "@ddad/kernels-wgsl";
+import { type DType, dtypeProblem, type Shape, ShapeError, show, type TensorSpec } from "@ddad/kernels-wgsl";
 
 /** One element as JavaScript has it. */
 export type Element = number | boolean;
@@ -51,6 +51,17 @@ export function readValues(values: Values): ReadValues {
     throw new ShapeError("tensor: the values are numbers and booleans; a tensor holds one type.");
   }
   return { flat, nesting, dtype: booleans > 0 ? "bool" : "f32" };
+}
+
+/** Elements, row-major, as nested arrays: booleans of bool, else numbers. */
+export function nest(data: ArrayLike<number>, { shape, dtype }: TensorSpec): Element | Nested {
+  let place = 0;
+  const level = (axis: number): Element | Nested => {
+    if (axis < shape.length) return Array.from({ length: shape[axis]! }, () => level(axis + 1));
+    const element = data[place++]!;
+    return dtype === "bool" ? element !== 0 : element;
+  };
+  return level(0);
 }
 
 /** Lengths along the first entry of each level. */

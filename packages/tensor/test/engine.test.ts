@@ -13,6 +13,22 @@ const rejection = async (promise: Promise<unknown>): Promise<Error> => {
 };
 
 describe("creating", () => {
+  it("gives back nested arrays", async () => {
+    for (const values of [
+      5,
+      [1, 2, 3],
+      [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+      [[true], [false]],
+      [[], []],
+      [[[1], [2]]],
+    ])
+      expect(await t.tensor(values).toArray()).to.deep.equal(values);
+  });
+
   it("takes nested arrays, flat lists and scalars", async () => {
     expect(
       t.tensor([

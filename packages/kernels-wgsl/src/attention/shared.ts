@@ -105,22 +105,22 @@ export function separateLayout(
 ): AttentionLayout {
   for (const [name, { dtype, shape }] of Object.entries({ query, key, value })) {
     checkFloat(op, name, dtype);
-    check(dtype === query.dtype, op, `${name} must be ${query.dtype} as query is, but is ${dtype}.`);
-    check(shape.length === 4, op, `${name} must be [N, T, heads, D] but is ${show(shape)}.`);
+    check(dtype === query.dtype, op, () => `${name} must be ${query.dtype} as query is, but is ${dtype}.`);
+    check(shape.length === 4, op, () => `${name} must be [N, T, heads, D] but is ${show(shape)}.`);
   }
   const [images, queries, heads, dimension] = query.shape as [number, number, number, number];
   const keys = key.shape[1]!;
   check(
     sameShape(key.shape, [images, keys, heads, dimension]),
     op,
-    `key must have the N, heads and D of query ${show(query.shape)}, but is ${show(key.shape)}.`,
+    () => `key must have the N, heads and D of query ${show(query.shape)}, but is ${show(key.shape)}.`,
   );
   check(
     sameShape(value.shape, key.shape),
     op,
-    `value must have the shape of key ${show(key.shape)}, but is ${show(value.shape)}.`,
+    () => `value must have the shape of key ${show(key.shape)}, but is ${show(value.shape)}.`,
   );
-  check(keys >= 1, op, `key ${show(key.shape)} has no tokens to attend to.`);
+  check(keys >= 1, op, () => `key ${show(key.shape)} has no tokens to attend to.`);
   checkDimension(op, "query", query.shape, dimension);
   return { images, queries, keys, heads, dimension, causal, dtype: query.dtype, rows: separateRows };
 }
@@ -134,10 +134,10 @@ export function packedLayout(op: string, { qkv }: PackedInputs, { causal }: Atte
   check(
     shape.length === 4 && shape[3]! % 3 === 0,
     op,
-    `qkv must be [N, T, heads, 3·D] but is ${show(shape)}.`,
+    () => `qkv must be [N, T, heads, 3·D] but is ${show(shape)}.`,
   );
   const [images, tokens, heads, width] = shape as [number, number, number, number];
-  check(tokens >= 1, op, `qkv ${show(shape)} has no tokens to attend to.`);
+  check(tokens >= 1, op, () => `qkv ${show(shape)} has no tokens to attend to.`);
   checkDimension(op, "qkv", shape, width / 3);
   const sizes = { images, queries: tokens, keys: tokens, heads, dimension: width / 3, causal };
   return { ...sizes, dtype, rows: packedRows };
@@ -147,7 +147,7 @@ function checkDimension(op: string, name: string, shape: Shape, dimension: numbe
   check(
     dimension <= largestDimension,
     op,
-    `D of ${name} ${show(shape)} is more than ${largestDimension}; use more heads.`,
+    () => `D of ${name} ${show(shape)} is more than ${largestDimension}; use more heads.`,
   );
 }
 
@@ -169,12 +169,12 @@ export function checkForwardOutputs(
     check(
       given.dtype === dtype,
       op,
-      `${input} must be ${dtype} beside a query of ${y.dtype}, but is ${given.dtype}; cast it first.`,
+      () => `${input} must be ${dtype} beside a query of ${y.dtype}, but is ${given.dtype}; cast it first.`,
     );
     check(
       sameShape(given.shape, shape),
       op,
-      `${input} must be ${show(shape)} for query ${show(y.shape)}, but is ${show(given.shape)}.`,
+      () => `${input} must be ${show(shape)} for query ${show(y.shape)}, but is ${show(given.shape)}.`,
     );
   }
 }

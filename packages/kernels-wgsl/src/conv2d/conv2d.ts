@@ -127,7 +127,7 @@ const plain = defineKernel({
       check(
         bias.dtype === "f32" && bias.shape.length === 1 && bias.shape[0] === g.outChannels,
         op,
-        `bias must be f32 [${g.outChannels}] but is ${bias.dtype} ${show(bias.shape)}.`,
+        () => `bias must be f32 [${g.outChannels}] but is ${bias.dtype} ${show(bias.shape)}.`,
       );
     }
     return {

@@ -144,7 +144,8 @@ const plain = defineKernel({
     check(
       expected.every((extent, axis) => extent === gradient.shape[axis]),
       op,
-      `gradient must be ${show(expected)} for inputSize ${show(attrs.inputSize)} and weight ${show(weight.shape)} ` +
+      () =>
+        `gradient must be ${show(expected)} for inputSize ${show(attrs.inputSize)} and weight ${show(weight.shape)} ` +
         `but is ${show(gradient.shape)}.`,
     );
     return {

@@ -132,7 +132,8 @@ export const conv2dWeightGradient = defineKernel({
     check(
       expected.every((extent, axis) => extent === gradient.shape[axis]),
       op,
-      `gradient must be ${show(expected)} for x ${show(x.shape)} and kernelSize ${show(attrs.kernelSize)} ` +
+      () =>
+        `gradient must be ${show(expected)} for x ${show(x.shape)} and kernelSize ${show(attrs.kernelSize)} ` +
         `but is ${show(gradient.shape)}.`,
     );
     return {

@@ -73,8 +73,8 @@ export const sizesOf = ({ batch, height, width, outHeight, outWidth }: Geometry)
 /** Throws ShapeError unless a tensor has the four axes of images; any of them may be empty. */
 export function checkImage(op: string, name: string, { shape, dtype }: TensorSpec, half = false): void {
   if (half) checkFloat(op, name, dtype);
-  else check(dtype === "f32", op, `${name} must be f32 but is ${dtype}; cast it first.`);
-  check(shape.length === 4, op, `${name} must have 4 axes but is ${show(shape)}.`);
+  else check(dtype === "f32", op, () => `${name} must be f32 but is ${dtype}; cast it first.`);
+  check(shape.length === 4, op, () => `${name} must have 4 axes but is ${show(shape)}.`);
 }
 
 /** Throws ShapeError unless `given` is one whole number of at least 1, or one for each side. */
@@ -84,9 +84,14 @@ export function checkDistance(op: string, name: string, given: number | Sides): 
     (typeof given === "number" || sides.length === 2) &&
       sides.every((distance) => Number.isInteger(distance) && distance >= 1),
     op,
-    `${name} must be a whole number of at least 1, or two of them, but is ${typeof given === "number" ? given : show(given)}.`,
+    () =>
+      `${name} must be a whole number of at least 1, or two of them, but is ${typeof given === "number" ? given : show(given)}.`,
   );
 }
+
+/** What to do where an image has its channels where other libraries have them. */
+const layoutHint = (x: Shape, channels: number): string =>
+  x[1] === channels ? " Images are [N, H, W, C]; x.permute([0, 2, 3, 1]) makes them of [N, C, H, W]." : "";
 
 /** The geometry of a convolution. Throws ShapeError where stride, padding, dilation, groups or kernel do not fit. */
 export function geometryOf(op: string, x: Shape, weight: Shape, attrs: Conv2dAttrs): Geometry {
@@ -99,29 +104,28 @@ export function geometryOf(op: string, x: Shape, weight: Shape, attrs: Conv2dAtt
   check(
     padding.length === 4 && padding.every((extent) => Number.isInteger(extent) && extent >= 0),
     op,
-    `padding must be whole numbers of at least 0 but is ${show(padding)}.`,
+    () => `padding must be whole numbers of at least 0 but is ${show(padding)}.`,
   );
   check(
     Number.isInteger(groups) && groups >= 1,
     op,
-    `groups must be a whole number of at least 1 but is ${groups}.`,
+    () => `groups must be a whole number of at least 1 but is ${groups}.`,
   );
   check(
     inChannels % groups === 0 && outChannels % groups === 0,
     op,
-    `${groups} groups must divide the ${inChannels} channels of x ${show(x)} and the ${outChannels} that weight ${show(weight)} makes.`,
+    () =>
+      `${groups} groups must divide the ${inChannels} channels of x ${show(x)} and the ${outChannels} that weight ${show(weight)} makes.`,
   );
-  check(
-    weightChannels * groups === inChannels,
-    op,
+  check(weightChannels * groups === inChannels, op, () =>
     groups === 1
-      ? `x ${show(x)} has ${inChannels} channels but weight ${show(weight)} expects ${weightChannels}.`
+      ? `x ${show(x)} has ${inChannels} channels but weight ${show(weight)} expects ${weightChannels}.${layoutHint(x, weightChannels)}`
       : `x ${show(x)} has ${inChannels / groups} channels in each of ${groups} groups but weight ${show(weight)} expects ${weightChannels}.`,
   );
   check(
     kernelHeight >= 1 && kernelWidth >= 1,
     op,
-    `weight ${show(weight)} has no taps; height and width of a kernel must be at least 1.`,
+    () => `weight ${show(weight)} has no taps; height and width of a kernel must be at least 1.`,
   );
   const [strideHeight, strideWidth] = sidesOf(stride);
   const [dilationHeight, dilationWidth] = sidesOf(dilation);
@@ -134,7 +138,8 @@ export function geometryOf(op: string, x: Shape, weight: Shape, attrs: Conv2dAtt
   check(
     outHeight >= 1 && outWidth >= 1,
     op,
-    `a kernel of ${spanHeight}×${spanWidth}${dilationHeight * dilationWidth > 1 ? " with its gaps" : ""} is larger than the padded image of ` +
+    () =>
+      `a kernel of ${spanHeight}×${spanWidth}${dilationHeight * dilationWidth > 1 ? " with its gaps" : ""} is larger than the padded image of ` +
       `${height + top + bottom}×${width + left + right}; pad more.`,
   );
   return {

@@ -12,16 +12,16 @@ export const addNoise = defineKernel({
   params: { size: "u32" },
   infer({ x, noise, alphaBar }, _attrs: Record<string, never>) {
     for (const [name, { dtype }] of Object.entries({ x, noise, alphaBar }))
-      check(dtype === "f32", "addNoise", `${name} must be f32 but is ${dtype}; cast it first.`);
+      check(dtype === "f32", "addNoise", () => `${name} must be f32 but is ${dtype}; cast it first.`);
     check(
       sameShape(x.shape, noise.shape) && x.shape.length >= 1,
       "addNoise",
-      `x ${show(x.shape)} and noise ${show(noise.shape)} must have the same shape [N, …].`,
+      () => `x ${show(x.shape)} and noise ${show(noise.shape)} must have the same shape [N, …].`,
     );
     check(
       sameShape(alphaBar.shape, [x.shape[0]!]),
       "addNoise",
-      `alphaBar must be [${x.shape[0]}], one for each image, but is ${show(alphaBar.shape)}.`,
+      () => `alphaBar must be [${x.shape[0]}], one for each image, but is ${show(alphaBar.shape)}.`,
     );
     return { outputs: { y: x }, params: { size: sizeOf(x.shape) } };
   },

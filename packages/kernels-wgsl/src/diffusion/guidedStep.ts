@@ -35,12 +35,16 @@ export interface GuidedStepSettings {
 }
 
 /** A row of `coefficients`, in f64: `√ᾱ, √(1−ᾱ), √ᾱ_prev, λ, c1, c2`. */
-export function guidedStepCoefficients({
-  alphaBar,
-  alphaBarPrevious,
-  blend,
-  eta,
-}: GuidedStepSettings): number[] {
+export function guidedStepCoefficients(settings: GuidedStepSettings): number[] {
+  for (const name of ["alphaBar", "alphaBarPrevious", "blend", "eta"] as const) {
+    const value: unknown = settings?.[name];
+    check(
+      typeof value === "number",
+      "guidedStepCoefficients",
+      () => `${name} must be a number but is ${value}.`,
+    );
+  }
+  const { alphaBar, alphaBarPrevious, blend, eta } = settings;
   const variance = ((1 - alphaBar / alphaBarPrevious) * (1 - alphaBarPrevious)) / (1 - alphaBar);
   const c1 = eta * Math.sqrt(variance);
   const c2 = Math.sqrt(Math.max(0, 1 - alphaBarPrevious - c1 ** 2));
@@ -76,17 +80,19 @@ export const guidedStep = defineKernel({
   infer({ x, epsilon, guide, noise, coefficients }, _attrs: Record<string, never>) {
     const images = Object.entries({ x, epsilon, guide, ...(noise ? { noise } : {}) });
     for (const [name, { dtype }] of [...images, ["coefficients", coefficients] as const])
-      check(dtype === "f32", "guidedStep", `${name} must be f32 but is ${dtype}; cast it first.`);
+      check(dtype === "f32", "guidedStep", () => `${name} must be f32 but is ${dtype}; cast it first.`);
     check(
       x.shape.length >= 1 && images.every(([, { shape }]) => sameShape(shape, x.shape)),
       "guidedStep",
-      `${images.map(([name, { shape }]) => `${name} ${show(shape)}`).join(", ")} must have the same shape [N, …].`,
+      () =>
+        `${images.map(([name, { shape }]) => `${name} ${show(shape)}`).join(", ")} must have the same shape [N, …].`,
     );
     const batch = x.shape[0]!;
     check(
       sameShape(coefficients.shape, [batch, 6]) || sameShape(coefficients.shape, [1, 6]),
       "guidedStep",
-      `coefficients must be [${batch}, 6], or [1, 6] for all images alike, but are ${show(coefficients.shape)}.`,
+      () =>
+        `coefficients must be [${batch}, 6], or [1, 6] for all images alike, but are ${show(coefficients.shape)}.`,
     );
     return { outputs: { xPrevious: x, x0: x }, params: { size: sizeOf(x.shape) } };
   },

@@ -85,11 +85,16 @@ export const cosineDistanceGradient = defineKernel({
   params: pairParams,
   infer({ a, b, gradient }, { epsilon }: CosineDistanceAttrs) {
     const { rows, columns } = pairSizes(name, { a, b });
-    check(gradient.dtype === "f32", name, `gradient must be f32 but is ${gradient.dtype}; cast it first.`);
+    check(
+      gradient.dtype === "f32",
+      name,
+      () => `gradient must be f32 but is ${gradient.dtype}; cast it first.`,
+    );
     check(
       sameShape(gradient.shape, a.shape.slice(0, -1)),
       name,
-      `gradient must be ${show(a.shape.slice(0, -1))}, a ${show(a.shape)} without its last axis, but is ${show(gradient.shape)}.`,
+      () =>
+        `gradient must be ${show(a.shape.slice(0, -1))}, a ${show(a.shape)} without its last axis, but is ${show(gradient.shape)}.`,
     );
     return {
       outputs: { aGradient: spec(a.shape), bGradient: spec(b.shape) },

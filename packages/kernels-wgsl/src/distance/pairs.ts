@@ -21,13 +21,13 @@ export interface PairSizes {
 /** Both must be f32 of one shape [..., C]. */
 export function pairSizes(op: string, { a, b }: Record<"a" | "b", TensorSpec>): PairSizes {
   for (const [name, { dtype }] of Object.entries({ a, b })) {
-    check(dtype === "f32", op, `${name} must be f32 but is ${dtype}; cast it first.`);
+    check(dtype === "f32", op, () => `${name} must be f32 but is ${dtype}; cast it first.`);
   }
-  check(a.shape.length >= 1, op, `a must be [..., C] but is ${show(a.shape)}.`);
+  check(a.shape.length >= 1, op, () => `a must be [..., C] but is ${show(a.shape)}.`);
   check(
     sameShape(a.shape, b.shape),
     op,
-    `a and b must have one shape, but a is ${show(a.shape)} and b ${show(b.shape)}.`,
+    () => `a and b must have one shape, but a is ${show(a.shape)} and b ${show(b.shape)}.`,
   );
   const columns = a.shape.at(-1)!;
   return { rows: sizeOf(a.shape) / columns, columns };

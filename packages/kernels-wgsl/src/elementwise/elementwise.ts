@@ -66,16 +66,20 @@ export const elementwise = defineKernel({
   infer(inputs, { expression }: ElementwiseAttrs) {
     const tensors = specsOf({ inputs });
     const name = expression.steps.at(-1)?.op ?? "elementwise";
-    check(expression.inputs <= maxExpressionInputs, name, `takes at most ${maxExpressionInputs} inputs.`);
+    check(
+      expression.inputs <= maxExpressionInputs,
+      name,
+      () => `takes at most ${maxExpressionInputs} inputs.`,
+    );
     check(
       expression.constants.length <= maxExpressionConstants,
       name,
-      `takes at most ${maxExpressionConstants} constants.`,
+      () => `takes at most ${maxExpressionConstants} constants.`,
     );
     check(
       tensors.length === expression.inputs,
       name,
-      `needs ${expression.inputs} inputs but got ${tensors.length}.`,
+      () => `needs ${expression.inputs} inputs but got ${tensors.length}.`,
     );
     const shape = broadcastShapes(
       name,

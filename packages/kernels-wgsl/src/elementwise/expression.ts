@@ -64,7 +64,7 @@ function stepTypes(op: ElementwiseName, operands: readonly (DType | undefined)[]
     check(
       condition,
       op,
-      `needs ${what} but got ${known.join(" and ")}; cast ${known.length > 1 ? "them" : "it"} first.`,
+      () => `needs ${what} but got ${known.join(" and ")}; cast ${known.length > 1 ? "them" : "it"} first.`,
     );
   switch (typing) {
     case "cast":
@@ -84,7 +84,11 @@ function stepTypes(op: ElementwiseName, operands: readonly (DType | undefined)[]
       check(operand !== "bool", op, "compares numbers, not bool; use equal or notEqual.");
       return { operand, result: "bool" };
     case "select":
-      check(operands[0] === "bool", op, `the condition must be bool but is ${operands[0] ?? "a number"}.`);
+      check(
+        operands[0] === "bool",
+        op,
+        () => `the condition must be bool but is ${operands[0] ?? "a number"}.`,
+      );
       return { operand, result: operand };
     case "number":
       needs(operand !== "bool", "numbers");
@@ -132,13 +136,13 @@ export function constantBits(expression: Expression, types: readonly StepTypes[]
       check(
         !problem,
         op,
-        `the number ${problem}${isFloat(operand) ? "" : "; cast the tensor to f32 first"}.`,
+        () => `the number ${problem}${isFloat(operand) ? "" : "; cast the tensor to f32 first"}.`,
       );
       const divides = k === 1 && (op === "div" || op === "mod" || op === "fmod");
       check(
         !divides || value !== 0 || isFloat(operand),
         op,
-        `an ${operand} cannot be divided by the number 0.`,
+        () => `an ${operand} cannot be divided by the number 0.`,
       );
       bits[indexOf(ref)] = bitsOf(value, operand);
     });

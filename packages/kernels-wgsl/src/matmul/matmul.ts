@@ -102,6 +102,12 @@ function firstOf(own: Shape, batch: Shape): number[] {
   return Array.from(coordinatesOf(batch), (at) => flatIndex(at.slice(lead), strides));
 }
 
+/** Throws ShapeError unless an operand is a float of at least two axes. */
+function checkMatrices(name: string, { dtype, shape }: TensorSpec): void {
+  checkFloat("matmul", name, dtype);
+  check(shape.length >= 2, "matmul", () => `${name} must have at least 2 axes but is ${show(shape)}.`);
+}
+
 const plain = defineKernel({
   name: "matmul",
   inputs: ["a", "b", "bias"],
@@ -109,16 +115,15 @@ const plain = defineKernel({
   outputs: ["y"],
   params: { batch: "u32", m: "u32", n: "u32", k: "u32", strideA: "u32", strideB: "u32" },
   infer({ a, b, bias }, attrs: MatmulAttrs) {
-    for (const [name, { dtype, shape }] of Object.entries({ a, b })) {
-      checkFloat("matmul", name, dtype);
-      check(shape.length >= 2, "matmul", `${name} must have at least 2 axes but is ${show(shape)}.`);
-    }
+    checkMatrices("a", a);
+    checkMatrices("b", b);
     const batch = batchOf(a, b);
     const [ka, kb] = [a.shape.at(attrs.transposeA ? -2 : -1), b.shape.at(attrs.transposeB ? -1 : -2)];
     check(
       ka === kb,
       "matmul",
-      `a ${show(a.shape)}${attrs.transposeA ? " transposed" : ""} has ${ka} columns but ` +
+      () =>
+        `a ${show(a.shape)}${attrs.transposeA ? " transposed" : ""} has ${ka} columns but ` +
         `b ${show(b.shape)}${attrs.transposeB ? " transposed" : ""} has ${kb} rows.`,
     );
     const [m, n] = [a.shape.at(attrs.transposeA ? -1 : -2)!, b.shape.at(attrs.transposeB ? -2 : -1)!];
@@ -126,7 +131,7 @@ const plain = defineKernel({
       check(
         bias.dtype === "f32" && sameShape(bias.shape, [n]),
         "matmul",
-        `bias must be f32 [${n}] but is ${bias.dtype} ${show(bias.shape)}.`,
+        () => `bias must be f32 [${n}] but is ${bias.dtype} ${show(bias.shape)}.`,
       );
     }
     return {

@@ -31,7 +31,8 @@ export const broadcast = defineKernel({
     check(
       lead >= 0 && x.shape.every((extent, axis) => extent === 1 || extent === shape[lead + axis]),
       "broadcast",
-      `x ${show(x.shape)} does not fit ${show(shape)}: aligned at the last axis, each extent of x must be 1 or the same.`,
+      () =>
+        `x ${show(x.shape)} does not fit ${show(shape)}: aligned at the last axis, each extent of x must be 1 or the same.`,
     );
     return { outputs: { y: spec(shape, x.dtype) }, params: { size: sizeOf(shape), offset: 0 } };
   },

@@ -43,16 +43,20 @@ export const concat = defineKernel({
     check(
       Number.isInteger(axis) && axis >= 0 && axis < a.shape.length,
       "concat",
-      `axis ${axis} is outside of a ${show(a.shape)}.`,
+      () => `axis ${axis} is outside of a ${show(a.shape)}.`,
     );
     const operands = given(inputs);
     for (const [name, { dtype, shape }] of operands) {
-      check(dtype === a.dtype, "concat", `a is ${a.dtype} but ${name} is ${dtype}; cast one of them first.`);
+      check(
+        dtype === a.dtype,
+        "concat",
+        () => `a is ${a.dtype} but ${name} is ${dtype}; cast one of them first.`,
+      );
       check(
         shape.length === a.shape.length &&
           a.shape.every((extent, other) => other === axis || extent === shape[other]),
         "concat",
-        `a ${show(a.shape)} and ${name} ${show(shape)} may differ in axis ${axis} only.`,
+        () => `a ${show(a.shape)} and ${name} ${show(shape)} may differ in axis ${axis} only.`,
       );
     }
     const total = operands.reduce((sum, [, { shape }]) => sum + shape[axis]!, 0);

@@ -19,7 +19,7 @@ export const iota = defineKernel({
     check(
       Number.isInteger(count) && count >= 0,
       "iota",
-      `count must be a whole number of at least 0 but is ${count}.`,
+      () => `count must be a whole number of at least 0 but is ${count}.`,
     );
     return { outputs: { y: spec([count], "i32") }, params: { size: count } };
   },

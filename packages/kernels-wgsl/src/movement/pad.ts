@@ -92,20 +92,22 @@ export const pad = defineKernel({
     check(
       before.length === rank && after.length === rank && step.length === rank,
       "pad",
-      `before ${show(before)}, after ${show(after)} and step ${show(step)} must have one number for each axis of x ${show(x.shape)}.`,
+      () =>
+        `before ${show(before)}, after ${show(after)} and step ${show(step)} must have one number for each axis of x ${show(x.shape)}.`,
     );
     check(
       [...before, ...after].every((count) => Number.isInteger(count) && count >= 0),
       "pad",
-      `before ${show(before)} and after ${show(after)} must be whole numbers of at least 0; use slice to cut.`,
+      () =>
+        `before ${show(before)} and after ${show(after)} must be whole numbers of at least 0; use slice to cut.`,
     );
     check(
       step.every((by) => Number.isInteger(by) && by >= 1),
       "pad",
-      `step ${show(step)} must be whole numbers of at least 1.`,
+      () => `step ${show(step)} must be whole numbers of at least 1.`,
     );
     const problem = dtypeProblem(value, x.dtype);
-    check(problem === undefined, "pad", `value ${problem}.`);
+    check(problem === undefined, "pad", () => `value ${problem}.`);
     const bits = constantBits(value, x.dtype);
     const shape = x.shape.map((extent, axis) => before[axis]! + spanOf(extent, step[axis]!) + after[axis]!);
     return { outputs: { y: spec(shape, x.dtype) }, params: { size: sizeOf(shape) }, constants: [bits] };

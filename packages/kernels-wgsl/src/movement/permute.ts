@@ -26,7 +26,7 @@ export const permute = defineKernel({
     check(
       order.length === x.shape.length && sorted.every((axis, position) => axis === position),
       "permute",
-      `order ${show(order)} must name each of the ${x.shape.length} axes of x ${show(x.shape)} once.`,
+      () => `order ${show(order)} must name each of the ${x.shape.length} axes of x ${show(x.shape)} once.`,
     );
     const shape = order.map((axis) => x.shape[axis]!);
     return { outputs: { y: spec(shape, x.dtype) }, params: { size: sizeOf(shape), offset: 0 } };

@@ -13,15 +13,14 @@ export function checkIndex(op: string, index: TensorSpec): void {
   check(
     index.dtype === "i32" || index.dtype === "u32",
     op,
-    `index must be i32 or u32 but is ${index.dtype} ${show(index.shape)}; cast it first.`,
+    () =>
+      `index must be i32 or u32 but is ${index.dtype} ${show(index.shape)}; ${index.dtype === "bool" ? "how many elements a mask selects is known only after it ran: use where(mask, x, 0)" : "cast it first"}.`,
   );
 }
 
 /** Throws unless `axis` is one of a shape's, counted from 0. */
 export function checkAxis(op: string, name: string, shape: Shape, axis: number): void {
-  check(
-    Number.isInteger(axis) && axis >= 0 && axis < shape.length,
-    op,
+  check(Number.isInteger(axis) && axis >= 0 && axis < shape.length, op, () =>
     shape.length
       ? `axis ${axis} is outside of ${name} ${show(shape)}.`
       : `${name} must have an axis, but it is a scalar [].`,

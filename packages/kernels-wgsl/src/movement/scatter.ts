@@ -74,7 +74,7 @@ export const scatter = defineKernel({
     check(
       Object.hasOwn(combine, attrs.reduce),
       "scatter",
-      `reduce "${attrs.reduce}" is none of ${Object.keys(combine).slice(1).join(", ")}.`,
+      () => `reduce "${attrs.reduce}" is none of ${Object.keys(combine).slice(1).join(", ")}.`,
     );
     checkIndex("scatter", index);
     checkAlong("scatter", target.shape, index.shape, attrs.axis);
@@ -82,18 +82,18 @@ export const scatter = defineKernel({
       check(
         source.dtype === target.dtype,
         "scatter",
-        `x is ${target.dtype} but source is ${source.dtype}; cast one of them first.`,
+        () => `x is ${target.dtype} but source is ${source.dtype}; cast one of them first.`,
       );
       check(
         sameShape(source.shape, index.shape),
         "scatter",
-        `source ${show(source.shape)} must have the shape of index ${show(index.shape)}.`,
+        () => `source ${show(source.shape)} must have the shape of index ${show(index.shape)}.`,
       );
     }
     check(
       target.dtype !== "bool" || (attrs.reduce !== "add" && attrs.reduce !== "mul"),
       "scatter",
-      `bool has no ${attrs.reduce === "add" ? "sum" : "product"}; use max or min, or cast it first.`,
+      () => `bool has no ${attrs.reduce === "add" ? "sum" : "product"}; use max or min, or cast it first.`,
     );
     return {
       outputs: { y: target },

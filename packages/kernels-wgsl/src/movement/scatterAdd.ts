@@ -50,12 +50,13 @@ export const scatterAdd = defineKernel({
     check(
       Number.isInteger(axis) && axis >= 0 && sameShape(gradient.shape.slice(axis, behind), index.shape),
       "scatterAdd",
-      `gradient ${show(gradient.shape)} must have the axes of index ${show(index.shape)} from axis ${axis} on.`,
+      () =>
+        `gradient ${show(gradient.shape)} must have the axes of index ${show(index.shape)} from axis ${axis} on.`,
     );
     check(
       Number.isInteger(rows) && rows >= 0,
       "scatterAdd",
-      `rows must be a whole number of at least 0 but is ${rows}.`,
+      () => `rows must be a whole number of at least 0 but is ${rows}.`,
     );
     const shape = [...gradient.shape.slice(0, axis), rows, ...gradient.shape.slice(behind)];
     return {

@@ -25,7 +25,8 @@ export const slice = defineKernel({
     check(
       start.length === rank && size.length === rank && step.length === rank,
       "slice",
-      `start ${show(start)}, size ${show(size)} and step ${show(step)} must have one number for each axis of x ${show(x.shape)}.`,
+      () =>
+        `start ${show(start)}, size ${show(size)} and step ${show(step)} must have one number for each axis of x ${show(x.shape)}.`,
     );
     x.shape.forEach((extent, axis) => {
       const [first, count, by] = [start[axis]!, size[axis]!, step[axis]!];
@@ -34,7 +35,8 @@ export const slice = defineKernel({
       check(
         whole && (count === 0 || (Math.min(first, last) >= 0 && Math.max(first, last) < extent)),
         "slice",
-        `${count} elements from ${first} in steps of ${by} do not lie in axis ${axis} of x ${show(x.shape)}.`,
+        () =>
+          `${count} elements from ${first} in steps of ${by} do not lie in axis ${axis} of x ${show(x.shape)}.`,
       );
     });
     return {

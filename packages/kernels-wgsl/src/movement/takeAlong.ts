@@ -21,7 +21,7 @@ export function checkAlong(op: string, x: Shape, index: Shape, axis: number): vo
   check(
     index.length === x.length && index.every((extent, other) => other === axis || extent <= x[other]!),
     op,
-    `index ${show(index)} must have as many axes as x ${show(x)}, and none larger but axis ${axis}.`,
+    () => `index ${show(index)} must have as many axes as x ${show(x)}, and none larger but axis ${axis}.`,
   );
 }
 

@@ -31,15 +31,15 @@ export function checkBatch(
   perChannel: Readonly<Record<string, TensorSpec>>,
 ): void {
   for (const [name, { dtype }] of Object.entries({ x, ...perChannel })) {
-    check(dtype === "f32", op, `${name} must be f32 but is ${dtype}; cast it first.`);
+    check(dtype === "f32", op, () => `${name} must be f32 but is ${dtype}; cast it first.`);
   }
-  check(x.shape.length >= 2, op, `x must be [..., C] with at least two axes but is ${show(x.shape)}.`);
+  check(x.shape.length >= 2, op, () => `x must be [..., C] with at least two axes but is ${show(x.shape)}.`);
   const channels = x.shape.at(-1)!;
   for (const [name, { shape }] of Object.entries(perChannel)) {
     check(
       shape.length === 1 && shape[0] === channels,
       op,
-      `${name} must be [${channels}], one number per channel of x, but is ${show(shape)}.`,
+      () => `${name} must be [${channels}], one number per channel of x, but is ${show(shape)}.`,
     );
   }
 }

@@ -23,11 +23,15 @@ export const batchNormGradient = defineKernel({
   params: normParams,
   infer({ x, weight, mean, variance, gradient }, { epsilon }: BatchNormAttrs) {
     checkBatch(name, x, { weight, mean, variance });
-    check(gradient.dtype === "f32", name, `gradient must be f32 but is ${gradient.dtype}; cast it first.`);
+    check(
+      gradient.dtype === "f32",
+      name,
+      () => `gradient must be f32 but is ${gradient.dtype}; cast it first.`,
+    );
     check(
       sameShape(gradient.shape, x.shape),
       name,
-      `gradient must have the shape of x ${show(x.shape)} but is ${show(gradient.shape)}.`,
+      () => `gradient must have the shape of x ${show(x.shape)} but is ${show(gradient.shape)}.`,
     );
     const { images, pixels, channels } = batchLayout(x.shape);
     return {

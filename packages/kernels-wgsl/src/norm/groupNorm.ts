@@ -39,20 +39,21 @@ export function groupLayout(
 ): NormLayout {
   checkFloat(op, "x", x.dtype);
   for (const [name, { dtype }] of Object.entries({ weight, bias })) {
-    check(dtype === "f32", op, `${name} must be f32 but is ${dtype}; cast it first.`);
+    check(dtype === "f32", op, () => `${name} must be f32 but is ${dtype}; cast it first.`);
   }
-  check(x.shape.length >= 2, op, `x must be [N, …, C] but is ${show(x.shape)}.`);
+  check(x.shape.length >= 2, op, () => `x must be [N, …, C] but is ${show(x.shape)}.`);
   const channels = x.shape.at(-1)!;
   check(
     Number.isInteger(groups) && groups >= 1 && channels % groups === 0,
     op,
-    `groups must divide the channels, but x ${show(x.shape)} has ${channels} channels for ${groups} groups.`,
+    () =>
+      `groups must divide the channels, but x ${show(x.shape)} has ${channels} channels for ${groups} groups.`,
   );
   for (const [name, { shape }] of Object.entries({ weight, bias })) {
     check(
       shape.length === 1 && shape[0] === channels,
       op,
-      `${name} must be [${channels}], one number per channel of x, but is ${show(shape)}.`,
+      () => `${name} must be [${channels}], one number per channel of x, but is ${show(shape)}.`,
     );
   }
   const images = x.shape[0]!;

@@ -94,12 +94,13 @@ export const groupNormGradient = defineKernel({
       check(
         given.dtype === dtype,
         name,
-        `${input} must be ${dtype} beside x of ${inputs.x.dtype} but is ${given.dtype}; cast it first.`,
+        () => `${input} must be ${dtype} beside x of ${inputs.x.dtype} but is ${given.dtype}; cast it first.`,
       );
       check(
         sameShape(given.shape, shape),
         name,
-        `${input} must be ${show(shape)} for x ${show(inputs.x.shape)} and ${groups} groups, but is ${show(given.shape)}.`,
+        () =>
+          `${input} must be ${show(shape)} for x ${show(inputs.x.shape)} and ${groups} groups, but is ${show(given.shape)}.`,
       );
     }
     return {

@@ -17,13 +17,13 @@ export const accumulate = defineKernel({
   params: { size: "u32" },
   infer({ total, x, keep }, _attrs: Record<string, never>) {
     for (const [name, { dtype }] of Object.entries({ total, x, keep }))
-      check(dtype === "f32", "accumulate", `${name} must be f32 but is ${dtype}; cast it first.`);
+      check(dtype === "f32", "accumulate", () => `${name} must be f32 but is ${dtype}; cast it first.`);
     check(
       sameShape(total.shape, x.shape),
       "accumulate",
-      `x ${show(x.shape)} must have the shape of total ${show(total.shape)}.`,
+      () => `x ${show(x.shape)} must have the shape of total ${show(total.shape)}.`,
     );
-    check(sameShape(keep.shape, [1]), "accumulate", `keep must be [1] but is ${show(keep.shape)}.`);
+    check(sameShape(keep.shape, [1]), "accumulate", () => `keep must be [1] but is ${show(keep.shape)}.`);
     return { outputs: { totalNext: total }, params: { size: sizeOf(total.shape) } };
   },
   variants: [

@@ -16,14 +16,18 @@ export function checkState(
 ): void {
   const [[parameter, { shape }]] = Object.entries(tensors) as [[string, TensorSpec]];
   for (const [name, tensor] of Object.entries({ ...tensors, control }))
-    check(tensor.dtype === "f32", op, `${name} must be f32 but is ${tensor.dtype}; cast it first.`);
+    check(tensor.dtype === "f32", op, () => `${name} must be f32 but is ${tensor.dtype}; cast it first.`);
   for (const [name, tensor] of Object.entries(tensors))
     check(
       sameShape(tensor.shape, shape),
       op,
-      `${name} ${show(tensor.shape)} must have the shape of ${parameter} ${show(shape)}.`,
+      () => `${name} ${show(tensor.shape)} must have the shape of ${parameter} ${show(shape)}.`,
     );
-  check(sameShape(control.shape, [length]), op, `control must be [${length}] but is ${show(control.shape)}.`);
+  check(
+    sameShape(control.shape, [length]),
+    op,
+    () => `control must be [${length}] but is ${show(control.shape)}.`,
+  );
 }
 
 /**

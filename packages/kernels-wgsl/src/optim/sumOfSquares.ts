@@ -18,8 +18,12 @@ export const sumOfSquares = defineKernel({
   params: { size: "u32" },
   infer({ x, total }, _attrs: Record<string, never>) {
     for (const [name, { dtype }] of Object.entries({ x, total }))
-      check(dtype === "f32", "sumOfSquares", `${name} must be f32 but is ${dtype}; cast it first.`);
-    check(sameShape(total.shape, [1]), "sumOfSquares", `total must be [1] but is ${show(total.shape)}.`);
+      check(dtype === "f32", "sumOfSquares", () => `${name} must be f32 but is ${dtype}; cast it first.`);
+    check(
+      sameShape(total.shape, [1]),
+      "sumOfSquares",
+      () => `total must be [1] but is ${show(total.shape)}.`,
+    );
     return { outputs: { y: spec([1]) }, params: { size: sizeOf(x.shape) } };
   },
   variants: [

@@ -76,7 +76,7 @@ export function checkKey(op: string, key: TensorSpec): void {
   check(
     key.dtype === "u32" && key.shape.length === 2 && key.shape[1] === 4,
     op,
-    `key must be u32 [N, 4] (seed, seed, stream, step) but is ${key.dtype} ${show(key.shape)}.`,
+    () => `key must be u32 [N, 4] (seed, seed, stream, step) but is ${key.dtype} ${show(key.shape)}.`,
   );
 }
 

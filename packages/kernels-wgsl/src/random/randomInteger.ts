@@ -29,7 +29,7 @@ export const randomInteger = defineKernel({
     check(
       fits(low) && fits(high - 1) && low < high && high - low < 2 ** 32,
       "randomInteger",
-      `low ${low} and high ${high} must be whole 32-bit numbers with low < high.`,
+      () => `low ${low} and high ${high} must be whole 32-bit numbers with low < high.`,
     );
     const size = key.shape[0]!;
     return { outputs: { y: spec([size], "i32") }, params: { size, low, range: high - low } };

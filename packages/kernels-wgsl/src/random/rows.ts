@@ -18,7 +18,7 @@ export function checkRows(op: string, key: TensorSpec, { shape }: RandomRowsAttr
   check(
     shape.length >= 1 && shape[0] === key.shape[0],
     op,
-    `shape ${show(shape)} must have one row for each of the ${key.shape[0]} keys.`,
+    () => `shape ${show(shape)} must have one row for each of the ${key.shape[0]} keys.`,
   );
 }
 

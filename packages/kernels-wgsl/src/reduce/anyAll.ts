@@ -19,7 +19,7 @@ const logical = <const N extends "any" | "all">(name: N) => {
     fold: name === "any" ? Math.max : Math.min,
     identity,
     result(x) {
-      check(x === "bool", name, `x must be bool but is ${x}; cast it first.`);
+      check(x === "bool", name, () => `x must be bool but is ${x}; cast it first.`);
       return "bool";
     },
     shared: "bool",

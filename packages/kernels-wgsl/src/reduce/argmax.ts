@@ -33,7 +33,7 @@ const extremum = <const N extends "argmax" | "argmin">(name: N) =>
       check(
         params.columns > 0 || sizeOf(shape) === 0,
         name,
-        `x ${show(x.shape)} has no elements along axis ${axis}, so there is no ${name}.`,
+        () => `x ${show(x.shape)} has no elements along axis ${axis}, so there is no ${name}.`,
       );
       return { outputs: { y: spec(shape, "i32") }, params };
     },

@@ -16,11 +16,11 @@ export type Lines = Readonly<Record<keyof typeof lineParams, number>>;
 
 /** The lines of `shape` along `axis`; none where they are empty. Throws ShapeError where there is no such axis. */
 export function linesOf(op: string, shape: Shape, axis: number): Lines {
-  check(shape.length >= 1, op, `x must have at least one axis but is ${show(shape)}.`);
+  check(shape.length >= 1, op, () => `x must have at least one axis but is ${show(shape)}.`);
   check(
     Number.isInteger(axis) && axis >= 0 && axis < shape.length,
     op,
-    `axis ${axis} is outside of x ${show(shape)}.`,
+    () => `axis ${axis} is outside of x ${show(shape)}.`,
   );
   const columns = shape[axis]!;
   const inner = sizeOf(shape.slice(axis + 1));

@@ -55,11 +55,11 @@ export const recurrence = defineKernel({
   params: lineParams,
   infer({ x, weight }, { axis }: RecurrenceAttrs) {
     for (const [name, { dtype }] of Object.entries({ x, weight }))
-      check(dtype === "f32", "recurrence", `${name} must be f32 but is ${dtype}; cast it first.`);
+      check(dtype === "f32", "recurrence", () => `${name} must be f32 but is ${dtype}; cast it first.`);
     check(
       sameShape(x.shape, weight.shape),
       "recurrence",
-      `weight must have the shape of x ${show(x.shape)} but is ${show(weight.shape)}.`,
+      () => `weight must have the shape of x ${show(x.shape)} but is ${show(weight.shape)}.`,
     );
     return { outputs: { y: spec(x.shape) }, params: linesOf("recurrence", x.shape, axis) };
   },

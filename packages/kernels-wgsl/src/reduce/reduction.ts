@@ -68,7 +68,11 @@ export function reduction<const N extends string>({
     params: { outputs: "u32", reduced: "u32" },
     infer({ x }, { axes, dtype }: ReduceAttrs) {
       for (const axis of axes) {
-        check(axis >= 0 && axis < x.shape.length, name, `axis ${axis} is outside of x ${show(x.shape)}.`);
+        check(
+          axis >= 0 && axis < x.shape.length,
+          name,
+          () => `axis ${axis} is outside of x ${show(x.shape)}.`,
+        );
       }
       const shape = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
       const outputs = sizeOf(shape);
@@ -76,7 +80,8 @@ export function reduction<const N extends string>({
       check(
         outputs === 0 || reduced > 0 || Number.isFinite(identity),
         name,
-        `x ${show(x.shape)} has no elements along the axes [${axes.join(", ")}], so there is no ${name}.`,
+        () =>
+          `x ${show(x.shape)} has no elements along the axes [${axes.join(", ")}], so there is no ${name}.`,
       );
       return { outputs: { y: spec(shape, result(x.dtype, dtype)) }, params: { outputs, reduced } };
     },

@@ -36,12 +36,12 @@ export const softmaxGradient = defineKernel({
     check(
       gradient.dtype === y.dtype,
       name,
-      `gradient must be ${y.dtype}, as y, but is ${gradient.dtype}; cast it first.`,
+      () => `gradient must be ${y.dtype}, as y, but is ${gradient.dtype}; cast it first.`,
     );
     check(
       sameShape(y.shape, gradient.shape),
       name,
-      `gradient must have the shape of y ${show(y.shape)} but is ${show(gradient.shape)}.`,
+      () => `gradient must have the shape of y ${show(y.shape)} but is ${show(gradient.shape)}.`,
     );
     return { outputs: { xGradient: spec(y.shape, y.dtype) }, params: linesOf(name, y.shape, axis) };
   },

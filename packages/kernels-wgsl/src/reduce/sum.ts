@@ -12,7 +12,7 @@ export function sumType(op: string, x: DType, asked: DType | undefined): DType {
   check(
     asked === undefined || asked === own || (x === "f16" && asked === "f32"),
     op,
-    `the ${op} of ${x} is ${x === "f16" ? "f16 or f32" : own}, not ${asked}; cast x or the result.`,
+    () => `the ${op} of ${x} is ${x === "f16" ? "f16 or f32" : own}, not ${asked}; cast x or the result.`,
   );
   return asked ?? own;
 }

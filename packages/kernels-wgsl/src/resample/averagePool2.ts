@@ -21,7 +21,7 @@ export const averagePool2 = defineKernel({
     check(
       height % 2 === 0 && width % 2 === 0,
       "averagePool2",
-      `height and width of x ${show(x.shape)} must be even; pad it, or use averagePool.`,
+      () => `height and width of x ${show(x.shape)} must be even; pad it, or use averagePool.`,
     );
     const y = spec([batch, height / 2, width / 2, channels], x.dtype);
     return { outputs: { y }, params: { size: imageOf(y.shape).size } };

@@ -41,7 +41,7 @@ export const averagePoolGradient = defineKernel({
     check(
       sameShape(pooled, gradient.shape),
       op,
-      `pooling ${show(shape)} gives ${show(pooled)}, but gradient is ${show(gradient.shape)}.`,
+      () => `pooling ${show(shape)} gives ${show(pooled)}, but gradient is ${show(gradient.shape)}.`,
     );
     return {
       outputs: { xGradient: spec(shape, gradient.dtype) },

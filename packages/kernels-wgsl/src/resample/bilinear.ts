@@ -41,7 +41,7 @@ export function checkSize(op: string, name: string, size: readonly number[]): vo
   check(
     size.length === 2 && size.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= 16384),
     op,
-    `${name} ${show(size)} must be a height and a width, whole numbers of 1 to 16,384.`,
+    () => `${name} ${show(size)} must be a height and a width, whole numbers of 1 to 16,384.`,
   );
 }
 

@@ -28,18 +28,19 @@ export function checkBlur(
   { sigma, taps }: GaussianBlurAttrs,
 ): void {
   checkImage(op, name, image);
-  check(Number.isFinite(sigma) && sigma > 0, op, `sigma must be a number above 0 but is ${sigma}.`);
+  check(Number.isFinite(sigma) && sigma > 0, op, () => `sigma must be a number above 0 but is ${sigma}.`);
   check(
     Number.isInteger(taps) && taps >= 1 && taps % 2 === 1,
     op,
-    `taps must be an odd whole number but is ${taps}.`,
+    () => `taps must be an odd whole number but is ${taps}.`,
   );
   const [, height, width] = image.shape as [number, number, number];
   const radius = (taps - 1) / 2;
   check(
     Math.min(height, width) > radius,
     op,
-    `${name} ${show(image.shape)} is too small to be reflected by ${radius} pixels; use at most ${2 * Math.min(height, width) - 1} taps.`,
+    () =>
+      `${name} ${show(image.shape)} is too small to be reflected by ${radius} pixels; use at most ${2 * Math.min(height, width) - 1} taps.`,
   );
 }
 

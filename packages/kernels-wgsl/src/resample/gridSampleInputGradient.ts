@@ -33,7 +33,8 @@ export const gridSampleInputGradient = defineKernel({
     check(
       gradient.shape[1] === grid.shape[1] && gradient.shape[2] === grid.shape[2],
       op,
-      `gradient ${show(gradient.shape)} must have a pixel for each position of grid ${show(grid.shape)}.`,
+      () =>
+        `gradient ${show(gradient.shape)} must have a pixel for each position of grid ${show(grid.shape)}.`,
     );
     return { outputs: { xGradient: spec(shape, gradient.dtype) }, params: { size: imageOf(shape).size } };
   },

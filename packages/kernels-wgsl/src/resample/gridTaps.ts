@@ -24,19 +24,19 @@ export function checkGrid(
   grid: TensorSpec,
   { mode, paddingMode }: GridSampleAttrs,
 ): void {
-  check(Object.hasOwn(taps, mode), op, `mode must be bilinear, nearest or bicubic but is ${mode}.`);
+  check(Object.hasOwn(taps, mode), op, () => `mode must be bilinear, nearest or bicubic but is ${mode}.`);
   check(
     ["zeros", "border", "reflection"].includes(paddingMode),
     op,
-    `paddingMode must be zeros, border or reflection but is ${paddingMode}.`,
+    () => `paddingMode must be zeros, border or reflection but is ${paddingMode}.`,
   );
-  check(grid.dtype === "f32", op, `grid must be f32 but is ${grid.dtype}; cast it first.`);
+  check(grid.dtype === "f32", op, () => `grid must be f32 but is ${grid.dtype}; cast it first.`);
   check(
     grid.shape.length === 4 && grid.shape[3] === 2 && grid.shape[0] === x[0],
     op,
-    `grid must be [${x[0]}, OH, OW, 2] for x ${show(x)} but is ${show(grid.shape)}.`,
+    () => `grid must be [${x[0]}, OH, OW, 2] for x ${show(x)} but is ${show(grid.shape)}.`,
   );
-  check(x[1]! > 0 && x[2]! > 0, op, `x ${show(x)} has no pixels to sample.`);
+  check(x[1]! > 0 && x[2]! > 0, op, () => `x ${show(x)} has no pixels to sample.`);
 }
 
 /** The centre or edge at which images are reflected, and the distance to the other. */

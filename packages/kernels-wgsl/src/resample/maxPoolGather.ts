@@ -26,7 +26,7 @@ export const maxPoolGather = defineKernel({
     check(
       sameShape(x.shape, values.shape),
       op,
-      `values must be ${show(x.shape)} like x but is ${show(values.shape)}.`,
+      () => `values must be ${show(x.shape)} like x but is ${show(values.shape)}.`,
     );
     const pooled = pooledShape(x.shape, windowAxes(op, x.shape, attrs));
     return {

@@ -24,7 +24,7 @@ export const maxPoolGradient = defineKernel({
     check(
       sameShape(pooled, gradient.shape),
       op,
-      `pooling x ${show(x.shape)} gives ${show(pooled)}, but gradient is ${show(gradient.shape)}.`,
+      () => `pooling x ${show(x.shape)} gives ${show(pooled)}, but gradient is ${show(gradient.shape)}.`,
     );
     return {
       outputs: { xGradient: spec(x.shape, gradient.dtype) },

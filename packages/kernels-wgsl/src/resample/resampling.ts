@@ -76,7 +76,7 @@ export function axesOf(op: string, inputSize: Sides, attrs: UpsampleAttrs): read
   check(
     Object.hasOwn(filters, attrs.mode),
     op,
-    `mode must be nearest, bilinear or bicubic but is ${attrs.mode}.`,
+    () => `mode must be nearest, bilinear or bicubic but is ${attrs.mode}.`,
   );
   check(
     attrs.mode !== "nearest" || !attrs.alignCorners,
@@ -87,7 +87,7 @@ export function axesOf(op: string, inputSize: Sides, attrs: UpsampleAttrs): read
     check(
       Number.isInteger(part) && part >= 1 && part <= 16384,
       op,
-      `scale has ${part}, which is not within 1 to 16,384.`,
+      () => `scale has ${part}, which is not within 1 to 16,384.`,
     );
   return [0, 1].map((side) =>
     axisOf(inputSize[side]!, attrs.size[side]!, attrs, attrs.scale?.[side]),

@@ -29,7 +29,7 @@ export const resizeBilinearGradient = defineKernel({
     check(
       height === size[0] && width === size[1],
       op,
-      `gradient ${show(gradient.shape)} must have the size ${show(size)} that was resized to.`,
+      () => `gradient ${show(gradient.shape)} must have the size ${show(size)} that was resized to.`,
     );
     const shape = [batch, ...inputSize, channels];
     return { outputs: { xGradient: spec(shape) }, params: { size: imageOf(shape).size } };

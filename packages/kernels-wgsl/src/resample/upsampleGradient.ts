@@ -28,7 +28,7 @@ export const upsampleGradient = defineKernel({
     check(
       height === attrs.size[0] && width === attrs.size[1],
       op,
-      `gradient ${show(gradient.shape)} must have the size ${show(attrs.size)} that was resized to.`,
+      () => `gradient ${show(gradient.shape)} must have the size ${show(attrs.size)} that was resized to.`,
     );
     const shape = [batch, ...attrs.inputSize, channels];
     return { outputs: { xGradient: spec(shape, gradient.dtype) }, params: { size: imageOf(shape).size } };

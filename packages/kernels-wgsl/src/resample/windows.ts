@@ -50,7 +50,7 @@ const paddingOf = (padding: number | Padding): Padding =>
 /** The windows over x [N, H, W, C]. Throws ShapeError with a sentence where they do not fit. */
 export function windowAxes(op: string, x: Shape, windows: PoolWindows): WindowAxes {
   const [, height, width] = x as [number, number, number, number];
-  check(height > 0 && width > 0, op, `x ${show(x)} has no pixels to pool.`);
+  check(height > 0 && width > 0, op, () => `x ${show(x)} has no pixels to pool.`);
   if ("size" in windows) return adaptiveAxes(op, x, windows.size);
   const { stride, dilation = 1, ceilMode = false } = windows;
   const padding = paddingOf(windows.padding);
@@ -63,7 +63,8 @@ export function windowAxes(op: string, x: Shape, windows: PoolWindows): WindowAx
     padding.length === 4 &&
       padding.every((extent, k) => Number.isInteger(extent) && extent >= 0 && extent < spans[k % 2]!),
     op,
-    `padding ${show(padding)} must be whole numbers of at least 0, smaller than the ${spans.join("×")} pixels that a window spans.`,
+    () =>
+      `padding ${show(padding)} must be whole numbers of at least 0, smaller than the ${spans.join("×")} pixels that a window spans.`,
   );
   const [vertical, horizontal] = [height, width].map((input, side): WindowAxis => {
     const [before, after] = [padding[side]!, padding[side + 2]!];
@@ -75,7 +76,7 @@ export function windowAxes(op: string, x: Shape, windows: PoolWindows): WindowAx
     check(
       room >= 0 && output >= 1,
       op,
-      `a window of ${spans.join("×")} is larger than x ${show(x)} with padding ${show(padding)}.`,
+      () => `a window of ${spans.join("×")} is larger than x ${show(x)} with padding ${show(padding)}.`,
     );
     const taps = { kernel: kernels[side]!, stride: distance, dilation: sidesOf(dilation)[side]! };
     return { input, output, regular: { ...taps, before, after } };
@@ -87,7 +88,7 @@ function adaptiveAxes(op: string, x: Shape, size: Sides): WindowAxes {
   check(
     size.length === 2 && size.every((extent) => Number.isInteger(extent) && extent >= 1),
     op,
-    `size ${show(size)} must be a height and a width, whole numbers of at least 1.`,
+    () => `size ${show(size)} must be a height and a width, whole numbers of at least 1.`,
   );
   return [
     { input: x[1]!, output: size[0], regular: undefined },

@@ -1,4 +1,5 @@
 import { argmax as argmaxKernel, argmin as argminKernel, type Kernel } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
@@ -10,6 +11,7 @@ const extremum =
   (name: string, kernel: Kernel<"x", "y", { readonly axis: number }, "rows" | "columns" | "inner">) =>
   (x: AnyTensor, axis?: number, options: ReduceOptions = {}): Tensor<"i32"> => {
     const { keepDims = false } = checkOptions(name, options, ["keepDims"]);
+    checkTensor(name, "x", x);
     const along = axis === undefined ? 0 : normaliseAxis(name, x, axis);
     const lines = axis === undefined ? reshape(x, [x.size]) : x;
     const { y }: Record<"y", Tensor<"i32">> = record(kernel, { x: lines }, { axis: along });

@@ -1,5 +1,5 @@
 import { type DType, type Float, isFloat, elementwise as kernel } from "@ddad/kernels-wgsl";
-import { checkDType } from "../arguments.ts";
+import { checkDType, checkTensor } from "../arguments.ts";
 import { record } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 
@@ -10,6 +10,7 @@ const casts = { f32: "toF32", f16: "toF16", i32: "toI32", u32: "toU32", bool: "t
 
 /** The same numbers under another type. Floats are cut to integers towards zero; bool is "not zero". */
 export const cast = <D extends DType>(x: AnyTensor, dtype: D): Tensor<Kind<D>> => {
+  checkTensor("cast", "x", x);
   if (x.dtype === dtype) return x as Tensor<Kind<D>>;
   checkDType("cast", dtype);
   const { dtype: from } = x;

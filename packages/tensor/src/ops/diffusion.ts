@@ -1,5 +1,7 @@
 /** Diffusion: noise added to images at a known level, and the guided step that takes it away. */
+
 import { addNoise as addNoiseKernel, guidedStep as guidedStepKernel } from "@ddad/kernels-wgsl";
+import { checkOptions } from "../options.ts";
 import { record } from "../record.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, div, mul, rsqrt, sqrt, sub } from "./elementwise.ts";
@@ -43,8 +45,12 @@ export interface GuidedStepInputs {
 }
 
 /** One guided step of the reconstruction (DDAD, algorithm 1): the next x and the predicted clean image. */
-export const guidedStep = ({ target, ...inputs }: GuidedStepInputs): Record<"xPrevious" | "x0", Tensor> =>
-  record(guidedStepKernel, { ...inputs, guide: target }, {}, composed); // WGSL reserves the word target
+export function guidedStep(inputs: GuidedStepInputs): Record<"xPrevious" | "x0", Tensor> {
+  const { target, ...others } = checkOptions("guidedStep", inputs, guidedStepInputs);
+  return record(guidedStepKernel, { ...others, guide: target }, {}, composed); // WGSL reserves the word target
+}
+
+const guidedStepInputs = ["x", "epsilon", "target", "noise", "coefficients"] as const;
 
 /** `guidedStep` in simple operations. */
 function composed(

@@ -1,6 +1,6 @@
 /** Indexing as in NumPy and PyTorch: numbers, ranges, new axes and index tensors, axis after axis. */
 import { type DType, type Float, isFloat, ShapeError, show, sizeOf } from "@ddad/kernels-wgsl";
-import { describeArgument } from "../arguments.ts";
+import { checkTensor, describeArgument } from "../arguments.ts";
 import { type AnyTensor, Tensor } from "../tensor.ts";
 import { add, cast, greaterEqual, less, logicalOr, minimum, mul, where } from "./elementwise.ts";
 import { gather, type IndexTensor } from "./gather.ts";
@@ -23,6 +23,7 @@ export type IndexEntry = number | null | ":" | "..." | PerAxis | AnyTensor;
  * @throws ShapeError for numbers outside, too many entries, and masks
  */
 export function index<D extends DType = Float>(x: Tensor<D>, ...entries: readonly IndexEntry[]): Tensor<D> {
+  checkTensor("index", "x", x);
   const perAxis = spelledOut(x, entries);
   const start: (number | undefined)[] = [];
   const end: (number | undefined)[] = [];

@@ -1,4 +1,5 @@
 import { ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import { constant } from "../create.ts";
 import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
@@ -25,6 +26,7 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
     bias,
     epsilon = 1e-5,
   } = checkOptions("instanceNorm", options, ["weight", "bias", "epsilon"]);
+  checkTensor("instanceNorm", "x", x);
   if (x.shape.length < 3)
     throw new ShapeError(
       `instanceNorm: x must be [N, …, C] with at least three axes but is ${show(x.shape)}.`,

@@ -107,6 +107,13 @@ function sumTo(each: Tensor, shape: Shape): Tensor {
 
 /** x [..., in] · weight [in, out] + bias [out]. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => {
+  checkTensor("linear", "x", x);
+  checkTensor("linear", "weight", weight);
+  if (x.shape.length === 0 || weight.shape.length !== 2 || x.shape.at(-1) !== weight.shape[0]) {
+    throw new ShapeError(
+      `linear: x ${show(x.shape)} must be […, in] and weight ${show(weight.shape)} [in, out] with one extent in.`,
+    );
+  }
   const y = product(rows(x), weight, bias ? { bias } : {});
   return reshape(y, [...x.shape.slice(0, -1), weight.shape[1]!]);
 };

@@ -1,5 +1,7 @@
 /** Pixels out of channels and back: each is the other's inverse and gradient, so they stand together. */
+
 import { ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import { permute } from "./permute.ts";
 import { reshape } from "./reshape.ts";
@@ -40,6 +42,7 @@ export function pixelUnshuffle(x: Tensor, factor: number): Tensor {
 }
 
 function check(op: string, x: Tensor, factor: number): void {
+  checkTensor(op, "x", x);
   if (x.shape.length !== 4)
     throw new ShapeError(`${op}: x must be images [N, H, W, C] but is ${show(x.shape)}.`);
   if (!Number.isInteger(factor) || factor < 1)

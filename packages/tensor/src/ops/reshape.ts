@@ -1,6 +1,6 @@
 /** The same elements under another shape, without a copy. */
 import { type DType, type Float, type Shape, ShapeError, sameShape, show, sizeOf } from "@ddad/kernels-wgsl";
-import { checkList } from "../arguments.ts";
+import { checkList, checkTensor } from "../arguments.ts";
 import { recordView } from "../record.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { normaliseAxes, normaliseAxis } from "./axes.ts";
@@ -41,6 +41,7 @@ function infer(x: AnyTensor, shape: Shape): Shape {
 
 /** Merges the axes from `startAxis` to `endAxis` (both included, negative ones from the end) into one; a scalar becomes [1]. */
 export function flatten<D extends DType = Float>(x: Tensor<D>, startAxis = 0, endAxis = -1): Tensor<D> {
+  checkTensor("flatten", "x", x);
   if (x.shape.length === 0) return reshape(x, [1]);
   const [start, end] = [startAxis, endAxis].map((axis) => normaliseAxis("flatten", x, axis)) as [
     number,
@@ -59,6 +60,7 @@ export function flatten<D extends DType = Float>(x: Tensor<D>, startAxis = 0, en
  * @throws ShapeError where an axis that is named has another extent
  */
 export function squeeze<D extends DType = Float>(x: Tensor<D>, axes?: number | readonly number[]): Tensor<D> {
+  checkTensor("squeeze", "x", x);
   if (axes === undefined)
     return reshape(
       x,

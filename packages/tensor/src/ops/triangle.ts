@@ -1,5 +1,7 @@
 /** Parts of matrices: triangles and diagonals of the last two axes. */
+
 import { type DType, type Float, ShapeError, show } from "@ddad/kernels-wgsl";
+import { checkTensor } from "../arguments.ts";
 import type { AnyTensor, Tensor } from "../tensor.ts";
 import { normaliseAxis } from "./axes.ts";
 import { greaterEqual, lessEqual, logicalAnd, sub, where } from "./elementwise.ts";
@@ -22,6 +24,7 @@ function masked<D extends DType>(
   keeps: (distance: Tensor<"i32">) => Tensor<"bool">,
   diagonal: number,
 ): Tensor<D> {
+  checkTensor(op, "x", x);
   if (x.shape.length < 2) throw new ShapeError(`${op}: x must have at least 2 axes but is ${show(x.shape)}.`);
   if (!Number.isInteger(diagonal))
     throw new ShapeError(`${op}: diagonal must be a whole number but is ${diagonal}.`);
