@@ -50,4 +50,4 @@ for (let step = 0; step < 50; step++) {
 }
 optimizer.dispose(); // or: using optimizer = …
 net.dispose();
-device.destroy(); // Node ends when no device is open
+device.destroy(); // frees all GPU memory now; Node would end without it

@@ -119,13 +119,15 @@ export function operationsPage(surface: readonly Exported[]): string {
   return `${head(operations.length)}\n${sections.join("\n\n")}\n`;
 }
 
-const head = (count: number): string => `# Operations
+const head = (
+  count: number,
+): string => `<!-- This page is written by \`npm run docs:ops\`; a test compares it with the sources. -->
+
+# Operations
 
 All ${count} operations of \`@ddad/tensor\` (and of \`@ddad/nn\`, which re-exports them). Each is a function; those with ✓ are methods of
 \`Tensor\` too: \`sum(x, 1)\` is \`x.sum(1)\`. \`{ … }\` are options. Axes may be negative and count from the end. Images are [N, H, W, C].
 
 * **types**: those of the first operand. Nothing converts by itself: use \`cast\`. f16 needs an adapter that has it.
 * **gradient**: "yes" to any order, "zero" where the derivative is zero wherever it exists, "–" where nothing that is a float goes in or comes out.
-
-This page is written by \`npm run docs:ops\`; a test compares it with the sources.
 `;

@@ -19,10 +19,15 @@ export function load(app) {
     for (const reflection of topLevel(project))
       if (reflection.name === "Tensor") describeMethods(reflection, functions);
   });
+  // Only now are comments at their parameters.
+  app.converter.on(Converter.EVENT_RESOLVE_END, ({ project }) => {
+    for (const signature of project.getReflectionsByKind(ReflectionKind.SomeSignature))
+      showOptions(signature);
+  });
 }
 
 /** Files of `docs` → what the sidebar calls them. */
-const titles = { ops: "All operations", "for-pytorch-users": "For PyTorch users" };
+const titles = { ops: "All operations", "for-pytorch-users": "Coming from PyTorch" };
 
 /** "nn/src" → "@ddad/nn", with the description of its package. */
 function nameEntry(entry) {
@@ -79,4 +84,33 @@ function describeMethods(tensor, functions) {
       signature.comment = new Comment(like.comment.summary.map((part) => ({ ...part })));
     }
   }
+}
+
+/** Names objects that the source takes apart, and lists the properties of options where they are passed. */
+function showOptions(signature) {
+  const parameters = signature.parameters ?? [];
+  for (const parameter of parameters) {
+    if (parameter.name === unnamed) parameter.name = nameOf(parameter, parameters);
+    for (const type of [parameter.type, ...(parameter.type?.types ?? [])]) {
+      const target = type?.type === "reference" ? type.reflection : undefined;
+      if (!target || !isOptions(target)) continue;
+      parameter.comment ??= new Comment();
+      parameter.comment.blockTags.push(new CommentTag("@expandType", [{ kind: "text", text: target.name }]));
+    }
+  }
+}
+
+const unnamed = "__namedParameters";
+
+/** Types of records that callers write down for one call. */
+const isOptions = ({ kind, name }) =>
+  (kind === ReflectionKind.Interface || kind === ReflectionKind.TypeAlias) &&
+  /(?:Options|Settings|Inputs|Schedule|WarmupCosine|OneCycle)$/.test(name);
+
+/** "options", or what its type says where that is another record: `inputs` of `GuidedStepInputs`. */
+function nameOf(parameter, siblings) {
+  const type = parameter.type?.typeArguments?.[0]?.name ?? parameter.type?.name ?? "";
+  const word = type.match(/[A-Z][a-z]+$/)?.[0].toLowerCase() ?? "options";
+  const name = ["schedule", "cosine"].includes(word) ? "options" : word;
+  return siblings.some((other) => other !== parameter && other.name === name) ? `${name}2` : name;
 }

@@ -88,21 +88,49 @@ function parameterText(checker: ts.TypeChecker, parameter: ts.Symbol): string {
   return checker.isOptionalParameter(declaration) ? `${parameter.name}?` : parameter.name;
 }
 
-/** Members of a class or interface that readers see and nothing describes. */
+/** Members of a class or interface that readers see and nothing describes: neither here nor where they are inherited from. */
 function bareMembers(checker: ts.TypeChecker, symbol: ts.Symbol): string[] {
   const own = (symbol.declarations ?? []).filter(
     (one) => ts.isClassDeclaration(one) || ts.isInterfaceDeclaration(one),
   );
   return own
     .flatMap((one) => [...one.members])
-    .filter((member) => {
-      if (!member.name || !ts.isIdentifier(member.name)) return false;
-      const flags = ts.getCombinedModifierFlags(member);
-      if (flags & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected | ts.ModifierFlags.Override))
-        return false;
-      const found = checker.getSymbolAtLocation(member.name);
-      if (!found || found.getJsDocTags(checker).some(({ name }) => name === "internal")) return false;
-      return !ts.displayPartsToString(found.getDocumentationComment(checker));
-    })
-    .map((member) => (member.name as ts.Identifier).text);
+    .filter((member) => !(ts.getCombinedModifierFlags(member) & hidden))
+    .flatMap((member) => (ts.isConstructorDeclaration(member) ? partsOf(member) : namedMember(member)))
+    .filter(({ of }) => !isDescribed(checker, of))
+    .map(({ name }) => name);
+}
+
+const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected | ts.ModifierFlags.Override;
+
+interface Part {
+  readonly name: string;
+  /** What carries the docstring: the name of a member, or a constructor. */
+  readonly of: ts.Node;
+}
+
+function namedMember({ name }: ts.Node & { readonly name?: ts.PropertyName }): Part[] {
+  return name && (ts.isIdentifier(name) || ts.isComputedPropertyName(name))
+    ? [{ name: name.getText(), of: name }]
+    : [];
+}
+
+/** A constructor that takes something, and the properties that its parameters make. */
+function partsOf(constructor: ts.ConstructorDeclaration): Part[] {
+  const { parameters } = constructor;
+  const properties = parameters.filter(
+    (one) => ts.getCombinedModifierFlags(one) & ts.ModifierFlags.ParameterPropertyModifier,
+  );
+  const seen = properties.filter((one) => !(ts.getCombinedModifierFlags(one) & hidden));
+  return [
+    ...(parameters.length ? [{ name: "constructor", of: constructor }] : []),
+    ...seen.map(({ name }) => ({ name: name.getText(), of: name })),
+  ];
+}
+
+function isDescribed(checker: ts.TypeChecker, node: ts.Node): boolean {
+  if (ts.isConstructorDeclaration(node)) return ts.getJSDocCommentsAndTags(node).length > 0;
+  const symbol = checker.getSymbolAtLocation(node)!;
+  if (symbol.getJsDocTags(checker).some(({ name }) => name === "internal")) return true;
+  return symbol.getDocumentationComment(checker).length > 0;
 }

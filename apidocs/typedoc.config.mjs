@@ -8,6 +8,7 @@ export default {
   plugin: ["./plugin.mjs"],
   tsconfig: "tsconfig.json",
   out: "site",
+  customCss: "site.css",
   cleanOutputDir: true,
   name: "@ddad: tensors and neural networks on WebGPU",
   readme: "front.md",
@@ -24,7 +25,7 @@ export default {
     compactFolders: true,
     includeFolders: false,
   },
-  sort: ["kind", "alphabetical"],
+  sort: ["kind", "required-first", "alphabetical"],
   kindSortOrder: [
     "Function",
     "Class",
