@@ -1,5 +1,7 @@
 /** Random numbers on the host for initial weights: counter-based, so that a seed gives the same network everywhere. */
 
+import { checkNumbers, checkSizes } from "./arguments.ts";
+
 /**
  * Streams of random numbers from one seed. Each call draws from a stream of its own (Philox 4×32-10 keyed by the seed,
  * counting calls and elements), so a network depends on its seed and the order in which its parameters are made.
@@ -8,13 +10,16 @@ export class HostRandom {
   readonly #seed: number;
   #stream = 0;
 
-  /** `seed`: a whole number, taken modulo 2³². */
+  /** `seed`: a whole number, taken modulo 2³². Throws RangeError for another one. */
   constructor(seed: number) {
+    checkSizes("HostRandom", { seed }, -Infinity);
     this.#seed = seed >>> 0;
   }
 
   /** `count` numbers, uniform in [-bound, bound]. */
   uniform(count: number, bound: number): Float32Array {
+    checkSizes("HostRandom.uniform", { count }, 0);
+    checkNumbers("HostRandom.uniform", { bound }, -Infinity);
     const values = new Float32Array(count);
     this.#words(count, (i, word) => {
       values[i] = (word / 2 ** 31 - 1) * bound;
@@ -24,6 +29,8 @@ export class HostRandom {
 
   /** `count` normal numbers with mean 0 (Box–Muller). */
   normal(count: number, std: number): Float32Array {
+    checkSizes("HostRandom.normal", { count }, 0);
+    checkNumbers("HostRandom.normal", { std }, -Infinity);
     const values = new Float32Array(count);
     let radius = 0;
     this.#words(count + (count % 2), (i, word) => {

@@ -1,4 +1,5 @@
 /** Initial values of parameters, computed on the host. Defaults are PyTorch's. */
+import { checkSizes } from "./arguments.ts";
 import { HostRandom } from "./hostRandom.ts";
 
 /** How many values each output reads, and how many outputs each value reaches (kernel positions counted). */
@@ -58,6 +59,7 @@ let current = new HostRandom(0);
 
 /** Restarts the random numbers of layers that are made without a `random` of their own (seed 0 at the start). */
 export function setSeed(seed: number): void {
+  checkSizes("setSeed", { seed }, -Infinity);
   current = new HostRandom(seed);
 }
 

@@ -1,5 +1,6 @@
 /** The base of layers and models: an object whose properties are parameters, buffers and further modules. */
 import { type AnyVariable, Variable } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
 import { describeModule } from "./describeModule.ts";
 import { below, heldBy, type Member } from "./members.ts";
 import { Parameter } from "./parameter.ts";
@@ -89,12 +90,13 @@ export abstract class Module {
    * values are taken over or, with an error, none: where the adapter has no memory for them, that of the next evaluation.
    *
    * @param options `strict` (default true): names missing or left over are errors, not only reported
-   * @throws StateDictError that lists every mismatch
+   * @throws StateDictError that lists every mismatch, UsageError for what is no state dict
    */
   loadStateDict(
     dict: ReadonlyMap<string, StateEntry>,
-    { strict = true }: { readonly strict?: boolean } = {},
+    options: { readonly strict?: boolean } = {},
   ): LoadReport {
+    const { strict = true } = checkOptions("loadStateDict", options, ["strict"]);
     return assignState(this.#slots(), dict, strict);
   }
 

@@ -1,6 +1,8 @@
 /** A trainable variable that knows PyTorch's storage layout. */
 import { evaluate, type Tensor, tensor, Variable } from "@ddad/tensor";
-import type { HostRandom } from "./hostRandom.ts";
+import { checkOptions, checkShape } from "@ddad/tensor/internal";
+import { checkKind } from "./arguments.ts";
+import { HostRandom } from "./hostRandom.ts";
 import { defaultRandom, type Fan, type Initializer } from "./init.ts";
 import { elements, type Layout } from "./stateDict.ts";
 
@@ -27,9 +29,13 @@ export interface ParameterOptions {
   readonly random?: HostRandom | undefined;
 }
 
-/** A new f32 parameter with initial values. */
+/** A new f32 parameter with initial values. Throws ShapeError for a wrong shape, UsageError for wrong options. */
 export function parameter(shape: readonly number[], options: ParameterOptions): Parameter {
+  checkShape("parameter", shape);
+  checkOptions("parameter", options, ["init", "fan", "layout", "random"], "{ init: allZeros }");
   const { init, fan = { in: 1, out: 1 }, layout = "plain", random = defaultRandom() } = options;
+  checkKind("parameter", "init", init, typeof init === "function", "a function, such as allZeros");
+  checkKind("parameter", "random", random, random instanceof HostRandom, "a HostRandom");
   return new Parameter(tensor(init(elements(shape), fan, random), shape), layout);
 }
 
@@ -39,6 +45,7 @@ export const castLike = (weight: Tensor, x: Tensor): Tensor =>
 
 /** The values of a weight in f16, in a frozen parameter; the given one is freed. */
 export async function toF16(weight: Parameter): Promise<Parameter> {
+  checkKind("toF16", "the weight", weight, weight instanceof Parameter, "a Parameter");
   if (weight.dtype === "f16") return weight;
   const values = weight.cast("f16");
   await evaluate(values);

@@ -3,6 +3,7 @@ import { type AnyTensor, type AnyVariable, evaluate, tensor } from "@ddad/tensor
 import { allOrNone } from "@ddad/tensor/internal";
 import { StateDictError } from "./errors.ts";
 import {
+  checkStateDict,
   elements,
   fromTorch,
   isFloat,
@@ -52,6 +53,7 @@ export function assignState(
   dict: ReadonlyMap<string, StateEntry>,
   strict: boolean,
 ): LoadReport {
+  checkStateDict("loadStateDict", dict);
   const given = withoutModulePrefix(dict);
   const missing = [...slots.keys()].filter((name) => !given.has(name));
   const unexpected = [...given.keys()].filter((name) => !slots.has(name));

@@ -1,5 +1,7 @@
 /** Named arrays on the host, with PyTorch's names and layouts: what checkpoints hold and modules load. */
 
+import { checkKind } from "./arguments.ts";
+
 /** Element types that a checkpoint may hold. */
 export type StateType = "f64" | "f32" | "f16" | "bf16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
 
@@ -90,6 +92,22 @@ function swapOuter<T extends Float32Array | Int32Array | Uint32Array>(
     }
   }
   return swapped;
+}
+
+/** Throws UsageError unless `dict` maps names to arrays. */
+export function checkStateDict(op: string, dict: unknown): void {
+  const kind = "a Map from names to arrays, as stateDict() and readCheckpoint give it";
+  checkKind(op, "the state dict", dict, dict instanceof Map, kind);
+  for (const [name, entry] of dict as ReadonlyMap<unknown, StateEntry | undefined>) {
+    const isEntry = Array.isArray(entry?.shape) && ArrayBuffer.isView(entry.data) && !!entry.dtype;
+    checkKind(
+      op,
+      `"${name}" of the state dict`,
+      entry,
+      isEntry,
+      "{ shape, dtype, data }, the data a typed array",
+    );
+  }
 }
 
 /** Drops the prefix `module.` that PyTorch's DataParallel leaves, where every name has it. */

@@ -152,7 +152,7 @@ describe("crossEntropy", () => {
     refused("weight must be [2], one for each class, but is [3]", indices([0, 1]), {
       weight: tensor([1, 2, 3]),
     });
-    refused("labelSmoothing must be in 0 … 1, but is 2", indices([0, 1]), { labelSmoothing: 2 });
+    refused("labelSmoothing must be in 0 … 1, but is the number 2", indices([0, 1]), { labelSmoothing: 2 });
     refused("ignoreIndex is for class indices, but the target holds", tensor([0, 1, 1, 0], [2, 2]), {
       ignoreIndex: 0,
     });

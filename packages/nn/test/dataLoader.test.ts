@@ -1,5 +1,5 @@
 /** Batches: what samples become, their order, and how they are loaded. */
-import { type Tensor, tensor } from "@ddad/tensor";
+import { type Tensor, tensor, UsageError } from "@ddad/tensor";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
 import { collate } from "../src/data/collate.ts";
@@ -226,17 +226,20 @@ describe("DataLoader", () => {
   it("refuses what it cannot do", () => {
     const made = (source: unknown, options?: object) => () => new DataLoader(source as number[], options);
     expect(made([1], { batch_size: 2 })).to.throw(
-      TypeError,
-      /no option batch_size\. The options are batchSize, shuf/,
+      UsageError,
+      "DataLoader: there is no option batch_size. Use batchSize.",
     );
-    expect(made([1], { batchSize: 0 })).to.throw(RangeError, /whole number from 1 on, or null, but is 0/);
+    expect(made([1], { batchSize: 0 })).to.throw(
+      RangeError,
+      /whole number from 1 on, or null, but is the number 0/,
+    );
     expect(made([1], { prefetch: -1 })).to.throw(
       RangeError,
-      /prefetch must be a whole number from 0 on, but is -1/,
+      /prefetch must be a whole number from 0 on, but is the number -1/,
     );
-    expect(made(5)).to.throw(TypeError, /source must be an array, an object with length and get/);
+    expect(made(5)).to.throw(UsageError, /source must be an array, an object with length and get/);
     expect(made(new Set([1]), { shuffle: true })).to.throw(
-      TypeError,
+      UsageError,
       /only arrays and objects .* can be shuffled/,
     );
   });

@@ -270,7 +270,10 @@ describe("layers", () => {
     });
 
     it("refuses a p outside of 0 … 1", () => {
-      expect(() => new Dropout(1)).to.throw(RangeError, /p must be at least 0 and less than 1, but is 1/);
+      expect(() => new Dropout(1)).to.throw(
+        RangeError,
+        /p must be at least 0 and less than 1, but is the number 1/,
+      );
     });
   });
 

@@ -1,5 +1,5 @@
 /** The plain training loop: `minimize`, and what people try instead. */
-import { compile, evaluate, grad, type Tensor, tensor, Variable } from "@ddad/tensor";
+import { compile, evaluate, grad, type Tensor, tensor, UsageError, Variable } from "@ddad/tensor";
 import { expect } from "chai";
 import { HostRandom } from "../src/hostRandom.ts";
 import { BatchNorm2d } from "../src/layers/batchNorm2d.ts";
@@ -118,7 +118,9 @@ describe("minimize", () => {
     using net = linear();
     using optimizer = new SGD(net, { learningRate: 1 });
     const notATensor = await reasonOf(optimizer.minimize(3 as unknown as Tensor));
-    expect((notATensor as Error).message).to.equal("SGD.minimize: the loss must be a Tensor, but is 3.");
+    expect((notATensor as Error).message).to.equal(
+      "SGD.minimize: the loss must be a Tensor but is the number 3; make one with tensor(…).",
+    );
     const step = compile((input: Tensor) => {
       void optimizer.minimize(net.forward(input).sum()).catch((error: Error) => messages.push(error.message));
       return input;
@@ -152,11 +154,11 @@ describe("an optimiser refuses", () => {
       /^Adam: the list of parameters is empty\. Pass module\.param/,
     );
     expect(() => new Adam([frozen.parameters()] as never)).to.throw(
-      TypeError,
+      UsageError,
       /parameter 0 is an array; spread it/,
     );
     expect(() => new Adam([frozen] as never)).to.throw(
-      TypeError,
+      UsageError,
       /parameter 0 is no Variable; pass parameters/,
     );
   });
@@ -164,15 +166,15 @@ describe("an optimiser refuses", () => {
   it("options that it does not have, by the right name", () => {
     using net = linear();
     const made = (options: object) => () => new AdamW(net, options);
-    expect(made({ lr: 0.1 })).to.throw(TypeError, "AdamW: there is no option lr. Use learningRate.");
-    expect(made({ rate: 0.1 })).to.throw(TypeError, "AdamW: there is no option rate. Use learningRate.");
-    expect(made({ betas: [0.9, 0.99] })).to.throw(TypeError, "no option betas. Use beta1 and beta2.");
+    expect(made({ lr: 0.1 })).to.throw(UsageError, "AdamW: there is no option lr. Use learningRate.");
+    expect(made({ rate: 0.1 })).to.throw(UsageError, "AdamW: there is no option rate. Use learningRate.");
+    expect(made({ betas: [0.9, 0.99] })).to.throw(UsageError, "no option betas. Use beta1 and beta2.");
     expect(made({ momentum: 0.9 })).to.throw(
-      TypeError,
+      UsageError,
       "no option momentum. The options are learningRate, beta1, beta2, epsilon, weightDecay, ema.",
     );
     expect(() => new SGD(net, { lr: 1 } as never)).to.throw(
-      TypeError,
+      UsageError,
       "SGD: there is no option lr. Use learn",
     );
   });
@@ -207,7 +209,7 @@ describe("an optimiser refuses", () => {
     using net = linear();
     using optimizer = new SGD(net);
     expect(() => optimizer.step(undefined as never)).to.throw(
-      TypeError,
+      UsageError,
       /^SGD\.step: it needs the gradients\. Write await optimizer\.minimize\(loss\), or optimizer\.step\(grad/,
     );
   });

@@ -1,5 +1,5 @@
 /** SGD's variants, RMSprop and Adagrad against PyTorch's algorithms in f64. */
-import { evaluate, tensor, Variable } from "@ddad/tensor";
+import { evaluate, tensor, UsageError, Variable } from "@ddad/tensor";
 import { expect } from "chai";
 import { Adagrad } from "../src/optim/adagrad.ts";
 import type { Optimizer } from "../src/optim/optimizer.ts";
@@ -103,12 +103,12 @@ describe("optimisers", () => {
       /nesterov needs a momentum above 0/,
     );
     expect(() => new RMSprop([parameter], { alpha: 0.9 } as never)).to.throw(
-      TypeError,
+      UsageError,
       "no option alpha. Use decay.",
     );
     const integers = new Variable(tensor([1], { dtype: "i32" }));
     expect(() => new Adagrad([integers as never])).to.throw(
-      TypeError,
+      UsageError,
       /parameter 0 is i32\. Train f32 parameters/,
     );
     integers.dispose();

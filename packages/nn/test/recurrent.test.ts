@@ -233,7 +233,7 @@ describe("recurrent networks", () => {
       ).to.throw(`${kind}: the initial state must be [1, 2, 4], but is [1].`);
       expect(() => make({ numLayers: 0 })).to.throw(
         RangeError,
-        /numLayers \(0\) must be whole numbers from 1 on/,
+        /numLayers must be a whole number from 1 on, but is the number 0/,
       );
     });
   }

@@ -31,7 +31,9 @@ describe("learning rates", () => {
     expect([0, 2, 3, 5, 6].map(regular)).to.deep.equal([1, 1, 0.1, 0.1, 0.1 ** 2]);
     const milestones = stepSchedule({ learningRate: 8, every: [2, 5], factor: 0.5 });
     expect([0, 1, 2, 4, 5, 99].map(milestones)).to.deep.equal([8, 8, 4, 4, 2, 2]);
-    expect(() => stepSchedule({ learningRate: 1, every: 0 })).to.throw(/every must be at least 1, but is 0/);
+    expect(() => stepSchedule({ learningRate: 1, every: 0 })).to.throw(
+      /every must be a number from 1 on, but is the number 0/,
+    );
     expect(() => stepSchedule({ learningRate: 1, every: [5, 5] })).to.throw(
       /must be ascending, but is \[5, 5\]/,
     );
@@ -43,7 +45,7 @@ describe("learning rates", () => {
     expect(learningRate(5)).to.be.closeTo(1.1, 1e-12);
     expect([10, 11].map(learningRate)).to.deep.equal([0.2, 0.2]);
     expect(() => cosineSchedule({ learningRate: 1, steps: 0 })).to.throw(
-      /steps must be at least 1, but are 0/,
+      /steps must be a number from 1 on, but is the number 0/,
     );
   });
 

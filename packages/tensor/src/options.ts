@@ -10,6 +10,7 @@ const otherNames: Readonly<Record<string, string>> = {
   betas: "beta1 and beta2",
   eps: "epsilon",
   rho: "decay",
+  alpha: "decay",
   weight_decay: "weightDecay",
   average: "ema",
   keepdim: "keepDims",
@@ -35,6 +36,12 @@ const otherNames: Readonly<Record<string, string>> = {
   ignore_index: "ignoreIndex",
   label_smoothing: "labelSmoothing",
   batch_size: "batchSize",
+  drop_last: "dropLast",
+  num_layers: "numLayers",
+  padding_idx: "paddingIndex",
+  pos_weight: "posWeight",
+  max_norm: "maxNorm",
+  elementwise_affine: "affine",
 };
 
 /**

@@ -10,6 +10,7 @@ import {
   type TypedArray,
   tensor,
 } from "@ddad/tensor";
+import { checkKind } from "../arguments.ts";
 
 /** Element types of a batch's tensors: one for all, or by the names (or places) of a sample's values. */
 export type BatchTypes = DType | { readonly [name: string]: DType };
@@ -68,6 +69,7 @@ export function collate<S, const T extends BatchTypes | undefined = undefined>(
   samples: readonly S[],
   types?: T,
 ): Collated<S, T> {
+  checkKind("collate", "the samples", samples, Array.isArray(samples), "an array");
   if (samples.length === 0) throw new RangeError("collate: there are no samples.");
   return join(samples, types, "sample") as Collated<S, T>;
 }

@@ -1,5 +1,7 @@
 /** Batches of a data set, in a new order each epoch, loaded while the device works. */
-import { Tensor } from "@ddad/tensor";
+import { Tensor, UsageError } from "@ddad/tensor";
+import { checkOptions, describeArgument } from "@ddad/tensor/internal";
+import { checkKind, checkSizes } from "../arguments.ts";
 import { type BatchTypes, type Collated, collate } from "./collate.ts";
 import { shuffledIndices } from "./order.ts";
 
@@ -35,7 +37,7 @@ export interface DataLoaderOptions<S, B, T extends BatchTypes | undefined> {
   readonly collate?: (samples: S[]) => B | Promise<B>;
 }
 
-const known = ["batchSize", "shuffle", "seed", "dropLast", "prefetch", "types", "collate"];
+const known = ["batchSize", "shuffle", "seed", "dropLast", "prefetch", "types", "collate"] as const;
 
 /**
  * Batches for a training loop:
@@ -57,28 +59,26 @@ export class DataLoader<S, const T extends BatchTypes | undefined = undefined, B
   readonly #options: DataLoaderOptions<S, B, T>;
   #started: unknown;
 
-  /** @throws TypeError for an unknown option or a source that cannot be read, RangeError for sizes out of range */
+  /** @throws UsageError for an unknown option or a source that cannot be read, RangeError for sizes out of range */
   constructor(source: Samples<S>, options: DataLoaderOptions<S, B, T> = {}) {
-    for (const name of Object.keys(options)) {
-      if (known.includes(name)) continue;
-      throw new TypeError(`DataLoader: there is no option ${name}. The options are ${known.join(", ")}.`);
-    }
-    const { batchSize = 1, shuffle = false, prefetch = 2 } = options;
+    checkOptions("DataLoader", options, known, "{ batchSize: 32, shuffle: true }");
+    const { batchSize = 1, shuffle = false, seed = 0, prefetch = 2, collate } = options;
     if (batchSize !== null && !(Number.isInteger(batchSize) && batchSize >= 1)) {
       throw new RangeError(
-        `DataLoader: batchSize must be a whole number from 1 on, or null, but is ${batchSize}.`,
+        `DataLoader: batchSize must be a whole number from 1 on, or null, but is ${describeArgument(batchSize)}.`,
       );
     }
-    if (!(Number.isInteger(prefetch) && prefetch >= 0)) {
-      throw new RangeError(`DataLoader: prefetch must be a whole number from 0 on, but is ${prefetch}.`);
-    }
+    checkSizes("DataLoader", { prefetch }, 0);
+    checkSizes("DataLoader", { seed }, -Infinity);
+    if (collate !== undefined)
+      checkKind("DataLoader", "collate", collate, typeof collate === "function", "a function of the samples");
     if (!byIndex(source) && typeof source !== "function" && !isIterable(source)) {
-      throw new TypeError(
+      throw new UsageError(
         "DataLoader: the source must be an array, an object with length and get(index), an iterable, or a function that makes one.",
       );
     }
     if (shuffle && !byIndex(source)) {
-      throw new TypeError(
+      throw new UsageError(
         "DataLoader: only arrays and objects with length and get(index) can be shuffled. Collect the samples in an array, " +
           "or shuffle the source itself.",
       );
@@ -169,7 +169,7 @@ export class DataLoader<S, const T extends BatchTypes | undefined = undefined, B
     const iterator =
       Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
     if (iterator === this.#started) {
-      throw new TypeError(
+      throw new UsageError(
         "DataLoader: the source can be read only once, and it has been. Pass a function that makes a new one for each epoch.",
       );
     }

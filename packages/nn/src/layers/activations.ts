@@ -11,28 +11,35 @@ import {
   logSigmoid,
   logSoftmax,
   mish,
+  mul,
   prelu,
+  relu,
   relu6,
   selu,
+  sigmoid,
+  silu,
   softmax,
   softplus,
   softsign,
   type Tensor,
+  tanh,
 } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkChannels, checkNumbers, checkSizes } from "../arguments.ts";
 import { Module } from "../module.ts";
 import { castLike, type Parameter, parameter } from "../parameter.ts";
 
 /** x · sigmoid(x) */
 export class SiLU extends Module {
   forward(x: Tensor): Tensor {
-    return x.silu();
+    return silu(x);
   }
 }
 
 /** max(x, 0) */
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
-    return x.relu();
+    return relu(x);
   }
 }
 
@@ -50,6 +57,7 @@ export class LeakyReLU extends Module {
   /** @param negativeSlope default 0.01 */
   constructor(negativeSlope = 0.01) {
     super();
+    checkNumbers("LeakyReLU", { negativeSlope }, -Infinity);
     this.negativeSlope = negativeSlope;
   }
 
@@ -66,11 +74,14 @@ export class PReLU extends Module {
   /** @param channels default 1: one weight for all @param init default 0.25 */
   constructor(channels = 1, init = 0.25) {
     super();
+    checkSizes("PReLU", { channels });
+    checkNumbers("PReLU", { init }, -Infinity);
     this.weight = parameter([channels], { init: (count) => new Float32Array(count).fill(init) });
   }
 
   /** x [..., channels] → the same shape */
   forward(x: Tensor): Tensor {
+    if (this.weight.size > 1) checkChannels("PReLU", x, this.weight.size);
     return prelu(x, castLike(this.weight, x));
   }
 }
@@ -82,6 +93,7 @@ export class ELU extends Module {
   /** @param alpha default 1 */
   constructor(alpha = 1) {
     super();
+    checkNumbers("ELU", { alpha }, -Infinity);
     this.alpha = alpha;
   }
 
@@ -104,6 +116,7 @@ export class CELU extends Module {
   /** @param alpha default 1 */
   constructor(alpha = 1) {
     super();
+    checkNumbers("CELU", { alpha }, -Infinity);
     this.alpha = alpha;
   }
 
@@ -118,6 +131,7 @@ export class GELU extends Module {
 
   constructor(options: GeluOptions = {}) {
     super();
+    checkOptions("GELU", options, ["approximate"], '{ approximate: "tanh" }');
     this.options = options;
   }
 
@@ -140,11 +154,12 @@ export class Softplus extends Module {
   /** @param beta default 1 */
   constructor(beta = 1) {
     super();
+    checkNumbers("Softplus", { beta });
     this.beta = beta;
   }
 
   forward(x: Tensor): Tensor {
-    return this.beta === 1 ? softplus(x) : softplus(x.mul(this.beta)).mul(1 / this.beta);
+    return this.beta === 1 ? softplus(x) : softplus(mul(x, this.beta)).mul(1 / this.beta);
   }
 }
 
@@ -158,14 +173,14 @@ export class Softsign extends Module {
 /** The hyperbolic tangent */
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
-    return x.tanh();
+    return tanh(x);
   }
 }
 
 /** 1 / (1 + exp(−x)) */
 export class Sigmoid extends Module {
   forward(x: Tensor): Tensor {
-    return x.sigmoid();
+    return sigmoid(x);
   }
 }
 
@@ -198,6 +213,7 @@ export class Hardtanh extends Module {
   /** Default −1 … 1. */
   constructor(min = -1, max = 1) {
     super();
+    checkNumbers("Hardtanh", { min, max }, -Infinity);
     this.min = min;
     this.max = max;
   }
@@ -213,6 +229,7 @@ export class Softmax extends Module {
 
   constructor(axis = -1) {
     super();
+    checkSizes("Softmax", { axis }, -Infinity);
     this.axis = axis;
   }
 
@@ -227,6 +244,7 @@ export class LogSoftmax extends Module {
 
   constructor(axis = -1) {
     super();
+    checkSizes("LogSoftmax", { axis }, -Infinity);
     this.axis = axis;
   }
 

@@ -1,5 +1,6 @@
 import { batchNorm, ShapeError, type Tensor, tensor, UsageError, Variable } from "@ddad/tensor";
-import { isPending, isRecomputing, isTracing, writeCount } from "@ddad/tensor/internal";
+import { checkOptions, isPending, isRecomputing, isTracing, writeCount } from "@ddad/tensor/internal";
+import { checkChannels, checkNumbers, checkSizes } from "../arguments.ts";
 import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
@@ -41,22 +42,27 @@ export class BatchNorm2d extends Module {
   #pending = 0;
   #version = -1;
 
+  /** @throws RangeError where a number is out of range, UsageError for an unknown option */
   constructor(channels: number, options: BatchNorm2dLayerOptions = {}) {
     super();
+    const { epsilon = 1e-5, momentum = 0.1 } = checkOptions("BatchNorm2d", options, ["epsilon", "momentum"]);
+    checkSizes("BatchNorm2d", { channels });
+    checkNumbers("BatchNorm2d", { epsilon, momentum });
     this.weight = parameter([channels], { init: allOnes });
     this.bias = parameter([channels], { init: allZeros });
     this.runningMean = new Variable(tensor(new Float32Array(channels)));
     this.runningVariance = new Variable(tensor(new Float32Array(channels).fill(1)));
     this.numBatchesTracked = new Variable(tensor([0], [], { dtype: "i32" }));
-    this.epsilon = options.epsilon ?? 1e-5;
-    this.momentum = options.momentum ?? 0.1;
+    this.epsilon = epsilon;
+    this.momentum = momentum;
   }
 
-  /** x [N, H, W, channels], or any […, channels], → the same shape and type; computed in f32. Throws ShapeError in training on one value a channel, UsageError where 64 batches were not evaluated. */
+  /** x [N, H, W, channels], or any […, channels], → the same shape and type; computed in f32. Throws ShapeError for another number of channels and in training on one value a channel, UsageError where 64 batches were not evaluated. */
   forward(x: Tensor): Tensor {
     const { weight, bias, epsilon } = this;
+    checkChannels("BatchNorm2d", x, weight.size);
     if (this.training) {
-      const count = x.size / x.shape.at(-1)!;
+      const count = x.size / weight.size;
       if (count < 2) {
         throw new ShapeError(
           `BatchNorm2d: training needs at least 2 values a channel, but x is [${x.shape.join(", ")}]. ` +

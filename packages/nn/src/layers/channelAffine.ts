@@ -1,4 +1,5 @@
 import type { Tensor } from "@ddad/tensor";
+import { checkChannels, checkSizes } from "../arguments.ts";
 import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
@@ -12,12 +13,14 @@ export class ChannelAffine extends Module {
 
   constructor(channels: number) {
     super();
+    checkSizes("ChannelAffine", { channels });
     this.weight = parameter([channels], { init: allOnes });
     this.bias = parameter([channels], { init: allZeros });
   }
 
   /** x [..., channels] → the same shape */
   forward(x: Tensor): Tensor {
+    checkChannels("ChannelAffine", x, this.weight.size);
     return x.mul(this.weight).add(this.bias);
   }
 }

@@ -1,9 +1,11 @@
 import { conv1d, type Tensor } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkChannels } from "../arguments.ts";
 import type { HostRandom } from "../hostRandom.ts";
 import { fanInUniform, type Initializer } from "../init.ts";
 import { Module } from "../module.ts";
 import { castLike, type Parameter, parameter } from "../parameter.ts";
-import { checkGroups } from "./groups.ts";
+import { checkConvolution, convolutionOptions } from "./groups.ts";
 
 /** Options of `Conv1d`. */
 export interface Conv1dLayerOptions {
@@ -35,12 +37,14 @@ export class Conv1d extends Module {
   readonly dilation: number;
   readonly groups: number;
 
-  /** @throws RangeError where groups does not divide the channels */
+  /** @throws RangeError where a size is not a whole number or groups does not divide the channels, UsageError for an unknown option */
   constructor(inputs: number, outputs: number, kernelSize: number, options: Conv1dLayerOptions = {}) {
     super();
+    checkOptions("Conv1d", options, convolutionOptions);
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, random } = options;
     const { init = fanInUniform, initBias = fanInUniform } = options;
-    checkGroups("Conv1d", groups, inputs, outputs);
+    const sides = { kernelSize, stride, dilation };
+    checkConvolution("Conv1d", 1, { inputs, outputs, groups, sides, margins: { padding } });
     const fan = { in: (kernelSize * inputs) / groups, out: (kernelSize * outputs) / groups };
     const shape = [kernelSize, inputs / groups, outputs];
     this.weight = parameter(shape, { init, fan, layout: "conv2d", random });
@@ -51,9 +55,10 @@ export class Conv1d extends Module {
     this.groups = groups;
   }
 
-  /** x [N, L, inputs] → [N, L', outputs] */
+  /** x [N, L, inputs] → [N, L', outputs]. Throws ShapeError for another number of channels. */
   forward(x: Tensor): Tensor {
     const { stride, padding, dilation, groups, bias } = this;
+    checkChannels("Conv1d", x, this.weight.shape[1]! * groups, 3);
     return conv1d(x, castLike(this.weight, x), { stride, padding, dilation, groups, bias });
   }
 }

@@ -1,9 +1,11 @@
 import { conv2d, type PaddingOption, type PerSide, type Tensor } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkChannels } from "../arguments.ts";
 import type { HostRandom } from "../hostRandom.ts";
 import { fanInUniform, type Initializer } from "../init.ts";
 import { Module } from "../module.ts";
 import { castLike, type Parameter, parameter } from "../parameter.ts";
-import { checkGroups } from "./groups.ts";
+import { checkConvolution, convolutionOptions } from "./groups.ts";
 
 /** Options of `Conv2d`. */
 export interface Conv2dLayerOptions {
@@ -35,12 +37,14 @@ export class Conv2d extends Module {
   readonly dilation: PerSide;
   readonly groups: number;
 
-  /** @throws RangeError where groups does not divide the channels */
+  /** @throws RangeError where a size is not a whole number or groups does not divide the channels, UsageError for an unknown option */
   constructor(inputs: number, outputs: number, kernelSize: PerSide, options: Conv2dLayerOptions = {}) {
     super();
+    checkOptions("Conv2d", options, convolutionOptions);
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, random } = options;
     const { init = fanInUniform, initBias = fanInUniform } = options;
-    checkGroups("Conv2d", groups, inputs, outputs);
+    const sides = { kernelSize, stride, dilation };
+    checkConvolution("Conv2d", 2, { inputs, outputs, groups, sides, margins: { padding } });
     const [height, width] = typeof kernelSize === "number" ? [kernelSize, kernelSize] : kernelSize;
     const fan = { in: (height * width * inputs) / groups, out: (height * width * outputs) / groups };
     const shape = [height, width, inputs / groups, outputs];
@@ -52,9 +56,10 @@ export class Conv2d extends Module {
     this.groups = groups;
   }
 
-  /** x [N, H, W, inputs] → [N, H', W', outputs] */
+  /** x [N, H, W, inputs] → [N, H', W', outputs]. Throws ShapeError for another number of channels. */
   forward(x: Tensor): Tensor {
     const { stride, padding, dilation, groups, bias } = this;
+    checkChannels("Conv2d", x, this.weight.shape[2]! * groups, 4);
     return conv2d(x, castLike(this.weight, x), { stride, padding, dilation, groups, bias });
   }
 }

@@ -1,9 +1,11 @@
 import { convTranspose2d, type PaddingOption, type PerSide, type Tensor } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkChannels } from "../arguments.ts";
 import type { HostRandom } from "../hostRandom.ts";
 import { fanInUniform, type Initializer } from "../init.ts";
 import { Module } from "../module.ts";
 import { castLike, type Parameter, parameter } from "../parameter.ts";
-import { checkGroups } from "./groups.ts";
+import { checkConvolution, convolutionOptions } from "./groups.ts";
 
 /** Options of `ConvTranspose2d`. */
 export interface ConvTranspose2dLayerOptions {
@@ -38,7 +40,7 @@ export class ConvTranspose2d extends Module {
   readonly dilation: PerSide;
   readonly groups: number;
 
-  /** @throws RangeError where groups does not divide the channels */
+  /** @throws RangeError where a size is not a whole number or groups does not divide the channels, UsageError for an unknown option */
   constructor(
     inputs: number,
     outputs: number,
@@ -46,9 +48,14 @@ export class ConvTranspose2d extends Module {
     options: ConvTranspose2dLayerOptions = {},
   ) {
     super();
+    checkOptions("ConvTranspose2d", options, [...convolutionOptions, "outputPadding"]);
     const { stride = 1, padding = 0, outputPadding = 0, dilation = 1, groups = 1 } = options;
     const { bias = true, init = fanInUniform, initBias = fanInUniform, random } = options;
-    checkGroups("ConvTranspose2d", groups, inputs, outputs);
+    const [sides, margins] = [
+      { kernelSize, stride, dilation },
+      { padding, outputPadding },
+    ];
+    checkConvolution("ConvTranspose2d", 2, { inputs, outputs, groups, sides, margins });
     const [height, width] = typeof kernelSize === "number" ? [kernelSize, kernelSize] : kernelSize;
     // As PyTorch, which reads the fan off the weight's second axis.
     const fan = { in: (height * width * outputs) / groups, out: height * width * inputs };
@@ -62,9 +69,10 @@ export class ConvTranspose2d extends Module {
     this.groups = groups;
   }
 
-  /** x [N, H, W, inputs] → [N, H', W', outputs] */
+  /** x [N, H, W, inputs] → [N, H', W', outputs]. Throws ShapeError for another number of channels. */
   forward(x: Tensor): Tensor {
     const { stride, padding, outputPadding, dilation, groups, bias } = this;
+    checkChannels("ConvTranspose2d", x, this.weight.shape[3]!, 4);
     const options = { stride, padding, outputPadding, dilation, groups, bias };
     return convTranspose2d(x, castLike(this.weight, x), options).cast(x.dtype);
   }

@@ -1,4 +1,5 @@
 import { type RandomStream, randomUniform, type Tensor } from "@ddad/tensor";
+import { checkTensor, describeArgument } from "@ddad/tensor/internal";
 import { Module } from "../module.ts";
 import { rand } from "../random.ts";
 
@@ -9,8 +10,8 @@ export class Dropout extends Module {
   /** @param p default 0.5 */
   constructor(p = 0.5) {
     super();
-    if (!(p >= 0 && p < 1))
-      throw new RangeError(`Dropout: p must be at least 0 and less than 1, but is ${p}.`);
+    if (!(Number.isFinite(p) && p >= 0 && p < 1))
+      throw new RangeError(`Dropout: p must be at least 0 and less than 1, but is ${describeArgument(p)}.`);
     this.p = p;
   }
 
@@ -20,6 +21,7 @@ export class Dropout extends Module {
    * anew from the generator that `setSeed` starts, also inside `compile` and `recompute`.
    */
   forward(x: Tensor, random?: RandomStream): Tensor {
+    checkTensor("Dropout", "x", x);
     if (!this.training || this.p === 0 || x.size === 0) return x;
     const drawn = random ? randomUniform(random.next(x.shape[0] ?? 1), x.shape) : rand(x.shape);
     const kept = drawn.greaterEqual(this.p);

@@ -7,6 +7,8 @@ import {
   type Tensor,
   where,
 } from "@ddad/tensor";
+import { checkOptions, checkTensor } from "@ddad/tensor/internal";
+import { checkSizes } from "../arguments.ts";
 import type { HostRandom } from "../hostRandom.ts";
 import { type Initializer, normalInit } from "../init.ts";
 import { Module } from "../module.ts";
@@ -27,9 +29,14 @@ export class Embedding extends Module {
   readonly weight: Parameter;
   readonly paddingIndex: number | undefined;
 
-  /** @param count of indices, 0 … count − 1 */
+  /**
+   * @param count of indices, 0 … count − 1
+   * @throws RangeError where a number is out of range, UsageError for an unknown option
+   */
   constructor(count: number, features: number, options: EmbeddingOptions = {}) {
     super();
+    checkOptions("Embedding", options, ["paddingIndex", "init", "random"]);
+    checkSizes("Embedding", { count, features });
     const { paddingIndex, init = normalInit(1), random } = options;
     if (
       paddingIndex !== undefined &&
@@ -54,6 +61,7 @@ export class Embedding extends Module {
    * @throws ShapeError where the indices are floats
    */
   forward(indices: IndexTensor): Tensor {
+    checkTensor("Embedding", "the indices", indices);
     const { dtype } = indices as AnyTensor;
     if (dtype !== "i32" && dtype !== "u32") {
       throw new ShapeError(`Embedding: the indices must be i32 or u32, but are ${dtype}. Use cast("i32").`);

@@ -1,4 +1,6 @@
 import { groupNorm, type Tensor } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkChannels, checkNumbers, checkSizes } from "../arguments.ts";
 import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
@@ -21,18 +23,26 @@ export class GroupNorm extends Module {
   readonly epsilon: number;
   readonly activation: "none" | "silu";
 
+  /** @throws RangeError where a number is out of range, UsageError for an unknown option */
   constructor(groups: number, channels: number, options: GroupNormLayerOptions = {}) {
     super();
+    checkOptions("GroupNorm", options, ["epsilon", "activation"]);
+    const { epsilon = 1e-5, activation = "none" } = options;
+    checkSizes("GroupNorm", { groups, channels });
+    checkNumbers("GroupNorm", { epsilon });
+    if (channels % groups)
+      throw new RangeError(`GroupNorm: groups must divide channels (${channels}), but is ${groups}.`);
     this.weight = parameter([channels], { init: allOnes });
     this.bias = parameter([channels], { init: allZeros });
     this.groups = groups;
-    this.epsilon = options.epsilon ?? 1e-5;
-    this.activation = options.activation ?? "none";
+    this.epsilon = epsilon;
+    this.activation = activation;
   }
 
   /** x [N, …, channels] → the same shape */
   forward(x: Tensor): Tensor {
     const { groups, weight, bias, epsilon, activation } = this;
+    checkChannels("GroupNorm", x, weight.size);
     return groupNorm(x, { groups, weight, bias, epsilon, activation });
   }
 }

@@ -12,6 +12,7 @@ export interface GRUState {
  *     n ← tanh(x Wₙ + bₙ + σ(r) (h Uₙ + cₙ))          h ← (1 − σ(z)) n + σ(z) h
  */
 export class GRU extends Recurrent {
+  /** @throws RangeError where a number is out of range, UsageError for an unknown option */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     super(["GRU", 3], inputSize, hiddenSize, options);
   }
@@ -22,7 +23,7 @@ export class GRU extends Recurrent {
    * @returns `output` [N, T, directions · hiddenSize], hidden states of the last layer, and the last `hidden`
    */
   forward(x: Tensor, state?: GRUState): GRUState & { readonly output: Tensor } {
-    const { output, last } = this.run(x, [state?.hidden]);
+    const { output, last } = this.run(x, state, ["hidden"]);
     return { output, hidden: last[0]! };
   }
 

@@ -1,4 +1,6 @@
 import { linear, type Tensor } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkChannels, checkSizes } from "../arguments.ts";
 import type { HostRandom } from "../hostRandom.ts";
 import { fanInUniform, type Initializer } from "../init.ts";
 import { Module } from "../module.ts";
@@ -25,16 +27,20 @@ export class Linear extends Module {
   /** [outputs] */
   readonly bias: Parameter | undefined;
 
+  /** @throws RangeError where a size is not a whole number, UsageError for an unknown option */
   constructor(inputs: number, outputs: number, options: LinearLayerOptions = {}) {
     super();
+    checkOptions("Linear", options, ["bias", "init", "initBias", "layout", "random"]);
+    checkSizes("Linear", { inputs, outputs });
     const { bias = true, init = fanInUniform, initBias = fanInUniform, layout = "linear", random } = options;
     const fan = { in: inputs, out: outputs };
     this.weight = parameter([inputs, outputs], { init, fan, layout, random });
     this.bias = bias ? parameter([outputs], { init: initBias, fan, random }) : undefined;
   }
 
-  /** x [..., inputs] → [..., outputs] */
+  /** x [..., inputs] → [..., outputs]. Throws ShapeError for another number of features. */
   forward(x: Tensor): Tensor {
+    checkChannels("Linear", x, this.weight.shape[0]!, undefined, "features along its last axis,");
     return linear(x, castLike(this.weight, x), this.bias);
   }
 }

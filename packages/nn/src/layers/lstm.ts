@@ -13,6 +13,7 @@ export interface LSTMState {
  *     c ← σ(f) c + σ(i) tanh(g)          h ← σ(o) tanh(c)
  */
 export class LSTM extends Recurrent {
+  /** @throws RangeError where a number is out of range, UsageError for an unknown option */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     super(["LSTM", 4], inputSize, hiddenSize, options);
   }
@@ -23,7 +24,7 @@ export class LSTM extends Recurrent {
    * @returns `output` [N, T, directions · hiddenSize], hidden states of the last layer, and the last `hidden` and `cell`
    */
   forward(x: Tensor, state?: LSTMState): LSTMState & { readonly output: Tensor } {
-    const { output, last } = this.run(x, [state?.hidden, state?.cell]);
+    const { output, last } = this.run(x, state, ["hidden", "cell"]);
     return { output, hidden: last[0]!, cell: last[1]! };
   }
 

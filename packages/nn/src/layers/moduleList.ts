@@ -1,3 +1,4 @@
+import { checkIterable, checkKind } from "../arguments.ts";
 import { Module } from "../module.ts";
 
 /** Modules in a list; their names in state dicts are their numbers. A plain array as a property does the same. */
@@ -5,9 +6,12 @@ export class ModuleList<M extends Module = Module> extends Module {
   override readonly torchNames = { items: "" };
   readonly items: M[];
 
+  /** @throws UsageError where one of them is no module */
   constructor(items: Iterable<M> = []) {
     super();
-    this.items = [...items];
+    checkIterable("ModuleList", "the modules", items);
+    this.items = [];
+    this.push(...items);
   }
 
   get length(): number {
@@ -19,6 +23,7 @@ export class ModuleList<M extends Module = Module> extends Module {
   }
 
   push(...items: M[]): void {
+    for (const item of items) checkKind("ModuleList", "an item", item, item instanceof Module, "a Module");
     this.items.push(...items);
   }
 

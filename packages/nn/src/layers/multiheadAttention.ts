@@ -10,6 +10,8 @@ import {
   type Tensor,
   where,
 } from "@ddad/tensor";
+import { checkOptions, checkTensor } from "@ddad/tensor/internal";
+import { checkSizes } from "../arguments.ts";
 import type { HostRandom } from "../hostRandom.ts";
 import { allZeros, xavierUniform } from "../init.ts";
 import { Module } from "../module.ts";
@@ -62,8 +64,10 @@ export class MultiheadAttention extends Module {
   /** @throws RangeError where heads does not divide features */
   constructor(features: number, heads: number, options: MultiheadAttentionOptions = {}) {
     super();
+    checkOptions("MultiheadAttention", options, ["bias", "dropout", "keySize", "valueSize", "random"]);
     const { bias = true, dropout = 0, keySize = features, valueSize = features, random } = options;
-    if (!(Number.isInteger(heads) && heads >= 1 && features % heads === 0)) {
+    checkSizes("MultiheadAttention", { features, heads, keySize, valueSize });
+    if (features % heads) {
       throw new RangeError(`MultiheadAttention: heads must divide features (${features}), but is ${heads}.`);
     }
     const projection = (inputs: number, outputs: number): Parameter =>
@@ -89,18 +93,9 @@ export class MultiheadAttention extends Module {
    * @returns [N, T, features]; the weights are not returned, because they are mostly never kept
    * @throws ShapeError where the shapes do not fit
    */
-  forward(
-    query: Tensor,
-    key: Tensor = query,
-    value: Tensor = key,
-    { mask, causal = false }: AttendOptions = {},
-  ): Tensor {
-    for (const [name, { shape }] of Object.entries({ query, key, value })) {
-      if (shape.length === 3) continue;
-      throw new ShapeError(
-        `MultiheadAttention: ${name} must be [N, T, features], but is [${shape.join(", ")}].`,
-      );
-    }
+  forward(query: Tensor, key: Tensor = query, value: Tensor = key, options: AttendOptions = {}): Tensor {
+    const { mask, causal = false } = checkOptions("MultiheadAttention", options, ["mask", "causal"]);
+    this.#check({ query, key, value });
     const drops = this.dropout.training && this.dropout.p > 0;
     const isSelf = query === key && key === value && this.inProjWeight !== undefined;
     const attended =
@@ -109,6 +104,23 @@ export class MultiheadAttention extends Module {
         : this.#attend(this.#projections(query, key, value), { mask, causal }, drops);
     const [n, t] = query.shape as [number, number, number];
     return this.outProj.forward(attended.reshape([n, t, this.features]));
+  }
+
+  #check(inputs: Readonly<Record<"query" | "key" | "value", Tensor>>): void {
+    const { features } = this;
+    const sizes = {
+      query: features,
+      key: this.kProjWeight?.shape[0] ?? features,
+      value: this.vProjWeight?.shape[0] ?? features,
+    };
+    for (const [name, x] of Object.entries(inputs)) {
+      checkTensor("MultiheadAttention", name, x);
+      const size = sizes[name as keyof typeof sizes];
+      if (x.shape.length === 3 && x.shape[2] === size) continue;
+      throw new ShapeError(
+        `MultiheadAttention: ${name} must be [N, T, ${size}], but is [${x.shape.join(", ")}].`,
+      );
+    }
   }
 
   /** [N, T, heads, 3 · D] in one product: the weight's columns are put in the order of the heads. */

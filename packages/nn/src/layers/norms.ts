@@ -1,5 +1,7 @@
 /** Norms of each token or each image, whatever the batch. */
-import { instanceNorm, layerNorm, rmsNorm, type Tensor } from "@ddad/tensor";
+import { instanceNorm, layerNorm, rmsNorm, ShapeError, type Tensor } from "@ddad/tensor";
+import { checkOptions, checkTensor } from "@ddad/tensor/internal";
+import { checkChannels, checkNumbers, checkSizes } from "../arguments.ts";
 import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
@@ -21,23 +23,30 @@ export class LayerNorm extends Module {
   /** The same. */
   readonly bias: Parameter | undefined;
   readonly epsilon: number;
-  readonly #axes: readonly number[];
+  readonly #extents: readonly number[];
 
-  /** @param shape extents of the axes that are normalised, the last ones; a number is the last one's */
+  /** @param shape extents of the axes that are normalised, the last ones; a number is the last one's @throws RangeError where a number is out of range, UsageError for an unknown option */
   constructor(shape: number | readonly number[], options: LayerNormLayerOptions = {}) {
     super();
+    checkOptions("LayerNorm", options, ["epsilon", "affine", "bias"]);
     const { epsilon = 1e-5, affine = true, bias = true } = options;
-    const extents = typeof shape === "number" ? [shape] : shape;
+    const extents = Array.isArray(shape) ? (shape as readonly number[]) : [shape as number];
+    for (const extent of extents) checkSizes("LayerNorm", { shape: extent });
+    checkNumbers("LayerNorm", { epsilon });
     this.weight = affine ? parameter(extents, { init: allOnes }) : undefined;
     this.bias = affine && bias ? parameter(extents, { init: allZeros }) : undefined;
     this.epsilon = epsilon;
-    this.#axes = extents.map((_, k) => k - extents.length);
+    this.#extents = extents;
   }
 
-  /** x [..., ...shape] → the same shape */
+  /** x [..., ...shape] → the same shape. Throws ShapeError for another shape. */
   forward(x: Tensor): Tensor {
+    checkTensor("LayerNorm", "x", x);
     const { weight, bias, epsilon } = this;
-    return layerNorm(x, { weight, bias, epsilon, axes: this.#axes });
+    const extents = this.#extents;
+    if (x.shape.slice(-extents.length).join() !== extents.join())
+      throw new ShapeError(`LayerNorm: x must be […, ${extents.join(", ")}] but is [${x.shape.join(", ")}].`);
+    return layerNorm(x, { weight, bias, epsilon, axes: extents.map((_, k) => k - extents.length) });
   }
 }
 
@@ -54,15 +63,22 @@ export class RMSNorm extends Module {
   /** [channels] */
   readonly weight: Parameter | undefined;
   readonly epsilon: number;
+  readonly #channels: number;
 
-  constructor(channels: number, { epsilon = 2 ** -23, affine = true }: RMSNormLayerOptions = {}) {
+  /** @throws RangeError where a number is out of range, UsageError for an unknown option */
+  constructor(channels: number, options: RMSNormLayerOptions = {}) {
     super();
+    const { epsilon = 2 ** -23, affine = true } = checkOptions("RMSNorm", options, ["epsilon", "affine"]);
+    checkSizes("RMSNorm", { channels });
+    checkNumbers("RMSNorm", { epsilon });
     this.weight = affine ? parameter([channels], { init: allOnes }) : undefined;
     this.epsilon = epsilon;
+    this.#channels = channels;
   }
 
-  /** x [..., channels] → the same shape */
+  /** x [..., channels] → the same shape. Throws ShapeError for another number of channels. */
   forward(x: Tensor): Tensor {
+    checkChannels("RMSNorm", x, this.#channels);
     const { weight, epsilon } = this;
     return rmsNorm(x, { weight, epsilon });
   }
@@ -83,16 +99,23 @@ export class InstanceNorm2d extends Module {
   /** [channels] */
   readonly bias: Parameter | undefined;
   readonly epsilon: number;
+  readonly #channels: number;
 
-  constructor(channels: number, { epsilon = 1e-5, affine = false }: InstanceNorm2dOptions = {}) {
+  /** @throws RangeError where a number is out of range, UsageError for an unknown option */
+  constructor(channels: number, options: InstanceNorm2dOptions = {}) {
     super();
+    const { epsilon = 1e-5, affine = false } = checkOptions("InstanceNorm2d", options, ["epsilon", "affine"]);
+    checkSizes("InstanceNorm2d", { channels });
+    checkNumbers("InstanceNorm2d", { epsilon });
     this.weight = affine ? parameter([channels], { init: allOnes }) : undefined;
     this.bias = affine ? parameter([channels], { init: allZeros }) : undefined;
     this.epsilon = epsilon;
+    this.#channels = channels;
   }
 
-  /** x [N, H, W, channels] → the same shape */
+  /** x [N, H, W, channels] → the same shape. Throws ShapeError for another number of channels. */
   forward(x: Tensor): Tensor {
+    checkChannels("InstanceNorm2d", x, this.#channels);
     const { weight, bias, epsilon } = this;
     return instanceNorm(x, { weight, bias, epsilon });
   }

@@ -9,15 +9,19 @@ import {
   type PerSide,
   type Tensor,
 } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkSizes } from "../arguments.ts";
 import { Module } from "../module.ts";
 
 /** Largest element of each window. */
 export class MaxPool2d extends Module {
   readonly options: MaxPoolOptions;
 
-  /** @param options stride (default: the kernel's size), padding, dilation, ceilMode */
+  /** @param options stride (default: the kernel's size), padding, dilation, ceilMode @throws RangeError where a number is out of range, UsageError for an unknown option */
   constructor(kernelSize: PerSide, options: Omit<MaxPoolOptions, "kernelSize"> = {}) {
     super();
+    checkOptions("MaxPool2d", options, ["stride", "padding", "ceilMode", "dilation"]);
+    checkSizes("MaxPool2d", { kernelSize }, 1, [2]);
     this.options = { kernelSize, ...options };
   }
 
@@ -31,9 +35,11 @@ export class MaxPool2d extends Module {
 export class AvgPool2d extends Module {
   readonly options: AveragePoolOptions;
 
-  /** @param options stride (default: the kernel's size), padding, ceilMode, countIncludePad */
+  /** @param options stride (default: the kernel's size), padding, ceilMode, countIncludePad @throws RangeError where a number is out of range, UsageError for an unknown option */
   constructor(kernelSize: PerSide, options: Omit<AveragePoolOptions, "kernelSize"> = {}) {
     super();
+    checkOptions("AvgPool2d", options, ["stride", "padding", "ceilMode", "countIncludePad"]);
+    checkSizes("AvgPool2d", { kernelSize }, 1, [2]);
     this.options = { kernelSize, ...options };
   }
 
@@ -47,8 +53,10 @@ export class AvgPool2d extends Module {
 export class AdaptiveAvgPool2d extends Module {
   readonly size: PerSide;
 
+  /** @throws RangeError where the size is not one of whole numbers */
   constructor(size: PerSide) {
     super();
+    checkSizes("AdaptiveAvgPool2d", { size }, 1, [2]);
     this.size = size;
   }
 
@@ -62,8 +70,10 @@ export class AdaptiveAvgPool2d extends Module {
 export class AdaptiveMaxPool2d extends Module {
   readonly size: PerSide;
 
+  /** @throws RangeError where the size is not one of whole numbers */
   constructor(size: PerSide) {
     super();
+    checkSizes("AdaptiveMaxPool2d", { size }, 1, [2]);
     this.size = size;
   }
 

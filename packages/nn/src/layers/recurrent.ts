@@ -1,5 +1,7 @@
 /** Common parts of LSTM and GRU: parameters with PyTorch's names, layers, directions, and the loop over time steps. */
 import { concat, matmul, ShapeError, slice, split, type Tensor } from "@ddad/tensor";
+import { checkOptions, checkTensor } from "@ddad/tensor/internal";
+import { checkSizes } from "../arguments.ts";
 import type { HostRandom } from "../hostRandom.ts";
 import { fanInUniform } from "../init.ts";
 import { Module } from "../module.ts";
@@ -49,12 +51,9 @@ export abstract class Recurrent extends Module {
     options: RecurrentOptions,
   ) {
     super();
+    checkOptions(name, options, ["numLayers", "bias", "dropout", "bidirectional", "random"]);
     const { numLayers = 1, bias = true, dropout = 0, bidirectional = false, random } = options;
-    if (![inputSize, hiddenSize, numLayers].every((size) => Number.isInteger(size) && size >= 1)) {
-      throw new RangeError(
-        `${name}: inputSize (${inputSize}), hiddenSize (${hiddenSize}) and numLayers (${numLayers}) must be whole numbers from 1 on.`,
-      );
-    }
+    checkSizes(name, { inputSize, hiddenSize, numLayers });
     this.#name = name;
     this.inputSize = inputSize;
     this.hiddenSize = hiddenSize;
@@ -90,11 +89,19 @@ export abstract class Recurrent extends Module {
 
   /**
    * @param x [N, T, inputs]; computed in f32
-   * @param series initial state of each series, [layers · directions, N, hidden], or undefined for zeros
+   * @param state initial state of each of the series `names`, [layers · directions, N, hidden], or undefined for zeros
    * @returns the last layer's hidden states [N, T, directions · hidden] in x's type, and the last state of each series
    * @throws ShapeError where x or a state does not fit
    */
-  protected run(x: Tensor, series: readonly (Tensor | undefined)[]): { output: Tensor; last: Tensor[] } {
+  protected run<N extends string>(
+    x: Tensor,
+    state: Readonly<Record<N, Tensor>> | undefined,
+    names: readonly N[],
+  ): { output: Tensor; last: Tensor[] } {
+    const series = names.map((name) => {
+      if (state) checkTensor(this.#name, `${name} of the state`, state[name]);
+      return state?.[name];
+    });
     this.#check(x, series);
     const finals: Tensor[][] = [];
     let features = x.cast("f32");
@@ -151,6 +158,7 @@ export abstract class Recurrent extends Module {
   }
 
   #check(x: Tensor, series: readonly (Tensor | undefined)[]): void {
+    checkTensor(this.#name, "x", x);
     const [n, steps, inputs] = x.shape;
     if (x.shape.length !== 3 || inputs !== this.inputSize || steps === 0) {
       throw new ShapeError(

@@ -1,4 +1,5 @@
 import { averagePool2, type Tensor, type UpsampleOptions, upsample } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
 import { Module } from "../module.ts";
 
 /** Resizes images, as PyTorch's Upsample. */
@@ -8,6 +9,7 @@ export class Upsample extends Module {
   /** @param options size or scaleFactor, mode, alignCorners; default: each pixel becomes 2×2 equal ones */
   constructor(options: UpsampleOptions = { scaleFactor: 2 }) {
     super();
+    checkOptions("Upsample", options, ["size", "scaleFactor", "mode", "alignCorners"], "{ scaleFactor: 2 }");
     this.options = options;
   }
 

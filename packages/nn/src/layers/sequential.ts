@@ -1,4 +1,6 @@
 import type { RandomStream, Tensor } from "@ddad/tensor";
+import { checkTensor } from "@ddad/tensor/internal";
+import { checkKind } from "../arguments.ts";
 import { Module } from "../module.ts";
 
 /** A module that maps one tensor to one; those without random numbers ignore the second argument. */
@@ -11,12 +13,18 @@ export class Sequential extends Module {
   override readonly torchNames = { layers: "" };
   readonly layers: readonly Layer[];
 
+  /** @throws UsageError where one of them is no layer */
   constructor(...layers: readonly Layer[]) {
     super();
+    for (const [index, layer] of layers.entries()) {
+      const isLayer = typeof layer?.forward === "function";
+      checkKind("Sequential", `layer ${index}`, layer, isLayer, "a module with forward(x)");
+    }
     this.layers = layers;
   }
 
   forward(x: Tensor, random?: RandomStream): Tensor {
+    checkTensor("Sequential", "x", x);
     return this.layers.reduce((value, layer) => layer.forward(value, random), x);
   }
 }

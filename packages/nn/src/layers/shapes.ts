@@ -1,10 +1,13 @@
 /** Layers that change shapes, or nothing. */
 import { flatten, type Tensor } from "@ddad/tensor";
+import { checkTensor } from "@ddad/tensor/internal";
+import { checkSizes } from "../arguments.ts";
 import { Module } from "../module.ts";
 
 /** What it is given. */
 export class Identity extends Module {
   forward(x: Tensor): Tensor {
+    checkTensor("Identity", "x", x);
     return x;
   }
 }
@@ -19,6 +22,7 @@ export class Flatten extends Module {
 
   constructor(startAxis = 1, endAxis = -1) {
     super();
+    checkSizes("Flatten", { startAxis, endAxis }, -Infinity);
     this.startAxis = startAxis;
     this.endAxis = endAxis;
   }

@@ -1,4 +1,6 @@
 import { concat, maximum, minimum, type Tensor, tensor } from "@ddad/tensor";
+import { checkOptions, checkTensor } from "@ddad/tensor/internal";
+import { checkSizes } from "../arguments.ts";
 import type { HostRandom } from "../hostRandom.ts";
 import { Module } from "../module.ts";
 import { Linear } from "./linear.ts";
@@ -15,6 +17,8 @@ export type TimeSteps = Tensor | Tensor<"i32">;
  * @returns [N, channels]
  */
 export function sinusoid(t: TimeSteps, channels: number): Tensor {
+  checkTensor("sinusoid", "t", t);
+  checkSizes("sinusoid", { channels });
   if (channels % 2 !== 0) throw new RangeError(`sinusoid: channels must be even, but are ${channels}.`);
   const half = channels / 2;
   const frequencies = Float32Array.from({ length: half }, (_, k) => Math.exp((-Math.log(1e4) * k) / half));
@@ -55,6 +59,8 @@ export class TimeEmbedding extends Module {
     options: { readonly random?: HostRandom | undefined } = {},
   ) {
     super();
+    checkOptions("TimeEmbedding", options, ["random"]);
+    checkSizes("TimeEmbedding", { channels, features });
     this.channels = channels;
     this.linear1 = new Linear(channels, features, options);
     this.linear2 = new Linear(features, features, options);

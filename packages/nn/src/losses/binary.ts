@@ -1,6 +1,6 @@
 /** Cross entropy of two classes: one probability, or one logit, for each decision. */
 import { maximum, softplus, type Tensor } from "@ddad/tensor";
-import { recordView } from "@ddad/tensor/internal";
+import { checkOptions, checkTensor, recordView } from "@ddad/tensor/internal";
 import { checkEqualShape, type LossOptions, reduceLoss } from "./reduction.ts";
 
 /** Options of `bce`. */
@@ -27,7 +27,8 @@ const leastLog = -100;
  */
 export function bce(probability: Tensor, target: Tensor, options: BinaryLossOptions = {}): Tensor {
   checkEqualShape("bce", probability, target);
-  const { weight } = options;
+  const { weight } = checkOptions("bce", options, ["reduction", "weight"]);
+  if (weight) checkTensor("bce", "weight", weight);
   const log = (x: Tensor): Tensor => maximum(x.log(), leastLog);
   const [logP, logQ] = [log(probability), log(probability.neg().add(1))];
   const y = target.mul(logP).add(target.neg().add(1).mul(logQ)).neg();
@@ -53,7 +54,10 @@ export function bce(probability: Tensor, target: Tensor, options: BinaryLossOpti
  */
 export function bceWithLogits(logits: Tensor, target: Tensor, options: LogitsLossOptions = {}): Tensor {
   checkEqualShape("bceWithLogits", logits, target);
+  checkOptions("bceWithLogits", options, ["reduction", "weight", "posWeight"]);
   const { weight, posWeight } = options;
+  if (weight) checkTensor("bceWithLogits", "weight", weight);
+  if (posWeight) checkTensor("bceWithLogits", "posWeight", posWeight);
   const minusLogSigmoid = softplus(logits.neg());
   const factor = posWeight ? target.mul(posWeight.sub(1)).add(1) : undefined;
   const values = logits.mul(target.neg().add(1)).add(factor ? minusLogSigmoid.mul(factor) : minusLogSigmoid);

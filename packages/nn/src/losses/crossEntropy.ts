@@ -5,9 +5,10 @@ import {
   type IndexTensor,
   logSoftmax,
   ShapeError,
-  type Tensor,
+  Tensor,
   where,
 } from "@ddad/tensor";
+import { checkOptions, checkTensor, describeArgument } from "@ddad/tensor/internal";
 import { checkReduction, type LossOptions, reduceLoss, shown } from "./reduction.ts";
 
 /** Options of `nllLoss`. */
@@ -24,6 +25,8 @@ export interface CrossEntropyOptions extends NLLLossOptions {
   readonly labelSmoothing?: number;
 }
 
+const indexOptions = ["weight", "ignoreIndex", "reduction"] as const;
+
 /**
  * −log softmax(logits)[target], without overflow; f16 is computed in f32, and the loss is f32.
  *
@@ -39,12 +42,15 @@ export function crossEntropy(
   target: Tensor | IndexTensor,
   options: CrossEntropyOptions = {},
 ): Tensor {
+  checkOptions("crossEntropy", options, [...indexOptions, "labelSmoothing"]);
   const { labelSmoothing = 0, weight, reduction = "mean" } = options;
   checkReduction("crossEntropy", reduction);
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new RangeError(`crossEntropy: labelSmoothing must be in 0 … 1, but is ${labelSmoothing}.`);
+  if (!(Number.isFinite(labelSmoothing) && labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    throw new RangeError(
+      `crossEntropy: labelSmoothing must be in 0 … 1, but is ${describeArgument(labelSmoothing)}.`,
+    );
   }
-  checkClasses("crossEntropy", logits, weight);
+  checkClasses("crossEntropy", logits, target, weight);
   if (isIndex(target)) {
     const logProbabilities = logSoftmax(logits.cast("f32"));
     return indexLoss("crossEntropy", logProbabilities, target, { ...options, labelSmoothing });
@@ -74,8 +80,9 @@ export function crossEntropy(
  * @throws ShapeError where the shapes do not fit
  */
 export function nllLoss(logProbabilities: Tensor, target: IndexTensor, options: NLLLossOptions = {}): Tensor {
+  checkOptions("nllLoss", options, indexOptions);
   checkReduction("nllLoss", options.reduction ?? "mean");
-  checkClasses("nllLoss", logProbabilities, options.weight);
+  checkClasses("nllLoss", logProbabilities, target, options.weight);
   if (!isIndex(target)) {
     throw new ShapeError(
       `nllLoss: the target must be class indices, i32 or u32, but is ${(target as AnyTensor).dtype}.`,
@@ -128,7 +135,15 @@ const isIndex = (target: AnyTensor): target is IndexTensor =>
 /** Whether a target of this type can have the value at all. */
 const ignores = ({ dtype }: AnyTensor, value: number): boolean => dtype === "i32" || value >= 0;
 
-function checkClasses(op: string, scores: Tensor, weight: Tensor | undefined): void {
+function checkClasses(op: string, scores: Tensor, target: AnyTensor, weight: Tensor | undefined): void {
+  checkTensor(op, "the scores", scores);
+  if (weight) checkTensor(op, "weight", weight);
+  if (!(target instanceof Tensor)) {
+    throw new ShapeError(
+      `${op}: the target must be a Tensor but is ${describeArgument(target)}; ` +
+        'make one of class indices with tensor([0], { dtype: "i32" }).',
+    );
+  }
   const classes = scores.shape.at(-1);
   if (!classes) {
     throw new ShapeError(`${op}: needs classes along the last axis, but the scores are ${shown(scores)}.`);

@@ -1,4 +1,5 @@
 import { type Tensor, where } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
 import { checkReduction, checkSameShape, type Reduction, reduceLoss } from "./reduction.ts";
 
 /** Options of `klDiv`. */
@@ -16,11 +17,11 @@ export interface KLDivOptions {
  * @param target probabilities of the same shape; where one is 0, its element is 0
  * @throws ShapeError where the shapes differ
  */
-export function klDiv(
-  prediction: Tensor,
-  target: Tensor,
-  { reduction = "mean", logTarget = false }: KLDivOptions = {},
-): Tensor {
+export function klDiv(prediction: Tensor, target: Tensor, options: KLDivOptions = {}): Tensor {
+  const { reduction = "mean", logTarget = false } = checkOptions("klDiv", options, [
+    "reduction",
+    "logTarget",
+  ]);
   checkReduction("klDiv", reduction, ["mean", "batchMean", "sum", "none"]);
   checkSameShape("klDiv", prediction, target);
   const values = logTarget

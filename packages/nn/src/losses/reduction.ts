@@ -1,5 +1,6 @@
 /** Common parts of the losses: the reduction and checks of shapes. */
 import { ShapeError, type Tensor } from "@ddad/tensor";
+import { checkTensor } from "@ddad/tensor/internal";
 
 /** Reduction of the elements' losses: mean, sum or none. */
 export type Reduction = "mean" | "sum" | "none";
@@ -24,7 +25,7 @@ export function checkReduction(
   known: readonly string[] = ["mean", "sum", "none"],
 ): void {
   if (!known.includes(reduction)) {
-    throw new RangeError(`${op}: there is no reduction ${reduction}. Use ${known.join(", ")}.`);
+    throw new RangeError(`${op}: there is no reduction ${String(reduction)}. Use ${known.join(", ")}.`);
   }
 }
 
@@ -33,15 +34,23 @@ export function checkReduction(
  * loss means.
  */
 export function checkSameShape(op: string, prediction: Tensor, target: Tensor): void {
+  checkPair(op, prediction, target);
   if (prediction.size !== 1 && target.size !== 1) checkEqualShape(op, prediction, target);
 }
 
 /** Throws ShapeError unless both have one shape. */
 export function checkEqualShape(op: string, prediction: Tensor, target: Tensor): void {
+  checkPair(op, prediction, target);
   if (shown(prediction) === shown(target)) return;
   throw new ShapeError(
     `${op}: the prediction is ${shown(prediction)} but the target is ${shown(target)}. Reshape one of them.`,
   );
+}
+
+/** Throws ShapeError unless both are tensors. */
+export function checkPair(op: string, prediction: unknown, target: unknown): void {
+  checkTensor(op, "the prediction", prediction);
+  checkTensor(op, "the target", target);
 }
 
 /** The shape as messages show it. */

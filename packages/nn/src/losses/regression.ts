@@ -1,18 +1,22 @@
 /** Regression losses: elementwise, then reduced. */
 import { cosineDistance, maximum, type Tensor, where } from "@ddad/tensor";
-import { checkSameShape, type LossOptions, reduceLoss } from "./reduction.ts";
+import { checkOptions, checkTensor } from "@ddad/tensor/internal";
+import { checkNumbers } from "../arguments.ts";
+import { checkPair, checkSameShape, type LossOptions, reduceLoss } from "./reduction.ts";
 
 /** (prediction − target)², elementwise. */
 export const squaredError = (prediction: Tensor, target: Tensor): Tensor => prediction.sub(target).square();
 
 /** Squared error. Throws ShapeError where the shapes differ and neither has one element. */
 export function mseLoss(prediction: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("mseLoss", options, ["reduction"]);
   checkSameShape("mseLoss", prediction, target);
   return reduceLoss("mseLoss", squaredError(prediction, target), options);
 }
 
 /** |prediction − target|. Throws ShapeError where the shapes differ and neither has one element. */
 export function l1Loss(prediction: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("l1Loss", options, ["reduction"]);
   checkSameShape("l1Loss", prediction, target);
   return reduceLoss("l1Loss", prediction.sub(target).abs(), options);
 }
@@ -25,8 +29,9 @@ export interface HuberLossOptions extends LossOptions {
 
 /** d²/2 for |d| ≤ δ, else δ (|d| − δ/2), with d = prediction − target (Huber 1964). Throws as `mseLoss`. */
 export function huberLoss(prediction: Tensor, target: Tensor, options: HuberLossOptions = {}): Tensor {
-  const { delta = 1 } = options;
-  if (!(delta > 0)) throw new RangeError(`huberLoss: delta must be positive, but is ${delta}.`);
+  const { delta = 1 } = checkOptions("huberLoss", options, ["delta", "reduction"]);
+  checkNumbers("huberLoss", { delta });
+  if (delta === 0) throw new RangeError(`huberLoss: delta must be positive, but is ${delta}.`);
   checkSameShape("huberLoss", prediction, target);
   const distance = prediction.sub(target).abs();
   const values = where(
@@ -44,12 +49,9 @@ export interface SmoothL1LossOptions extends LossOptions {
 }
 
 /** d²/(2β) for |d| < β, else |d| − β/2, with d = prediction − target: `huberLoss` divided by β. Throws as `mseLoss`. */
-export function smoothL1Loss(
-  prediction: Tensor,
-  target: Tensor,
-  { beta = 1, ...options }: SmoothL1LossOptions = {},
-): Tensor {
-  if (!(beta >= 0)) throw new RangeError(`smoothL1Loss: beta must be at least 0, but is ${beta}.`);
+export function smoothL1Loss(prediction: Tensor, target: Tensor, options: SmoothL1LossOptions = {}): Tensor {
+  const { beta = 1 } = checkOptions("smoothL1Loss", options, ["beta", "reduction"]);
+  checkNumbers("smoothL1Loss", { beta });
   checkSameShape("smoothL1Loss", prediction, target);
   const distance = prediction.sub(target).abs();
   const values =
@@ -61,14 +63,15 @@ export function smoothL1Loss(
 
 /** Options of `cosineLoss`. */
 export interface CosineLossOptions extends LossOptions {
-  /** Lower bound of the product of the norms. Default that of `cosineDistance`. */
+  /** Lower bound of the product of the norms. Default 1e-8. */
   readonly epsilon?: number;
 }
 
 /** 1 − cos(prediction, target) along the last axis, reduced over the others. */
 export function cosineLoss(prediction: Tensor, target: Tensor, options: CosineLossOptions = {}): Tensor {
-  const { epsilon } = options;
-  const distance = cosineDistance(prediction, target, epsilon === undefined ? {} : { epsilon });
+  const { epsilon = 1e-8 } = checkOptions("cosineLoss", options, ["epsilon", "reduction"]);
+  checkPair("cosineLoss", prediction, target);
+  const distance = cosineDistance(prediction, target, { epsilon });
   return reduceLoss("cosineLoss", distance, options);
 }
 
@@ -81,11 +84,10 @@ export interface CosineSimilarityOptions {
 }
 
 /** cos(a, b) = Σ a b / (max(‖a‖, ε) max(‖b‖, ε)) along one axis, which is left out of the result. `a` and `b` broadcast. */
-export function cosineSimilarity(
-  a: Tensor,
-  b: Tensor,
-  { axis = -1, epsilon = 1e-8 }: CosineSimilarityOptions = {},
-): Tensor {
+export function cosineSimilarity(a: Tensor, b: Tensor, options: CosineSimilarityOptions = {}): Tensor {
+  const { axis = -1, epsilon = 1e-8 } = checkOptions("cosineSimilarity", options, ["axis", "epsilon"]);
+  checkTensor("cosineSimilarity", "a", a);
+  checkTensor("cosineSimilarity", "b", b);
   // The bound is on the squares: the derivative of a root at 0 would be infinite.
   const norm = (x: Tensor): Tensor => maximum(x.square().sum(axis), epsilon ** 2).sqrt();
   return a

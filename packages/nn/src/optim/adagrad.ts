@@ -1,7 +1,8 @@
 import type { Tensor } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkNumbers } from "../arguments.ts";
 import { ControlNumbers, decayedGradient, unlessSkipped } from "./composed.ts";
 import { Optimizer } from "./optimizer.ts";
-import { checkOptions } from "./options.ts";
 import type { ParameterSource } from "./parameterSource.ts";
 import type { Schedule } from "./schedules.ts";
 import type { Numbers } from "./sgd.ts";
@@ -25,6 +26,7 @@ export class Adagrad extends Optimizer {
   constructor(parameters: ParameterSource, options: AdagradOptions = {}) {
     checkOptions("Adagrad", options, ["learningRate", "epsilon", "weightDecay"]);
     const { learningRate = 1e-2, epsilon = 1e-10, weightDecay = 0 } = options;
+    checkNumbers("Adagrad", { epsilon, weightDecay });
     super(parameters, {
       name: "Adagrad",
       learningRate,

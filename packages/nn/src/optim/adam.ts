@@ -1,9 +1,9 @@
 /** Adam and AdamW. Recorded for each parameter; contiguous ones are stepped together. */
 import type { Tensor, Variable } from "@ddad/tensor";
-import { adamControl, adamEmaStep, adamStep } from "@ddad/tensor/internal";
+import { adamControl, adamEmaStep, adamStep, checkOptions } from "@ddad/tensor/internal";
+import { checkKind, checkNumbers } from "../arguments.ts";
 import type { EMA } from "./ema.ts";
 import { Optimizer } from "./optimizer.ts";
-import { checkOptions } from "./options.ts";
 import type { ParameterSource } from "./parameterSource.ts";
 import type { Schedule } from "./schedules.ts";
 
@@ -34,15 +34,17 @@ abstract class AdamFamily extends Optimizer {
 
   constructor(parameters: ParameterSource, options: AdamOptions, decoupled: boolean) {
     const name = decoupled ? "AdamW" : "Adam";
-    checkOptions(name, options, known);
+    const { ema } = checkOptions(name, options, known);
+    if (ema) checkKind(name, "ema", ema, typeof ema.emaOf === "function", "an EMA");
     super(parameters, {
       ...{ name, series, learningRate: options.learningRate ?? 1e-3 },
       ...{ controlLength: 8, scaleIndex: 6 },
     });
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = decoupled ? 0.01 : 0 } = options;
+    checkNumbers(name, { beta1, beta2, epsilon, weightDecay });
     this.#numbers = { beta1, beta2, epsilon, weightDecay };
     this.#decoupled = decoupled;
-    this.#ema = options.ema;
+    this.#ema = ema;
   }
 
   override get variables(): readonly Variable[] {

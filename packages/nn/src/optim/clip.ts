@@ -1,5 +1,6 @@
 import { minimum, type Tensor } from "@ddad/tensor";
 import { sumOfSquares } from "@ddad/tensor/internal";
+import { checkNumbers, checkTensors } from "../arguments.ts";
 
 /** The norm of all gradients together, and the factor that brings it down to the largest allowed. [1] each. */
 export interface ClippedNorm {
@@ -12,6 +13,8 @@ export interface ClippedNorm {
  * stay as they are: pass `scale` to the optimiser's step as `gradientScale` (Pascanu et al., ICML 2013).
  */
 export function clipGradientNorm(gradients: readonly Tensor[], largest: number): ClippedNorm {
+  checkTensors("clipGradientNorm", "the gradients", gradients);
+  checkNumbers("clipGradientNorm", { largest });
   if (gradients.length === 0) throw new RangeError("clipGradientNorm: there are no gradients.");
   const norm = sumOfSquares(...gradients).sqrt();
   return { norm, scale: clipScale(norm, largest) };

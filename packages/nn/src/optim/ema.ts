@@ -1,10 +1,12 @@
 /** Exponential moving average (EMA) of the parameters over the steps of training (Polyak and Juditsky 1992). */
 import { type AnyVariable, copy, evaluate, tensor, type Variable } from "@ddad/tensor";
-import { contiguousZeros, swap } from "@ddad/tensor/internal";
-import { type Module, slotOf } from "../module.ts";
+import { checkOptions, contiguousZeros, swap } from "@ddad/tensor/internal";
+import { checkKind, checkNumbers } from "../arguments.ts";
+import { Module, slotOf } from "../module.ts";
 import { assignState, readState, type Slot } from "../state.ts";
-import type { StateDict, StateEntry } from "../stateDict.ts";
-import { constantSchedule, type Schedule } from "./schedules.ts";
+import { checkStateDict, type StateDict, type StateEntry } from "../stateDict.ts";
+import { scheduleOf } from "./scheduleOf.ts";
+import type { Schedule } from "./schedules.ts";
 
 /** Options of `EMA`. */
 export interface EMAOptions {
@@ -13,10 +15,10 @@ export interface EMAOptions {
 }
 
 /** min(decay, (1 + step) / (10 + step)): the EMA forgets the initial weights within the first steps. */
-export const emaWarmup =
-  (decay: number): Schedule =>
-  (step) =>
-    Math.min(decay, (1 + step) / (10 + step));
+export function emaWarmup(decay: number): Schedule {
+  checkNumbers("emaWarmup", { decay });
+  return (step) => Math.min(decay, (1 + step) / (10 + step));
+}
 
 /**
  * Keeps a ← d a + (1 − d) p of every parameter p of a module that is not frozen. Pass it to Adam as `ema`, which
@@ -29,8 +31,10 @@ export class EMA {
   readonly #emas: ReadonlyMap<Variable, Variable>;
 
   /** The EMA starts at the parameters' current values. */
-  constructor(module: Module, { decay = 0.999 }: EMAOptions = {}) {
-    this.decay = typeof decay === "number" ? constantSchedule(decay) : decay;
+  constructor(module: Module, options: EMAOptions = {}) {
+    const { decay = 0.999 } = checkOptions("EMA", options, ["decay"]);
+    checkKind("EMA", "the module", module, module instanceof Module, "a Module");
+    this.decay = scheduleOf("EMA", "decay", decay);
     this.#module = module;
     const parameters = module.parameters();
     const emas = contiguousZeros(parameters.map(({ shape }) => shape));
@@ -50,6 +54,7 @@ export class EMA {
 
   /** Records the update after step `step`, counted from 0. */
   update(step: number): void {
+    checkNumbers("EMA.update", { step });
     const decay = tensor([this.decay(step)], []); // a tensor, so that every step runs the same plan
     for (const [parameter, ema] of this.#emas) {
       ema.assign(ema.mul(decay).add(parameter.mul(decay.neg().add(1))));
@@ -73,6 +78,7 @@ export class EMA {
 
   /** Loads an EMA saved by `stateDict`. Throws StateDictError listing every mismatch. */
   loadStateDict(dict: ReadonlyMap<string, StateEntry>): void {
+    checkStateDict("EMA.loadStateDict", dict);
     const slots = new Map<string, Slot>();
     const others = new Set<string>();
     for (const [name, parameter] of this.#module.namedState()) {

@@ -1,7 +1,7 @@
 /** Dynamic loss scaling (Micikevicius et al., "Mixed precision training", ICLR 2018), without reading back from the device. */
 import { greaterEqual, maximum, minimum, type Tensor, tensor, Variable, where } from "@ddad/tensor";
-import { sumOfSquares } from "@ddad/tensor/internal";
-
+import { checkOptions, checkTensor, sumOfSquares } from "@ddad/tensor/internal";
+import { checkNumbers, checkTensors } from "../arguments.ts";
 import { assignState, readState, type Slot } from "../state.ts";
 import type { StateDict, StateEntry } from "../stateDict.ts";
 
@@ -33,7 +33,12 @@ export class LossScale {
   readonly #calm: Variable;
   readonly #interval: number;
 
-  constructor({ initial = 2 ** 16, interval = 2000 }: LossScaleOptions = {}) {
+  constructor(options: LossScaleOptions = {}) {
+    const { initial = 2 ** 16, interval = 2000 } = checkOptions("LossScale", options, [
+      "initial",
+      "interval",
+    ]);
+    checkNumbers("LossScale", { initial, interval });
     this.#scale = new Variable(tensor([initial]));
     this.#calm = new Variable(tensor([0]));
     this.#interval = interval;
@@ -46,6 +51,7 @@ export class LossScale {
 
   /** The loss to differentiate, one element. */
   scale(loss: Tensor): Tensor {
+    checkTensor("LossScale.scale", "the loss", loss);
     return loss.mul(this.#scale.reshape(loss.shape));
   }
 
@@ -56,6 +62,7 @@ export class LossScale {
    * (one element) is the norm of the gradients without the scale.
    */
   update(gradients: readonly Tensor[]): { readonly factor: Tensor; readonly norm: Tensor } {
+    checkTensors("LossScale.update", "the gradients", gradients);
     const scale = this.#scale.value;
     const squares = sumOfSquares(...gradients);
     const finite = squares.isFinite();

@@ -5,7 +5,7 @@ import {
   evaluate,
   grad,
   ShapeError,
-  Tensor,
+  type Tensor,
   tensor,
   UsageError,
   type Variable,
@@ -13,6 +13,8 @@ import {
 } from "@ddad/tensor";
 import {
   allOrNone,
+  checkOptions,
+  checkTensor,
   contiguousZeros,
   flattenParameters,
   isRecorded,
@@ -20,14 +22,16 @@ import {
   takeBack,
   writeCount,
 } from "@ddad/tensor/internal";
+import { checkKind, checkTensors } from "../arguments.ts";
 import { StateDictError } from "../errors.ts";
 import { slotOf } from "../module.ts";
 import { pendingBuffers } from "../pendingBuffers.ts";
 import { assignState, readState, type Slot } from "../state.ts";
-import type { StateDict, StateEntry } from "../stateDict.ts";
+import { checkStateDict, type StateDict, type StateEntry } from "../stateDict.ts";
 import { clipGradientNorm } from "./clip.ts";
 import { namesOf, type ParameterSource } from "./parameterSource.ts";
-import { constantSchedule, type Schedule } from "./schedules.ts";
+import { scheduleOf } from "./scheduleOf.ts";
+import type { Schedule } from "./schedules.ts";
 
 /** Options of `Optimizer.step`. */
 export interface StepOptions {
@@ -98,14 +102,14 @@ export abstract class Optimizer {
   /** Contents of the variables' buffers when the last step was recorded. */
   #versions: readonly number[] = [];
 
-  /** @throws RangeError where there is nothing to train */
+  /** @throws RangeError where there is nothing to train, UsageError for what cannot be trained */
   constructor(source: ParameterSource, setup: OptimizerSetup) {
     const { name, learningRate, series, controlLength, scaleIndex } = setup;
     const names = namesOf(name, source);
     this.#name = name;
     this.parameters = [...names.keys()];
     this.#names = [...names.values()];
-    this.#schedule = scheduleOf(learningRate);
+    this.#schedule = scheduleOf(name, "learningRate", learningRate);
     flattenParameters(this.parameters);
     const shapes = this.parameters.map(({ shape }) => shape);
     this.#series = allOrNone(() => new Map(series.map((name) => [name, contiguousZeros(shapes)])));
@@ -135,7 +139,7 @@ export abstract class Optimizer {
   }
 
   set learningRate(learningRate: number | Schedule) {
-    this.#schedule = scheduleOf(learningRate);
+    this.#schedule = scheduleOf(this.#name, "learningRate", learningRate);
   }
 
   /** Counts a step and gives its numbers (learning rate, corrections, …) as a tensor, for a compiled function. */
@@ -152,21 +156,19 @@ export abstract class Optimizer {
    *
    * @param loss one element, not evaluated yet, or a function that records it
    * @returns the loss, evaluated
-   * @throws as `grad`, `step` and `evaluate`. Where the evaluation fails, the step is taken back.
+   * @throws ShapeError where the loss is no tensor, else as `grad`, `step` and `evaluate`. Where the evaluation fails, the step is taken back.
    */
-  async minimize(
-    loss: Tensor | (() => Tensor),
-    { maxNorm, also = [] }: MinimizeOptions = {},
-  ): Promise<Tensor> {
+  async minimize(loss: Tensor | (() => Tensor), options: MinimizeOptions = {}): Promise<Tensor> {
+    const op = `${this.#name}.minimize`;
     if (isTracing()) {
       throw new UsageError(
-        `${this.#name}.minimize: it cannot run inside compile. Use optimizer.compileStep, or step(grad(loss, optimizer.parameters), { control }).`,
+        `${op}: it cannot run inside compile. Use optimizer.compileStep, or step(grad(loss, optimizer.parameters), { control }).`,
       );
     }
+    const { maxNorm, also = [] } = checkOptions(op, options, ["maxNorm", "also"]);
+    checkTensors(op, "also", also);
     const value = typeof loss === "function" ? loss() : loss;
-    if (!(value instanceof Tensor)) {
-      throw new TypeError(`${this.#name}.minimize: the loss must be a Tensor, but is ${String(value)}.`);
-    }
+    checkTensor(op, "the loss", value);
     this.#refuseSecondStep("minimize");
     const buffers = pendingBuffers(value);
     const gradients = grad(value, this.parameters);
@@ -195,10 +197,14 @@ export abstract class Optimizer {
    */
   compileStep<A extends readonly AnyTensor[]>(
     loss: (...args: A) => Tensor,
-    { maxNorm }: Pick<MinimizeOptions, "maxNorm"> = {},
+    options: Pick<MinimizeOptions, "maxNorm"> = {},
   ): (...args: A) => Promise<Tensor> {
+    const op = `${this.#name}.compileStep`;
+    const { maxNorm } = checkOptions(op, options, ["maxNorm"]);
+    checkKind(op, "the loss", loss, typeof loss === "function", "a function that records it");
     const run = compile((control: Tensor, ...args: A): Tensor => {
       const value = loss(...args);
+      checkTensor(op, "the loss", value);
       this.#record(grad(value, this.parameters), maxNorm, control);
       return value;
     });
@@ -227,20 +233,25 @@ export abstract class Optimizer {
    * @throws UsageError where the step before is not evaluated yet (inside `compile`, several steps can be recorded)
    */
   step(gradients: readonly Tensor[], options: StepOptions = {}): void {
+    const op = `${this.#name}.step`;
     if (!Array.isArray(gradients)) {
-      throw new TypeError(
-        `${this.#name}.step: it needs the gradients. Write await optimizer.minimize(loss), or ` +
+      throw new UsageError(
+        `${op}: it needs the gradients. Write await optimizer.minimize(loss), or ` +
           "optimizer.step(grad(loss, optimizer.parameters)) and then await evaluate(loss, ...optimizer.variables).",
       );
     }
     if (gradients.length !== this.parameters.length) {
       throw new ShapeError(
-        `step: there are ${this.parameters.length} parameters but ${gradients.length} gradients; ` +
+        `${op}: there are ${this.parameters.length} parameters but ${gradients.length} gradients; ` +
           "take grad(loss, optimizer.parameters).",
       );
     }
+    checkTensors(op, "the gradients", gradients);
     this.#refuseSecondStep("step");
-    const { gradientScale, control = this.control() } = options;
+    const { gradientScale, control = this.control() } = checkOptions(op, options, [
+      "gradientScale",
+      "control",
+    ]);
     const scaled = gradientScale ? where(this.#scaleMask, gradientScale, control) : control;
     for (const [index, gradient] of gradients.entries()) this.update(index, gradient, scaled);
     this.#versions = this.variables.map(writeCount);
@@ -268,6 +279,7 @@ export abstract class Optimizer {
 
   /** Continues where another optimiser of the same parameters was saved. Throws StateDictError listing every mismatch. */
   loadStateDict(dict: ReadonlyMap<string, StateEntry>): void {
+    checkStateDict(`${this.#name}.loadStateDict`, dict);
     const step = dict.get("step");
     if (step?.data.length !== 1) throw new StateDictError(['missing: "step", the count of steps']);
     assignState(this.#slots(), new Map([...dict].filter(([name]) => name !== "step")), true);
@@ -295,6 +307,3 @@ export abstract class Optimizer {
     return slots;
   }
 }
-
-const scheduleOf = (learningRate: number | Schedule): Schedule =>
-  typeof learningRate === "number" ? constantSchedule(learningRate) : learningRate;

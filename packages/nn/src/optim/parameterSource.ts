@@ -1,5 +1,6 @@
 /** The parameters of an optimiser: those of a module, or given ones. */
-import { Variable } from "@ddad/tensor";
+import { UsageError, Variable } from "@ddad/tensor";
+import { checkKind } from "../arguments.ts";
 import { Module } from "../module.ts";
 
 /** What of a module, or which variables (with or without names), an optimiser changes. */
@@ -8,10 +9,12 @@ export type ParameterSource = Module | readonly Variable[] | ReadonlyMap<string,
 /**
  * Each parameter once, with the first of its names.
  *
- * @throws RangeError where there is none, TypeError for what cannot be trained
+ * @throws RangeError where there is none, UsageError for what cannot be trained
  */
 export function namesOf(op: string, source: ParameterSource): Map<Variable, string> {
   const names = new Map<Variable, string>();
+  const isSource = source instanceof Module || Array.isArray(source) || source instanceof Map;
+  checkKind(op, "the parameters", source, isSource, "a module, or an array or a Map of variables");
   const given: Iterable<readonly [string | number, Variable]> =
     source instanceof Module ? source.namedParameters() : source.entries();
   for (const [name, variable] of given) {
@@ -19,10 +22,10 @@ export function namesOf(op: string, source: ParameterSource): Map<Variable, stri
       const kind = Array.isArray(variable)
         ? "an array; spread it"
         : "no Variable; pass parameters, or a module";
-      throw new TypeError(`${op}: parameter ${name} is ${kind}.`);
+      throw new UsageError(`${op}: parameter ${name} is ${kind}.`);
     }
     if (variable.dtype !== "f32") {
-      throw new TypeError(
+      throw new UsageError(
         `${op}: parameter ${name} is ${variable.dtype}. Train f32 parameters; layers cast them to f16 where their input is.`,
       );
     }

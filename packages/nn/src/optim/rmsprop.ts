@@ -1,7 +1,8 @@
 import type { Tensor } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkNumbers } from "../arguments.ts";
 import { ControlNumbers, decayedGradient, unlessSkipped } from "./composed.ts";
 import { Optimizer } from "./optimizer.ts";
-import { checkOptions } from "./options.ts";
 import type { ParameterSource } from "./parameterSource.ts";
 import type { Schedule } from "./schedules.ts";
 import type { Numbers } from "./sgd.ts";
@@ -22,7 +23,7 @@ export interface RMSpropOptions {
   readonly centered?: boolean;
 }
 
-const known = ["learningRate", "decay", "epsilon", "weightDecay", "momentum", "centered"];
+const known = ["learningRate", "decay", "epsilon", "weightDecay", "momentum", "centered"] as const;
 
 /** RMSprop (Hinton 2012), as PyTorch's: p ← p − learningRate · g / (√mean(g²) + ε). */
 export class RMSprop extends Optimizer {
@@ -33,6 +34,7 @@ export class RMSprop extends Optimizer {
     checkOptions("RMSprop", options, known);
     const { learningRate = 1e-2, decay = 0.99, epsilon = 1e-8, weightDecay = 0 } = options;
     const { momentum = 0, centered = false } = options;
+    checkNumbers("RMSprop", { decay, epsilon, weightDecay, momentum });
     const series = [
       "second_moment",
       ...(centered ? ["first_moment"] : []),

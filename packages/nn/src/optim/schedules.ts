@@ -1,13 +1,15 @@
 /** Learning rates as pure functions of the step. */
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkNumbers } from "../arguments.ts";
 
 /** The learning rate of a step; the first step is 0. */
 export type Schedule = (step: number) => number;
 
-/** The same learning rate at every step. */
-export const constantSchedule =
-  (learningRate: number): Schedule =>
-  () =>
-    learningRate;
+/** The same learning rate at every step. Throws RangeError where it is not a number. */
+export function constantSchedule(learningRate: number): Schedule {
+  checkNumbers("constantSchedule", { learningRate });
+  return () => learningRate;
+}
 
 /** Numbers of `stepSchedule`. */
 export interface StepSchedule {
@@ -20,15 +22,19 @@ export interface StepSchedule {
 }
 
 /** `learningRate · factorᵏ` after k changes (PyTorch's StepLR and MultiStepLR, counted in steps). */
-export function stepSchedule({ learningRate, every, factor = 0.1 }: StepSchedule): Schedule {
-  if (typeof every === "number") {
-    if (!(every >= 1)) throw new RangeError(`stepSchedule: every must be at least 1, but is ${every}.`);
-    return (step) => learningRate * factor ** Math.floor(step / every);
+export function stepSchedule(options: StepSchedule): Schedule {
+  checkOptions("stepSchedule", options, ["learningRate", "every", "factor"]);
+  const { learningRate, every, factor = 0.1 } = options;
+  checkNumbers("stepSchedule", { learningRate, factor });
+  if (!Array.isArray(every)) {
+    checkNumbers("stepSchedule", { every }, 1);
+    return (step) => learningRate * factor ** Math.floor(step / (every as number));
   }
-  if (every.some((milestone, index) => index > 0 && milestone <= every[index - 1]!)) {
+  const milestones = every as readonly number[];
+  if (milestones.some((milestone, index) => index > 0 && !(milestone > milestones[index - 1]!))) {
     throw new RangeError(`stepSchedule: every must be ascending, but is [${every.join(", ")}].`);
   }
-  return (step) => learningRate * factor ** every.filter((milestone) => step >= milestone).length;
+  return (step) => learningRate * factor ** milestones.filter((milestone) => step >= milestone).length;
 }
 
 /** Numbers of `cosineSchedule`. */
@@ -42,10 +48,13 @@ export interface CosineSchedule {
 }
 
 /** Half a cosine from `learningRate` down to `floor` (Loshchilov and Hutter, "SGDR", ICLR 2017). */
-export const cosineSchedule = ({ learningRate, steps, floor = 0 }: CosineSchedule): Schedule => {
-  checkSteps("cosineSchedule", steps);
+export function cosineSchedule(options: CosineSchedule): Schedule {
+  checkOptions("cosineSchedule", options, ["learningRate", "steps", "floor"]);
+  const { learningRate, steps, floor = 0 } = options;
+  checkNumbers("cosineSchedule", { steps }, 1);
+  checkNumbers("cosineSchedule", { learningRate, floor });
   return (step) => annealed(learningRate, floor, step / steps);
-};
+}
 
 /** Numbers of `warmupCosine`. */
 export interface WarmupCosine {
@@ -60,8 +69,11 @@ export interface WarmupCosine {
 }
 
 /** A linear rise to `peak` over `warmup` steps, then half a cosine down to `floor`. */
-export function warmupCosine({ peak, steps, warmup = 0, floor = 0 }: WarmupCosine): Schedule {
-  if (!(warmup >= 0 && warmup < steps)) {
+export function warmupCosine(options: WarmupCosine): Schedule {
+  checkOptions("warmupCosine", options, ["peak", "steps", "warmup", "floor"]);
+  const { peak, steps, warmup = 0, floor = 0 } = options;
+  checkNumbers("warmupCosine", { peak, steps, warmup, floor });
+  if (!(warmup < steps)) {
     throw new RangeError(
       `warmupCosine: warmup (${warmup}) must be at least 0 and less than steps (${steps}).`,
     );
@@ -89,19 +101,17 @@ export interface OneCycle {
  * numbers of PyTorch's OneCycleLR.
  */
 export function oneCycle(options: OneCycle): Schedule {
+  checkOptions("oneCycle", options, ["peak", "steps", "rise", "startDivisor", "endDivisor"]);
   const { peak, steps, rise = 0.3, startDivisor = 25, endDivisor = 1e4 } = options;
-  checkSteps("oneCycle", steps);
-  if (!(rise >= 0 && rise <= 1)) throw new RangeError(`oneCycle: rise must be in 0 … 1, but is ${rise}.`);
+  checkNumbers("oneCycle", { steps }, 1);
+  checkNumbers("oneCycle", { peak, rise, startDivisor, endDivisor });
+  if (rise > 1) throw new RangeError(`oneCycle: rise must be in 0 … 1, but is ${rise}.`);
   const start = peak / startDivisor;
   const top = rise * steps - 1; // the step of the peak
   return (step) =>
     step <= top
       ? annealed(start, peak, top === 0 ? 1 : step / top)
       : annealed(peak, start / endDivisor, (step - top) / (steps - 1 - top));
-}
-
-function checkSteps(op: string, steps: number): void {
-  if (!(steps >= 1)) throw new RangeError(`${op}: steps must be at least 1, but are ${steps}.`);
 }
 
 /** From `from` to `to` along half a cosine; `done` is cut to 0 … 1. */

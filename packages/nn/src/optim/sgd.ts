@@ -1,8 +1,8 @@
 import type { Tensor } from "@ddad/tensor";
-import { sgdStep } from "@ddad/tensor/internal";
+import { checkOptions, sgdStep } from "@ddad/tensor/internal";
+import { checkNumbers } from "../arguments.ts";
 import { ControlNumbers, decayedGradient, unlessSkipped } from "./composed.ts";
 import { Optimizer } from "./optimizer.ts";
-import { checkOptions } from "./options.ts";
 import type { ParameterSource } from "./parameterSource.ts";
 import type { Schedule } from "./schedules.ts";
 
@@ -20,7 +20,7 @@ export interface SGDOptions {
   readonly nesterov?: boolean;
 }
 
-const known = ["learningRate", "momentum", "dampening", "weightDecay", "nesterov"];
+const known = ["learningRate", "momentum", "dampening", "weightDecay", "nesterov"] as const;
 
 /**
  * Stochastic gradient descent, as PyTorch's: v ← momentum · v + (1 − dampening) g, p ← p − learningRate · v; with `nesterov`
@@ -33,6 +33,7 @@ export class SGD extends Optimizer {
   constructor(parameters: ParameterSource, options: SGDOptions = {}) {
     checkOptions("SGD", options, known);
     const { learningRate = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = options;
+    checkNumbers("SGD", { momentum, dampening, weightDecay });
     if (nesterov && !(momentum > 0 && dampening === 0)) {
       throw new RangeError(
         `SGD: nesterov needs a momentum above 0 and no dampening, but they are ${momentum} and ${dampening}.`,
