@@ -1,7 +1,7 @@
 /** The documents of the library cannot go stale: every export is described, and what they name exists. */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import * as nn from "@ddad/nn";
 import { expect } from "chai";
 import { familyOf } from "./families.mjs";
@@ -27,6 +27,41 @@ describe("the surface of the packages", () => {
       );
     });
   }
+
+  // Those of ddad are mostly type aliases, which name their properties for the config.
+  for (const entry of all.filter((entry) => !entry.startsWith("ddad"))) {
+    it(`${entry}: every member of a class or an interface has a docstring`, () => {
+      const bare = surface
+        .get(entry)!
+        .flatMap(({ name, file, bareMembers }) => bareMembers.map((member) => `${name}.${member} (${file})`));
+      expect(bare).to.deep.equal([]);
+    });
+  }
+
+  it("finds members without a docstring", () => {
+    const text = `
+      export interface Base {
+        /** Words. */
+        read(): void;
+      }
+      export class Example implements Base {
+        constructor(/** Words. */ readonly size: number, readonly bare: number) {}
+        read(): void {}
+        /** @param x words */
+        tagged(x: number): void {}
+        [Symbol.dispose](): void {}
+        count = 0;
+      }`;
+    const folder = mkdtempSync(join(root, "apidocs", ".bare-"));
+    try {
+      writeFileSync(join(folder, "example.ts"), text);
+      const entry = relative(join(root, "packages"), join(folder, "example.ts"));
+      const [, example] = readSurface([entry]).get(entry)!;
+      expect(example!.bareMembers).to.deep.equal(["constructor", "bare", "[Symbol.dispose]", "count"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 
   it("no docstring begins with [X]:, which Markdown takes for the target of a link and does not show", () => {
     const hidden = [...surface.values()].flat().filter(({ doc }) => /^\[[^\]]*\]:/m.test(doc));

@@ -128,9 +128,9 @@ function partsOf(constructor: ts.ConstructorDeclaration): Part[] {
   ];
 }
 
+/** Whether there are words: a description, or tags that describe parameters and results. Internal members need none. */
 function isDescribed(checker: ts.TypeChecker, node: ts.Node): boolean {
   if (ts.isConstructorDeclaration(node)) return ts.getJSDocCommentsAndTags(node).length > 0;
   const symbol = checker.getSymbolAtLocation(node)!;
-  if (symbol.getJsDocTags(checker).some(({ name }) => name === "internal")) return true;
-  return symbol.getDocumentationComment(checker).length > 0;
+  return symbol.getDocumentationComment(checker).length > 0 || symbol.getJsDocTags(checker).length > 0;
 }

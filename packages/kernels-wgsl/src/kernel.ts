@@ -9,13 +9,17 @@ import type { DType, Shape, TensorSpec } from "./spec.ts";
 export interface Capabilities {
   /** `software`: a CPU emulates a GPU; barriers and workgroup memory are expensive there. */
   readonly adapterClass: "software" | "integrated" | "discrete";
+  /** Whether shaders may use f16. */
   readonly f16: boolean;
+  /** Whether shaders may use subgroup operations. */
   readonly subgroups: boolean;
   /** Smallest and largest subgroup size; 0 where unknown. */
   readonly subgroupSizes: readonly [number, number];
+  /** Largest number of threads of a workgroup. */
   readonly maxInvocations: number;
   /** Bytes of workgroup memory. */
   readonly workgroupMemory: number;
+  /** Storage buffers that one pass may bind. */
   readonly maxStorageBuffers: number;
   /** The matrix unit of a subgroup, where there is one. */
   readonly subgroupMatrix?: SubgroupMatrix | undefined;
@@ -23,9 +27,13 @@ export interface Capabilities {
 
 /** Products of f16 matrices [m, k] · [k, n], summed in f32, that a subgroup of `lanes` makes at once. */
 export interface SubgroupMatrix {
+  /** Rows of the left matrix and of the product. */
   readonly m: number;
+  /** Columns of the right matrix and of the product. */
   readonly n: number;
+  /** Columns of the left matrix, rows of the right one. */
   readonly k: number;
+  /** Threads of the subgroup. */
   readonly lanes: number;
   /** Whether a shader must ask for subgroups of so many lanes, because the adapter has others, too. */
   readonly sized?: boolean;
@@ -43,9 +51,13 @@ export interface Call<
   A = unknown,
   P extends string = string,
 > {
+  /** Shape and type of each input; absent optional inputs are left out. */
   readonly inputs: Readonly<Record<I, TensorSpec>>;
+  /** Shape and type of each output. */
   readonly outputs: Readonly<Record<O, TensorSpec>>;
+  /** Options that decide the code, in the kernel's own form. */
   readonly attrs: A;
+  /** Values of the uniform struct. */
   readonly params: Readonly<Record<P, number>>;
   /**
    * Numbers of the caller's, such as those of an expression, as 32 bits each. They reach the shader as `params.c0`, `params.c1`, …
@@ -73,6 +85,7 @@ export interface Pass {
   readonly write: Readonly<Record<string, string>>;
   /** Workgroups to dispatch, each at most 65,535: see `grid`. */
   readonly workgroups: readonly [number, number, number];
+  /** WGSL of the functions and of `main`. */
   readonly code: string;
 }
 
@@ -81,10 +94,13 @@ export interface Pass {
  * never chosen by the heuristic: they are for `tune`, which measures every admitted variant.
  */
 export interface Variant<I extends string, O extends string, A, P extends string> {
+  /** Shown by profilers and by `tune`. */
   readonly name: string;
+  /** Whether it can run this call on this adapter. Absent: always. */
   when?(caps: Capabilities, call: Call<I, O, A, P>): boolean;
   /** Tensors that live only between the passes of this kernel, bound by their names. Contents undefined at the start. */
   scratch?(caps: Capabilities, call: Call<I, O, A, P>): Readonly<Record<string, TensorSpec>>;
+  /** The dispatches, in the order in which they run. */
   passes(caps: Capabilities, call: Call<I, O, A, P>): readonly Pass[];
 }
 
@@ -96,7 +112,9 @@ export type Fill = (index: number, uniform: () => number) => number;
 
 /** What a case gives for one input: its shape, and where it matters its type and its values. */
 export interface CaseInput {
+  /** Extents of the axes. */
   readonly shape: Shape;
+  /** Type of the elements. Default f32. */
   readonly dtype?: DType;
   /** Default: standard normal for floats, 0…9 for integers, fair coin for bool. */
   readonly fill?: Fill;
@@ -104,9 +122,13 @@ export interface CaseInput {
 
 /** One use with concrete sizes. Every case is a test; those marked `bench` are benchmarks too. */
 export interface Case<I extends string = string, A = unknown> {
+  /** Unique among the cases of its kernel. */
   readonly name: string;
+  /** A plain shape means f32 with the usual values. */
   readonly inputs: Readonly<Partial<Record<I, CaseInput | Shape>>>;
+  /** Attributes of the call. */
   readonly attrs: A;
+  /** Whether it is a benchmark, too. Default false. */
   readonly bench?: boolean;
   /** Too large for the f64 reference in a test; benchmarked only, and checked between variants there. */
   readonly benchOnly?: boolean;
@@ -116,8 +138,11 @@ export interface Case<I extends string = string, A = unknown> {
 
 /** A call that must be refused, and words that the message must contain. */
 export interface Refusal<I extends string = string, A = unknown> {
+  /** A plain shape means f32. */
   readonly inputs: Readonly<Partial<Record<I, CaseInput | Shape>>>;
+  /** Attributes of the call. */
   readonly attrs: A;
+  /** Matches the message of the ShapeError. */
   readonly message: RegExp;
 }
 
@@ -144,11 +169,13 @@ export interface Kernel<
   A = unknown,
   P extends string = string,
 > {
+  /** Unique among all kernels; the prefix of labels and messages. */
   readonly name: string;
   /** Inputs in the order of their bindings. */
   readonly inputs: readonly I[];
   /** Those inputs that may be absent; `infer` sees `undefined` there. */
   readonly optional?: readonly NoInfer<I>[];
+  /** Outputs in the order of their bindings, which follow those of the inputs. */
   readonly outputs: readonly O[];
   /** Output → the input whose buffer it overwrites. Passes bind it by the *output's* name, read and write. */
   readonly updates?: Readonly<Partial<Record<NoInfer<O>, NoInfer<I>>>>;
@@ -165,8 +192,11 @@ export interface Kernel<
   readonly variants: readonly Variant<I, O, A, P>[];
   /** Plain loops in f64: the definition of correct. Absent optional inputs are `undefined`. */
   reference(values: Readonly<Record<I, ReferenceValues>>, call: Call<I, O, A, P>): Record<O, ReferenceValues>;
+  /** Work of one call: see {@link Cost}. */
   cost(call: Call<I, O, A, P>): Cost;
+  /** Calls that tests and benchmarks run. */
   readonly cases: readonly Case<NoInfer<I>, NoInfer<A>>[];
+  /** Calls that `infer` must refuse. */
   readonly refusals: readonly Refusal<NoInfer<I>, NoInfer<A>>[];
   /** The largest tolerance of its cases, where one has more than 1e-5: `tune` lets variants differ by twice as much. */
   readonly tolerance?: number | undefined;

@@ -4,13 +4,17 @@ import type { Call, Kernel, ParamType, Pass } from "./kernel.ts";
 
 /** One storage binding of a shader, in the order of its index. */
 export interface Binding {
+  /** The variable of the shader: an input, an output or scratch. */
   readonly name: string;
+  /** Access mode of the storage buffer. */
   readonly access: "read" | "read_write";
 }
 
 /** A complete WGSL module and what must be bound to it. */
 export interface Shader {
+  /** WGSL, declarations included. */
   readonly code: string;
+  /** Storage buffers of group 0, by index. */
   readonly bindings: readonly Binding[];
   /** Whether the uniform `params` is bound, at index `bindings.length`. */
   readonly uniform: boolean;

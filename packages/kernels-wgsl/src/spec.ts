@@ -14,7 +14,9 @@ export type Shape = readonly number[];
 
 /** What is known of a tensor before it exists: dense, row-major. */
 export interface TensorSpec {
+  /** Extents of the axes, outermost first. */
   readonly shape: Shape;
+  /** Type of the elements. */
   readonly dtype: DType;
 }
 

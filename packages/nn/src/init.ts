@@ -4,7 +4,9 @@ import { HostRandom } from "./hostRandom.ts";
 
 /** How many values each output reads, and how many outputs each value reaches (kernel positions counted). */
 export interface Fan {
+  /** Values that each output reads. */
   readonly in: number;
+  /** Outputs that each value reaches. */
   readonly out: number;
 }
 

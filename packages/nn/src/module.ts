@@ -76,6 +76,7 @@ export abstract class Module {
     for (const variable of new Set(this.namedState().values())) variable.dispose();
   }
 
+  /** `dispose` at the end of the block that declares it by `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -8,6 +8,7 @@ import { elements, type Layout } from "./stateDict.ts";
 
 /** A variable that a module learns. Variables of a module that are no parameters are its buffers. */
 export class Parameter extends Variable {
+  /** How its axes are ordered, and what state dicts hold instead. */
   readonly layout: Layout;
   /** False while frozen: `module.parameters()` leaves it out. */
   trainable = true;
@@ -21,9 +22,11 @@ export class Parameter extends Variable {
 
 /** Options of `parameter`. */
 export interface ParameterOptions {
+  /** Makes the initial values. */
   readonly init: Initializer;
   /** Needed by initialisers that depend on it. Default { in: 1, out: 1 }. */
   readonly fan?: Fan;
+  /** How the axes are ordered. Default `plain`: as in PyTorch. */
   readonly layout?: Layout;
   /** Where random values come from; default: the stream that `setSeed` starts. */
   readonly random?: HostRandom | undefined;

@@ -17,8 +17,11 @@ export type StateData =
 
 /** One array: `data` in C order, as many elements as `shape` says. */
 export interface StateEntry {
+  /** Extents of the axes, outermost first, in PyTorch's order. */
   readonly shape: readonly number[];
+  /** Type of the elements in the file. */
   readonly dtype: StateType;
+  /** The elements; f16 and bf16 as f32. */
   readonly data: StateData;
 }
 

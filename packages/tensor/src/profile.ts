@@ -12,19 +12,25 @@ export const profiling = (): TimedDispatch[] | undefined => collecting;
 export interface ProfileRow {
   /** `kernel/variant/pass`. */
   readonly label: string;
+  /** Number of runs. */
   readonly count: number;
+  /** Time of all runs together. */
   readonly microseconds: number;
   /** Rates over the whole kernel; on the row of its first pass. 0 where the cost is not known. */
   readonly gflops: number;
+  /** Gigabytes a second, each operand counted once. */
   readonly gbps: number;
 }
 
 /** What `profile` measured. As a string it is a table. */
 export interface Profile<T> {
+  /** What the measured function returned. */
   readonly result: T;
+  /** Time of all kernels together on the GPU. */
   readonly microseconds: number;
   /** Slowest first. */
   readonly rows: readonly ProfileRow[];
+  /** The table, a line for each row. */
   toString(): string;
 }
 

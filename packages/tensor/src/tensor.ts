@@ -28,14 +28,21 @@ export type AnyTensor = Tensor<DType>;
 export interface Node {
   /** Rises in the order of recording, which therefore is an order in which nodes can run. */
   readonly id: number;
+  /** Of the operation, for messages and labels. */
   readonly name: string;
+  /** What runs; undefined for a view, which is the buffer of its input `x` under another shape. */
   readonly kernel: Kernel | undefined;
+  /** The kernel's options. */
   readonly attrs: unknown;
+  /** Values of the kernel's uniform struct. */
   readonly params: Readonly<Record<string, number>>;
   /** Numbers of the caller's, see `Call`. */
   readonly constants: readonly number[];
+  /** What it reads, by the names of the kernel; of a view `x`. */
   readonly inputs: Readonly<Record<string, AnyTensor>>;
+  /** What it gives, by the kernel's names. */
   readonly outputs: Record<string, AnyTensor>;
+  /** Rules towards the inputs. */
   readonly gradients: Gradients;
   /** The outputs in terms of simpler operations, for gradients that `gradients` does not give. */
   readonly composition?: Composition;
@@ -57,10 +64,13 @@ const forgotten = new FinalizationRegistry<Storage>((storage) => storage.release
  * @template D the type of its elements, where the compiler knows it; default floats
  */
 export class Tensor<D extends DType = Float> {
+  /** Extents of the axes, outermost first; [] for one number. */
   readonly shape: Shape;
+  /** Type of the elements. */
   readonly dtype: D;
   #source: Source;
 
+  /** What operations call. To make a tensor, call `tensor`, `zeros`, `arange` or an operation. */
   constructor({ shape, dtype }: TensorSpec & { readonly dtype: D }, source: Source) {
     this.shape = shape;
     this.dtype = dtype;
@@ -103,10 +113,12 @@ export class Tensor<D extends DType = Float> {
     return true;
   }
 
+  /** `dispose` at the end of the block that declares it by `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** Type and shape, without values: `Tensor f32 [2, 3]`. `await x.data()` gives these. */
   toString(): string {
     return `Tensor ${this.dtype} ${show(this.shape)}`;
   }

@@ -29,6 +29,7 @@ export interface TuneOptions {
 
 /** The variants of one kernel call. */
 export interface TuneRow {
+  /** Name of the kernel. */
   readonly kernel: string;
   /** Inputs with their types and shapes. */
   readonly shapes: string;
@@ -50,6 +51,7 @@ export interface TuneReport {
   readonly skipped: number;
   /** Why later processes will not know these choices; undefined where they are stored, or there are none. */
   readonly unsaved: string | undefined;
+  /** The table, a line for each row. */
   toString(): string;
 }
 

@@ -25,6 +25,7 @@ import { weightGradientCases, weightGradientRefusals } from "./weightGradientCas
 
 /** Attributes of `conv2dWeightGradient`: those of the convolution, and the size of its window. */
 export interface Conv2dWeightGradientAttrs extends Conv2dAttrs {
+  /** Height and width of the window, KH and KW of the weight. */
   readonly kernelSize: readonly [height: number, width: number];
 }
 

@@ -13,6 +13,7 @@ export type Sides = readonly [height: number, width: number];
 export interface Conv2dAttrs extends EpilogueAttrs {
   /** Pixels between windows, for both sides or for each. */
   readonly stride: number | Sides;
+  /** Zeros around the image, in pixels. */
   readonly padding: Padding;
   /** Pixels between the taps of a window. Default 1. */
   readonly dilation?: number | Sides | undefined;

@@ -24,7 +24,9 @@ export function broadcastShapes(op: string, shapes: readonly Shape[]): number[] 
 
 /** One loop over an axis (or several merged ones): its extent and the step of each operand, 0 where it repeats. */
 export interface BroadcastLoop {
+  /** Number of turns. */
   readonly extent: number;
+  /** Elements from one turn to the next, by operand. */
   readonly strides: readonly number[];
 }
 

@@ -18,6 +18,7 @@ import {
 
 /** Attributes of `elementwise`: what is computed for every element. */
 export interface ElementwiseAttrs {
+  /** The chain that is computed for each element. */
   readonly expression: Expression;
 }
 

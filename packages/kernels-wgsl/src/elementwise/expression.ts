@@ -10,14 +10,19 @@ export type Ref = `in${number}` | `c${number}` | `s${number}`;
 
 /** One operation of the table on what its arguments name. */
 export interface Step {
+  /** Its row in the table of operations. */
   readonly op: ElementwiseName;
+  /** Operands, in the order of the operation. */
   readonly args: readonly Ref[];
 }
 
 /** The value of the last step is the result. Constants take the type of the operand beside them. */
 export interface Expression {
+  /** How many tensors it reads: `in0`, `in1`, … */
   readonly inputs: number;
+  /** Values of `c0`, `c1`, … */
   readonly constants: readonly number[];
+  /** In the order in which they run: `s0`, `s1`, … */
   readonly steps: readonly Step[];
 }
 
@@ -39,6 +44,7 @@ const indexOf = (ref: Ref): number => Number(ref.replace(/\D+/, ""));
 export interface StepTypes {
   /** Of the operands, constants included; of `where`, of the two that it chooses from. */
   readonly operand: DType;
+  /** Of the value that the step gives. */
   readonly result: DType;
 }
 

@@ -100,12 +100,15 @@ export type Derivative = <T>(e: Algebra<T>, g: T, y: T, ...operands: Operand<T>[
 export interface RegisterTypes {
   /** Of the operands; of `where`, of the two that it chooses from. */
   readonly operand: string;
+  /** Of the value that the operation gives. */
   readonly result: string;
 }
 
 /** One operation: how it is written in WGSL, what it means, and its derivatives. */
 export interface ElementwiseRow {
+  /** Number of operands. */
   readonly arity: 1 | 2 | 3;
+  /** Types that it takes, and the type of its result. */
   readonly typing: Typing;
   /** Expression in WGSL, which may call what `functions.ts` declares. Operands are plain identifiers. */
   wgsl(operands: readonly string[], types: RegisterTypes): string;

@@ -18,6 +18,7 @@ import { bytesOf, type Shape, sizeOf, spec, type TensorSpec } from "../spec.ts";
 
 /** The expression that runs on a product before it is stored. */
 export interface Epilogue {
+  /** What is computed from the product before it is stored. */
   readonly expression: Expression;
   /** Which input of the expression is the product; the others are inputs of the kernel under their names. */
   readonly product: EpilogueInput;

@@ -21,7 +21,9 @@ import { productVariants } from "./variants.ts";
 
 /** Attributes of `matmul`: which operand has its last two axes swapped. */
 export interface MatmulAttrs extends EpilogueAttrs {
+  /** Whether a is […, K, M]. */
   readonly transposeA: boolean;
+  /** Whether b is […, N, K]. */
   readonly transposeB: boolean;
   /** Type of y; that of a without it. */
   readonly dtype?: "f32" | "f16" | undefined;

@@ -6,6 +6,7 @@ import { bytesOf, type Shape, show, sizeOf, spec, storageType, type TensorSpec }
 
 /** Attributes of `concat`: the axis along which the tensors are joined, from 0 on. */
 export interface ConcatAttrs {
+  /** The axis along which the inputs follow each other, from 0. */
   readonly axis: number;
 }
 

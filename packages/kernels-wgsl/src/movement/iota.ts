@@ -6,6 +6,7 @@ import { bytesOf, spec } from "../spec.ts";
 
 /** Attributes of `iota`: the number of elements. */
 export interface IotaAttrs {
+  /** Number of elements of the output. */
   readonly count: number;
 }
 

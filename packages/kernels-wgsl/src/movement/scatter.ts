@@ -30,6 +30,7 @@ export type ScatterReduce = "set" | "add" | "mul" | "max" | "min";
 
 /** Attributes of `scatter`. */
 export interface ScatterAttrs extends RowAttrs {
+  /** How elements for one place combine with each other and with x. */
   readonly reduce: ScatterReduce;
   /** The shape of x where it is absent and counts as zeros. */
   readonly shape?: Shape;

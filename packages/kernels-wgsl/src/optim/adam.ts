@@ -22,10 +22,15 @@ export interface AdamAttrs {
 
 /** The numbers of one step, from which {@link adamControl} makes `control`. */
 export interface AdamSettings extends AdamAttrs {
+  /** Length of the step. */
   readonly learningRate: number;
+  /** Decay of the first moment, the mean of the gradients. */
   readonly beta1: number;
+  /** Decay of the second moment, the mean of their squares. */
   readonly beta2: number;
+  /** Added to the root of the second moment. */
   readonly epsilon: number;
+  /** Factor of the parameter that is subtracted with the step (AdamW) or added to the gradient (Adam). */
   readonly weightDecay: number;
   /** Number of the step, from 1 on. */
   readonly step: number;

@@ -12,6 +12,7 @@ export type RecurrenceKind = "own" | "before" | "delayed";
 
 /** Attributes of `recurrence`. */
 export interface RecurrenceAttrs extends AxisAttrs {
+  /** Which value of the recurrence is stored. */
   readonly kind: RecurrenceKind;
   /** From the end of the line towards its start. */
   readonly reverse: boolean;

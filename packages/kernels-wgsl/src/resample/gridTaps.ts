@@ -5,6 +5,7 @@ import { show, type TensorSpec } from "../spec.ts";
 
 /** Attributes of `gridSample` and its input gradient. */
 export interface GridSampleAttrs {
+  /** How pixels of x are interpolated. */
   readonly mode: "bilinear" | "nearest" | "bicubic";
   /** What lies outside of the image: zeros, the pixel at the edge, or the image reflected. */
   readonly paddingMode: "zeros" | "border" | "reflection";

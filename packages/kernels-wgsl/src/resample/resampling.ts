@@ -14,6 +14,7 @@ export type Fraction = readonly [numerator: number, denominator: number];
 
 /** Attributes of resizing. */
 export interface UpsampleAttrs {
+  /** How pixels of x are interpolated. */
   readonly mode: "nearest" | "bilinear" | "bicubic";
   /** Height and width of `y`. */
   readonly size: Sides;

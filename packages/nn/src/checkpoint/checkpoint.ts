@@ -3,7 +3,12 @@ import type { StateEntry } from "../stateDict.ts";
 
 /** The arrays of a file with the texts of its header. */
 export class Checkpoint extends Map<string, StateEntry> {
+  /** Texts from the file's header; empty where the format has none. */
   readonly metadata: Readonly<Record<string, string>>;
+  /**
+   * @param entries name and array of each weight
+   * @param metadata texts from the file's header
+   */
   constructor(entries: Iterable<readonly [string, StateEntry]>, metadata: Readonly<Record<string, string>>) {
     super(entries);
     this.metadata = metadata;

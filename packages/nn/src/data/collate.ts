@@ -17,7 +17,9 @@ export type BatchTypes = DType | { readonly [name: string]: DType };
 
 /** A typed array with more than one axis, such as the pixels of an image. */
 export interface Shaped {
+  /** Elements, row-major. */
   readonly data: TypedArray;
+  /** Extents of the axes, outermost first. */
   readonly shape: readonly number[];
 }
 

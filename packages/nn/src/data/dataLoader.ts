@@ -7,7 +7,9 @@ import { shuffledIndices } from "./order.ts";
 
 /** Samples by number, for example read from files. */
 export interface Dataset<S> {
+  /** Number of samples. */
   readonly length: number;
+  /** The sample with this number, from 0. */
   get(index: number): S | Promise<S>;
 }
 
@@ -96,6 +98,7 @@ export class DataLoader<S, const T extends BatchTypes | undefined = undefined, B
     return this.#options.dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
+  /** The batches of one epoch, for `for await (const batch of loader)`. */
   async *[Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
     const { prefetch = 2 } = this.#options;
     const batches = this.#batches(this.epoch++);

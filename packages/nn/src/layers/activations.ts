@@ -31,6 +31,7 @@ import { castLike, type Parameter, parameter } from "../parameter.ts";
 
 /** x · sigmoid(x) */
 export class SiLU extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return silu(x);
   }
@@ -38,6 +39,7 @@ export class SiLU extends Module {
 
 /** max(x, 0) */
 export class ReLU extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return relu(x);
   }
@@ -45,6 +47,7 @@ export class ReLU extends Module {
 
 /** x clamped to 0 … 6 */
 export class ReLU6 extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return relu6(x);
   }
@@ -52,6 +55,7 @@ export class ReLU6 extends Module {
 
 /** x above 0, else negativeSlope · x */
 export class LeakyReLU extends Module {
+  /** Slope for x < 0. */
   readonly negativeSlope: number;
 
   /** @param negativeSlope default 0.01 */
@@ -61,6 +65,7 @@ export class LeakyReLU extends Module {
     this.negativeSlope = negativeSlope;
   }
 
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return leakyRelu(x, this.negativeSlope);
   }
@@ -88,6 +93,7 @@ export class PReLU extends Module {
 
 /** x above 0, else α (eˣ − 1) */
 export class ELU extends Module {
+  /** The limit for x → −∞ is −alpha. */
   readonly alpha: number;
 
   /** @param alpha default 1 */
@@ -97,6 +103,7 @@ export class ELU extends Module {
     this.alpha = alpha;
   }
 
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return elu(x, this.alpha);
   }
@@ -104,6 +111,7 @@ export class ELU extends Module {
 
 /** The scaled ELU that keeps mean 0 and variance 1 */
 export class SELU extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return selu(x);
   }
@@ -111,6 +119,7 @@ export class SELU extends Module {
 
 /** x above 0, else α (eˣᐟᵅ − 1) */
 export class CELU extends Module {
+  /** The limit for x → −∞ is −alpha. */
   readonly alpha: number;
 
   /** @param alpha default 1 */
@@ -120,6 +129,7 @@ export class CELU extends Module {
     this.alpha = alpha;
   }
 
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return celu(x, this.alpha);
   }
@@ -127,14 +137,17 @@ export class CELU extends Module {
 
 /** x · Φ(x), Φ the normal distribution's; exact unless `approximate` is "tanh". */
 export class GELU extends Module {
+  /** Which formula is used. */
   readonly options: GeluOptions;
 
+  /** Default: the exact formula, with erf. */
   constructor(options: GeluOptions = {}) {
     super();
     checkOptions("GELU", options, ["approximate"], '{ approximate: "tanh" }');
     this.options = options;
   }
 
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return gelu(x, this.options);
   }
@@ -142,6 +155,7 @@ export class GELU extends Module {
 
 /** x · tanh(softplus(x)) */
 export class Mish extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return mish(x);
   }
@@ -149,6 +163,7 @@ export class Mish extends Module {
 
 /** log(1 + exp(βx)) / β */
 export class Softplus extends Module {
+  /** Sharpness of the bend at 0. */
   readonly beta: number;
 
   /** @param beta default 1 */
@@ -158,6 +173,7 @@ export class Softplus extends Module {
     this.beta = beta;
   }
 
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return this.beta === 1 ? softplus(x) : softplus(mul(x, this.beta)).mul(1 / this.beta);
   }
@@ -165,6 +181,7 @@ export class Softplus extends Module {
 
 /** x / (1 + |x|) */
 export class Softsign extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return softsign(x);
   }
@@ -172,6 +189,7 @@ export class Softsign extends Module {
 
 /** The hyperbolic tangent */
 export class Tanh extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return tanh(x);
   }
@@ -179,6 +197,7 @@ export class Tanh extends Module {
 
 /** 1 / (1 + exp(−x)) */
 export class Sigmoid extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return sigmoid(x);
   }
@@ -186,6 +205,7 @@ export class Sigmoid extends Module {
 
 /** log(sigmoid(x)) */
 export class LogSigmoid extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return logSigmoid(x);
   }
@@ -193,6 +213,7 @@ export class LogSigmoid extends Module {
 
 /** (x + 3) / 6, clamped to 0 … 1 */
 export class Hardsigmoid extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return hardSigmoid(x);
   }
@@ -200,6 +221,7 @@ export class Hardsigmoid extends Module {
 
 /** x · hardSigmoid(x) */
 export class Hardswish extends Module {
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return hardSwish(x);
   }
@@ -207,7 +229,9 @@ export class Hardswish extends Module {
 
 /** x clamped to min … max */
 export class Hardtanh extends Module {
+  /** The smallest output. */
   readonly min: number;
+  /** The largest output. */
   readonly max: number;
 
   /** Default −1 … 1. */
@@ -218,6 +242,7 @@ export class Hardtanh extends Module {
     this.max = max;
   }
 
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return hardTanh(x, this.min, this.max);
   }
@@ -225,14 +250,17 @@ export class Hardtanh extends Module {
 
 /** exp(x) / Σ exp(x) along one axis, the last by default */
 export class Softmax extends Module {
+  /** The axis along which the outputs add up to 1. */
   readonly axis: number;
 
+  /** @param axis along which the outputs add up to 1; default the last */
   constructor(axis = -1) {
     super();
     checkSizes("Softmax", { axis }, -Infinity);
     this.axis = axis;
   }
 
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return softmax(x, this.axis);
   }
@@ -240,14 +268,17 @@ export class Softmax extends Module {
 
 /** The logarithm of `Softmax` */
 export class LogSoftmax extends Module {
+  /** The axis along which the exponentials of the outputs add up to 1. */
   readonly axis: number;
 
+  /** @param axis along which the exponentials of the outputs add up to 1; default the last */
   constructor(axis = -1) {
     super();
     checkSizes("LogSoftmax", { axis }, -Infinity);
     this.axis = axis;
   }
 
+  /** x of any shape → the same shape */
   forward(x: Tensor): Tensor {
     return logSoftmax(x, this.axis);
   }

@@ -36,7 +36,9 @@ export class BatchNorm2d extends Module {
   readonly runningVariance: Variable;
   /** [] i32: batches seen in training. */
   readonly numBatchesTracked: Variable<"i32">;
+  /** Added to the variance. */
   readonly epsilon: number;
+  /** Weight of a batch in the running statistics. */
   readonly momentum: number;
   /** Batches whose updates are recorded and not evaluated, and the contents of the buffer that they start from. */
   #pending = 0;

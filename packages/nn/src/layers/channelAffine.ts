@@ -11,6 +11,7 @@ export class ChannelAffine extends Module {
   /** [channels] */
   readonly bias: Parameter;
 
+  /** @param channels extent of the last axis */
   constructor(channels: number) {
     super();
     checkSizes("ChannelAffine", { channels });

@@ -23,6 +23,7 @@ export interface Conv1dLayerOptions {
   readonly init?: Initializer;
   /** Initial biases; default U(±1/√fan_in). */
   readonly initBias?: Initializer;
+  /** Where initial values come from; default the stream that `setSeed` starts. */
   readonly random?: HostRandom | undefined;
 }
 
@@ -32,9 +33,13 @@ export class Conv1d extends Module {
   readonly weight: Parameter;
   /** [outputs] */
   readonly bias: Parameter | undefined;
+  /** Elements between windows. */
   readonly stride: number;
+  /** Zeros on both ends, or [left, right]. */
   readonly padding: number | readonly [left: number, right: number];
+  /** Elements between the taps of a window. */
   readonly dilation: number;
+  /** Groups of channels, each convolved on its own. */
   readonly groups: number;
 
   /** @throws RangeError where a size is not a whole number or groups does not divide the channels, UsageError for an unknown option */

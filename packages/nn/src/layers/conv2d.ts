@@ -23,6 +23,7 @@ export interface Conv2dLayerOptions {
   readonly init?: Initializer;
   /** Initial biases; default U(±1/√fan_in). */
   readonly initBias?: Initializer;
+  /** Where initial values come from; default the stream that `setSeed` starts. */
   readonly random?: HostRandom | undefined;
 }
 
@@ -32,9 +33,13 @@ export class Conv2d extends Module {
   weight: Parameter;
   /** [outputs] */
   readonly bias: Parameter | undefined;
+  /** Pixels between windows. */
   readonly stride: PerSide;
+  /** Zeros around the image, in pixels. */
   readonly padding: PaddingOption;
+  /** Pixels between the taps of a window. */
   readonly dilation: PerSide;
+  /** Groups of channels, each convolved on its own. */
   readonly groups: number;
 
   /** @throws RangeError where a size is not a whole number or groups does not divide the channels, UsageError for an unknown option */

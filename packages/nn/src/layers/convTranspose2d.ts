@@ -25,6 +25,7 @@ export interface ConvTranspose2dLayerOptions {
   readonly init?: Initializer;
   /** Initial biases; the same default. */
   readonly initBias?: Initializer;
+  /** Where initial values come from; default the stream that `setSeed` starts. */
   readonly random?: HostRandom | undefined;
 }
 
@@ -34,10 +35,15 @@ export class ConvTranspose2d extends Module {
   readonly weight: Parameter;
   /** [outputs] */
   readonly bias: Parameter | undefined;
+  /** Pixels between what neighbouring pixels of x are spread over. */
   readonly stride: PerSide;
+  /** Pixels that are cut off the result's sides. */
   readonly padding: PaddingOption;
+  /** Pixels that the result has in addition, below and on the right. */
   readonly outputPadding: PerSide;
+  /** Pixels between the taps of a window. */
   readonly dilation: PerSide;
+  /** Groups of channels, each on its own. */
   readonly groups: number;
 
   /** @throws RangeError where a size is not a whole number or groups does not divide the channels, UsageError for an unknown option */

@@ -5,6 +5,7 @@ import { rand } from "../random.ts";
 
 /** In training sets each element to 0 with probability `p` and divides the others by 1 − p; else does nothing. */
 export class Dropout extends Module {
+  /** Probability that an element becomes zero in training. */
   readonly p: number;
 
   /** @param p default 0.5 */

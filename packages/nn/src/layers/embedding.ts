@@ -20,6 +20,7 @@ export interface EmbeddingOptions {
   readonly paddingIndex?: number;
   /** Initial vectors; default N(0, 1). */
   readonly init?: Initializer;
+  /** Where initial values come from; default the stream that `setSeed` starts. */
   readonly random?: HostRandom | undefined;
 }
 
@@ -27,6 +28,7 @@ export interface EmbeddingOptions {
 export class Embedding extends Module {
   /** [count, features] */
   readonly weight: Parameter;
+  /** The index whose vector is zero at the start and is not trained. */
   readonly paddingIndex: number | undefined;
 
   /**

@@ -19,8 +19,11 @@ export class GroupNorm extends Module {
   readonly weight: Parameter;
   /** [channels] */
   readonly bias: Parameter;
+  /** Groups of channels with a mean and a variance each. */
   readonly groups: number;
+  /** Added to the variance. */
   readonly epsilon: number;
+  /** Applied to the result. */
   readonly activation: "none" | "silu";
 
   /** @throws RangeError where a number is out of range, UsageError for an unknown option */

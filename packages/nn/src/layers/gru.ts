@@ -3,6 +3,7 @@ import { type CellState, type CellWeights, Recurrent, type RecurrentOptions } fr
 
 /** State of a GRU, [layers · directions, N, hidden]. */
 export interface GRUState {
+  /** What the next time step reads. */
   readonly hidden: Tensor;
 }
 

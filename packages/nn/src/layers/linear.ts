@@ -17,6 +17,7 @@ export interface LinearLayerOptions {
   readonly initBias?: Initializer;
   /** `conv1d`: state dicts hold the weight as that of a convolution of size 1, [outputs, inputs, 1]. */
   readonly layout?: Extract<Layout, "linear" | "conv1d">;
+  /** Where initial values come from; default the stream that `setSeed` starts. */
   readonly random?: HostRandom | undefined;
 }
 

@@ -3,7 +3,9 @@ import { type CellState, type CellWeights, Recurrent, type RecurrentOptions } fr
 
 /** States of an LSTM, [layers · directions, N, hidden] each. */
 export interface LSTMState {
+  /** The outputs, which the next time step reads. */
   readonly hidden: Tensor;
+  /** The memory behind them. */
   readonly cell: Tensor;
 }
 

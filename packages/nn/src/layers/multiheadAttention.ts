@@ -29,6 +29,7 @@ export interface MultiheadAttentionOptions {
   readonly keySize?: number;
   /** Features of the values; default those of the queries. */
   readonly valueSize?: number;
+  /** Where initial values come from; default the stream that `setSeed` starts. */
   readonly random?: HostRandom | undefined;
 }
 
@@ -52,13 +53,19 @@ export class MultiheadAttention extends Module {
   readonly inProjWeight: Parameter | undefined;
   /** [features or keySize or valueSize, features], in the place of `inProjWeight`. */
   readonly qProjWeight: Parameter | undefined;
+  /** [keySize, features] */
   readonly kProjWeight: Parameter | undefined;
+  /** [valueSize, features] */
   readonly vProjWeight: Parameter | undefined;
   /** [3 · features] */
   readonly inProjBias: Parameter | undefined;
+  /** From the heads' results, [N, T, features], to the output. */
   readonly outProj: Linear;
+  /** Of the attention weights. */
   readonly dropout: Dropout;
+  /** Of the queries and of the output. */
   readonly features: number;
+  /** Number of heads; each has features / heads features. */
   readonly heads: number;
 
   /** @throws RangeError where heads does not divide features */

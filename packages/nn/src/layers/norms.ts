@@ -22,6 +22,7 @@ export class LayerNorm extends Module {
   readonly weight: Parameter | undefined;
   /** The same. */
   readonly bias: Parameter | undefined;
+  /** Added to the variance. */
   readonly epsilon: number;
   readonly #extents: readonly number[];
 
@@ -62,6 +63,7 @@ export interface RMSNormLayerOptions {
 export class RMSNorm extends Module {
   /** [channels] */
   readonly weight: Parameter | undefined;
+  /** Added to the mean of the squares. */
   readonly epsilon: number;
   readonly #channels: number;
 
@@ -98,6 +100,7 @@ export class InstanceNorm2d extends Module {
   readonly weight: Parameter | undefined;
   /** [channels] */
   readonly bias: Parameter | undefined;
+  /** Added to the variance. */
   readonly epsilon: number;
   readonly #channels: number;
 

@@ -15,6 +15,7 @@ import { Module } from "../module.ts";
 
 /** Largest element of each window. */
 export class MaxPool2d extends Module {
+  /** Those of `maxPool`, the kernel's size included. */
   readonly options: MaxPoolOptions;
 
   /** @param options stride (default: the kernel's size), padding, dilation, ceilMode @throws RangeError where a number is out of range, UsageError for an unknown option */
@@ -33,6 +34,7 @@ export class MaxPool2d extends Module {
 
 /** Mean of each window. */
 export class AvgPool2d extends Module {
+  /** Those of `averagePool`, the kernel's size included. */
   readonly options: AveragePoolOptions;
 
   /** @param options stride (default: the kernel's size), padding, ceilMode, countIncludePad @throws RangeError where a number is out of range, UsageError for an unknown option */
@@ -51,6 +53,7 @@ export class AvgPool2d extends Module {
 
 /** Means of as many windows as the result has pixels, whatever the size of the image. */
 export class AdaptiveAvgPool2d extends Module {
+  /** Height and width of the output. */
   readonly size: PerSide;
 
   /** @throws RangeError where the size is not one of whole numbers */
@@ -68,6 +71,7 @@ export class AdaptiveAvgPool2d extends Module {
 
 /** Largest elements of the windows of `AdaptiveAvgPool2d`. */
 export class AdaptiveMaxPool2d extends Module {
+  /** Height and width of the output. */
   readonly size: PerSide;
 
   /** @throws RangeError where the size is not one of whole numbers */

@@ -18,6 +18,7 @@ export interface RecurrentOptions {
   readonly dropout?: number;
   /** Reads the sequence backwards, too: features double. Default false. */
   readonly bidirectional?: boolean;
+  /** Where initial values come from; default the stream that `setSeed` starts. */
   readonly random?: HostRandom | undefined;
 }
 

@@ -4,6 +4,7 @@ import { Module } from "../module.ts";
 
 /** Resizes images, as PyTorch's Upsample. */
 export class Upsample extends Module {
+  /** Those of `upsample`. */
   readonly options: UpsampleOptions;
 
   /** @param options size or scaleFactor, mode, alignCorners; default: each pixel becomes 2×2 equal ones */

@@ -6,6 +6,7 @@ import { Module } from "../module.ts";
 
 /** What it is given. */
 export class Identity extends Module {
+  /** Returns x itself. */
   forward(x: Tensor): Tensor {
     checkTensor("Identity", "x", x);
     return x;
@@ -17,9 +18,15 @@ export class Identity extends Module {
  * in PyTorch on flattened [C, H, W] needs its inputs reordered.
  */
 export class Flatten extends Module {
+  /** The first axis that is merged. */
   readonly startAxis: number;
+  /** The last axis that is merged. */
   readonly endAxis: number;
 
+  /**
+   * @param startAxis the first axis that is merged; default 1, which keeps the batch
+   * @param endAxis the last one; default the last axis of x
+   */
   constructor(startAxis = 1, endAxis = -1) {
     super();
     checkSizes("Flatten", { startAxis, endAxis }, -Infinity);

@@ -48,8 +48,11 @@ function sine(x: Tensor): Tensor {
 /** The time step as features: the sinusoids through linear, SiLU, linear. */
 export class TimeEmbedding extends Module {
   override readonly torchNames = { linear1: "1", linear2: "3" };
+  /** Sinusoids of a time step: half of them sines, half cosines. */
   readonly channels: number;
+  /** From the sinusoids to the features. */
   readonly linear1: Linear;
+  /** From the activated features to the output. */
   readonly linear2: Linear;
 
   /** `channels` sinusoids become `features` features. */

@@ -8,7 +8,9 @@ import { transpose } from "./transpose.ts";
 
 /** An f32 array as a runtime takes and gives it: row-major, with the axes that the file says. */
 export interface OnnxArray {
+  /** Extents of the axes, outermost first. */
   readonly shape: readonly number[];
+  /** Elements, row-major. */
   readonly data: Float32Array;
 }
 
@@ -20,7 +22,9 @@ export type OnnxRunner = (inputs: OnnxArrays) => Promise<OnnxArrays>;
 
 /** How far one output is from this library's. */
 export interface OnnxDifference {
+  /** Name of the output. */
   readonly output: string;
+  /** As the file says, channels before height and width. */
   readonly shape: readonly number[];
   /** Largest |difference|. */
   readonly absolute: number;
@@ -89,10 +93,16 @@ function difference(
 
 /** The part of `onnxruntime-web` and `onnxruntime-node` that a runner needs. */
 export interface OnnxRuntime {
+  /** Opens a model from the bytes of its file. */
   readonly InferenceSession: {
     create(model: Uint8Array): Promise<OnnxSession>;
   };
-  readonly Tensor: new (type: "float32", data: Float32Array, shape: readonly number[]) => OnnxRuntimeTensor;
+  /** Its class of arrays. */
+  readonly Tensor: new (
+    type: "float32",
+    data: Float32Array,
+    shape: readonly number[],
+  ) => OnnxRuntimeTensor;
 }
 
 export interface OnnxRuntimeTensor {

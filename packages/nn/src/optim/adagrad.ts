@@ -23,6 +23,7 @@ export class Adagrad extends Optimizer {
   readonly #weightDecay: number;
   readonly #numbers = new ControlNumbers();
 
+  /** @param parameters a module, without its frozen parameters, or a list of f32 variables */
   constructor(parameters: ParameterSource, options: AdagradOptions = {}) {
     checkOptions("Adagrad", options, ["learningRate", "epsilon", "weightDecay"]);
     const { learningRate = 1e-2, epsilon = 1e-10, weightDecay = 0 } = options;

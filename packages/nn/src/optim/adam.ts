@@ -84,6 +84,7 @@ abstract class AdamFamily extends Optimizer {
 
 /** Adam (Kingma and Ba, ICLR 2015). Weight decay is added to the gradient (L2), as in PyTorch's Adam. */
 export class Adam extends AdamFamily {
+  /** @param parameters a module, without its frozen parameters, or a list of f32 variables */
   constructor(parameters: ParameterSource, options: AdamOptions = {}) {
     super(parameters, options, false);
   }
@@ -91,6 +92,7 @@ export class Adam extends AdamFamily {
 
 /** Adam with weight decay apart from the gradient (Loshchilov and Hutter, ICLR 2019). */
 export class AdamW extends AdamFamily {
+  /** @param parameters a module, without its frozen parameters, or a list of f32 variables */
   constructor(parameters: ParameterSource, options: AdamOptions = {}) {
     super(parameters, options, true);
   }

@@ -4,7 +4,9 @@ import { checkNumbers, checkTensors } from "../arguments.ts";
 
 /** The norm of all gradients together, and the factor that brings it down to the largest allowed. [1] each. */
 export interface ClippedNorm {
+  /** √(Σ g²) over all gradients. */
   readonly norm: Tensor;
+  /** min(1, largest / norm). */
   readonly scale: Tensor;
 }
 

@@ -94,6 +94,7 @@ export class EMA {
     for (const ema of this.variables) ema.dispose();
   }
 
+  /** `dispose` at the end of the block that declares it by `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -33,6 +33,7 @@ export class LossScale {
   readonly #calm: Variable;
   readonly #interval: number;
 
+  /** It starts at `initial`. */
   constructor(options: LossScaleOptions = {}) {
     const { initial = 2 ** 16, interval = 2000 } = checkOptions("LossScale", options, [
       "initial",
@@ -90,10 +91,12 @@ export class LossScale {
     assignState(this.#slots(), dict, true);
   }
 
+  /** Frees its two variables now. */
   dispose(): void {
     for (const variable of this.variables) variable.dispose();
   }
 
+  /** `dispose` at the end of the block that declares it by `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

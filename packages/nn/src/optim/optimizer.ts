@@ -53,6 +53,7 @@ export interface MinimizeOptions {
 export interface OptimizerSetup {
   /** The optimiser's name in error messages. */
   readonly name: string;
+  /** A number, or that of each step. */
   readonly learningRate: number | Schedule;
   /** Names of what is kept for each parameter, zero at the start. */
   readonly series: readonly string[];
@@ -292,6 +293,7 @@ export abstract class Optimizer {
     this.#scaleMask.dispose();
   }
 
+  /** `dispose` at the end of the block that declares it by `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

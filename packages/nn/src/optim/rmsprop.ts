@@ -30,6 +30,7 @@ export class RMSprop extends Optimizer {
   readonly #options: Required<Omit<RMSpropOptions, "learningRate">>;
   readonly #numbers = new ControlNumbers();
 
+  /** @param parameters a module, without its frozen parameters, or a list of f32 variables */
   constructor(parameters: ParameterSource, options: RMSpropOptions = {}) {
     checkOptions("RMSprop", options, known);
     const { learningRate = 1e-2, decay = 0.99, epsilon = 1e-8, weightDecay = 0 } = options;

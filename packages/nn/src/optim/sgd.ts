@@ -30,6 +30,10 @@ export class SGD extends Optimizer {
   readonly #options: Required<Omit<SGDOptions, "learningRate">>;
   readonly #numbers = new ControlNumbers();
 
+  /**
+   * @param parameters a module, without its frozen parameters, or a list of f32 variables
+   * @throws RangeError for `nesterov` without momentum or with dampening
+   */
   constructor(parameters: ParameterSource, options: SGDOptions = {}) {
     checkOptions("SGD", options, known);
     const { learningRate = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = options;

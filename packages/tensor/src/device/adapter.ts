@@ -22,7 +22,9 @@ export interface AdapterOptions {
 export interface AdapterDescription {
   /** For the option `adapter` of `setupDevice`, and for `DDAD_ADAPTER`. */
   readonly index: number;
+  /** Name of the GPU or of the driver, as the adapter reports it. */
   readonly name: string;
+  /** `software`: a CPU emulates a GPU. */
   readonly adapterClass: Capabilities["adapterClass"];
   /** Whether WebGPU can open this one: of several with one name, Dawn opens only the first. */
   readonly selectable: boolean;

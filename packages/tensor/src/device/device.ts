@@ -18,8 +18,11 @@ const maxOutstanding = 4;
 
 /** A WebGPU device with its capabilities, buffers and pipelines. */
 export class Device {
+  /** The WebGPU device, for shaders of your own. */
   readonly gpu: GPUDevice;
+  /** Name of the GPU or of the driver, as the adapter reports it. */
   readonly name: string;
+  /** What kernels may use on it. */
   readonly capabilities: Capabilities;
   /** @internal */
   readonly buffers: BufferPool;

@@ -14,6 +14,7 @@ import { sum } from "./sum.ts";
 export interface BatchNormOptions {
   /** [C] each. */
   readonly weight: Tensor;
+  /** [C], added last. */
   readonly bias: Tensor;
   /** Added to the variance. Default 1e-5. */
   readonly epsilon?: number;

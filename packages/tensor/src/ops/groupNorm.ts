@@ -11,9 +11,11 @@ import { reshape } from "./reshape.ts";
 
 /** Groups, scale, shift and what follows in `groupNorm`. */
 export interface GroupNormOptions {
+  /** Groups of channels with a mean and a variance each; must divide C. */
   readonly groups: number;
   /** [C] each. */
   readonly weight: Tensor;
+  /** [C], added last. */
   readonly bias: Tensor;
   /** Added to the variance. Default 1e-5. */
   readonly epsilon?: number;

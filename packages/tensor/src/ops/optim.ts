@@ -21,9 +21,13 @@ export { type AdamSettings, adamControl } from "@ddad/kernels-wgsl";
 
 /** What a step of Adam reads: four tensors of one shape and the numbers of the step, all f32. */
 export interface AdamInputs {
+  /** What is trained. */
   readonly parameter: Tensor;
+  /** Of the loss with respect to the parameter. */
   readonly gradient: Tensor;
+  /** Moving average of the gradients. */
   readonly firstMoment: Tensor;
+  /** Moving average of their squares. */
   readonly secondMoment: Tensor;
   /** Numbers of `adamControl`, f32 [8]: a tensor, because they change from step to step. */
   readonly control: Tensor;
@@ -44,8 +48,11 @@ export const adamEmaStep = (
 
 /** What `sgdStep` reads: three tensors of one shape and the numbers of the step, all f32. */
 export interface SgdInputs {
+  /** What is trained. */
   readonly parameter: Tensor;
+  /** Of the loss with respect to the parameter. */
   readonly gradient: Tensor;
+  /** The gradients so far, added up; each step multiplies them by momentum. */
   readonly velocity: Tensor;
   /** learningRate, momentum, weightDecay, gradientScale, f32 [4]: a tensor, because they change from step to step. */
   readonly control: Tensor;

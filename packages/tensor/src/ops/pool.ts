@@ -16,6 +16,7 @@ import { fourSides, oneOrBoth, type PaddingOption, type PerSide } from "./sides.
 
 /** Windows of a pooling, in pixels. */
 export interface PoolOptions {
+  /** Pixels that a window spans: a number or [height, width]. */
   readonly kernelSize: PerSide;
   /** Distance between windows. Default: `kernelSize`. */
   readonly stride?: PerSide;

@@ -17,7 +17,9 @@ const sortOptions = ["axis", "descending"] as const;
 
 /** Elements in order, and where each was along the axis. */
 export interface Sorted<D extends DType = Float> {
+  /** The elements in their order. */
   readonly values: Tensor<D>;
+  /** Where they stood along the axis, from 0. */
   readonly indices: Tensor<"i32">;
 }
 

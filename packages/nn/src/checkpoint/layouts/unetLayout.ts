@@ -80,9 +80,13 @@ class UNetLayoutBuilder extends LayoutBuilder {
 
 /** What the shapes of a UNet's weights say about it. Heads and dropout leave no trace in them. */
 export interface RecognisedUNet {
+  /** Channels of the image. */
   readonly inChannels: number;
+  /** Channels that the multipliers multiply. */
   readonly baseChannels: number;
+  /** One for each level, the largest image first. */
   readonly channelMultipliers: readonly number[];
+  /** Residual blocks of a level on the way down. */
   readonly blocksPerLevel: number;
   /** Downsampling factors of the levels that have attention. */
   readonly attentionFactors: readonly number[];

@@ -12,6 +12,7 @@ export interface Choice {
 
 /** A part of a file that was not taken. */
 export interface LeftOut {
+  /** Dotted path in the file. */
   readonly path: string;
   /** 0 for numbers, texts and what else holds no tensor. */
   readonly tensors: number;

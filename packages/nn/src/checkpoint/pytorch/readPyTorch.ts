@@ -15,6 +15,10 @@ export class PyTorchCheckpoint extends Checkpoint {
   /** What the file holds beside that dict, such as an optimiser's state or the epoch. */
   readonly leftOut: readonly LeftOut[];
 
+  /**
+   * @param entries name and array of each weight
+   * @param about where they were found, and what else the file holds
+   */
   constructor(
     entries: ConstructorParameters<typeof Checkpoint>[0],
     about: Pick<PyTorchCheckpoint, "container" | "entry" | "leftOut">,

@@ -24,17 +24,25 @@ type Stage = readonly ResNetBlock[] | readonly [PreactivationNorm];
  * State-dict keys and initial weights are torchvision's.
  */
 export class ResNet extends Module {
+  /** What it was made with. */
   readonly options: ResNetOptions;
   /** Over the input; pre-activation only. */
   readonly bnData: Norm | undefined;
+  /** The first convolution, 7×7 with stride 2. */
   readonly conv1: Conv2d;
+  /** Behind the first convolution. */
   readonly bn1: Norm | undefined;
+  /** Blocks of the first stage, at 1/4 of the image's size; undefined where the network ends before. */
   readonly layer1: Stage | undefined;
+  /** The same at 1/8. */
   readonly layer2: Stage | undefined;
+  /** The same at 1/16. */
   readonly layer3: Stage | undefined;
+  /** The same at 1/32. */
   readonly layer4: Stage | undefined;
   /** Behind the last stage; pre-activation only. */
   readonly bnLast: Norm | undefined;
+  /** From the pooled features to the logits; undefined without `numClasses`. */
   readonly fc: Linear | undefined;
   readonly #plan: ResNetPlan;
   readonly #parts: Parts;
@@ -42,6 +50,7 @@ export class ResNet extends Module {
   /** Pre-activation only: the norm behind the last stage, by whatever name. */
   readonly #normBehind: Norm | undefined;
 
+  /** @throws RangeError for options that do not fit together */
   constructor(options: ResNetOptions) {
     super();
     const plan = planResNet(options);

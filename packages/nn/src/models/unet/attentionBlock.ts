@@ -7,9 +7,11 @@ import { Module } from "../../module.ts";
 
 /** Sizes of an `AttentionBlock`. */
 export interface AttentionBlockOptions {
+  /** Of input and output, a multiple of 32. */
   readonly channels: number;
   /** Must divide `channels`. */
   readonly heads: number;
+  /** Where initial values come from; default the stream that `setSeed` starts. */
   readonly random?: HostRandom | undefined;
 }
 
@@ -18,11 +20,16 @@ export interface AttentionBlockOptions {
  * q, k, v of the first head, then of the second, and so on. The last projection starts at zero.
  */
 export class AttentionBlock extends Module {
+  /** Over 32 groups of channels. */
   readonly norm: GroupNorm;
+  /** To queries, keys and values, [C, 3 · C]; head by head. */
   readonly toQkv: Linear;
+  /** [C, C], zero at the start. */
   readonly projOut: Linear;
+  /** Number of heads; each has C / heads channels. */
   readonly heads: number;
 
+  /** @throws RangeError where `heads` does not divide `channels` */
   constructor({ channels, heads, random }: AttentionBlockOptions) {
     super();
     if (channels % heads !== 0) {

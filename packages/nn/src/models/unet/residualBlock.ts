@@ -10,13 +10,17 @@ import { Module } from "../../module.ts";
 
 /** Sizes of a `ResidualBlock`. */
 export interface ResidualBlockOptions {
+  /** Channels of x, a multiple of 32. */
   readonly inputs: number;
+  /** Channels of the result, a multiple of 32. */
   readonly outputs: number;
   /** Features of the time embedding. */
   readonly timeFeatures: number;
+  /** Probability that an element becomes zero in training. */
   readonly dropout: number;
   /** Halves or doubles height and width, on the residual and the direct path alike. */
   readonly resample?: "down" | "up";
+  /** Where initial values come from; default the stream that `setSeed` starts. */
   readonly random?: HostRandom | undefined;
 }
 
@@ -34,15 +38,24 @@ export class ResidualBlock extends Module {
     conv2: "out_layers.3",
     skip: "skip_connection",
   };
+  /** Over 32 groups of the inputs, with SiLU. */
   readonly norm1: GroupNorm;
+  /** 3×3, from inputs to outputs. */
   readonly conv1: Conv2d;
+  /** From the time embedding to a shift of each output channel. */
   readonly timeProjection: Linear;
+  /** Over 32 groups of the outputs, with SiLU. */
   readonly norm2: GroupNorm;
+  /** 3×3, outputs to outputs, zero at the start. */
   readonly conv2: Conv2d;
+  /** 1×1 on the direct path; undefined where inputs and outputs are equally many. */
   readonly skip: Conv2d | undefined;
+  /** In front of the second convolution. */
   readonly dropout: Dropout;
+  /** On both paths; undefined where the size stays. */
   readonly resample: Upsample | Downsample | undefined;
 
+  /** Both numbers of channels must be multiples of 32. */
   constructor({ inputs, outputs, timeFeatures, dropout, resample, random }: ResidualBlockOptions) {
     super();
     const zeros = { init: allZeros, initBias: allZeros };

@@ -21,11 +21,17 @@ type Stage = readonly (Conv2d | ResidualBlock | AttentionBlock)[];
  */
 export class UNet extends Module {
   override readonly torchNames = { outNorm: "out.0", outConv: "out.2" };
+  /** From t to the features that all residual blocks read. */
   readonly timeEmbedding: TimeEmbedding;
+  /** Stages of the way down; the first is the convolution of the input. */
   readonly down: readonly Stage[];
+  /** Residual block, attention, residual block at the smallest size. */
   readonly middle: Stage;
+  /** Stages of the way up; each also reads the output of one stage of the way down. */
   readonly up: readonly Stage[];
+  /** In front of the last convolution, with SiLU. */
   readonly outNorm: GroupNorm;
+  /** 3×3 to the image's channels, zero at the start. */
   readonly outConv: Conv2d;
 
   /** How a call computes. */
@@ -34,6 +40,7 @@ export class UNet extends Module {
   /** Whether blocks are recomputed for the gradient. */
   readonly recompute: boolean;
 
+  /** @throws RangeError for options that do not fit together */
   constructor(options: UNetOptions) {
     super();
     this.recompute = options.recompute ?? false;
