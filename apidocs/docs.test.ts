@@ -1,11 +1,13 @@
 /** The documents of the library cannot go stale: every export is described, and what they name exists. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import * as nn from "@ddad/nn";
 import { expect } from "chai";
 import { familyOf } from "./families.mjs";
 import { operationsPage } from "./ops.ts";
+import { scopeOf } from "./pytorchOperands.ts";
 import { type Exported, readSurface } from "./surface.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -86,6 +88,9 @@ describe("docs/for-pytorch-users.md", () => {
   /** What stands before the dot of a member → the object that has the member. */
   const owners: Readonly<Record<string, object>> = {
     x: nn.Tensor.prototype,
+    logits: nn.Tensor.prototype,
+    labels: nn.Tensor.prototype,
+    images: nn.Tensor.prototype,
     v: nn.Variable.prototype,
     module: nn.Sequential.prototype,
     optimizer: nn.Optimizer.prototype,
@@ -115,6 +120,39 @@ describe("docs/for-pytorch-users.md", () => {
     });
   }
 
+  describe("runs what it says", () => {
+    let folder: string;
+    let path: string;
+    before(async () => {
+      folder = mkdtempSync(join(tmpdir(), "ddad-apidocs-"));
+      path = join(folder, "layer.safetensors");
+      writeFileSync(path, nn.writeSafetensors(await new nn.Linear(3, 3).stateDict()));
+    });
+    after(() => rmSync(folder, { recursive: true }));
+
+    for (const [, here = ""] of rows) {
+      for (const [, code = ""] of here.matchAll(/`([^`]+)`/g)) {
+        it(code, async function () {
+          const scope = await scopeOf(code, path);
+          try {
+            const result: unknown = await runInScope(code, scope);
+            await nn.evaluate(...(await tensorsIn(result)), scope["v"] as nn.Variable);
+          } catch (error) {
+            if (!(error instanceof nn.LimitError)) throw error;
+            this.skip(); // an adapter without f16 or timestamps
+          }
+        });
+      }
+    }
+  });
+
+  it("tells a range from a list of indices", () => {
+    const x = nn.zeros([4, 3]);
+    expect(x.index([0, 1]).shape).to.deep.equal([1, 3]);
+    expect(x.index([0, 2]).shape).to.deep.equal([2, 3]);
+    expect(x.index(nn.tensor([0, 1], { dtype: "i32" })).shape).to.deep.equal([2, 3]);
+  });
+
   it("shows code that runs", () => {
     const words = ["--conditions=@ddad/source", "--import", "tsx", join("apidocs", "fromPyTorch.ts")];
     const { stdout, stderr, status } = spawnSync(process.execPath, words, { cwd: root, encoding: "utf8" });
@@ -126,3 +164,15 @@ describe("docs/for-pytorch-users.md", () => {
     expect(stdout).to.match(/\ncount Float32Array\(2\) \[ 1, 1 \] changed Float32Array\(3\) \[ 1, 2, 9 \]\n/);
   });
 });
+
+/** Runs an expression in which the scope's names are known. */
+function runInScope(code: string, scope: Readonly<Record<string, unknown>>): Promise<unknown> {
+  const run = new Function(...Object.keys(scope), `return (async () => (${code}))();`);
+  return run(...Object.values(scope)) as Promise<unknown>;
+}
+
+/** Recorded tensors of a result: itself, its properties, or those of the first batch. */
+async function tensorsIn(result: unknown): Promise<nn.AnyTensor[]> {
+  if (result instanceof nn.DataLoader) for await (const batch of result) return tensorsIn(batch);
+  return [result, ...Object.values(result ?? {})].filter((one) => one instanceof nn.Tensor);
+}
