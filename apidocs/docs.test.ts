@@ -12,7 +12,7 @@ import { type Exported, readSurface } from "./surface.ts";
 
 const root = join(import.meta.dirname, "..");
 const entries = ["kernels-wgsl", "tensor", "nn", "ddad"].map((name) => `${name}/src/index.ts`);
-const all = [...entries, "ddad/src/node.ts", "tensor/src/internal.ts", "nn/src/internal.ts"];
+const all = [...entries, "node/src/index.ts", "tensor/src/internal.ts", "nn/src/internal.ts"];
 
 describe("the surface of the packages", () => {
   let surface: ReadonlyMap<string, readonly Exported[]>;

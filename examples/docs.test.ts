@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { configKeys, configSchema, mergeConfig, parseConfig, parseSettings } from "@ddad/ddad";
-import { loadConfig } from "@ddad/ddad/node";
+import { loadConfig } from "@ddad/node";
 import { expect } from "chai";
 import { parseOptions } from "../bench/src/options.ts";
-import { createProgram } from "../packages/ddad/src/cli/commands.ts";
+import { createProgram } from "../packages/cli/src/commands.ts";
 import { publishedKeys } from "../packages/ddad/src/config/ddadYamlKeys.ts";
 
 const root = join(import.meta.dirname, "..");

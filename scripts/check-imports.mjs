@@ -5,10 +5,20 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const floors = { "kernels-wgsl": [], tensor: ["kernels-wgsl"], nn: ["tensor"], ddad: ["nn"] };
+const floors = {
+  "kernels-wgsl": [],
+  tensor: ["kernels-wgsl"],
+  nn: ["tensor"],
+  ddad: ["nn"],
+  node: ["nn", "ddad"],
+  cli: ["nn", "ddad", "node"],
+};
 
-/** What no browser can load. The `./node` entries are made for Node alone, so a main entry may not reach them either. */
-const nodeOnly = /^(node:.*|webgpu|pngjs|commander|@ddad\/[^/]+\/node)$/;
+/** Packages for Node alone: their entries need not run in a browser. */
+const nodePackages = ["node", "cli"];
+
+/** What no browser can load. */
+const nodeOnly = /^(node:.*|webgpu|pngjs|sharp|yaml|csv-parse.*|commander|@ddad\/(node|cli)(\/.*)?)$/;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const problems = new Set();
@@ -21,7 +31,8 @@ for (const [floor, below] of Object.entries(floors)) {
     for (const { to } of imports) checkDirection(file, to, floor, below, source, graph);
   }
   checkCycles(graph);
-  for (const entry of browserEntries(floor)) checkBrowser(entry, graph);
+  if (!nodePackages.includes(floor)) for (const entry of browserEntries(floor)) checkBrowser(entry, graph);
+  if (floor === "ddad" || floor === "node") for (const file of graph.keys()) checkTerminal(file);
 }
 
 checkInternal();
@@ -30,11 +41,18 @@ for (const problem of problems) console.error(problem);
 console.log(problems.size ? `imports: rules broken: ${problems.size}` : "imports: every rule holds");
 process.exit(problems.size ? 1 : 0);
 
-/** The sources of a package's entries, as `exports` names them, but for `./node`. */
+/** Below the command line the program prints nothing, ends no process and reads no arguments. */
+function checkTerminal(file) {
+  const code = readFileSync(file, "utf8").replace(/^ *(\*|\/\/|\/\*\*).*$/gm, "");
+  const found = code.match(/process\.(stdout|stderr|stdin|exitCode|exit\b|argv)|console\.\w+/);
+  if (found) problems.add(`${name(file)} uses ${found[0]}: only @ddad/cli speaks to a terminal`);
+}
+
+/** The sources of a package's entries, as `exports` names them. */
 function browserEntries(floor) {
   const folder = join(root, "packages", floor);
   const { exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const entries = Object.entries(exports).filter(([path]) => path !== "./node");
+  const entries = Object.entries(exports);
   for (const [path, conditions] of entries) {
     if (!existsSync(join(folder, conditions["@ddad/source"])))
       problems.add(`@ddad/${floor}: the source of the entry ${path} does not exist`);
@@ -86,7 +104,7 @@ function checkCycles(graph) {
   for (const file of graph.keys()) visit(file, []);
 }
 
-/** An entry and all it loads must run in a browser; files behind `./node` and the command line need not. */
+/** An entry and all it loads must run in a browser; . */
 function checkBrowser(entry, graph) {
   const reached = new Map([[entry, [entry]]]); // the map grows while it is walked
   for (const [file, way] of reached) {

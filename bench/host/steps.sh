@@ -2,7 +2,7 @@
 # The steps of measure.sh, which brings `part`, `compare` and the folders. Every step can be run by itself.
 
 bench=(node bench/dist/main.js)
-ddad=(node packages/ddad/bin/ddad.js)
+ddad=(node packages/cli/bin/ddad.js)
 mocha=(node "--conditions=@ddad/source" --import tsx node_modules/mocha/bin/mocha.js --reporter spec --timeout 120000)
 images=$scratch/images
 
@@ -23,7 +23,7 @@ make_images() {
     const [url, folder, size] = process.argv.slice(1);
     const { writeProcedural } = await import(url);
     writeProcedural(folder, { category: "tile", size: Number(size), train: 40, testGood: 4, testPerDefect: 2 });
-  ' "file://$PWD/packages/ddad/dist/node.js" "$images/$size" "$size"
+  ' "file://$PWD/packages/node/dist/index.js" "$images/$size" "$size"
 }
 
 # train SECONDS NAME SHOW PRESET ARGUMENTS...

@@ -103,7 +103,7 @@ await check("a compiled function runs once and updates its variable at every cal
   assert(recordings === 1, `recorded ${recordings} times`);
 });
 
-await check("a small UNet learns the noise of a picture", async () => {
+await check("a small UNet learns the noise of an image", async () => {
   const small = { baseChannels: 32, channelMultipliers: [1], blocksPerLevel: 1, attentionSizes: [] };
   const network = new UNet({ imageSize: 8, ...small, seed: 1 });
   const optimizer = new AdamW(network, { learningRate: 2e-3 });
@@ -129,7 +129,7 @@ await check("a small UNet learns the noise of a picture", async () => {
   assert(freed >= held, `${freed} bytes freed of the ${held} that network and optimiser held`);
 });
 
-await check("a picture is decoded by the platform", async () => {
+await check("an image is decoded by the platform", async () => {
   const canvas = new OffscreenCanvas(2, 1);
   const context = canvas.getContext("2d");
   assert(context !== null, "the canvas has no 2d context");
@@ -139,7 +139,7 @@ await check("a picture is decoded by the platform", async () => {
   assert(`${width} ${height} ${data}` === "2 1 10,20,30,10,20,30", `got ${width} × ${height}: ${data}`);
 });
 
-await check("a picture is reconstructed, compared and scored", async () => {
+await check("an image is reconstructed, compared and scored", async () => {
   const config = resolveConfig({
     data: { root: "parts", imageSize: 8 },
     model: { baseChannels: 32, heads: 1, channelMultipliers: [1], blocksPerLevel: 1 },
@@ -148,11 +148,11 @@ await check("a picture is reconstructed, compared and scored", async () => {
   });
   using denoiser = createDenoiser(config);
   const images = { count: 3, size: 8, data: Uint8Array.from({ length: 3 * 192 }, (_, i) => (i * 37) % 256) };
-  const pictures = { images, ids: ["a", "b", "c"] };
+  const named = { images, ids: ["a", "b", "c"] };
   const detector = { config, denoiser: denoiser.eval() };
-  const calibration = await calibrate(detector, pictures);
+  const calibration = await calibrate(detector, named);
   const scores: number[] = [];
-  for await (const { score, map } of inspect({ ...detector, calibration }, pictures)) {
+  for await (const { score, map } of inspect({ ...detector, calibration }, named)) {
     assert(map.length === 64 && Math.max(...map) === score, "the score is not the largest value of the map");
     scores.push(score);
   }

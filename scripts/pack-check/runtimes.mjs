@@ -33,7 +33,7 @@ device.destroy();
 /** Without Dawn everything that needs no GPU works, and setupDevice says in one sentence what is missing. */
 const withoutDawn = `import * as nn from "@ddad/nn";
 import * as ddad from "@ddad/ddad";
-import "@ddad/ddad/node";
+import "@ddad/node";
 import "@ddad/tensor";
 import "@ddad/kernels-wgsl";
 if (ddad.auroc([true, false], [1, 0]) !== 1) throw new Error("auroc is wrong");

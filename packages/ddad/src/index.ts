@@ -1,8 +1,8 @@
-export * from "./adaptation.ts";
-export * from "./adaptationFile.ts";
-export * from "./adaptationRun.ts";
-export * from "./calibration.ts";
+export * from "./adaptation/adapt.ts";
+export * from "./adaptation/domainAdapter.ts";
+export * from "./adaptation/stateFile.ts";
 export * from "./config/categories.ts";
+export * from "./config/config.ts";
 export * from "./config/cost.ts";
 export * from "./config/ddadYaml.ts";
 export type { KeyStatus } from "./config/ddadYamlKeys.ts";
@@ -14,27 +14,25 @@ export {
   mergeConfig,
   parseSettings,
 } from "./config/settings.ts";
-export * from "./config.ts";
-export * from "./datasets/batches.ts";
+export * from "./data/batches.ts";
 export {
   gatherPixels,
   type ImageSet,
   imageAt,
   imageSetBytes,
-  type Pictures,
+  type NamedImages,
   stackImages,
-} from "./datasets/imageSet.ts";
-export { type DefectKind, defectKinds } from "./datasets/procedural/defects.ts";
+} from "./data/imageSet.ts";
+export { type DefectKind, defectKinds } from "./data/procedural/defects.ts";
 export {
   generateProcedural,
   type ProceduralOptions,
   type ProceduralSample,
-} from "./datasets/procedural/generate.ts";
-export { type ProceduralCategory, proceduralCategories } from "./datasets/procedural/scenes.ts";
-export * from "./datasets/sample.ts";
-export * from "./datasets/split.ts";
-export * from "./denoiser.ts";
-export * from "./detection.ts";
+} from "./data/procedural/generate.ts";
+export { type ProceduralCategory, proceduralCategories } from "./data/procedural/scenes.ts";
+export * from "./data/sample.ts";
+export * from "./data/split.ts";
+export * from "./detection/calibration.ts";
 export {
   type AnomalyMapOptions,
   anomalyMap,
@@ -44,23 +42,23 @@ export {
   distanceWeights,
   pixelDistance,
   type WeightedDistance,
-} from "./distance.ts";
+} from "./detection/distance.ts";
+export * from "./detection/features.ts";
+export * from "./detection/inspect.ts";
+export * from "./detection/modelDetector.ts";
+export * from "./diffusion/denoiser.ts";
+export { type Draw, drawTimestep, type NoisePurpose, noiseKeys } from "./diffusion/noise.ts";
+export * from "./diffusion/reconstruction.ts";
+export * from "./diffusion/schedule.ts";
 export * from "./errors.ts";
-export * from "./evaluation.ts";
-export * from "./features.ts";
-export {
-  describeHeldOutLoss,
-  type HeldOutLoss,
-  heldOutLoss,
-  type TimestepBucket,
-  timestepBuckets,
-} from "./heldOutLoss.ts";
+export * from "./evaluation/evaluation.ts";
 export * from "./images/browser.ts";
 export * from "./images/format.ts";
 export * from "./images/image.ts";
 export * from "./images/mask.ts";
 export * from "./images/resize.ts";
-export { formatMemory, parseMemory } from "./memoryBudget.ts";
+export { formatMemory, parseMemory } from "./memory/budget.ts";
+export { describeMemory, type PlannedMemory } from "./memory/planned.ts";
 export * from "./metrics/aupro.ts";
 export * from "./metrics/bootstrap.ts";
 export * from "./metrics/curves.ts";
@@ -70,20 +68,16 @@ export * from "./metrics/precisionRecall.ts";
 export * from "./metrics/published.ts";
 export * from "./metrics/publishedMask.ts";
 export * from "./metrics/regions.ts";
-export * from "./modelDetector.ts";
-export * from "./modelFile.ts";
-export { type Draw, drawTimestep, type NoisePurpose, noiseKeys } from "./noise.ts";
+export * from "./model/modelFile.ts";
 export type { CollectOptions } from "./patchcore/collect.ts";
 export * from "./patchcore/coreset.ts";
 export * from "./patchcore/memoryBank.ts";
 export * from "./patchcore/patchcore.ts";
 export * from "./patchcore/patches.ts";
 export { imageScore } from "./patchcore/score.ts";
-export { describeMemory, type PlannedMemory } from "./plannedMemory.ts";
-export * from "./reconstruction.ts";
 export * from "./report/colorMap.ts";
 export * from "./report/defectRegions.ts";
-export { detectionRow, type InspectedPicture, type RowCaptions } from "./report/detectionRow.ts";
+export { detectionRow, type InspectedImage, type RowCaptions } from "./report/detectionRow.ts";
 export { type Difference, type NamedResult, protocolDifferences } from "./report/differences.ts";
 export { htmlReport, type ReportedRun } from "./report/html/page.ts";
 export * from "./report/npy.ts";
@@ -95,7 +89,13 @@ export * from "./report/results.ts";
 export * from "./report/storedEvaluation.ts";
 export * from "./report/summary.ts";
 export { type Mistake, type WrongDecisions, wrongDecisions } from "./report/wrongDecisions.ts";
-export * from "./schedule.ts";
-export * from "./training.ts";
-export { describeTrainingMemory, type TrainingMemory } from "./trainingMemory.ts";
-export * from "./trainingRun.ts";
+export { describeTrainingMemory, type TrainingMemory } from "./training/memory.ts";
+export * from "./training/train.ts";
+export * from "./training/trainer.ts";
+export {
+  describeValidationLoss,
+  type TimestepBucket,
+  timestepBuckets,
+  type ValidationLoss,
+  validationLoss,
+} from "./training/validationLoss.ts";

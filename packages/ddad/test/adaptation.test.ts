@@ -3,7 +3,7 @@ import { evaluate, foldBatchNorm, grad, type ResNet, resnet50, type Tensor, tens
 import { expect } from "chai";
 import { channelsLast, formulaWeights, norm } from "../../nn/test/golden.ts";
 import { entry, type NpzArray, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { type AdaptationPair, Adapter, adaptationLoss } from "../src/adaptation.ts";
+import { type AdaptationPair, Adapter, adaptationLoss } from "../src/adaptation/domainAdapter.ts";
 
 const options = { learningRate: 1e-4, weightDecay: 0.01, distillation: 0.1 };
 

@@ -1,10 +1,10 @@
 /** Adapts in a process of its own and prints, as JSON, what was planned and what the device counted. Argument: sampling.eta. */
 import { evaluate, memory, resnet18, setupDevice } from "@ddad/nn";
-import { adapt } from "../src/adaptationRun.ts";
-import { resolveConfig } from "../src/config.ts";
-import type { Pictures } from "../src/datasets/imageSet.ts";
-import { createDenoiser } from "../src/denoiser.ts";
-import type { PlannedMemory } from "../src/plannedMemory.ts";
+import { adapt } from "../src/adaptation/adapt.ts";
+import { resolveConfig } from "../src/config/config.ts";
+import type { NamedImages } from "../src/data/imageSet.ts";
+import { createDenoiser } from "../src/diffusion/denoiser.ts";
+import type { PlannedMemory } from "../src/memory/planned.ts";
 
 await setupDevice();
 const size = 64;
@@ -15,7 +15,7 @@ const config = resolveConfig({
   features: { network: "resnet18" },
   adaptation: { steps: 2, batchSize: 8, checkEvery: 1 },
 });
-const picturesOf = (count: number): Pictures => ({
+const imagesOf = (count: number): NamedImages => ({
   images: {
     count,
     size,
@@ -29,7 +29,7 @@ await evaluate(...extractor.namedState().values(), ...denoiser.namedState().valu
 let planned: PlannedMemory | undefined;
 let counted = memory();
 await adapt({
-  ...{ config, denoiser, extractor, train: picturesOf(8), heldOut: picturesOf(4) },
+  ...{ config, denoiser, extractor, train: imagesOf(8), heldOut: imagesOf(4) },
   onMemory: (memory) => {
     planned = memory;
   },

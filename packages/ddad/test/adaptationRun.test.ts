@@ -9,12 +9,12 @@ import {
   writeSafetensors,
 } from "@ddad/nn";
 import { expect } from "chai";
-import { decodeAdaptationState, encodeAdaptationState } from "../src/adaptationFile.ts";
-import { type AdaptationOptions, type AdaptationRunState, adapt } from "../src/adaptationRun.ts";
-import { resolveConfig } from "../src/config.ts";
-import { createDenoiser } from "../src/denoiser.ts";
+import { type AdaptationOptions, type AdaptationRunState, adapt } from "../src/adaptation/adapt.ts";
+import { decodeAdaptationState, encodeAdaptationState } from "../src/adaptation/stateFile.ts";
+import { resolveConfig } from "../src/config/config.ts";
+import { createDenoiser } from "../src/diffusion/denoiser.ts";
 import { ConfigError } from "../src/errors.ts";
-import { smallConfig, smallPictures } from "./small.ts";
+import { smallConfig, smallImages } from "./small.ts";
 
 const adaptation = { steps: 4, batchSize: 4, checkEvery: 1, learningRate: 1e-3 };
 
@@ -58,17 +58,17 @@ describe("adapt", function () {
     const heldOutLosses: (number | undefined)[] = [];
     const result = await adapt({
       ...{ config, denoiser, extractor: net },
-      train: smallPictures(6, 1),
-      heldOut: smallPictures(3, 2),
+      train: smallImages(6, 1),
+      heldOut: smallImages(3, 2),
       onBest: (state, step) => void kept.push({ step, state }),
       onCheckpoint: (state) => void states.push(state),
-      onProgress: ({ heldOutLoss }) => void heldOutLosses.push(heldOutLoss),
+      onProgress: ({ validationLoss }) => void heldOutLosses.push(validationLoss),
       ...more,
     });
     return { result, kept, states, heldOutLosses, net };
   };
 
-  it("keeps the network with the lowest loss of held-out pictures", async () => {
+  it("keeps the network with the lowest loss of held-out images", async () => {
     const { result, kept, states, heldOutLosses } = await run(configWith({ patience: 9 }));
     expect(result).to.include({ steps: 4, stopped: "after all steps" });
     const losses = heldOutLosses.map((loss) => loss!);
@@ -79,9 +79,9 @@ describe("adapt", function () {
     expect(kept.at(-1)?.step ?? 0).to.equal(result.kept);
   });
 
-  it("stops when looks at held-out pictures find no better one, and may keep the network at the start", async () => {
+  it("stops when looks at held-out images find no better one, and may keep the network at the start", async () => {
     const { result, kept } = await run(configWith({ patience: 2, learningRate: 0.5, steps: 50 }));
-    expect(result.stopped).to.equal("held-out pictures");
+    expect(result.stopped).to.equal("held-out images");
     expect(result.steps).to.equal(result.kept + 2);
     expect(kept.at(-1)?.step ?? 0).to.equal(result.kept);
   });

@@ -1,20 +1,20 @@
-/** What is kept of held-out good pictures, and the thresholds that follow. */
+/** What is kept of held-out good images, and the thresholds that follow. */
 import { expect } from "chai";
+import { createRandom } from "../src/data/procedural/noise.ts";
 import {
   calibrationDifferences,
   calibrationOf,
   describeExtrapolation,
   falseAlarmThreshold,
-} from "../src/calibration.ts";
-import { createRandom } from "../src/datasets/procedural/noise.ts";
-import type { Denoiser } from "../src/denoiser.ts";
-import { calibrate } from "../src/detection.ts";
+} from "../src/detection/calibration.ts";
+import type { Extractor } from "../src/detection/features.ts";
+import { calibrate } from "../src/detection/inspect.ts";
+import type { Denoiser } from "../src/diffusion/denoiser.ts";
 import { DataError } from "../src/errors.ts";
-import type { Extractor } from "../src/features.ts";
 import { ScoreCounts } from "../src/metrics/scoreCounts.ts";
-import { smallConfig, smallPictures } from "./small.ts";
+import { smallConfig, smallImages } from "./small.ts";
 
-/** Held-out pictures of two pixels each, which score this. */
+/** Held-out images of two pixels each, which score this. */
 const heldOut = (...scores: number[]) =>
   scores.map((score, k) => ({ score, map: Float32Array.of(0.5 + k / 4, 1 + k) }));
 const scales = { pixel: 0.5 };
@@ -28,11 +28,11 @@ describe("calibrationOf", () => {
     expect(single).to.be.instanceOf(DataError).with.property("message").that.includes("there is one");
     const unclear = await refusal(config, heldOut(1, Number.NaN), scales);
     expect(unclear).to.be.instanceOf(RangeError);
-    expect(String(unclear)).to.include("a held-out good picture scores NaN");
+    expect(String(unclear)).to.include("a held-out good image scores NaN");
     const nothing = await refusal(config, heldOut(1, 2), { pixel: 0 });
     expect(nothing).to.be.instanceOf(RangeError);
     expect(String(nothing)).to.include(
-      "the largest pixel distances of held-out good pictures are 0 in the mean",
+      "the largest pixel distances of held-out good images are 0 in the mean",
     );
   });
 
@@ -50,17 +50,17 @@ describe("calibrationOf", () => {
     expect(calibrationDifferences(await calibrationOf(ddad, heldOut(1, 2), scales), other)).to.deep.equal([]);
   });
 
-  it("keeps the scores that shares of all pixels reach, to a 16384th", async () => {
+  it("keeps the scores that fractions of all pixels reach, to a 16384th", async () => {
     const random = createRandom(3);
     const maps = Array.from({ length: 5 }, () => Float32Array.from({ length: 40_000 }, () => random() ** 4));
     const inspections = maps.map((map) => ({ score: 1, map }));
     const { pixels } = await calibrationOf(smallConfig(), inspections);
     const sorted = maps.flatMap((map) => [...map]).sort((a, b) => b - a);
-    for (const { share, score } of pixels) {
-      const exact = sorted[Math.floor(share * sorted.length) - 1]!;
-      expect(score, `${share}`).to.be.within(exact * (1 - 2 ** -14), exact);
+    for (const { fraction, score } of pixels) {
+      const exact = sorted[Math.floor(fraction * sorted.length) - 1]!;
+      expect(score, `${fraction}`).to.be.within(exact * (1 - 2 ** -14), exact);
     }
-    expect(pixels.at(-1)!.share).to.equal(1e-5);
+    expect(pixels.at(-1)!.fraction).to.equal(1e-5);
   });
 
   it("keeps scores that are 0, or below it", async () => {
@@ -84,11 +84,11 @@ describe("calibrate", () => {
     const extractor: Extractor = {
       features: (x, names) => Object.fromEntries(names.map((name) => [name, x])) as never,
     };
-    const pictures = smallPictures(5, 3);
-    const remembered = await calibrate({ config, denoiser, extractor }, pictures);
-    const twoPictures = 2 * 2 * 4 * 8 * 8;
-    for (const cacheBytes of [0, twoPictures]) {
-      const calibration = await calibrate({ config, denoiser, extractor }, pictures, { cacheBytes });
+    const images = smallImages(5, 3);
+    const remembered = await calibrate({ config, denoiser, extractor }, images);
+    const twoImages = 2 * 2 * 4 * 8 * 8;
+    for (const cacheBytes of [0, twoImages]) {
+      const calibration = await calibrate({ config, denoiser, extractor }, images, { cacheBytes });
       expect(calibration).to.deep.equal(remembered);
     }
   });
@@ -96,11 +96,11 @@ describe("calibrate", () => {
 
 describe("falseAlarmThreshold", () => {
   const scores = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
-  it("is the score that the given share of good pictures exceeds", () => {
+  it("is the score that the given fraction of good images exceeds", () => {
     expect(falseAlarmThreshold(scores, 0.1)).to.equal(0.9);
     expect(falseAlarmThreshold([...scores].reverse(), 0.01)).to.equal(0.99);
   });
-  it("lies beyond all scores where they are too few for the share, and farther the fewer they are", () => {
+  it("lies beyond all scores where they are too few for the fraction, and farther the fewer they are", () => {
     const few = [1, 1.1, 1.2, 0.9, 1];
     const threshold = falseAlarmThreshold(few, 0.01);
     expect(threshold).to.be.within(1.4, 2.5);
@@ -111,7 +111,7 @@ describe("falseAlarmThreshold", () => {
   });
   it("refuses a single score", () => {
     expect(() => falseAlarmThreshold([1], 0.1)).to.throw(
-      /at least two held-out good pictures, but there is one/,
+      /at least two held-out good images, but there is one/,
     );
   });
   it("is extrapolated, and said to be, exactly where it is beyond the scores that there are", () => {

@@ -2,9 +2,9 @@
 import type { StateDict } from "@ddad/nn";
 import type { StateLayout } from "@ddad/nn/internal";
 import { expect } from "chai";
+import { ddad } from "../../cli/test/commandLine.ts";
 import { formula } from "../../nn/test/golden.ts";
 import * as pickle from "../../nn/test/pickleFile.ts";
-import { ddad } from "./commandLine.ts";
 
 /** A state dict of these shapes, every value another. */
 export const fill = (layout: StateLayout): StateDict =>

@@ -1,8 +1,10 @@
 /** Completing and checking a configuration. */
 import { expect } from "chai";
-import { mergeConfig } from "../src/config/settings.ts";
-import { type ConfigInput, parseConfig, resolveConfig } from "../src/config.ts";
+import { boundSettings, settingsBound } from "../src/config/binding.ts";
+import { type ConfigInput, configSchema, parseConfig, resolveConfig } from "../src/config/config.ts";
+import { configKeys, mergeConfig } from "../src/config/settings.ts";
 import { ConfigError } from "../src/errors.ts";
+import { smallConfig } from "./small.ts";
 
 const data = { root: "parts" };
 
@@ -285,5 +287,20 @@ describe("parseConfig", () => {
     expect(problems(JSON.parse('{"data": {"root": "a"}, "__proto__": {"x": 1}}'))[0]).to.include(
       "__proto__ is no setting",
     );
+  });
+});
+
+describe("the table of settings", () => {
+  it("says of every setting what it binds", () => {
+    const silent = configKeys(configSchema).filter(({ binds }) => binds === undefined);
+    expect(silent.map(({ path }) => path)).to.deep.equal([]);
+  });
+
+  it("gives the lists of what must stay", () => {
+    expect(boundSettings("run")).to.include.members(["precision", "training.batchSize", "data.imageSize"]);
+    expect(boundSettings("run")).to.not.include.members(["training.steps", "training.memory", "data.root"]);
+    expect(boundSettings("calibration")).to.include.members(["sampling.steps", "features.network"]);
+    expect(boundSettings("calibration")).to.not.include("detection.falseAlarmRate");
+    expect(Object.keys(settingsBound("adaptation", smallConfig()))).to.include("adaptation.learningRate");
   });
 });

@@ -1,18 +1,23 @@
-/** docs/settings.md against the code: its tables say what the schema, the cost and the translation say. */
-import { readFileSync } from "node:fs";
+/**
+ * docs/settings.md against the code: its tables say what the schema, the cost and the translation say. With UPDATE_SETTINGS=1 the table of
+ * all settings is written.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { parse } from "yaml";
 import * as z from "zod";
+import { type Config, configSchema, type Protocol, resolveConfig } from "../src/config/config.ts";
 import { costOf } from "../src/config/cost.ts";
 import { translateDdadYaml } from "../src/config/ddadYaml.ts";
 import { presets } from "../src/config/presets.ts";
 import { type ConfigRecord, configKeys } from "../src/config/settings.ts";
-import { type Config, configSchema, type Protocol, resolveConfig } from "../src/config.ts";
 
 type BaseSchema = z.core.JSONSchema.BaseSchema;
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8");
-const document = read("../../../docs/settings.md");
+const path = fileURLToPath(new URL("../../../docs/settings.md", import.meta.url));
+const document = readFileSync(path, "utf8");
 
 /** The rows of the first table below a heading, without its head. */
 function tableBelow(heading: string): string[] {
@@ -59,12 +64,20 @@ const defaultOf = (config: Config, path: string): string => {
 describe("docs/settings.md", () => {
   it("lists every setting: what it means, what it may be, and its defaults", () => {
     const schema = z.toJSONSchema(configSchema);
-    const expected = configKeys(configSchema).map(({ path, description }) => {
+    const expected = configKeys(configSchema).map(({ path, description, binds = [] }) => {
       const values = valuesOf(at(schema, `properties.${path.replaceAll(".", ".properties.")}`) as BaseSchema);
       const defaults = configs.map((config) => defaultOf(config, path));
-      return `| ${[`\`${path}\``, description, values, ...defaults].join(" | ")} |`;
+      return `| ${[`\`${path}\``, description, values, ...defaults, binds.join(", ")].join(" | ")} |`;
     });
     expect(expected).to.have.length.greaterThan(60);
+    if (process.env["UPDATE_SETTINGS"]) {
+      const known = tableBelow("Every setting").join("\n");
+      writeFileSync(
+        path,
+        document.replace(known, () => expected.join("\n")),
+      );
+      return;
+    }
     expect(tableBelow("Every setting")).to.deep.equal(expected);
   });
 
@@ -83,7 +96,7 @@ describe("docs/settings.md", () => {
       const exact = [
         [cost.parameters / 1e6, "million"],
         [cost.gflopPerCall, "GFLOP"],
-        [cost.gflopPerPicture, "GFLOP"],
+        [cost.gflopPerImage, "GFLOP"],
         [cost.gflopPerStep / 1e3, "TFLOP"],
         [cost.gflopOfTraining / 1e6, "PFLOP"],
       ] as const;
@@ -96,7 +109,9 @@ describe("docs/settings.md", () => {
   });
 
   it("says what the keys of the published config.yaml become", () => {
-    const { keys } = translateDdadYaml(parse(read("fixtures/ddadConfig2.yaml")) as ConfigRecord);
+    const { keys } = translateDdadYaml(
+      parse(read("../../node/test/fixtures/ddadConfig2.yaml")) as ConfigRecord,
+    );
     const expected = keys
       .filter(({ status }) => status === "mapped")
       .map(({ key, settings }) => [key, Object.keys(settings)]);

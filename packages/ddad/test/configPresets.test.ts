@@ -1,11 +1,12 @@
 /** Presets: the published numbers, how they meet a protocol and what is given, and what a network costs. */
 import { expect } from "chai";
-import { configOver } from "../src/cli/settings.ts";
+import { configOver } from "../../node/src/settings.ts";
 import { type CategorySettings, categories, findCategory, stepsOfEpochs } from "../src/config/categories.ts";
+import { type ConfigInput, configSchema, parseConfig, resolveConfig } from "../src/config/config.ts";
 import { costOf } from "../src/config/cost.ts";
 import { presets } from "../src/config/presets.ts";
-import { type ConfigInput, parseConfig, resolveConfig } from "../src/config.ts";
-import { createDenoiser } from "../src/denoiser.ts";
+import { parseSettings } from "../src/config/settings.ts";
+import { createDenoiser } from "../src/diffusion/denoiser.ts";
 import { ConfigError } from "../src/errors.ts";
 
 const data = { root: "parts" };
@@ -18,14 +19,14 @@ describe("published categories", () => {
     categories.filter((category) => category.dataset === dataset);
   const total = (settings: readonly CategorySettings[], value: (one: CategorySettings) => number): number =>
     settings.reduce((sum, one) => sum + value(one), 0);
-  const steps = ({ epochs, trainingPictures }: CategorySettings): number =>
-    stepsOfEpochs({ epochs, pictures: trainingPictures, batchSize: 32 });
+  const steps = ({ epochs, trainingImages }: CategorySettings): number =>
+    stepsOfEpochs({ epochs, images: trainingImages, batchSize: 32 });
 
-  it("are 15 of MVTec AD, with its 3629 pictures, and 12 of VisA", () => {
+  it("are 15 of MVTec AD, with its 3629 images, and 12 of VisA", () => {
     expect(of("mvtec")).to.have.length(15);
     expect(of("visa")).to.have.length(12);
-    expect(total(of("mvtec"), ({ trainingPictures }) => trainingPictures)).to.equal(3629);
-    expect(total(of("visa"), ({ trainingPictures }) => trainingPictures)).to.equal(8659);
+    expect(total(of("mvtec"), ({ trainingImages }) => trainingImages)).to.equal(3629);
+    expect(total(of("visa"), ({ trainingImages }) => trainingImages)).to.equal(8659);
     // Sums of the README's rows, so that no number is mistyped unseen.
     expect(total(of("mvtec"), ({ guidance }) => guidance)).to.equal(77);
     expect(total(of("visa"), ({ guidance }) => guidance)).to.equal(62);
@@ -39,7 +40,7 @@ describe("published categories", () => {
     expect(steps(findCategory("mvtec", "toothbrush")!)).to.equal(2000);
     expect(total(of("mvtec"), steps)).to.equal(198_000);
     expect(total(of("visa"), steps)).to.equal(191_000);
-    expect(stepsOfEpochs({ epochs: 10, pictures: 31, batchSize: 32 })).to.equal(0);
+    expect(stepsOfEpochs({ epochs: 10, images: 31, batchSize: 32 })).to.equal(0);
   });
 
   it("are found by the data set's name in any case", () => {
@@ -96,7 +97,7 @@ describe("presets", () => {
     expect(config.training.steps).to.equal(5);
     const quick = resolveConfig({ preset: "mvtec/wood + quick", data });
     expect(quick.training.steps).to.equal(3000);
-    expect(quick.sampling).to.include({ guidance: 11, calls: 5 });
+    expect(quick.sampling).to.include({ guidance: 11, steps: 5 });
     expect(quick.data.imageSize).to.equal(128);
     expect(resolveConfig({ preset: "quick+mvtec/wood", data }).training.steps).to.equal(9030);
   });
@@ -108,16 +109,17 @@ describe("presets", () => {
 
   it("stand above what a trained model has stored, and below what is asked for beside them", () => {
     const stored = resolveConfig({ data: { root: "parts", imageSize: 128 }, model: { variant: "ddad-s" } });
-    const over = (set: string[], fixed: string[] = []) =>
-      configOver(stored, { preset: "mvtec/wood", set }, fixed, "it is so");
+    const asked = (preset: string, set: string[]) =>
+      parseSettings([`preset=${preset}`, ...set], configSchema);
+    const over = (set: string[]) => configOver(stored, asked("mvtec/wood", set), [], "it is so");
     expect(over([]).sampling.guidance).to.equal(11);
     // Counted in the model's own batches of 16.
     expect(over([]).training).to.include({ batchSize: 16, steps: 9030 });
     expect(over(["sampling.guidance=1"]).sampling.guidance).to.equal(1);
     expect(() =>
-      configOver(stored, { preset: "ddad-s+quick", set: ["data.imageSize=64"] }, ["data"], "it is so"),
+      configOver(stored, asked("ddad-s+quick", ["data.imageSize=64"]), ["data.imageSize"], "it is so"),
     ).to.throw(ConfigError, /^data\.imageSize is 128 and cannot become 64: it is so\.$/);
-    expect(() => configOver(stored, { preset: "nope", set: [] }, [], "")).to.throw(
+    expect(() => configOver(stored, asked("nope", []), [], "")).to.throw(
       ConfigError,
       /"nope" does not exist/,
     );
@@ -153,7 +155,7 @@ describe("costOf", () => {
     const small = cost({ model: { variant: "ddad-s" } });
     expect(small.parameters).to.equal(8_257_731);
     expect(small.gflopPerCall / 2).to.be.closeTo(18.3, 0.05);
-    expect(small.gflopPerPicture).to.equal(10 * small.gflopPerCall);
+    expect(small.gflopPerImage).to.equal(10 * small.gflopPerCall);
   });
 
   it("counts a network of one level by hand", () => {
@@ -189,7 +191,7 @@ describe("costOf", () => {
   it("of the quick preset is a small part of the paper's", () => {
     const quick = cost({ preset: "quick" });
     const published = costOf(paper("mvtec/screw"));
-    expect(quick.gflopPerPicture).to.be.closeTo(54.7, 0.1);
+    expect(quick.gflopPerImage).to.be.closeTo(54.7, 0.1);
     expect(quick.gflopOfTraining / 1e6).to.be.closeTo(1.57, 0.01);
     expect(published.gflopOfTraining / quick.gflopOfTraining).to.be.above(150);
   });

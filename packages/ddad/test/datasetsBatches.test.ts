@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { batchIndices } from "../src/datasets/batches.ts";
+import { batchIndices } from "../src/data/batches.ts";
 
 describe("batchIndices", () => {
   const take = (steps: number, batchSize: number, count: number, seed = 3): number[] =>

@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import { type Dataset, datasetFormats, type Sample } from "../src/datasets/sample.ts";
-import { isTestPicture, recordSplit, splitChanges, splitHeldOut } from "../src/datasets/split.ts";
-import { readSplit, splitFile, writeSplit } from "../src/datasets/splitFile.ts";
+import { readSplit, splitFile, writeSplit } from "../../node/src/datasets/splitFile.ts";
+import { Tree } from "../../node/test/datasetsTree.ts";
+import { type Dataset, datasetFormats, type Sample } from "../src/data/sample.ts";
+import { isTestImage, recordSplit, splitChanges, splitHeldOut } from "../src/data/split.ts";
 import { DataError } from "../src/errors.ts";
-import { Tree } from "./datasetsTree.ts";
 
 const samples = (count: number): Sample[] =>
   Array.from({ length: count }, (_, i) => ({
@@ -36,7 +36,7 @@ describe("splitHeldOut", () => {
     );
   });
 
-  it("moves no picture when others are added or removed", () => {
+  it("moves no image when others are added or removed", () => {
     const before = splitHeldOut(samples(200), { fraction: 0.1, seed });
     const after = splitHeldOut(samples(300), { fraction: 0.1, seed });
     expect(ids(after.heldOut)).to.include.members(ids(before.heldOut));
@@ -78,12 +78,12 @@ describe("the record of a split", () => {
     strayMasks: [],
   });
 
-  it("keeps the sides of few pictures, too, where hashes alone would not", () => {
+  it("keeps the sides of few images, too, where hashes alone would not", () => {
     const options = { fraction: 0.01, seed };
     const few = samples(6);
     const record = recordSplit(dataset(few), splitHeldOut(few, options), options);
     expect(record.heldOut).to.have.length(2);
-    // Pictures with lower hashes would push those two out.
+    // Images with lower hashes would push those two out.
     const many = samples(60);
     const alone = splitHeldOut(many, options).heldOut;
     expect(ids(alone)).to.not.have.members(record.heldOut);
@@ -126,10 +126,10 @@ describe("the record of a split", () => {
   });
 });
 
-describe("isTestPicture", () => {
+describe("isTestImage", () => {
   it("takes about a fifth, independent of what is held out", () => {
     const all = samples(2000);
-    const test = all.filter(({ id }) => isTestPicture(id, seed));
+    const test = all.filter(({ id }) => isTestImage(id, seed));
     // 400 expected, deviation 18.
     expect(test.length).to.be.within(320, 480);
     const { heldOut } = splitHeldOut(all, { fraction: 0.2, seed });

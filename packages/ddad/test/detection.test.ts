@@ -3,14 +3,14 @@ import { evaluate, ResNet, tensor, type UNet } from "@ddad/nn";
 import { expect } from "chai";
 import { formulaWeights, largestDifference } from "../../nn/test/golden.ts";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { calibrationDifferences, falseAlarmThreshold } from "../src/calibration.ts";
-import { gatherPixels, imageAt } from "../src/datasets/imageSet.ts";
-import { createDenoiser } from "../src/denoiser.ts";
-import { calibrate, type Detector, inspect } from "../src/detection.ts";
-import { anomalyMap, centerCrop, cropRange, pixelDistance } from "../src/distance.ts";
-import { evaluateDetection, type LabelledPicture } from "../src/evaluation.ts";
-import { type Extractor, featureDistance } from "../src/features.ts";
-import { smallConfig, smallPictures } from "./small.ts";
+import { gatherPixels, imageAt } from "../src/data/imageSet.ts";
+import { calibrationDifferences, falseAlarmThreshold } from "../src/detection/calibration.ts";
+import { anomalyMap, centerCrop, cropRange, pixelDistance } from "../src/detection/distance.ts";
+import { type Extractor, featureDistance } from "../src/detection/features.ts";
+import { calibrate, type Detector, inspect } from "../src/detection/inspect.ts";
+import { createDenoiser } from "../src/diffusion/denoiser.ts";
+import { evaluateDetection, type LabelledImage } from "../src/evaluation/evaluation.ts";
+import { smallConfig, smallImages } from "./small.ts";
 
 describe("distance", () => {
   it("is the published mean over channels of the absolute difference", async function () {
@@ -49,13 +49,13 @@ describe("distance", () => {
   });
 });
 
-/** Features that are the normalised picture itself, so that both distances are known. */
+/** Features that are the normalised image itself, so that both distances are known. */
 const identity = (): Extractor => ({
   features: (x, names) => Object.fromEntries(names.map((n) => [n, x])) as never,
 });
 
 describe("detection", () => {
-  const { images, ids } = smallPictures(5, 3);
+  const { images, ids } = smallImages(5, 3);
   let net: UNet;
   beforeEach(async () => {
     net = createDenoiser(smallConfig()).eval();
@@ -89,7 +89,7 @@ describe("detection", () => {
     ["without noise", {}],
     ["with noise", { eta: 1, startNoise: true }],
   ] as const) {
-    it(`says the same of a picture whether 1, 3 or 5 come together, in any order, ${name}`, async () => {
+    it(`says the same of an image whether 1, 3 or 5 come together, in any order, ${name}`, async () => {
       const config = smallConfig({ sampling });
       const alone = await scoresOf(config, 1);
       for (const [batchSize, order] of [
@@ -103,7 +103,7 @@ describe("detection", () => {
     });
   }
 
-  it("says the same, bit for bit, of 16 pictures in any company when features are compared as well", async () => {
+  it("says the same, bit for bit, of 16 images in any company when features are compared as well", async () => {
     const config = smallConfig({ features: { network: "resnet18" } });
     using extractor = new ResNet({
       block: "basic",
@@ -114,10 +114,10 @@ describe("detection", () => {
     });
     await evaluate(...extractor.namedState().values());
     const detector = { config, denoiser: net, extractor: extractor.eval() };
-    const held = smallPictures(4, 8);
+    const held = smallImages(4, 8);
     const calibration = await calibrate(detector, held);
     expect(calibration.scales!.feature).to.be.greaterThan(0);
-    const set = smallPictures(16, 9);
+    const set = smallImages(16, 9);
     const scoresIn = async (order: readonly number[], together: number): Promise<number[]> => {
       const scores: number[] = [];
       for (let from = 0; from < order.length; from += together) {
@@ -217,7 +217,7 @@ describe("detection", () => {
     }
   });
 
-  it("says what each picture of a batch took, not how fast the finished ones are handed over", async () => {
+  it("says what each image of a batch took, not how fast the finished ones are handed over", async () => {
     const config = smallConfig({
       protocol: "paper",
       features: { network: "resnet18" },
@@ -232,20 +232,20 @@ describe("detection", () => {
     await found.return(undefined);
   });
 
-  it("calls about the share of fresh good pictures defective that was asked for", async () => {
+  it("calls about the share of fresh good images defective that was asked for", async () => {
     const config = smallConfig({ detection: { blurSigma: 0.5, falseAlarmRate: 0.1 } });
-    const [held, fresh] = [smallPictures(49, 20), smallPictures(100, 21)];
+    const [held, fresh] = [smallImages(49, 20), smallImages(100, 21)];
     const calibration = await calibrate({ denoiser: net, config }, held);
     const threshold = falseAlarmThreshold(calibration.scores, 0.1);
     let alarms = 0;
     for await (const { score } of inspect({ denoiser: net, config, calibration }, fresh))
       if (score >= threshold) alarms++;
-    // The central 99 % of a binomial of 100, at a rate that the 49 pictures leave between 0.03 and 0.24.
-    console.log(`    ${alarms} of 100 fresh good pictures called defective, 10 expected`);
+    // The central 99 % of a binomial of 100, at a rate that the 49 images leave between 0.03 and 0.24.
+    console.log(`    ${alarms} of 100 fresh good images called defective, 10 expected`);
     expect(alarms).to.be.within(1, 33);
   });
 
-  it("calibrates so that good pictures reach 1 in the mean before the blur", async () => {
+  it("calibrates so that good images reach 1 in the mean before the blur", async () => {
     const config = smallConfig({ detection: { blurSigma: 0 } });
     const calibration = await calibrate({ denoiser: net, config }, { images, ids });
     expect(calibration.scores).to.have.length(5);
@@ -256,9 +256,9 @@ describe("detection", () => {
       detection: { blurSigma: 0, falseAlarmRate: 0.2 },
     });
     expect(calibrationDifferences(calibration, other)).to.deep.equal(["sampling.guidance 3 (calibrated: 2)"]);
-    const fewer = smallConfig({ sampling: { calls: 2 }, detection: { blurSigma: 0 } });
+    const fewer = smallConfig({ sampling: { steps: 2 }, detection: { blurSigma: 0 } });
     expect(calibrationDifferences(calibration, fewer)).to.deep.equal([
-      "sampling.calls 2 (calibrated: not set)",
+      "sampling.steps 2 (calibrated: not set)",
     ]);
   });
 
@@ -266,7 +266,7 @@ describe("detection", () => {
     const config = smallConfig();
     const calibration = await calibrate({ denoiser: net, config }, { images, ids });
     const samples = ids.map(
-      (id, i): LabelledPicture => ({ id, label: i < 2 ? 0 : 1, kind: i < 2 ? "good" : "spot" }),
+      (id, i): LabelledImage => ({ id, label: i < 2 ? 0 : 1, kind: i < 2 ? "good" : "spot" }),
     );
     const masks = samples.map(({ label }) => new Uint8Array(64).fill(label, 8, 12));
     const seen: string[] = [];

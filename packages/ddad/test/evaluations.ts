@@ -1,15 +1,15 @@
 /** Evaluations of made-up inspections: results as `ddad evaluate --out` leaves them, without a network. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { calibrationOf } from "../src/calibration.ts";
-import type { Config } from "../src/config.ts";
-import { type Evaluation, evaluateInspections, type ScoredPicture } from "../src/evaluation.ts";
+import { encodePng } from "../../node/src/images/png.ts";
+import type { Config } from "../src/config/config.ts";
+import { calibrationOf } from "../src/detection/calibration.ts";
+import { type Evaluation, evaluateInspections, type ScoredImage } from "../src/evaluation/evaluation.ts";
 import { createImage } from "../src/images/image.ts";
-import { encodePng } from "../src/images/png.ts";
 import { smallConfig } from "./small.ts";
 
-/** Four good and three defective pictures; by `heldOutScore` the last good one is a false alarm, and two are missed. */
-export const madeUpScores: readonly ScoredPicture[] = [
+/** Four good and three defective images; by `heldOutScore` the last good one is a false alarm, and two are missed. */
+export const madeUpScores: readonly ScoredImage[] = [
   { id: "test/good/0.png", label: 0, kind: "good", score: 0.1 },
   { id: "test/good/1.png", label: 0, kind: "good", score: 0.2 },
   { id: "test/good/2.png", label: 0, kind: "good", score: 0.3 },
@@ -19,16 +19,16 @@ export const madeUpScores: readonly ScoredPicture[] = [
   { id: "test/stain/0.jpg", label: 1, kind: "stain", score: 0.15 },
 ];
 
-/** What all held-out good pictures score, so that it is the threshold at any rate of false alarms. */
+/** What all held-out good images score, so that it is the threshold at any rate of false alarms. */
 const heldOutScore = 0.75;
 
 export type MadeUpEvaluation = {
-  readonly scores?: readonly ScoredPicture[];
+  readonly scores?: readonly ScoredImage[];
   readonly category?: string;
   readonly config?: Config;
 };
 
-/** Evaluates pictures of 8 × 8 whose maps have their score in one corner, which is the defective one. */
+/** Evaluates images of 8 × 8 whose maps have their score in one corner, which is the defective one. */
 export async function madeUpEvaluation(options: MadeUpEvaluation = {}): Promise<Evaluation> {
   const { scores = madeUpScores, category = "tile", config = smallConfig() } = options;
   const size = 8;
@@ -50,7 +50,7 @@ export async function madeUpEvaluation(options: MadeUpEvaluation = {}): Promise<
   );
 }
 
-/** Writes an evaluation with a gray picture of every inspection. @returns the folder */
+/** Writes an evaluation with a gray image of every inspection. @returns the folder */
 export function writeEvaluation(folder: string, { result, kinds, falseAlarms, scores }: Evaluation): string {
   const write = (name: string, content: Uint8Array | string): void => {
     const path = join(folder, name);
@@ -59,8 +59,8 @@ export function writeEvaluation(folder: string, { result, kinds, falseAlarms, sc
   };
   write("results.json", JSON.stringify(result));
   write("scores.json", JSON.stringify({ kinds, falseAlarms, scores }));
-  const picture = encodePng(createImage(4, 4, 3, [90, 90, 90]));
-  for (const { id } of scores) write(id.endsWith(".png") ? id : `${id}.png`, picture);
+  const image = encodePng(createImage(4, 4, 3, [90, 90, 90]));
+  for (const { id } of scores) write(id.endsWith(".png") ? id : `${id}.png`, image);
   return folder;
 }
 

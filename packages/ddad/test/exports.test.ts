@@ -2,4 +2,4 @@
 import { join } from "node:path";
 import { describeExports } from "../../kernels-wgsl/test/exportNames.ts";
 
-describeExports(join(import.meta.dirname, ".."), { exports: "index.ts", exportsNode: "node.ts" });
+describeExports(join(import.meta.dirname, ".."), { exports: "index.ts" });

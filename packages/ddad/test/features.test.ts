@@ -3,10 +3,10 @@ import { evaluate, max, type ResNet, resnet50, type Tensor, tensor } from "@ddad
 import { expect } from "chai";
 import { channelsLast, formulaWeights, largestDifference } from "../../nn/test/golden.ts";
 import { entry, type NpzArray, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { anomalyMap, batchWeights, pixelDistance } from "../src/distance.ts";
-import { type Extractor, featureDistance } from "../src/features.ts";
+import { anomalyMap, batchWeights, pixelDistance } from "../src/detection/distance.ts";
+import { type Extractor, featureDistance } from "../src/detection/features.ts";
 
-/** Pictures or feature maps of the records, channels last. */
+/** Images or feature maps of the records, channels last. */
 export const images = (arrays: Map<string, NpzArray>, key: string): Tensor => {
   const { data, shape } = entry(arrays, key, Float32Array);
   const [n, c, h, w] = shape as [number, number, number, number];
@@ -16,7 +16,7 @@ export const images = (arrays: Map<string, NpzArray>, key: string): Tensor => {
 describe("featureDistance", () => {
   it("compares 3×3 means, zeros around them counted, and enlarges by corners", async function () {
     const arrays = readNpz(sharedOrSkip(this, "golden", "heatmap.npz"));
-    // Each picture is a feature map of its own: the piece that the published code was recorded on.
+    // Each image is a feature map of its own: the piece that the published code was recorded on.
     const [f, g] = [images(arrays, "patch_f"), images(arrays, "patch_g")];
     const maps = new Map([
       [1, f],
@@ -31,15 +31,15 @@ describe("featureDistance", () => {
         >;
       },
     };
-    const picture = (count: number) => tensor(new Float32Array(count * 13 * 13 * 3), [count, 13, 13, 3]);
-    const distance = await featureDistance(recorded, picture(1), picture(2), ["layer1"]).data();
+    const image = (count: number) => tensor(new Float32Array(count * 13 * 13 * 3), [count, 13, 13, 3]);
+    const distance = await featureDistance(recorded, image(1), image(2), ["layer1"]).data();
     expect(largestDifference(distance, entry(arrays, "patch_up", Float32Array).data)).to.be.below(1e-5);
   });
 
   it("refuses to compare nothing", () => {
-    const picture = tensor(new Float32Array(3), [1, 1, 1, 3]);
+    const image = tensor(new Float32Array(3), [1, 1, 1, 3]);
     const nothing: Extractor = { features: () => ({}) as never };
-    expect(() => featureDistance(nothing, picture, picture, [])).to.throw(/there is no layer to compare/);
+    expect(() => featureDistance(nothing, image, image, [])).to.throw(/there is no layer to compare/);
   });
 
   describe("of ResNet-50, and the published map", function () {

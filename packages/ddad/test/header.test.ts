@@ -1,8 +1,13 @@
 /** Headers that are damaged, or were written by another program: a sentence that names the file and what is wrong in it. */
 import { type Checkpoint, CheckpointError, readSafetensors, writeSafetensors } from "@ddad/nn";
 import { expect } from "chai";
-import { decodeAdaptationState, encodeAdaptationState } from "../src/adaptationFile.ts";
-import { decodeModel, decodeTrainingState, encodeModel, encodeTrainingState } from "../src/modelFile.ts";
+import { decodeAdaptationState, encodeAdaptationState } from "../src/adaptation/stateFile.ts";
+import {
+  decodeModel,
+  decodeTrainingState,
+  encodeModel,
+  encodeTrainingState,
+} from "../src/model/modelFile.ts";
 import { smallConfig } from "./small.ts";
 
 const config = smallConfig();

@@ -1,6 +1,11 @@
 /** The denoising loss by time steps: how these are divided, drawn, averaged and shown. */
 import { expect } from "chai";
-import { describeHeldOutLoss, heldOutLoss, timestepBuckets, timestepIn } from "../src/heldOutLoss.ts";
+import {
+  describeValidationLoss,
+  timestepBuckets,
+  timestepIn,
+  validationLoss,
+} from "../src/training/validationLoss.ts";
 
 const ends = (largest: number): number[][] => timestepBuckets(largest).map(({ from, to }) => [from, to]);
 
@@ -35,7 +40,7 @@ describe("timestepBuckets", () => {
 });
 
 describe("timestepIn", () => {
-  it("reaches all of a bucket and nothing else, and is always the same for a picture", () => {
+  it("reaches all of a bucket and nothing else, and is always the same for an image", () => {
     const bucket = { from: 10, to: 14 };
     const drawn = Array.from({ length: 200 }, (_, image) => timestepIn(bucket, 1, { image, step: 2 }));
     expect([...new Set(drawn)].sort()).to.deep.equal([10, 11, 12, 13, 14]);
@@ -43,13 +48,13 @@ describe("timestepIn", () => {
   });
 });
 
-describe("heldOutLoss", () => {
+describe("validationLoss", () => {
   it("weighs buckets by their time steps", () => {
     const buckets = [
       { from: 0, to: 0 },
       { from: 1, to: 3 },
     ];
-    const loss = heldOutLoss(buckets, [
+    const loss = validationLoss(buckets, [
       [1, 3],
       [0.5, 0.5],
     ]);
@@ -60,6 +65,6 @@ describe("heldOutLoss", () => {
         { from: 1, to: 3, loss: 0.5 },
       ],
     });
-    expect(describeHeldOutLoss(loss)).to.equal("held-out loss 0.8750 (t 0–0: 2.00, t 1–3: 0.500)");
+    expect(describeValidationLoss(loss)).to.equal("held-out loss 0.8750 (t 0–0: 2.00, t 1–3: 0.500)");
   });
 });

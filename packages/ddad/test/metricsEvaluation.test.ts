@@ -1,9 +1,14 @@
 import { expect } from "chai";
-import { type Calibration, calibrationOf } from "../src/calibration.ts";
-import type { Config } from "../src/config.ts";
-import type { Inspection } from "../src/detection.ts";
+import type { Config } from "../src/config/config.ts";
+import { type Calibration, calibrationOf } from "../src/detection/calibration.ts";
+import type { Inspection } from "../src/detection/inspect.ts";
 import { DataError } from "../src/errors.ts";
-import { cropMask, evaluateInspections, type LabelledPicture, type TestSet } from "../src/evaluation.ts";
+import {
+  cropMask,
+  evaluateInspections,
+  type LabelledImage,
+  type TestSet,
+} from "../src/evaluation/evaluation.ts";
 import { aupro } from "../src/metrics/aupro.ts";
 import { auroc, averagePrecision, f1Max } from "../src/metrics/curves.ts";
 import { PublishedPixelMetrics, youdenThreshold } from "../src/metrics/published.ts";
@@ -15,7 +20,7 @@ const size = 8;
 const kinds = ["good", "good", "good", "spot", "spot", "crack", "crack"];
 
 const samples = kinds.map(
-  (kind, i): LabelledPicture => ({ id: `test/${kind}/${i}.png`, label: kind === "good" ? 0 : 1, kind }),
+  (kind, i): LabelledImage => ({ id: `test/${kind}/${i}.png`, label: kind === "good" ? 0 : 1, kind }),
 );
 
 /** Defects in the middle, with a border that is defective in part. */
@@ -55,7 +60,7 @@ const inspections = (crop = size): Inspection[] =>
 const calibrationFor = ({ precision, features: { network }, sampling, detection }: Config): Calibration => {
   const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...rest } = detection;
   return {
-    ...{ scales: { pixel: 1 }, scores: [0.5, 0.9, 1.1], pixels: [{ share: 0.01, score: 1 }] },
+    ...{ scales: { pixel: 1 }, scores: [0.5, 0.9, 1.1], pixels: [{ fraction: 0.01, score: 1 }] },
     ...{ precision, features: { network }, sampling, detection: rest },
   };
 };
@@ -181,15 +186,15 @@ describe("evaluation", () => {
       sampling: config.sampling,
       features: { network: "none", adaptedSteps: 7 },
       detection: config.detection,
-      normaliser: "constants calibrated on held-out good pictures",
+      normaliser: "constants calibrated on held-out good images",
       masks: "nearest, any non-zero",
       metrics: {
         image: "exact",
         pixel: { auroc: "exact", ap: "exact", aupro30: "exact", aupro05: "exact" },
         bootstrap: { resamples: 40, level: 0.95 },
       },
-      threshold: { source: "held-out good pictures", pictures: 3, falseAlarmRate: 0.01, extrapolated: true },
-      checkpoint: "lowest denoising loss on held-out good pictures",
+      threshold: { source: "held-out good images", images: 3, falseAlarmRate: 0.01, extrapolated: true },
+      checkpoint: "lowest denoising loss on held-out good images",
       device: "an adapter",
     });
     expect(JSON.parse(JSON.stringify(result))).to.deep.equal(result);
@@ -214,7 +219,7 @@ describe("evaluation", () => {
       (error: unknown) => error,
     );
     expect(refused).to.be.instanceOf(DataError);
-    expect(String(refused)).to.match(/from held-out good pictures, never from the test set/);
+    expect(String(refused)).to.match(/from held-out good images, never from the test set/);
   });
 
   it("takes the time of an inspection from the inspection, where it says it", async () => {
@@ -224,7 +229,7 @@ describe("evaluation", () => {
     expect(result.msPerImage).to.deep.equal({ p50: 40, p95: 70 });
   });
 
-  it("crops masks like maps: what lies outside the picture is good", () => {
+  it("crops masks like maps: what lies outside the image is good", () => {
     const mask = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
     expect([...cropMask(mask, 4, 2)]).to.deep.equal([6, 7, 10, 11]);
     expect([...cropMask(Uint8Array.of(1, 2, 3, 4), 2, 4)]).to.deep.equal([
@@ -236,7 +241,7 @@ describe("evaluation", () => {
     expect(cropMask(mask, 4, 0)).to.equal(mask);
   });
 
-  it("hashes what was tested: pictures, truth and names, not how a mask is stored", async () => {
+  it("hashes what was tested: images, truth and names, not how a mask is stored", async () => {
     const hash = await hashTestSet(set);
     expect(hash).to.match(/^[0-9a-f]{64}$/);
     expect(await hashTestSet({ ...set, masks: set.masks!.map((mask) => mask.map((v) => v * 255)) })).to.equal(
@@ -285,7 +290,7 @@ describe("evaluation", () => {
       /instead of .*0\.png came .*1\.png/,
     );
     expect((await evaluate({}, inspections().slice(0, 3))).message).to.match(
-      /7 test pictures, but 3 inspections/,
+      /7 test images, but 3 inspections/,
     );
     expect((await evaluate({}, [...inspections(), inspections()[0]!])).message).to.match(
       /instead of the end/,

@@ -3,19 +3,19 @@
  * Arguments: images, side in pixels.
  */
 
-import { calibrationOf } from "../src/calibration.ts";
-import { resolveConfig } from "../src/config.ts";
-import type { Inspection } from "../src/detection.ts";
-import { evaluateInspections, type LabelledPicture } from "../src/evaluation.ts";
+import { resolveConfig } from "../src/config/config.ts";
+import { calibrationOf } from "../src/detection/calibration.ts";
+import type { Inspection } from "../src/detection/inspect.ts";
+import { evaluateInspections, type LabelledImage } from "../src/evaluation/evaluation.ts";
 import { stream } from "./metricsBruteForce.ts";
 
 const [count, side] = process.argv.slice(2).map(Number) as [number, number];
-const samples = Array.from({ length: count }, (_, i): LabelledPicture => {
+const samples = Array.from({ length: count }, (_, i): LabelledImage => {
   const label = i % 5 < 2 ? 0 : 1;
   return { id: `${i}`, label, kind: label === 0 ? "good" : ["spot", "crack"][i % 2]! };
 });
 
-/** Three squares of a defective picture: about five per cent of it. */
+/** Three squares of a defective image: about five per cent of it. */
 function makeMask(image: number): Uint8Array {
   const mask = new Uint8Array(side * side);
   const width = Math.round(side * 0.13);
@@ -45,7 +45,7 @@ function* inspections(): Generator<Inspection> {
 
 const protocol = process.argv[4] === "paper" ? "paper" : "strict";
 const config = resolveConfig({ protocol, data: { root: "none" }, detection: { crop: 0 } });
-// The pictures themselves are no part of the metrics.
+// The images themselves are no part of the metrics.
 const images = { count, size: side, data: new Uint8Array(count) };
 const rss = (): number => process.resourceUsage().maxRSS * 1024;
 const before = rss();

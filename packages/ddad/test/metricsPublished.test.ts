@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect } from "chai";
+import { readImage } from "../../node/src/images/read.ts";
 import { entry, type NpzArray, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { readImage } from "../src/images/read.ts";
 import { PublishedPixelMetrics, youdenThreshold } from "../src/metrics/published.ts";
 import { publishedMask } from "../src/metrics/publishedMask.ts";
 import { findRegions } from "../src/metrics/regions.ts";

@@ -2,11 +2,11 @@
 import { CheckpointError, ResNet, readSafetensors, type Tensor, tensor, writeSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import { largestDifference } from "../../nn/test/golden.ts";
-import { falseAlarmThreshold } from "../src/calibration.ts";
-import { type ImageSet, imageAt } from "../src/datasets/imageSet.ts";
-import { uniform } from "../src/datasets/random.ts";
-import type { Inspection } from "../src/detection.ts";
-import type { Extractor } from "../src/features.ts";
+import { type ImageSet, imageAt } from "../src/data/imageSet.ts";
+import { uniform } from "../src/data/random.ts";
+import { falseAlarmThreshold } from "../src/detection/calibration.ts";
+import type { Extractor } from "../src/detection/features.ts";
+import type { Inspection } from "../src/detection/inspect.ts";
 import { MemoryBank } from "../src/patchcore/memoryBank.ts";
 import { type FitOptions, PatchCore } from "../src/patchcore/patchcore.ts";
 import { patchFeatures } from "../src/patchcore/patches.ts";
@@ -20,7 +20,7 @@ type Grid = {
 /** An extractor whose stages are given. */
 const recorded = (stages: Record<string, Tensor>): Extractor => ({ features: () => stages as never });
 
-const picture = () => tensor(new Float32Array(3), [1, 1, 1, 3]);
+const image = () => tensor(new Float32Array(3), [1, 1, 1, 3]);
 
 /** 3×3 means, zeros around them counted, of neighbouring channels in `groups`. */
 function means({ values, side: [height, width], channels }: Grid, groups: number): Grid {
@@ -72,7 +72,7 @@ describe("patchFeatures", () => {
   it("joins means of both stages on the first one's grid, channels averaged to as many", async () => {
     const [fine, coarse] = [grid([7, 5], 6, 1), grid([4, 3], 12, 2)];
     const extractor = recorded({ layer2: tensorOf(fine), layer3: tensorOf(coarse) });
-    const patches = patchFeatures(extractor, picture());
+    const patches = patchFeatures(extractor, image());
     expect(patches.shape).to.deep.equal([1, 7, 5, 12]);
     const [a, b] = [means(fine, 6), enlarged(means(coarse, 6), [7, 5])];
     const expected = Float64Array.from({ length: 7 * 5 * 12 }, (_, i) => {
@@ -84,7 +84,7 @@ describe("patchFeatures", () => {
 
   it("takes one stage of one position", async () => {
     const extractor = recorded({ layer3: tensor([1, 2, 3], [1, 1, 1, 3]) });
-    const patches = await patchFeatures(extractor, picture(), ["layer3"]).data();
+    const patches = await patchFeatures(extractor, image(), ["layer3"]).data();
     expect(largestDifference(patches, Float32Array.of(1 / 9, 2 / 9, 3 / 9))).to.be.below(1e-7);
   });
 
@@ -93,8 +93,8 @@ describe("patchFeatures", () => {
       layer2: tensorOf(grid([2, 2], 4, 1)),
       layer3: tensorOf(grid([1, 1], 6, 2)),
     });
-    expect(() => patchFeatures(extractor, picture())).to.throw(/6 channels cannot be averaged .* to 4/);
-    expect(() => patchFeatures(extractor, picture(), [])).to.throw(/no layer to take patches from/);
+    expect(() => patchFeatures(extractor, image())).to.throw(/6 channels cannot be averaged .* to 4/);
+    expect(() => patchFeatures(extractor, image(), [])).to.throw(/no layer to take patches from/);
   });
 });
 
@@ -107,12 +107,8 @@ describe("PatchCore", () => {
   });
   after(() => extractor.dispose());
 
-  /** Pictures of stripes with a little grain; those asked for have a light square of 12 pixels at (40, 16). */
-  function stripes(
-    count: number,
-    seed: number,
-    planted: (picture: number) => boolean = () => false,
-  ): ImageSet {
+  /** Images of stripes with a little grain; those asked for have a light square of 12 pixels at (40, 16). */
+  function stripes(count: number, seed: number, planted: (image: number) => boolean = () => false): ImageSet {
     const data = Uint8Array.from({ length: count * size * size * 3 }, (_, i) => {
       const [index, pixel] = [Math.floor(i / (size * size * 3)), Math.floor(i / 3) % (size * size)];
       const [x, y] = [pixel % size, Math.floor(pixel / size)];
@@ -133,7 +129,7 @@ describe("PatchCore", () => {
   }
 
   for (const neighbours of [1, 9]) {
-    it(`tells planted squares from good pictures, and where they are, by ${neighbours} neighbours`, async () => {
+    it(`tells planted squares from good images, and where they are, by ${neighbours} neighbours`, async () => {
       using patchCore = await fit({ neighbours });
       const good = stripes(8, 2);
       const threshold = falseAlarmThreshold(await patchCore.scores({ images: good, ids: idsOf(good) }), 0.01);
@@ -151,7 +147,7 @@ describe("PatchCore", () => {
     });
   }
 
-  it("says the same of a picture whether it is inspected alone or with others, in any order", async () => {
+  it("says the same of an image whether it is inspected alone or with others, in any order", async () => {
     using patchCore = await fit({ fraction: 0.05 });
     const images = stripes(4, 5, (index) => index === 2);
     const together = await inspectAll(patchCore, images);
@@ -187,7 +183,7 @@ describe("PatchCore", () => {
     expect(one.bank.size).to.equal(1);
   });
 
-  it("finds nothing new in the pictures that filled the bank", async () => {
+  it("finds nothing new in the images that filled the bank", async () => {
     const images = stripes(2, 1);
     using patchCore = await PatchCore.fit(extractor, images, { fraction: 1 });
     using none = await PatchCore.fit(extractor, stripes(2, 9), { fraction: 1 });
@@ -247,6 +243,6 @@ describe("PatchCore", () => {
       );
     }
     expect(await message(fit({ fraction: 0 }))).to.match(/fraction must be in \(0, 1\]/);
-    expect(await message(PatchCore.fit(extractor, stripes(0, 1)))).to.match(/at least one good picture/);
+    expect(await message(PatchCore.fit(extractor, stripes(0, 1)))).to.match(/at least one good image/);
   });
 });

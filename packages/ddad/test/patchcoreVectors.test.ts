@@ -2,7 +2,7 @@
 import { tensor } from "@ddad/nn";
 import { expect } from "chai";
 import { largestDifference } from "../../nn/test/golden.ts";
-import { uniform } from "../src/datasets/random.ts";
+import { uniform } from "../src/data/random.ts";
 import { greedyCoreset } from "../src/patchcore/coreset.ts";
 import { MemoryBank } from "../src/patchcore/memoryBank.ts";
 import { ProjectedVectors, sparseProjection } from "../src/patchcore/projection.ts";

@@ -9,9 +9,9 @@ import {
   largestDifference,
 } from "../../nn/test/golden.ts";
 import { entry, type NpzArray, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import type { Denoiser } from "../src/denoiser.ts";
-import { type ReconstructionOptions, reconstruct } from "../src/reconstruction.ts";
-import { linearSchedule } from "../src/schedule.ts";
+import type { Denoiser } from "../src/diffusion/denoiser.ts";
+import { type ReconstructionOptions, reconstruct } from "../src/diffusion/reconstruction.ts";
+import { linearSchedule } from "../src/diffusion/schedule.ts";
 
 const schedule = linearSchedule({ steps: 1000, from: 1e-4, to: 0.02 });
 const published = { schedule, start: 250, stride: 25, eta: 1 };
@@ -70,7 +70,7 @@ describe("reconstruct: against the published formulas, step by step", () => {
   const shape = [2, 2, 2, 3];
   const values = (stream: number): Float64Array => Float64Array.from(formula(stream, 24));
   const draws = Array.from({ length: 4 }, (_, k) => values(10 + k));
-  /** Predicts a noise that depends on the picture and on the time step. */
+  /** Predicts a noise that depends on the image and on the time step. */
   const denoiser: Denoiser = { forward: (x, t) => x.mul(0.3).add(t.mul(1e-3).reshape([2, 1, 1, 1])) };
 
   /** The published code in double precision; strict bounds λ and starts without noise. */
@@ -114,7 +114,7 @@ describe("reconstruct: against the published formulas, step by step", () => {
     });
   }
 
-  it("draws noise by seed and picture, not by place in the batch", async () => {
+  it("draws noise by seed and image, not by place in the batch", async () => {
     const input = tensor(new Float32Array(24), shape);
     const run = async (seed: number, images: readonly number[]) => {
       const options = { ...settings, guidance: 0, eta: 1, seed, images };
@@ -134,6 +134,6 @@ describe("reconstruct: against the published formulas, step by step", () => {
     expect(await refusal({ noise: tensors(draws.slice(0, 2)) })).to.match(
       /reconstruct: draw 2 of the noise is needed, but only 2 draws were given/,
     );
-    expect(await refusal({ images: [1] })).to.match(/there are 2 pictures, but 1 identities were given/);
+    expect(await refusal({ images: [1] })).to.match(/there are 2 images, but 1 identities were given/);
   });
 });

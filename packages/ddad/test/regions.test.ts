@@ -14,7 +14,7 @@ describe("defectRegions", () => {
     map[i] = value;
   }
 
-  it("gives connected parts in pixels of the picture, the highest first", () => {
+  it("gives connected parts in pixels of the image, the highest first", () => {
     const regions = defectRegions(map, { mapSize: 8, size: 8, width: 80, height: 40, threshold: 2 });
     expect(regions).to.deep.equal([
       { box: { x: 0, y: 0, width: 20, height: 10 }, area: 100, score: 5 },
@@ -22,7 +22,7 @@ describe("defectRegions", () => {
     ]);
   });
 
-  it("counts from the picture's corner where the map shows only its middle", () => {
+  it("counts from the image's corner where the map shows only its middle", () => {
     const [region] = defectRegions(map, { mapSize: 8, size: 12, width: 12, height: 12, threshold: 4 });
     expect(region).to.deep.equal({ box: { x: 3, y: 3, width: 1, height: 1 }, area: 1, score: 5 });
   });

@@ -2,15 +2,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { decodePng } from "../../node/src/images/png.ts";
+import { writePanel } from "../../node/src/images/writePanel.ts";
 import { createImage, type Image } from "../src/images/image.ts";
-import { decodePng } from "../src/images/png.ts";
 import { heatColor } from "../src/report/colorMap.ts";
 import { detectionRow, rowCaptions } from "../src/report/detectionRow.ts";
 import { drawText, fontHeight, textWidth } from "../src/report/font.ts";
 import { heatMap, outlineMask, overlayHeat } from "../src/report/overlay.ts";
 import { composePanel } from "../src/report/panel.ts";
 import { formatResults, formatTable, type ResultRow } from "../src/report/results.ts";
-import { writePanel } from "../src/report/write.ts";
 
 const pixel = ({ width, data }: Image, x: number, y: number): number[] => [
   ...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),
@@ -65,7 +65,7 @@ describe("overlays", () => {
     expect(red).to.deep.equal([1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0]);
   });
 
-  it("refuse values that do not fit the picture", () => {
+  it("refuse values that do not fit the image", () => {
     expect(() => heatMap([1], 2, 1, { from: 0, to: 1 })).to.throw(RangeError, "2×1 pixels, but 1 values");
     expect(() => overlayHeat(gray, [1], { from: 0, to: 1 })).to.throw(RangeError, "overlayHeat");
     expect(() => outlineMask(gray, [1], [0, 0, 0])).to.throw(RangeError, "outlineMask");
@@ -146,12 +146,12 @@ describe("composePanel", () => {
     expect(() => composePanel([])).to.throw(RangeError, "no tile");
   });
 
-  it("takes the row of an inspected picture and is written as PNG", () => {
+  it("takes the row of an inspected image and is written as PNG", () => {
     const folder = mkdtempSync(join(tmpdir(), "ddad-report-"));
     try {
-      const picture = { input: red, reconstruction: red, map: [0, 1, 2, 3], range: { from: 0, to: 4 } };
-      expect(detectionRow(picture)).to.have.length(3);
-      const row = detectionRow({ ...picture, mask: [0, 0, 0, 1], pixelThreshold: 3 }, rowCaptions);
+      const image = { input: red, reconstruction: red, map: [0, 1, 2, 3], range: { from: 0, to: 4 } };
+      expect(detectionRow(image)).to.have.length(3);
+      const row = detectionRow({ ...image, mask: [0, 0, 0, 1], pixelThreshold: 3 }, rowCaptions);
       expect(row.map(({ caption }) => caption)).to.deep.equal([
         "input",
         "reconstruction",

@@ -7,7 +7,7 @@ import { html } from "../src/report/html/html.ts";
 import { precisionRecallChart, rocChart, scoreHistogram } from "../src/report/html/scoreCharts.ts";
 import { checkMarkup } from "./evaluations.ts";
 
-/** Two good and two defective pictures, one of each wrong at the threshold. */
+/** Two good and two defective images, one of each wrong at the threshold. */
 const tiny = {
   threshold: 0.5,
   scored: [
@@ -95,7 +95,7 @@ describe("plots", () => {
     const bars = [...text.matchAll(/<rect class="(\w+)"[^>]*height="([\d.]+)"><title>(\d+)/g)].map(
       ([, name, height, count]) => [name, Number(count), Number(height)],
     );
-    // Two good pictures up, with a headroom of 0.3, and one defective one down share 212 pixels.
+    // Two good images up, with a headroom of 0.3, and one defective one down share 212 pixels.
     expect(bars).to.deep.equal([
       ["good", 2, 128.48],
       ["good", 2, 128.48],

@@ -1,13 +1,13 @@
 /** The page of `ddad report`: what is chosen for it, and its markup. */
 import { expect } from "chai";
-import type { ScoredPicture } from "../src/evaluation.ts";
+import type { ScoredImage } from "../src/evaluation/evaluation.ts";
 import * as library from "../src/index.ts";
 import { flatten, protocolDifferences } from "../src/report/differences.ts";
 import { html } from "../src/report/html/html.ts";
 import { htmlReport, type ReportedRun } from "../src/report/html/page.ts";
 import { groupResults, meanOf, nameResults } from "../src/report/resultGroups.ts";
 import { readResult, readScores } from "../src/report/storedEvaluation.ts";
-import { fairShares, wrongDecisions } from "../src/report/wrongDecisions.ts";
+import { fairCounts, wrongDecisions } from "../src/report/wrongDecisions.ts";
 import { checkMarkup, type MadeUpEvaluation, madeUpEvaluation, madeUpScores } from "./evaluations.ts";
 import { smallConfig } from "./small.ts";
 
@@ -25,7 +25,7 @@ describe("markup", () => {
 });
 
 describe("wrong decisions", () => {
-  it("are the good pictures above a threshold and the defective ones below it, the worst first", () => {
+  it("are the good images above a threshold and the defective ones below it, the worst first", () => {
     const wrong = wrongDecisions(madeUpScores, 0.2);
     expect(wrong["false alarm"].map(({ id }) => id)).to.deep.equal([
       "test/good/3.png",
@@ -38,9 +38,9 @@ describe("wrong decisions", () => {
   });
 
   it("share the places in the page", () => {
-    expect(fairShares([1, 5, 0, 9], 7)).to.deep.equal([1, 3, 0, 3]);
-    expect(fairShares([1, 2], 24)).to.deep.equal([1, 2]);
-    expect(fairShares([], 24)).to.deep.equal([]);
+    expect(fairCounts([1, 5, 0, 9], 7)).to.deep.equal([1, 3, 0, 3]);
+    expect(fairCounts([1, 2], 24)).to.deep.equal([1, 2]);
+    expect(fairCounts([], 24)).to.deep.equal([]);
   });
 });
 
@@ -57,7 +57,7 @@ const run = async (name: string, options: MadeUpEvaluation = {}): Promise<Report
 describe("differences between protocols", () => {
   it("say what each means, the gravest first, and who has which value", async () => {
     const config = smallConfig({ sampling: { guidance: 5 }, detection: { falseAlarmRate: 0.05 } });
-    const changed = madeUpScores.map((picture, i) => (i === 0 ? { ...picture, id: "other.png" } : picture));
+    const changed = madeUpScores.map((image, i) => (i === 0 ? { ...image, id: "other.png" } : image));
     const runs = [await run("a"), await run("b", { config }), await run("c", { scores: changed })];
     const differences = protocolDifferences(runs);
     expect(differences.map(({ setting }) => setting)).to.deep.equal([
@@ -73,7 +73,7 @@ describe("differences between protocols", () => {
     ]);
   });
 
-  it("expect each category to have pictures of its own", async () => {
+  it("expect each category to have images of its own", async () => {
     expect(
       protocolDifferences([
         await run("a"),
@@ -110,7 +110,7 @@ describe("stored evaluations", () => {
     const text = JSON.stringify({ falseAlarms, scores });
     expect(readScores(text, result)).to.deep.equal({ value: { falseAlarms, scores } });
     expect(readScores(JSON.stringify({ falseAlarms, scores: scores.slice(1) }), result)).to.deep.equal({
-      problem: "it has 6 pictures, 3 of them good, but the result has 7 and 4",
+      problem: "it has 6 images, 3 of them good, but the result has 7 and 4",
     });
   });
 
@@ -149,7 +149,7 @@ describe("stored evaluations", () => {
 });
 
 describe("the page", () => {
-  it("holds tables, curves, pictures and protocol of every run, and nothing from elsewhere", async () => {
+  it("holds tables, curves, images and protocol of every run, and nothing from elsewhere", async () => {
     const runs = [await run("tile"), await run("weave", { category: "weave" })];
     const page = htmlReport(runs);
     checkMarkup(page);
@@ -189,9 +189,9 @@ describe("the page", () => {
 
   it("shows names of files as they are, whatever they hold", async () => {
     const name = `"><img src=x onerror=alert(1)>&<script>'.png`;
-    const scores: ScoredPicture[] = madeUpScores.map((picture) => ({
-      ...picture,
-      kind: `${picture.kind}<b>`,
+    const scores: ScoredImage[] = madeUpScores.map((image) => ({
+      ...image,
+      kind: `${image.kind}<b>`,
     }));
     scores[3] = { ...scores[3]!, id: name };
     const hostile = await run(`</title><script>${name}`, { scores });
@@ -199,7 +199,7 @@ describe("the page", () => {
     checkMarkup(page);
     expect(page).to.not.match(/<script|<img|<b>/);
     expect(page).to.contain("&quot;&gt;&lt;img src=x onerror=alert(1)&gt;&amp;&lt;script&gt;&#39;.png");
-    expect(page).to.contain("There is no picture of it.");
+    expect(page).to.contain("There is no image of it.");
   });
 
   it("is made by the library of an evaluation at hand, without files", async () => {
@@ -213,7 +213,7 @@ describe("the page", () => {
     const page = library.htmlReport([{ ...named!, scores: evaluation, wrong }]);
     checkMarkup(page);
     expect(page.match(/<svg /g)).to.have.length(3);
-    expect(page.match(/There is no picture of it/g)).to.have.length(3);
+    expect(page.match(/There is no image of it/g)).to.have.length(3);
   });
 
   it("says what it leaves out", async () => {
@@ -227,6 +227,6 @@ describe("the page", () => {
     const right = htmlReport([
       { ...full, wrong: { ...wrong!, decisions: { "false alarm": [], missed: [] } } },
     ]);
-    expect(right).to.contain("Every test picture is decided rightly.");
+    expect(right).to.contain("Every test image is decided rightly.");
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { ddimCoefficients, linearSchedule, samplingSteps } from "../src/schedule.ts";
+import { ddimCoefficients, linearSchedule, samplingSteps } from "../src/diffusion/schedule.ts";
 
 const schedule = linearSchedule({ steps: 1000, from: 1e-4, to: 0.02 });
 
@@ -57,21 +57,21 @@ describe("samplingSteps", () => {
     expect(steps.map((step) => step.t)).to.deep.equal([240, 210, 180, 150, 120, 90, 60, 30, 0]);
   });
 
-  it("is told the noise it sees where the number of calls is given", () => {
-    expect(samplingSteps({ start: 250, stride: 25, calls: 5 })).to.deep.equal([
+  it("is told the noise it sees where the number of steps is given", () => {
+    expect(samplingSteps({ start: 250, stride: 25, steps: 5 })).to.deep.equal([
       { t: 250, previous: 200 },
       { t: 200, previous: 150 },
       { t: 150, previous: 100 },
       { t: 100, previous: 50 },
       { t: 50, previous: -1 },
     ]);
-    expect(samplingSteps({ start: 250, stride: 25, calls: 3 }).map(({ t }) => t)).to.deep.equal([
+    expect(samplingSteps({ start: 250, stride: 25, steps: 3 }).map(({ t }) => t)).to.deep.equal([
       250, 167, 83,
     ]);
-    expect(samplingSteps({ start: 250, stride: 25, calls: 1 })).to.deep.equal([{ t: 250, previous: -1 }]);
-    expect(() => samplingSteps({ start: 4, stride: 1, calls: 5 })).to.throw(
+    expect(samplingSteps({ start: 250, stride: 25, steps: 1 })).to.deep.equal([{ t: 250, previous: -1 }]);
+    expect(() => samplingSteps({ start: 4, stride: 1, steps: 5 })).to.throw(
       RangeError,
-      "samplingSteps: calls must be at most start (4), but is 5.",
+      "samplingSteps: steps must be at most start (4), but is 5.",
     );
   });
 

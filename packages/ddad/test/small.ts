@@ -1,9 +1,9 @@
-/** A network and pictures small enough to train in a test. */
-import { type Config, type ConfigInput, resolveConfig } from "../src/config.ts";
-import type { ImageSet, Pictures } from "../src/datasets/imageSet.ts";
-import { uniform } from "../src/datasets/random.ts";
+/** A network and images small enough to train in a test. */
+import { type Config, type ConfigInput, resolveConfig } from "../src/config/config.ts";
+import type { ImageSet, NamedImages } from "../src/data/imageSet.ts";
+import { uniform } from "../src/data/random.ts";
 
-/** A configuration with 8 × 8 pictures, one level and three steps of the sampler. */
+/** A configuration with 8 × 8 images, one level and three steps of the sampler. */
 export function smallConfig(overrides: Partial<Omit<ConfigInput, "data" | "model">> = {}): Config {
   return resolveConfig({
     ...overrides,
@@ -15,13 +15,13 @@ export function smallConfig(overrides: Partial<Omit<ConfigInput, "data" | "model
   });
 }
 
-/** Pictures of one smooth colour ramp each, with a little grain. */
-export function smallPictures(count: number, seed: number): Pictures {
+/** Images of one smooth colour ramp each, with a little grain. */
+export function smallImages(count: number, seed: number): NamedImages {
   const size = 8;
   const data = Uint8Array.from({ length: count * size * size * 3 }, (_, i) => {
-    const picture = Math.floor(i / (size * size * 3));
+    const image = Math.floor(i / (size * size * 3));
     const ramp = ((i / 3) % size) / size;
-    return 255 * (0.2 + 0.5 * ramp * uniform(seed, picture) + 0.1 * uniform(seed, picture, i));
+    return 255 * (0.2 + 0.5 * ramp * uniform(seed, image) + 0.1 * uniform(seed, image, i));
   });
   const images: ImageSet = { count, size, data };
   return { images, ids: Array.from({ length: count }, (_, i) => `train/good/${seed}-${i}.png`) };

@@ -2,12 +2,18 @@
 import { readSafetensors, type StateDict } from "@ddad/nn";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
-import { type Config, generateProcedural, type Pictures, resolveConfig, stackImages } from "../src/index.ts";
-import { decodeTrainingState, encodeTrainingState } from "../src/modelFile.ts";
-import { Trainer } from "../src/training.ts";
+import {
+  type Config,
+  generateProcedural,
+  type NamedImages,
+  resolveConfig,
+  stackImages,
+} from "../src/index.ts";
+import { decodeTrainingState, encodeTrainingState } from "../src/model/modelFile.ts";
+import { Trainer } from "../src/training/trainer.ts";
 
 const size = 16;
-const pictures = generateProcedural({
+const images = generateProcedural({
   category: "tile",
   size: 32,
   train: 6,
@@ -15,9 +21,9 @@ const pictures = generateProcedural({
   testPerDefect: 0,
   seed: 1,
 });
-const set: Pictures = {
+const set: NamedImages = {
   images: stackImages(
-    [...pictures].filter(({ split }) => split === "train").map(({ image }) => image),
+    [...images].filter(({ split }) => split === "train").map(({ image }) => image),
     6,
     size,
   ),
@@ -120,7 +126,7 @@ describe("Trainer", () => {
     expect((await trainer.validate(set)).mean).to.be.below(0.8 * before.mean);
   });
 
-  it("validates every bucket of time steps on noise that hangs on the picture alone", async () => {
+  it("validates every bucket of time steps on noise that hangs on the image alone", async () => {
     using trainer = await Trainer.create(configOf({}), set);
     await train(trainer, 2);
     const { mean, buckets } = await trainer.validate(set);

@@ -4,14 +4,14 @@ import { fileURLToPath } from "node:url";
 import type { Memory } from "@ddad/nn";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
-import { type ConfigInput, resolveConfig } from "../src/config.ts";
+import { type ConfigInput, resolveConfig } from "../src/config/config.ts";
 import { ConfigError, MemoryBudgetError } from "../src/errors.ts";
-import { divisorsOf, formatMemory, largestFitting, parseMemory, roomFor } from "../src/memoryBudget.ts";
-import type { PlannedMemory } from "../src/plannedMemory.ts";
-import { Trainer } from "../src/training.ts";
-import { describeTrainingMemory, stepWithinBudget, type TrainingMemory } from "../src/trainingMemory.ts";
-import { train } from "../src/trainingRun.ts";
-import { smallPictures } from "./small.ts";
+import { divisorsOf, formatMemory, largestFitting, parseMemory, roomFor } from "../src/memory/budget.ts";
+import type { PlannedMemory } from "../src/memory/planned.ts";
+import { describeTrainingMemory, stepWithinBudget, type TrainingMemory } from "../src/training/memory.ts";
+import { train } from "../src/training/train.ts";
+import { Trainer } from "../src/training/trainer.ts";
+import { smallImages } from "./small.ts";
 
 const settings = (training: NonNullable<ConfigInput["training"]>): ConfigInput => ({
   data: { root: "parts", imageSize: 32 },
@@ -86,7 +86,7 @@ describe("memory of a training", function () {
     expect(await found(byOne.total - 1e3)).to.deep.equal({ microBatch: 1, recompute: true });
   });
 
-  it("takes as many pictures as the adapter can bind, whatever the budget", async () => {
+  it("takes as many images as the adapter can bind, whatever the budget", async () => {
     const device = testDevice();
     const { largest } = await planned({ microBatch: 3 });
     expect((await planned({ microBatch: 6 })).largest).to.equal(2 * largest);
@@ -100,7 +100,7 @@ describe("memory of a training", function () {
       expect(await planned({ microBatch: 6 })).to.include({ microBatch: 6 });
       bindable(largest - 1);
       expect(await planned({})).to.include({ microBatch: 2 });
-      // Not even one picture: which tensor is too large is said when it runs.
+      // Not even one image: which tensor is too large is said when it runs.
       bindable(largest / 3 - 1);
       expect(await planned({})).to.include({ microBatch: 1 });
     } finally {
@@ -114,18 +114,18 @@ describe("memory of a training", function () {
     expect(error).to.be.instanceOf(MemoryBudgetError).and.to.be.instanceOf(ConfigError);
     expect(error).to.include({ budget: 5e6, needed: least.total });
     expect((error as Error).message).to.match(
-      /^training\.memory is 5MB, but 1 picture at a time, with blocks computed again, takes [\d.]+ MB, of which [\d.]+ MB are held throughout: allow [\d.]+ MB by training\.memory, lower data\.imageSize, take the small network, model\.variant ddad-s or keep no average by training\.ema 0 \([\d.]+ MB\)\.$/,
+      /^training\.memory is 5MB, but 1 image at a time, with blocks computed again, takes [\d.]+ MB, of which [\d.]+ MB are held throughout: allow [\d.]+ MB by training\.memory, lower data\.imageSize, take the small network, model\.variant ddad-s or keep no average by training\.ema 0 \([\d.]+ MB\)\.$/,
     );
     const allowed = /allow ([\d.]+ MB)/.exec((error as Error).message)![1]!;
     expect(await planned({ memory: allowed })).to.include({ microBatch: 1, recompute: true });
   });
 
-  it("keeps a number of pictures that is given, or refuses it", async () => {
+  it("keeps a number of images that is given, or refuses it", async () => {
     const { total } = await planned({ microBatch: 2 });
     expect(await planned({ microBatch: 2, memory: megabytes(total + 1e3) })).to.include({ microBatch: 2 });
     const error = await planned({ microBatch: 2, memory: megabytes(total - 1e3) }).catch((reason) => reason);
     expect((error as Error).message).to.match(
-      /but 2 pictures at a time take .*: allow .*, set training\.recompute to true or leave training\.microBatch out/,
+      /but 2 images at a time take .*: allow .*, set training\.recompute to true or leave training\.microBatch out/,
     );
   });
 
@@ -133,15 +133,15 @@ describe("memory of a training", function () {
     const { total } = await planned({ microBatch: 1 });
     const budget = resolveConfig(settings({ memory: megabytes(total - 1e3), steps: 1 }));
     const parts = resolveConfig(settings({ microBatch: 1, steps: 1 }));
-    const pictures = { ...smallPictures(2, 1) };
+    const named = smallImages(2, 1);
     const images = { count: 2, size: 32, data: new Uint8Array(2 * 32 * 32 * 3).map((_, i) => (i * 7) % 256) };
     const told: string[] = [];
     const losses: number[] = [];
     for (const config of [budget, parts]) {
       const { loss } = await train({
         config,
-        train: { ...pictures, images },
-        heldOut: smallPictures(0, 1),
+        train: { ...named, images },
+        heldOut: smallImages(0, 1),
         onMemory: (memory) => told.push(describeTrainingMemory(memory)),
         onNotice: (sentence) => told.push(sentence),
         onProgress: () => told.push("step"),
@@ -150,7 +150,7 @@ describe("memory of a training", function () {
     }
     expect(told).to.have.length(5);
     expect(told[0]).to.match(
-      /^planned device memory for 1 picture at a time, blocks computed again: [\d.]+ MB \(parameters [\d.]+ MB, optimiser state [\d.]+ MB, average [\d.]+ MB, gradient sums [\d.]+ MB, pictures and results [\d.]+ kB, intermediates [\d.]+ MB\); the driver and compiled shaders come on top$/,
+      /^planned device memory for 1 image at a time, blocks computed again: [\d.]+ MB \(parameters [\d.]+ MB, optimiser state [\d.]+ MB, average [\d.]+ MB, gradient sums [\d.]+ MB, images and results [\d.]+ kB, intermediates [\d.]+ MB\); the driver and compiled shaders come on top$/,
     );
     expect(told[1]).to.match(
       /^Without computing blocks again .* fits into [\d.]+MB, so training\.recompute is on/,
@@ -162,7 +162,7 @@ describe("memory of a training", function () {
   it("keeps the settings that were given in its states, not what was chosen", async () => {
     const { total } = await planned({ microBatch: 3 });
     const config = resolveConfig(settings({ memory: megabytes(total + 1e3) }));
-    using trainer = await Trainer.create(config, smallPictures(2, 1));
+    using trainer = await Trainer.create(config, smallImages(2, 1));
     expect(trainer.memory.microBatch).to.equal(3);
     expect((await trainer.state()).config).to.deep.equal(config);
   });

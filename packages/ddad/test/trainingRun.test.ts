@@ -2,17 +2,17 @@
 import { LimitError } from "@ddad/nn";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
-import type { Model, TrainingState } from "../src/modelFile.ts";
-import { type TrainingOptions, type TrainingProgress, train } from "../src/trainingRun.ts";
-import { smallConfig, smallPictures } from "./small.ts";
+import type { Model, TrainingState } from "../src/model/modelFile.ts";
+import { type TrainingOptions, type TrainingProgress, train } from "../src/training/train.ts";
+import { smallConfig, smallImages } from "./small.ts";
 
-const pictures = smallPictures(6, 1);
-const heldOut = smallPictures(2, 2);
+const images = smallImages(6, 1);
+const heldOut = smallImages(2, 2);
 
 /** All values of a state, by name. */
-const valuesOf = ({ weights, average, optimizer }: TrainingState) =>
+const valuesOf = ({ weights, ema, optimizer }: TrainingState) =>
   new Map(
-    Object.entries({ weights, average: average!, optimizer }).flatMap(([part, dict]) =>
+    Object.entries({ weights, ema: ema!, optimizer }).flatMap(([part, dict]) =>
       [...dict].map(([name, { data }]) => [`${part}.${name}`, data] as const),
     ),
   );
@@ -21,7 +21,7 @@ const valuesOf = ({ weights, average, optimizer }: TrainingState) =>
 async function finalState(options: Partial<TrainingOptions> & Pick<TrainingOptions, "config">) {
   let state: TrainingState | undefined;
   const result = await train({
-    train: pictures,
+    train: images,
     heldOut,
     onCheckpoint: (latest) => {
       state = latest;
@@ -59,7 +59,7 @@ describe("train", () => {
     expect(state).to.include({ step: 2, best: undefined });
   });
 
-  it("keeps the model with the lowest loss on held-out pictures", async () => {
+  it("keeps the model with the lowest loss on held-out images", async () => {
     const found: { model: Model; loss: number }[] = [];
     const { result, state } = await finalState({
       config: smallConfig({ training: { checkpointEvery: 2, learningRate: 2e-3 } }),
@@ -74,25 +74,25 @@ describe("train", () => {
     expect(result.model).to.equal(found.at(-1)!.model);
   });
 
-  it("reports the loss of held-out pictures at checkpoints, and the last one at the end", async () => {
+  it("reports the loss of held-out images at checkpoints, and the last one at the end", async () => {
     const reports: TrainingProgress[] = [];
     const onProgress = (progress: TrainingProgress): void => void reports.push(progress);
     const config = smallConfig({ training: { checkpointEvery: 4, logEvery: 2 } });
     const { result, state } = await finalState({ config, onProgress });
     expect(reports.map(({ step }) => step)).to.deep.equal([2, 4, 6]);
-    const [between, first, last] = reports.map(({ heldOutLoss }) => heldOutLoss);
+    const [between, first, last] = reports.map(({ validationLoss }) => validationLoss);
     expect(between).to.equal(undefined);
-    expect(result.heldOutLoss).to.equal(last);
+    expect(result.validationLoss).to.equal(last);
     expect(last!.buckets).to.have.length(6);
     expect(state.best!.loss).to.equal(Math.min(first!.mean, last!.mean));
-    const without = await finalState({ config, heldOut: smallPictures(0, 3) });
-    expect(without.result.heldOutLoss).to.equal(undefined);
+    const without = await finalState({ config, heldOut: smallImages(0, 3) });
+    expect(without.result.validationLoss).to.equal(undefined);
   });
 
   it("ships the running mean of the weights", async () => {
     const { result, state } = await finalState({ config: smallConfig() });
     const arrays = (dict: Model["weights"]) => [...dict.values()].map(({ data }) => data);
-    expect(arrays(result.model!.weights)).to.deep.equal(arrays(state.average!));
+    expect(arrays(result.model!.weights)).to.deep.equal(arrays(state.ema!));
     expect(arrays(result.model!.weights)).to.not.deep.equal(arrays(state.weights));
   });
 
@@ -101,7 +101,7 @@ describe("train", () => {
     const expected = await finalState({ config: smallConfig({ training: { ...settings, microBatch: 3 } }) });
     const device = testDevice();
     const checkSize = device.checkSize;
-    // The largest tensor is 16 KiB a picture.
+    // The largest tensor is 16 KiB an image.
     device.checkSize = (bytes, what) => {
       if (bytes > 80_000) throw new LimitError(`${what} is too large.`);
     };
@@ -113,7 +113,7 @@ describe("train", () => {
       device.checkSize = checkSize;
     });
     expect(notices).to.deep.equal([
-      "The adapter has no room for 6 pictures at once: 3 at a time, to the same effect.",
+      "The adapter has no room for 6 images at once: 3 at a time, to the same effect.",
     ]);
     for (const [name, values] of valuesOf(expected.state)) {
       expect(valuesOf(found.state).get(name), name).to.deep.equal(values);
@@ -122,7 +122,7 @@ describe("train", () => {
 
   it("stops with a sentence when the loss is no longer a number", async () => {
     const config = smallConfig({ training: { learningRate: 1e30, clip: 0, schedule: "constant" } });
-    const error = await train({ config, train: pictures, heldOut }).catch((reason: Error) => reason);
+    const error = await train({ config, train: images, heldOut }).catch((reason: Error) => reason);
     expect(String(error)).to.match(
       /Training diverged: the loss of step \d is .*\. Lower training.learningRate/,
     );

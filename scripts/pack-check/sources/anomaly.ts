@@ -1,6 +1,6 @@
-// Both entries of @ddad/ddad.
+// The entries for anomaly detection.
 import * as ddad from "@ddad/ddad";
-import * as node from "@ddad/ddad/node";
+import * as node from "@ddad/node";
 
 export const score: number = ddad.auroc([true, false], [1, 0]);
 export { node };

@@ -14,9 +14,9 @@
 export type CategorySettings = {
   readonly dataset: PublishedDataset;
   readonly category: string;
-  /** Good training pictures of the data set. */
-  readonly trainingPictures: number;
-  /** w, the pull towards the inspected picture. */
+  /** Good training images of the data set. */
+  readonly trainingImages: number;
+  /** w, the pull towards the inspected image. */
   readonly guidance: number;
   /** Epochs of the denoiser. */
   readonly epochs: number;
@@ -26,13 +26,13 @@ export type CategorySettings = {
   readonly pixelWeight: number;
   /** λ, what holds the adapted extractor to its copy. */
   readonly distillation: number;
-  /** Pictures a step of the adaptation. */
+  /** Images a step of the adaptation. */
   readonly adaptationBatch: number;
-  /** Pictures whose maxima are shared in testing. */
+  /** Images whose maxima are shared in testing. */
   readonly testBatch: number;
 };
 
-type Row = readonly [trainingPictures: number, guidance: number, epochs: number, adaptationEpochs: number];
+type Row = readonly [trainingImages: number, guidance: number, epochs: number, adaptationEpochs: number];
 
 type DatasetTable = Pick<
   CategorySettings,
@@ -104,10 +104,10 @@ export const publishedDatasets: readonly string[] = Object.keys(tables);
 export const categories: readonly CategorySettings[] = Object.entries<DatasetTable>(tables).flatMap(
   ([dataset, { rows, exceptions, ...shared }]) =>
     Object.entries(rows).map(
-      ([category, [trainingPictures, guidance, epochs, adaptationEpochs]]): CategorySettings => ({
+      ([category, [trainingImages, guidance, epochs, adaptationEpochs]]): CategorySettings => ({
         dataset: dataset as PublishedDataset,
         category,
-        ...{ trainingPictures, guidance, epochs, adaptationEpochs },
+        ...{ trainingImages, guidance, epochs, adaptationEpochs },
         ...shared,
         ...exceptions?.[category],
       }),
@@ -123,15 +123,15 @@ export function findCategory(dataset: string, category: string): CategorySetting
 /** A training told in epochs. */
 export type Epochs = {
   readonly epochs: number;
-  /** Pictures trained on. */
-  readonly pictures: number;
-  /** Pictures a step. */
+  /** Images trained on. */
+  readonly images: number;
+  /** Images a step. */
   readonly batchSize: number;
 };
 
 /**
  * Optimiser steps of some epochs as the published code takes them: a last batch that is not full is left out, so that fewer
- * pictures than one batch make no step at all.
+ * images than one batch make no step at all.
  */
-export const stepsOfEpochs = ({ epochs, pictures, batchSize }: Epochs): number =>
-  Math.floor(pictures / batchSize) * epochs;
+export const stepsOfEpochs = ({ epochs, images, batchSize }: Epochs): number =>
+  Math.floor(images / batchSize) * epochs;

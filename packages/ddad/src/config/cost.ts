@@ -1,17 +1,17 @@
 /** What a denoiser costs, known from its configuration: no device is asked. */
 import { defaultMultipliers, unetLayout } from "@ddad/nn/internal";
-import type { Config } from "../config.ts";
-import { unetOptions } from "../denoiser.ts";
-import { samplingSteps } from "../schedule.ts";
+import { unetOptions } from "../diffusion/denoiser.ts";
+import { samplingSteps } from "../diffusion/schedule.ts";
+import type { Config } from "./config.ts";
 
 /** Parameters and floating-point operations; a multiply-add counts 2. */
 export type DenoiserCost = {
   readonly parameters: number;
-  /** One call of the network for one picture. */
+  /** One call of the network for one image. */
   readonly gflopPerCall: number;
-  /** A reconstruction of one picture: all calls of the sampler. */
-  readonly gflopPerPicture: number;
-  /** One optimiser step: forwards and backwards over the batch, three calls a picture. */
+  /** A reconstruction of one image: all sampling steps. */
+  readonly gflopPerImage: number;
+  /** One optimiser step: forwards and backwards over the batch, three forward passes an image. */
   readonly gflopPerStep: number;
   /** All optimiser steps. */
   readonly gflopOfTraining: number;
@@ -44,13 +44,13 @@ export function costOf(config: Pick<Config, "data" | "model" | "training" | "sam
   return {
     parameters,
     gflopPerCall,
-    gflopPerPicture: samplingSteps(sampling).length * gflopPerCall,
+    gflopPerImage: samplingSteps(sampling).length * gflopPerCall,
     gflopPerStep,
     gflopOfTraining: training.steps * gflopPerStep,
   };
 }
 
-/** How often the picture has been halved where a layer works, told by the layer's place in the published network. */
+/** How often the image has been halved where a layer works, told by the layer's place in the published network. */
 function levelOf(name: string, levels: number, blocksPerLevel: number): number {
   const [part, stageText, layerText] = name.split(".");
   const stage = Number(stageText);

@@ -30,8 +30,8 @@ export type Translation = {
 
 /** Options of `translateDdadYaml`. */
 export type TranslationOptions = {
-  /** How many training pictures a data set has; undefined where that cannot be found out. */
-  readonly countPictures?: (root: string, category: string | undefined) => number | undefined;
+  /** How many training images a data set has; undefined where that cannot be found out. */
+  readonly countImages?: (root: string, category: string | undefined) => number | undefined;
 };
 
 /** Keys that no configuration of this program has; two of them tell what a file is. */
@@ -50,7 +50,7 @@ export function isDdadYaml(content: ConfigRecord): boolean {
 export function translateDdadYaml(content: ConfigRecord, options: TranslationOptions = {}): Translation {
   const values = new Map(leaves(content));
   const version = ["model.DDADS", "model.DLlambda", "model.DA_chp"].some((key) => values.has(key)) ? 2 : 1;
-  const source: KeySource = { values, version, countPictures: options.countPictures ?? (() => undefined) };
+  const source: KeySource = { values, version, countImages: options.countImages ?? (() => undefined) };
   const outcomes = [...values].map(([key, value]) => {
     const outcome = publishedKeys[key]?.(value, source) ?? unknownKey(key);
     return { key, value, settings: {}, ...outcome };
@@ -108,7 +108,7 @@ export function describeTranslation(name: string, { version, keys }: Translation
     `${name} is a configuration of the published DDAD code (${which} version), read under the protocol paper:`,
     ...keys.map((key) => `  ${key.key} ${show(key.value)}${describeKey(key)}`),
     ...(version === 1
-      ? ["  the first version took D_p of pictures normalised for ImageNet; here it is that of the second"]
+      ? ["  the first version took D_p of images normalised for ImageNet; here it is that of the second"]
       : []),
   ];
 }

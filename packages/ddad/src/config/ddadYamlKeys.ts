@@ -25,7 +25,7 @@ export type KeyOutcome = {
 export type KeySource = {
   readonly values: ReadonlyMap<string, unknown>;
   readonly version: 1 | 2;
-  readonly countPictures: (root: string, category: string | undefined) => number | undefined;
+  readonly countImages: (root: string, category: string | undefined) => number | undefined;
 };
 
 type KeyRule = (value: unknown, source: KeySource) => KeyOutcome;
@@ -54,7 +54,7 @@ const byVersion =
 
 const channels: KeyRule = (value) =>
   value === 3
-    ? { status: "unneeded", remark: "pictures always have 3 channels" }
+    ? { status: "unneeded", remark: "images always have 3 channels" }
     : { status: "unsupported", must: "3" };
 
 /** The settings of the test count for the adaptation, too, as in the second version. */
@@ -77,30 +77,28 @@ const epochsTo =
     const batchSize = source.values.get(batchKey);
     if (!isCount(batchSize, 1))
       return { status: "unsupported", remark: `without ${batchKey} nobody knows how many steps that is` };
-    const found = picturesOf(source);
+    const found = imagesOf(source);
     if (found === undefined) {
-      const remark = `how many steps that is hangs on the number of training pictures, which is not known; set ${path}`;
+      const remark = `how many steps that is hangs on the number of training images, which is not known; set ${path}`;
       return { status: "unsupported", remark };
     }
-    const { pictures, where } = found;
-    const steps = stepsOfEpochs({ epochs, pictures, batchSize });
-    const remark = `${epochs} × ⌊${pictures} pictures / ${batchSize}⌋, ${where}`;
+    const { images, where } = found;
+    const steps = stepsOfEpochs({ epochs, images, batchSize });
+    const remark = `${epochs} × ⌊${images} images / ${batchSize}⌋, ${where}`;
     return { status: "mapped", settings: { [path]: steps }, remark };
   };
 
-/** Training pictures: those that are there, or else those of the data set as it was published. */
-function picturesOf({ values, countPictures }: KeySource): { pictures: number; where: string } | undefined {
+/** Training images: those that are there, or else those of the data set as it was published. */
+function imagesOf({ values, countImages }: KeySource): { images: number; where: string } | undefined {
   const text = (key: string): string | undefined => {
     const value = values.get(key);
     return typeof value === "string" && value !== "" ? value : undefined;
   };
   const [root, category] = [text("data.data_dir"), text("data.category")];
-  const counted = root === undefined ? undefined : countPictures(root, category);
-  if (counted !== undefined) return { pictures: counted, where: "counted in the data set" };
+  const counted = root === undefined ? undefined : countImages(root, category);
+  if (counted !== undefined) return { images: counted, where: "counted in the data set" };
   const published = findCategory(text("data.name") ?? "", category ?? "");
-  return (
-    published && { pictures: published.trainingPictures, where: "as many as the published data set has" }
-  );
+  return published && { images: published.trainingImages, where: "as many as the published data set has" };
 }
 
 /** Only where no other key says it better. */
@@ -180,13 +178,13 @@ export const publishedKeys: { readonly [key: string]: KeyRule } = {
   "model.beta_end": to("diffusion.betaTo"),
   "model.device": always("unneeded", "DDAD_ADAPTER picks an adapter"),
   "model.save_model": only(true, "a run always saves its model"),
-  "model.num_workers": always("unneeded", "pictures are decoded once, before the training"),
+  "model.num_workers": always("unneeded", "images are decoded once, before the training"),
   "model.seed": always("dead", "its seed is always 42, and so is that of the protocol paper"),
 
   "metrics.auroc": always("unneeded", reported),
   "metrics.pro": always("unneeded", reported),
   "metrics.image_level_AUROC": always("unneeded", reported),
   "metrics.pixel_level_AUROC": always("unneeded", reported),
-  "metrics.misclassifications": always("unneeded", "ddad predict lists every picture with its score"),
-  "metrics.visualisation": always("unneeded", "ddad evaluate --out writes pictures"),
+  "metrics.misclassifications": always("unneeded", "ddad predict lists every image with its score"),
+  "metrics.visualisation": always("unneeded", "ddad evaluate --out writes images"),
 };

@@ -1,5 +1,5 @@
 /** What a setting is when neither it nor a preset is given. Depends on the protocol, the network and a few settings that are given. */
-import type { Config, ConfigInput } from "../config.ts";
+import type { Config, ConfigInput } from "./config.ts";
 
 type Defaults = Omit<Config, "data"> & { data: Omit<Config["data"], "root"> };
 
@@ -56,7 +56,7 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
  * reconstruction is deterministic and never overshoots; the whole frame is scored.
  *
  * The loss is a mean with decoupled weight decay: clipping a summed loss would leave the coupled decay to rule the
- * step. The blur keeps its width relative to the picture, which the published 4 pixels fix at 256.
+ * step. The blur keeps its width relative to the image, which the published 4 pixels fix at 256.
  */
 const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
   const { method, precision, diffusion, training, adaptation, patchcore, detection } = paper(choices);

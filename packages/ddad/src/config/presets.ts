@@ -2,8 +2,9 @@
  * Settings by name: `preset: mvtec/screw` in a file, `--preset mvtec/screw` on the command line. A preset stands between the
  * defaults of the protocol and what is given; it never chooses the protocol.
  */
-import type { Config, ConfigInput } from "../config.ts";
+
 import { type CategorySettings, categories, stepsOfEpochs } from "./categories.ts";
+import type { Config, ConfigInput } from "./config.ts";
 import { defaultsFor, positiveOr } from "./defaults.ts";
 import { type ConfigRecord, isRecord, mergeConfig } from "./settings.ts";
 
@@ -19,27 +20,27 @@ export type Preset = {
 /**
  * What was published for a category, as far as the protocol has a place for it.
  *
- * - Under paper all of it: w, v, λ, the batches, and the epochs as steps of this many pictures.
+ * - Under paper all of it: w, v, λ, the batches, and the epochs as steps of this many images.
  * - Under strict w, v, λ and the batch of the adaptation. The denoiser visits every time step as often as published: as strict
- *   trains only those up to `training.maxTimestep`, that is a share of the published steps. How long the extractor is adapted
- *   is left to the rule that looks at held-out pictures, and no scores are shared among a batch.
+ *   trains only those up to `training.maxTimestep`, that is a fraction of the published steps. How long the extractor is adapted
+ *   is left to the rule that looks at held-out images, and no scores are shared among a batch.
  */
 const categoryPreset = (category: CategorySettings): Preset => ({
   name: `${category.dataset}/${category.category}`,
   description: `as published for ${category.category} of ${datasetNames[category.dataset]}`,
   settings: ({ protocol, diffusion, training }) => {
-    const { trainingPictures: pictures, epochs, adaptationEpochs, adaptationBatch } = category;
-    const steps = stepsOfEpochs({ epochs, pictures, batchSize: positiveOr(training.batchSize, 32) });
+    const { trainingImages: images, epochs, adaptationEpochs, adaptationBatch } = category;
+    const steps = stepsOfEpochs({ epochs, images, batchSize: positiveOr(training.batchSize, 32) });
     const adaptation = { batchSize: adaptationBatch, distillation: category.distillation };
     const shared = {
       sampling: { guidance: category.guidance },
       detection: { pixelWeight: category.pixelWeight },
     };
     if (protocol !== "paper") {
-      const share = Math.ceil((steps * (training.maxTimestep + 1)) / diffusion.steps);
-      return { ...shared, training: { steps: positiveOr(share, steps) }, adaptation };
+      const fraction = Math.ceil((steps * (training.maxTimestep + 1)) / diffusion.steps);
+      return { ...shared, training: { steps: positiveOr(fraction, steps) }, adaptation };
     }
-    const adaptationSteps = { epochs: adaptationEpochs, pictures, batchSize: adaptationBatch };
+    const adaptationSteps = { epochs: adaptationEpochs, images, batchSize: adaptationBatch };
     return {
       ...shared,
       training: { steps },
@@ -52,18 +53,18 @@ const categoryPreset = (category: CategorySettings): Preset => ({
 const datasetNames = { mvtec: "MVTec AD", visa: "VisA" } as const;
 
 /**
- * Every preset. The quick one costs 1.57 PFLOP of training and 55 GFLOP a picture (`costOf`): 26 minutes and a twentieth of a
+ * Every preset. The quick one costs 1.57 PFLOP of training and 55 GFLOP an image (`costOf`): 26 minutes and a twentieth of a
  * second where 1 TFLOP/s is sustained, against 76 hours for mvtec/screw under paper. It is chosen by cost, on no test set.
  */
 export const presets: readonly Preset[] = [
   {
     name: "quick",
-    description: "the small network on 128 pixels for consumer GPUs: a short training, five calls a picture",
+    description: "the small network on 128 pixels for consumer GPUs: a short training, five sampling steps",
     settings: () => ({
       data: { imageSize: 128 },
       model: { variant: "ddad-s" },
       training: { steps: 3000, checkpointEvery: 500 },
-      sampling: { calls: 5 },
+      sampling: { steps: 5 },
     }),
   },
   {

@@ -1,8 +1,8 @@
 /** Rules that tie settings together. */
 import type * as z from "zod";
-import type { Config } from "../config.ts";
-import { memoryForm, parseMemory } from "../memoryBudget.ts";
-import { samplingSteps } from "../schedule.ts";
+import { samplingSteps } from "../diffusion/schedule.ts";
+import { memoryForm, parseMemory } from "../memory/budget.ts";
+import type { Config } from "./config.ts";
 import { presets, presetsNamed } from "./presets.ts";
 import { nearestName } from "./problems.ts";
 
@@ -95,18 +95,18 @@ const rules: Rule[] = [
       start < steps ? undefined : `sampling.start must be below diffusion.steps (${steps}), but is ${start}.`,
   },
   {
-    reads: ["sampling.start", "sampling.calls"],
-    check: ({ sampling: { start, calls = 1 } }) =>
-      calls <= start
+    reads: ["sampling.start", "sampling.steps"],
+    check: ({ sampling: { start, steps = 1 } }) =>
+      steps <= start
         ? undefined
-        : `sampling.calls must be at most sampling.start (${start}), but is ${calls}.`,
+        : `sampling.steps must be at most sampling.start (${start}), but is ${steps}.`,
   },
   {
-    reads: ["sampling.start", "sampling.stride", "sampling.calls", "training.maxTimestep"],
+    reads: ["sampling.start", "sampling.stride", "sampling.steps", "training.maxTimestep"],
     check: ({ sampling, training: { maxTimestep } }) => {
-      if ((sampling.calls ?? 1) > sampling.start) return undefined;
+      if ((sampling.steps ?? 1) > sampling.start) return undefined;
       const first = samplingSteps(sampling)[0]!.t;
-      const by = sampling.calls === undefined ? "sampling.stride" : "sampling.calls";
+      const by = sampling.steps === undefined ? "sampling.stride" : "sampling.steps";
       return first <= maxTimestep
         ? undefined
         : `training.maxTimestep must be at least ${first}, where sampling.start and ${by} first call the network, but is ${maxTimestep}.`;

@@ -67,12 +67,19 @@ export function fieldAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodT
   return field instanceof z.ZodOptional ? (field.unwrap() as z.ZodType) : field;
 }
 
-/** A setting: its dotted path and what it means. */
-export type ConfigKey = { path: string; description: string };
+/** A setting: its dotted path, what it means, and what it binds (undefined: nothing was said). */
+export type ConfigKey = {
+  readonly path: string;
+  readonly description: string;
+  readonly binds: readonly string[] | undefined;
+};
 
 /** Every setting of a schema by its dotted path, in order. */
 export function configKeys(schema: z.ZodType, prefix = ""): ConfigKey[] {
-  if (!(schema instanceof z.ZodObject)) return [{ path: prefix, description: schema.description ?? "" }];
+  if (!(schema instanceof z.ZodObject)) {
+    const { description = "", binds } = (schema.meta() ?? {}) as Partial<ConfigKey>;
+    return [{ path: prefix, description, binds }];
+  }
   return Object.entries(schema.shape).flatMap(([key, field]) =>
     configKeys(field as z.ZodType, prefix === "" ? key : `${prefix}.${key}`),
   );

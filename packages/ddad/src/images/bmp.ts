@@ -26,7 +26,7 @@ const usualMasks: { readonly [bits: number]: readonly number[] } = {
  * @param name what to call the file in an error.
  * @throws DataError when the file is cut off, or compressed, or of a kind before Windows 3.
  */
-export function decodeBmp(bytes: Uint8Array, name = "The picture"): Image {
+export function decodeBmp(bytes: Uint8Array, name = "The image"): Image {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const cutOff = new DataError(`${name} is damaged and cannot be decoded as BMP (it ends too early).`);
   const unknown = (what: string): DataError =>
@@ -58,7 +58,7 @@ export function decodeBmp(bytes: Uint8Array, name = "The picture"): Image {
   }
   return image;
 
-  /** What puts pixel x of the row at an offset of the file where it belongs in the picture. */
+  /** What puts pixel x of the row at an offset of the file where it belongs in the image. */
   function pixelReader(): (row: number, x: number, target: number) => void {
     const { data } = image;
     if (bits === 24) {

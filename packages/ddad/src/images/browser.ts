@@ -1,11 +1,11 @@
-/** Picture files in a browser, decoded by the browser itself; the resize stays this package's, so it is the same everywhere. */
+/** Image files in a browser, decoded by the browser itself; the resize stays this package's, so it is the same everywhere. */
 import { DataError } from "../errors.ts";
 import { withoutExif } from "./exif.ts";
 import { formatNames } from "./format.ts";
 import type { Image } from "./image.ts";
 
 /**
- * Decodes a picture to 8-bit RGB, a gray one with three equal channels, which resizes to the same bytes. As in Node,
+ * Decodes an image to 8-bit RGB, a gray one with three equal channels, which resizes to the same bytes. As in Node,
  * colour profiles are not applied and an EXIF orientation does not turn it. Which formats there are the browser says: all
  * know PNG, JPEG, BMP and WebP, few TIFF. PNG, BMP and lossless WebP with 8 bits give the bytes that Node gives; a JPEG
  * is rounded by each decoder in its own way.
@@ -14,8 +14,8 @@ import type { Image } from "./image.ts";
  * @throws DataError when the browser cannot decode it, or when it has transparent pixels: a browser multiplies their
  *   colours by their alpha, which does not come undone.
  */
-export async function decodeBlob(blob: Blob, name = "The picture"): Promise<Image> {
-  // Chromium turns pictures by their EXIF orientation, `imageOrientation: "none"` or not.
+export async function decodeBlob(blob: Blob, name = "The image"): Promise<Image> {
+  // Chromium turns images by their EXIF orientation, `imageOrientation: "none"` or not.
   const unturned = new Blob(withoutExif(new Uint8Array(await blob.arrayBuffer())));
   const bitmap = await createImageBitmap(unturned, {
     colorSpaceConversion: "none",

@@ -1,7 +1,7 @@
-/** Taking EXIF out of pictures, so that no decoder turns them by the orientation that it holds. */
+/** Taking EXIF out of images, so that no decoder turns them by the orientation that it holds. */
 import { imageFormat } from "./format.ts";
 
-/** The parts of a picture's file without its EXIF: of a JPEG or PNG; others are given back whole. */
+/** The parts of an image's file without its EXIF: of a JPEG or PNG; others are given back whole. */
 export function withoutExif(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
   const format = imageFormat(bytes);
   const pieces = format === "JPEG" ? jpegSegments(bytes) : format === "PNG" ? pngChunks(bytes) : [];

@@ -1,12 +1,12 @@
-/** Which picture formats there are, told by what a file begins with, not by its name. */
+/** Which image formats there are, told by what a file begins with, not by its name. */
 
-/** Picture formats that are read. */
+/** Image formats that are read. */
 export type ImageFormat = "PNG" | "JPEG" | "BMP" | "TIFF" | "WebP";
 
-/** Endings of picture files, in lower case. */
+/** Endings of image files, in lower case. */
 export const imageExtensions: readonly string[] = [".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"];
 
-/** Endings of picture files that are not read, and must not be passed over in silence. */
+/** Endings of image files that are not read, and must not be passed over in silence. */
 export const foreignExtensions: readonly string[] = [
   ...[".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".ppm", ".pgm", ".pbm"],
   ...[".exr", ".hdr", ".raw", ".dng", ".cr2", ".nef", ".psd", ".tga", ".svg"],

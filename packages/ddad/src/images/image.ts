@@ -1,6 +1,6 @@
-/** Pictures as plain bytes, and their conversion to and from what the network sees. */
+/** Images as plain bytes, and their conversion to and from what the network sees. */
 
-/** An 8-bit picture: rows from the top, pixels from the left, channels last (gray, or red green blue). */
+/** An 8-bit image: rows from the top, pixels from the left, channels last (gray, or red green blue). */
 export type Image = {
   readonly width: number;
   readonly height: number;
@@ -9,10 +9,10 @@ export type Image = {
   readonly data: Uint8Array;
 };
 
-/** Three bytes, 0 … 255; of gray pictures the first counts. */
+/** Three bytes, 0 … 255; of gray images the first counts. */
 export type Color = readonly [red: number, green: number, blue: number];
 
-/** A picture of one colour; black without one. */
+/** An image of one colour; black without one. */
 export function createImage(width: number, height: number, channels: 1 | 3, color: Color = [0, 0, 0]): Image {
   const data = new Uint8Array(width * height * channels);
   if (color.some((value) => value !== 0)) {
@@ -21,7 +21,7 @@ export function createImage(width: number, height: number, channels: 1 | 3, colo
   return { width, height, channels, data };
 }
 
-/** The picture with three channels: gray is repeated. */
+/** The image with three channels: gray is repeated. */
 export function toRgb(image: Image): Image {
   if (image.channels === 3) return image;
   const data = new Uint8Array(image.data.length * 3);
@@ -45,12 +45,12 @@ export function toPixels(image: Image): Float32Array {
   return pixels;
 }
 
-/** The picture of pixels `[H, W, 3]` in [−1, 1]; what lies outside is clipped, not wrapped. */
+/** The image of pixels `[H, W, 3]` in [−1, 1]; what lies outside is clipped, not wrapped. */
 export function fromPixels(pixels: ArrayLike<number>, width: number, height: number): Image {
   const count = width * height * 3;
   if (pixels.length !== count) {
     throw new RangeError(
-      `fromPixels: a ${width}×${height} picture has ${count} values, but ${pixels.length} were given.`,
+      `fromPixels: a ${width}×${height} image has ${count} values, but ${pixels.length} were given.`,
     );
   }
   // A Uint8ClampedArray rounds to nearest and clips to 0 … 255.

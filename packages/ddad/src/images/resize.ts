@@ -1,5 +1,5 @@
 /**
- * Resizing with the very arithmetic of Pillow's `resize` (and so of torchvision's `Resize` on pictures), because a
+ * Resizing with the very arithmetic of Pillow's `resize` (and so of torchvision's `Resize` on images), because a
  * network sees the difference: an antialiased and a plain bilinear reduction of 1024 to 256 are different images.
  */
 import type { Image } from "./image.ts";
@@ -12,7 +12,7 @@ const half = 1 << (precision - 1);
 type Filter = { first: Int32Array; count: Int32Array; weights: Int32Array; width: number };
 
 /**
- * A triangle as wide as two input pixels, or two output pixels where the picture shrinks (that is the antialiasing),
+ * A triangle as wide as two input pixels, or two output pixels where the image shrinks (that is the antialiasing),
  * cut at the border and normalised.
  */
 function triangleFilter(inputSize: number, outputSize: number): Filter {
@@ -77,7 +77,7 @@ function checkSize(name: string, width: number, height: number): void {
 }
 
 /**
- * The picture at another size, bit for bit as Pillow's antialiased bilinear resize makes it: horizontally first,
+ * The image at another size, bit for bit as Pillow's antialiased bilinear resize makes it: horizontally first,
  * rounded to bytes, then vertically. The aspect ratio is not kept.
  */
 export function resizeBilinear(image: Image, width: number, height: number): Image {
@@ -103,7 +103,7 @@ export function resizeBilinear(image: Image, width: number, height: number): Ima
   return { width, height, channels, data };
 }
 
-/** The picture at another size, each pixel a copy of the nearest one: no new values appear, as masks need. */
+/** The image at another size, each pixel a copy of the nearest one: no new values appear, as masks need. */
 export function resizeNearest(image: Image, width: number, height: number): Image {
   checkSize("resizeNearest", width, height);
   const { channels } = image;

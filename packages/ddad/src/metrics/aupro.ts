@@ -1,7 +1,7 @@
 /**
  * Area under the per-region overlap curve, exactly (Bergmann et al., "The MVTec Anomaly Detection Dataset").
  *
- * The curve is PRO, the mean over defect regions of the share of their pixels that is found, against the
+ * The curve is PRO, the mean over defect regions of the fraction of their pixels that is found, against the
  * false-positive rate on good pixels, one point for every distinct score. Its area needs no curve: it is a mean over
  * regions and their pixels, and a pixel with g good pixels above it and e good pixels equal to it adds a ramp that
  * rises from 0 at g false positives to 1 at g + e (the straight line between two thresholds) and stays there.

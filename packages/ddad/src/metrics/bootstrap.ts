@@ -5,14 +5,14 @@
  * resample without one of the classes would leave the metrics undefined. Pixels of one image hang together, so pixel
  * metrics resample whole images, too.
  */
-import { uniform } from "../datasets/random.ts";
+import { uniform } from "../data/random.ts";
 import { auroc, averagePrecision, f1Max, type Labels, type Scores } from "./curves.ts";
 
 /** How often, how wide and from which seed. */
 export type BootstrapOptions = {
   /** Resamples; 1000 without it. */
   resamples?: number;
-  /** Share of the resamples that the interval covers; 0.95 without it. */
+  /** Fraction of the resamples that the interval covers; 0.95 without it. */
   level?: number;
   /** Seed of the resamples; 0 without it. The same seed and labels give the same resamples everywhere. */
   seed?: number;
@@ -58,8 +58,8 @@ export function percentileInterval(
   checkOptions({ level });
   if (values.length === 0) throw new RangeError("percentileInterval: there are no values.");
   const sorted = Float64Array.from(values).sort();
-  const quantile = (share: number): number => {
-    const position = share * (sorted.length - 1);
+  const quantile = (fraction: number): number => {
+    const position = fraction * (sorted.length - 1);
     const below = Math.floor(position);
     const low = sorted[below]!;
     return low + (position - below) * ((sorted[below + 1] ?? low) - low);

@@ -9,7 +9,7 @@ import { type ImageCounts, type PixelAreas, type SortedPixels, sweepPixels } fro
 import { findRegions } from "./regions.ts";
 import { bitsOf, firstAtLeast, keyOfBits, keyOfScore, scoreOfKey, sortKeys } from "./scoreKeys.ts";
 
-/** What is measured beside the metrics of all pictures. */
+/** What is measured beside the metrics of all images. */
 export type PixelOptions = {
   /** False-positive rates up to which areas under the PRO curve are taken, in (0, 1]; 0.3 and 0.05 without it. */
   limits?: readonly number[];

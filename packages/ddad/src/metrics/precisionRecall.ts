@@ -1,4 +1,4 @@
-/** The precision-recall curve: what share of the alarms is right, and what share of the defects is found. */
+/** The precision-recall curve: what fraction of the alarms is right, and what fraction of the defects is found. */
 import { type Labels, rocCurve, type Scores } from "./curves.ts";
 
 /** What a threshold finds, and how much of it is right; both in [0, 1]. */

@@ -1,5 +1,5 @@
 /** Pixel metrics of an evaluation, by the protocol's rule for masks and its version of AUPRO. */
-import { cropRange } from "../distance.ts";
+import { cropRange } from "../detection/distance.ts";
 import { DataError } from "../errors.ts";
 import type { MaskRule } from "../report/protocol.ts";
 import type { ExactPixels, PixelScores } from "../report/results.ts";
@@ -7,11 +7,11 @@ import { PixelMetrics } from "./pixelMetrics.ts";
 import type { ImageCounts, PixelAreas } from "./pixelSweep.ts";
 import { PublishedPixelMetrics } from "./published.ts";
 
-/** Ground truth of a test set, `[size · size]` bytes for every picture. */
+/** Ground truth of a test set, `[size · size]` bytes for every image. */
 export type GroundTruth = {
   /** Side in pixels. */
   readonly size: number;
-  /** What is not 0 is defective; all 0 for a good picture. */
+  /** What is not 0 is defective; all 0 for a good image. */
   readonly masks: readonly Uint8Array[];
   /**
    * What the published code's antialiased resize makes of the masks, 0 … 255; the paper's protocol measures with it
@@ -40,19 +40,19 @@ export class ProtocolPixels {
    * @throws DataError when nothing that is scored is defective: better now than after hours of inspecting.
    */
   constructor(protocol: "strict" | "paper", { size, masks, coverage }: GroundTruth, crop: number) {
-    const shares = protocol === "paper" ? coverage : undefined;
-    this.rule = shares ? "bilinear, above 0; PRO's regions 1" : "nearest, any non-zero";
+    const fractions = protocol === "paper" ? coverage : undefined;
+    this.rule = fractions ? "bilinear, above 0; PRO's regions 1" : "nearest, any non-zero";
     this.#published = protocol === "paper" ? new PublishedPixelMetrics() : undefined;
-    this.#truth = (index) => cropMask(shares?.[index] ?? binary(masks[index]!), size, crop);
+    this.#truth = (index) => cropMask(fractions?.[index] ?? binary(masks[index]!), size, crop);
     const least = protocol === "paper" ? 255 : 1; // the published PRO counts whole pixels
     if (masks.some((_, index) => this.#truth(index).some((value) => value >= least))) return;
     throw new DataError(
       `No mask has a ${least === 255 ? "wholly " : ""}defective pixel at a size of ${size}${crop ? `, cropped to ${crop}` : ""}, ` +
-        "so pixel metrics are undefined; use larger pictures, or leave the ground truth out.",
+        "so pixel metrics are undefined; use larger images, or leave the ground truth out.",
     );
   }
 
-  /** Adds the map of picture `index`, `[width · width]`. @throws RangeError as `PixelMetrics.add`. */
+  /** Adds the map of image `index`, `[width · width]`. @throws RangeError as `PixelMetrics.add`. */
   add(map: Float32Array, index: number, width: number): void {
     const truth = this.#truth(index);
     if (this.#published === undefined) this.#strict.add(map, truth, width);
@@ -64,7 +64,7 @@ export class ProtocolPixels {
       );
   }
 
-  /** The metrics of all pictures, and areas for parts and resamples of them. @throws RangeError */
+  /** The metrics of all images, and areas for parts and resamples of them. @throws RangeError */
   result(weightings: readonly ImageCounts[]): ProtocolPixelResult {
     const pixels = this.#published?.exact ?? this.#strict;
     const { auroc, ap, aupro, weighted } = pixels.result({ limits: [0.3, 0.05], weightings });
@@ -77,7 +77,7 @@ export class ProtocolPixels {
 
 const binary = (mask: Uint8Array): Uint8Array => mask.map((value) => (value ? 255 : 0));
 
-/** The part of a mask that a cropped map shows; what lies outside the picture is good. */
+/** The part of a mask that a cropped map shows; what lies outside the image is good. */
 export function cropMask(mask: Uint8Array, size: number, crop: number): Uint8Array {
   if (crop === 0) return mask;
   const { start, before } = cropRange(size, crop);

@@ -64,14 +64,14 @@ export class PublishedPixelMetrics {
     let touched = 0;
     let defective = 0;
     for (let pixel = 0; pixel < coverage.length; pixel++) {
-      const share = coverage[pixel]!;
-      if (!(share >= 0 && share <= 1)) {
+      const fraction = coverage[pixel]!;
+      if (!(fraction >= 0 && fraction <= 1)) {
         throw new RangeError(
-          `PublishedPixelMetrics: a mask must be in [0, 1], but pixel ${pixel} is ${share}; divide bytes by 255.`,
+          `PublishedPixelMetrics: a mask must be in [0, 1], but pixel ${pixel} is ${fraction}; divide bytes by 255.`,
         );
       }
-      if (share > 0) touched++;
-      defective += share;
+      if (fraction > 0) touched++;
+      defective += fraction;
     }
     this.exact.add(map, coverage, width);
     this.#good += map.length - defective;

@@ -4,7 +4,7 @@ import { maskImage } from "../images/mask.ts";
 import { resizeBilinear } from "../images/resize.ts";
 
 /**
- * The mask at a size, 0 … 255, resized like a picture: with antialiasing, so that pixels at the border of a defect
+ * The mask at a size, 0 … 255, resized like an image: with antialiasing, so that pixels at the border of a defect
  * are defective in part, and a thin defect may be so everywhere. Every non-zero value of the file counts as 255.
  *
  * Of one-bit files the published code takes the nearest pixel instead; the format is not known any more here.

@@ -15,9 +15,9 @@ export class ScoreCounts {
     this.#total += bits.length;
   }
 
-  /** The score that a share of them reaches, one of them at least; never above the exact one, and below it by a 16384th at most. */
-  reachedBy(share: number): number {
-    let wanted = Math.max(Math.floor(share * this.#total), 1);
+  /** The score that a fraction of them reaches, one of them at least; never above the exact one, and below it by a 16384th at most. */
+  reachedBy(fraction: number): number {
+    let wanted = Math.max(Math.floor(fraction * this.#total), 1);
     let bin = this.#counts.length;
     while (wanted > 0 && bin > 0) wanted -= this.#counts[--bin]!;
     return scoreOfKey((bin << droppedBits) >>> 0);

@@ -1,12 +1,12 @@
 /** Filling a memory bank: every patch is looked at, few are kept. */
 import type { Tensor } from "@ddad/nn";
-import { hashCounters } from "../datasets/random.ts";
+import { hashCounters } from "../data/random.ts";
 import { greedyCoreset } from "./coreset.ts";
 import { ProjectedVectors } from "./projection.ts";
 
 /** How many patches are kept, and how they are chosen. */
 export type CollectOptions = {
-  /** Share of the patches that is kept, in (0, 1]. Default 0.1. */
+  /** Fraction of the patches that is kept, in (0, 1]. Default 0.1. */
   readonly fraction?: number;
   /** Most patches that are kept. Default 10,000. */
   readonly maxPatches?: number;
@@ -15,7 +15,7 @@ export type CollectOptions = {
   /** Of the projection, and of the patch to begin with. Default 0. */
   readonly seed?: number;
   /**
-   * Bytes of patches that are remembered until the choice is made. Those of further pictures are computed a second time;
+   * Bytes of patches that are remembered until the choice is made. Those of further images are computed a second time;
    * what is kept is the same. Default 1 GiB.
    */
   readonly cacheBytes?: number;
@@ -23,20 +23,20 @@ export type CollectOptions = {
   readonly progress?: (stage: "patches" | "coreset" | "bank", done: number, count: number) => void;
 };
 
-/** Computes the patches `[…, C]` of a picture by its index, as many for every picture. */
-export type PatchSource = (picture: number) => Promise<Tensor>;
+/** Computes the patches `[…, C]` of an image by its index, as many for every image. */
+export type PatchSource = (image: number) => Promise<Tensor>;
 
 /**
- * The coreset of the patches of all pictures, chosen by their projections (section 3.2 of the paper).
+ * The coreset of the patches of all images, chosen by their projections (section 3.2 of the paper).
  *
  * @param patchesOf its tensors are disposed of here.
- * @param pictures how many there are, at least one.
+ * @param images how many there are, at least one.
  * @returns `[kept · C]`, in the order of choice: any number of first rows is the coreset of that size.
  * @throws DataError when there is no memory for the projections.
  */
 export async function collectBank(
   patchesOf: PatchSource,
-  pictures: number,
+  images: number,
   options: CollectOptions = {},
 ): Promise<{ readonly values: Float32Array; readonly dimension: number }> {
   const { fraction = 0.1, maxPatches = 10_000, projected = 128, seed = 0, progress } = options;
@@ -45,22 +45,22 @@ export async function collectBank(
       `PatchCore: fraction must be in (0, 1] and maxPatches a whole number from 1 on, but they are ${fraction} and ${maxPatches}.`,
     );
   }
-  if (pictures < 1) throw new RangeError("PatchCore: the bank needs at least one good picture.");
+  if (images < 1) throw new RangeError("PatchCore: the bank needs at least one good image.");
   const remembered = new Map<number, Float32Array>();
   let room = options.cacheBytes ?? 2 ** 30;
   let points: ProjectedVectors | undefined;
   let dimension = 0;
   try {
-    for (let picture = 0; picture < pictures; picture++) {
-      using patches = await patchesOf(picture);
+    for (let image = 0; image < images; image++) {
+      using patches = await patchesOf(image);
       dimension = patches.shape.at(-1)!;
-      points ??= new ProjectedVectors((pictures * patches.size) / dimension, dimension, projected, seed);
+      points ??= new ProjectedVectors((images * patches.size) / dimension, dimension, projected, seed);
       await points.add(patches);
       if (room >= 4 * patches.size) {
         room -= 4 * patches.size;
-        remembered.set(picture, (await patches.data()) as Float32Array);
+        remembered.set(image, (await patches.data()) as Float32Array);
       }
-      progress?.("patches", picture + 1, pictures);
+      progress?.("patches", image + 1, images);
     }
     const { count } = points!;
     const kept = Math.max(Math.min(Math.round(fraction * count), maxPatches), 1);
@@ -68,33 +68,33 @@ export async function collectBank(
       first: hashCounters(seed, 1) % count,
       progress: (done) => progress?.("coreset", done, kept),
     });
-    const read = async (picture: number): Promise<Float32Array> => {
-      progress?.("bank", picture + 1, pictures);
-      const known = remembered.get(picture);
+    const read = async (image: number): Promise<Float32Array> => {
+      progress?.("bank", image + 1, images);
+      const known = remembered.get(image);
       if (known) return known;
-      using patches = await patchesOf(picture);
+      using patches = await patchesOf(image);
       return (await patches.data()) as Float32Array;
     };
-    return { values: await gatherRows(chosen, count / pictures, dimension, read), dimension };
+    return { values: await gatherRows(chosen, count / images, dimension, read), dimension };
   } finally {
     points?.dispose();
   }
 }
 
-/** Rows by their indices over all pictures, each picture being read once. */
+/** Rows by their indices over all images, each image being read once. */
 async function gatherRows(
   chosen: Uint32Array,
-  perPicture: number,
+  perImage: number,
   dimension: number,
-  read: (picture: number) => Promise<Float32Array>,
+  read: (image: number) => Promise<Float32Array>,
 ): Promise<Float32Array> {
   const values = new Float32Array(chosen.length * dimension);
-  const byPicture = [...chosen.keys()].sort((a, b) => chosen[a]! - chosen[b]!);
+  const byImage = [...chosen.keys()].sort((a, b) => chosen[a]! - chosen[b]!);
   let [current, patches]: [number, Float32Array] = [-1, values];
-  for (const place of byPicture) {
-    const picture = Math.floor(chosen[place]! / perPicture);
-    if (picture !== current) [current, patches] = [picture, await read(picture)];
-    const row = chosen[place]! % perPicture;
+  for (const place of byImage) {
+    const image = Math.floor(chosen[place]! / perImage);
+    if (image !== current) [current, patches] = [image, await read(image)];
+    const row = chosen[place]! % perImage;
     values.set(patches.subarray(row * dimension, (row + 1) * dimension), place * dimension);
   }
   return values;

@@ -1,4 +1,4 @@
-/** Patches of good pictures, and how far other patches are from them. */
+/** Patches of good images, and how far other patches are from them. */
 import { concat, matmul, maximum, min, minimum, slice, sum, type Tensor, tensor } from "@ddad/nn";
 import { ranges, squaredLengths } from "./vectors.ts";
 

@@ -1,5 +1,5 @@
 /**
- * A detector without training: patches that resemble none of the good pictures' are defective.
+ * A detector without training: patches that resemble none of the good images' are defective.
  * Roth, Pemula, Zepeda, Schölkopf, Brox and Gehler, "Towards total recall in industrial anomaly detection" (PatchCore),
  * CVPR 2022.
  */
@@ -16,20 +16,20 @@ import {
   type Tensor,
   tensor,
 } from "@ddad/nn";
-import { gatherPixels, type ImageSet, type Pictures } from "../datasets/imageSet.ts";
-import type { Inspection } from "../detection.ts";
-import { type AnomalyMapOptions, anomalyMap } from "../distance.ts";
-import { distanceLayers, type Extractor } from "../features.ts";
+import { gatherPixels, type ImageSet, type NamedImages } from "../data/imageSet.ts";
+import { type AnomalyMapOptions, anomalyMap } from "../detection/distance.ts";
+import { distanceLayers, type Extractor } from "../detection/features.ts";
+import type { Inspection } from "../detection/inspect.ts";
 import { type CollectOptions, collectBank } from "./collect.ts";
 import { MemoryBank } from "./memoryBank.ts";
 import { patchFeatures } from "./patches.ts";
 import { imageScore } from "./score.ts";
 
-/** What a bank holds and how pictures are scored by it: plain data, to be stored with the bank. */
+/** What a bank holds and how images are scored by it: plain data, to be stored with the bank. */
 export type PatchCoreSettings = {
   /** Stages that patches are taken from, the finest first. */
   readonly layers: readonly FeatureName[];
-  /** Neighbours in the bank that weigh the score of a picture; 1 leaves it the largest distance of a patch. */
+  /** Neighbours in the bank that weigh the score of an image; 1 leaves it the largest distance of a patch. */
   readonly neighbours: number;
 };
 
@@ -42,7 +42,7 @@ const stages: readonly FeatureName[] = ["layer1", "layer2", "layer3", "layer4"];
 /** Options of `PatchCore.fit`. */
 export type FitOptions = Partial<PatchCoreSettings> & CollectOptions;
 
-/** A memory bank of patches of good pictures, and the network that sees patches. */
+/** A memory bank of patches of good images, and the network that sees patches. */
 export class PatchCore {
   readonly settings: PatchCoreSettings;
   readonly bank: MemoryBank;
@@ -66,7 +66,7 @@ export class PatchCore {
   }
 
   /**
-   * Fills a bank with patches of good pictures.
+   * Fills a bank with patches of good images.
    *
    * @param images at least one.
    * @throws DataError when there is no memory for what the patches are chosen by.
@@ -113,15 +113,15 @@ export class PatchCore {
   }
 
   /**
-   * Inspects pictures, one at a time, so that what is said of a picture is the same, bit for bit, whatever it is inspected
-   * with. The map holds the distances of the patches to the bank, enlarged to the picture and blurred; the score is
+   * Inspects images, one at a time, so that what is said of an image is the same, bit for bit, whatever it is inspected
+   * with. The map holds the distances of the patches to the bank, enlarged to the image and blurred; the score is
    * `imageScore`'s, from the distances before.
    *
-   * @param pictures of the size of those that filled the bank, as their patches are compared.
-   * @param map the blur, by default 4 pixels of 256 as in the paper, and the crop; the score sees the whole picture.
+   * @param images of the size of those that filled the bank, as their patches are compared.
+   * @param map the blur, by default 4 pixels of 256 as in the paper, and the crop; the score sees the whole image.
    */
   async *inspect(
-    { images, ids }: Pictures,
+    { images, ids }: NamedImages,
     { blurSigma = images.size / 64, crop = 0 }: Partial<AnomalyMapOptions> = {},
   ): AsyncGenerator<Inspection> {
     for (const [index, id] of ids.entries()) {
@@ -143,10 +143,10 @@ export class PatchCore {
     }
   }
 
-  /** Scores of pictures, rising: of held-out good ones they are what `falseAlarmThreshold` takes. */
-  async scores(pictures: Pictures): Promise<number[]> {
+  /** Scores of images, rising: of held-out good ones they are what `falseAlarmThreshold` takes. */
+  async scores(images: NamedImages): Promise<number[]> {
     const scores: number[] = [];
-    for await (const { score } of this.inspect(pictures)) scores.push(score);
+    for await (const { score } of this.inspect(images)) scores.push(score);
     return scores.sort((a, b) => a - b);
   }
 
@@ -172,7 +172,7 @@ export class PatchCore {
   }
 }
 
-/** Computes the patches `[1, h, w, C]` of a picture of a set; recorded once. */
+/** Computes the patches `[1, h, w, C]` of an image of a set; recorded once. */
 type PatchesOf = (images: ImageSet, index: number) => Promise<Tensor>;
 
 function patchesBy(extractor: Extractor, layers: readonly FeatureName[]): PatchesOf {

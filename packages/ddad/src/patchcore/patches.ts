@@ -1,15 +1,15 @@
-/** Patches of pictures as vectors: what a trained network sees around each position. */
+/** Patches of images as vectors: what a trained network sees around each position. */
 import { averagePool, concat, type FeatureName, resizeBilinear, ShapeError, type Tensor } from "@ddad/nn";
-import { distanceLayers, type Extractor, featuresOf } from "../features.ts";
+import { distanceLayers, type Extractor, featuresOf } from "../detection/features.ts";
 
 /**
- * The patches of pictures (Roth et al., "Towards total recall in industrial anomaly detection", CVPR 2022, section 3.1):
+ * The patches of images (Roth et al., "Towards total recall in industrial anomaly detection", CVPR 2022, section 3.1):
  * features of some stages, each position averaged with its eight neighbours, brought to the grid of the first stage and
  * joined. Neighbouring channels are averaged until every stage has as many as the one with the fewest, so that each has
  * the same say; of ResNet-50's stages 2 and 3 that leaves 512 + 512, as in the published code.
  *
  * @param extractor in evaluation mode
- * @param images pictures `[N, H, W, 3]` in [−1, 1]
+ * @param images images `[N, H, W, 3]` in [−1, 1]
  * @returns `[N, h, w, C]`, h × w being the size of the first stage's features
  * @throws ShapeError when the channels of a stage are no multiple of the fewest.
  */

@@ -1,19 +1,19 @@
 /** Random projections, which keep distances between patches nearly as they are in far fewer dimensions. */
 import { matmul, type Tensor, tensor } from "@ddad/nn";
-import { uniform } from "../datasets/random.ts";
+import { uniform } from "../data/random.ts";
 import { DataError } from "../errors.ts";
 
 /**
- * A sparse random projection (Li, Hastie and Church, "Very sparse random projections", KDD 2006): a share 1 / √rows of the
+ * A sparse random projection (Li, Hastie and Church, "Very sparse random projections", KDD 2006): a fraction 1 / √rows of the
  * entries is ± ∜rows / √columns, evenly, the others are 0. It keeps squared distances in the mean.
  *
  * @returns `[rows · columns]`; the same for the same seed.
  */
 export function sparseProjection(rows: number, columns: number, seed: number): Float32Array {
-  const share = 1 / Math.sqrt(rows);
-  const entry = 1 / Math.sqrt(columns * share);
+  const fraction = 1 / Math.sqrt(rows);
+  const entry = 1 / Math.sqrt(columns * fraction);
   return Float32Array.from({ length: rows * columns }, (_, i) => {
-    const drawn = uniform(seed, i) / share;
+    const drawn = uniform(seed, i) / fraction;
     return drawn < 0.5 ? entry : drawn < 1 ? -entry : 0;
   });
 }
@@ -39,7 +39,7 @@ export class ProjectedVectors {
       const gibibytes = ((4 * count * this.dimension) / 2 ** 30).toPrecision(2);
       throw new DataError(
         `Choosing among ${count} patches needs ${gibibytes} GiB of memory, more than there is room for; take fewer or ` +
-          `smaller pictures.`,
+          `smaller images.`,
         { cause },
       );
     }

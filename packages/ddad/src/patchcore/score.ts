@@ -1,4 +1,4 @@
-/** One number for a picture, from the distances of its patches to the bank. */
+/** One number for an image, from the distances of its patches to the bank. */
 import type { MemoryBank } from "./memoryBank.ts";
 
 /**
@@ -6,8 +6,8 @@ import type { MemoryBank } from "./memoryBank.ts";
  * the bank nearest to it, n the b patches of the bank nearest to m, itself among them. The rarer m is among good patches, the
  * less p's likeness to it excuses. With b = 1, or one patch in the bank, there is nothing to weigh: s = ‖p − m‖.
  *
- * @param distances `[T]`, of all patches of the picture to the bank.
- * @param patchAt the vector of a patch of the picture.
+ * @param distances `[T]`, of all patches of the image to the bank.
+ * @param patchAt the vector of a patch of the image.
  */
 export async function imageScore(
   bank: MemoryBank,

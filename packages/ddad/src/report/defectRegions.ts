@@ -1,8 +1,8 @@
 /** Where a map says that defects are. */
-import { cropRange } from "../distance.ts";
+import { cropRange } from "../detection/distance.ts";
 import { findRegions } from "../metrics/regions.ts";
 
-/** A connected part of a picture that is marked as defective, in pixels of the picture as it was given. */
+/** A connected part of an image that is marked as defective, in pixels of the image as it was given. */
 export type DefectRegion = {
   /** Smallest upright rectangle around it; `x` and `y` are its left and top edge. */
   readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
@@ -11,13 +11,13 @@ export type DefectRegion = {
   readonly score: number;
 };
 
-/** How the pixels of a map lie in the picture as it was given, and which of them are marked. */
+/** How the pixels of a map lie in the image as it was given, and which of them are marked. */
 export type DefectRegionsOptions = {
   /** Side of the map. */
   readonly mapSize: number;
-  /** Side to which the picture was resized; the map shows the middle of it. */
+  /** Side to which the image was resized; the map shows the middle of it. */
   readonly size: number;
-  /** Of the picture as it was given. */
+  /** Of the image as it was given. */
   readonly width: number;
   readonly height: number;
   /** Value from which on a pixel is marked. */

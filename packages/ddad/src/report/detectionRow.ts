@@ -1,19 +1,19 @@
-/** One inspected picture as a row of a panel. */
+/** One inspected image as a row of a panel. */
 import type { Image } from "../images/image.ts";
 import { maskImage } from "../images/mask.ts";
 import { outlineMask, overlayHeat, type ScoreRange } from "./overlay.ts";
 import type { PanelTile } from "./panel.ts";
 
-/** What a row shows of one picture. */
-export type InspectedPicture = {
+/** What a row shows of one image. */
+export type InspectedImage = {
   input: Image;
-  /** What the network takes the picture for without its defects, where it makes such a picture. */
+  /** What the network takes the image for without its defects, where it makes such an image. */
   reconstruction?: Image | undefined;
   /** Anomaly map `[H · W]` of the input's size. */
   map: ArrayLike<number>;
   /** Ground truth `[H · W]`, where it is known. */
   mask?: ArrayLike<number>;
-  /** Scores shown as the lowest and the highest colour; the same for all pictures that are to be compared. */
+  /** Scores shown as the lowest and the highest colour; the same for all images that are to be compared. */
   range: ScoreRange;
   /** Scores from which on a pixel counts as defective, outlined in the map; none is without it. */
   pixelThreshold?: number;
@@ -31,8 +31,8 @@ export const rowCaptions: Required<RowCaptions> = {
 };
 
 /** Input, reconstruction, the map over the input, and the ground truth where there is one. */
-export function detectionRow(picture: InspectedPicture, captions: RowCaptions = {}): PanelTile[] {
-  const { input, reconstruction, map, mask, range, pixelThreshold } = picture;
+export function detectionRow(image: InspectedImage, captions: RowCaptions = {}): PanelTile[] {
+  const { input, reconstruction, map, mask, range, pixelThreshold } = image;
   const { width, height } = input;
   const overlay = overlayHeat(input, map, range);
   const found = Uint8Array.from({ length: map.length }, (_, i) =>

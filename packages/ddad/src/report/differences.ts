@@ -16,11 +16,11 @@ export type Difference = {
 };
 
 const effects = {
-  pictures: "other test pictures, or the same at another size: no metric can be compared",
+  images: "other test images, or the same at another size: no metric can be compared",
   pixels: "other pixels are scored, or otherwise: pixel metrics cannot be compared",
   intervals: "intervals cannot be compared",
   decisions: "the threshold is chosen otherwise: what is found and false alarms cannot be compared",
-  training: "other pictures to train with, or to calibrate",
+  training: "other images to train with, or to calibrate",
   setting: "a setting: what is compared",
   times: "times cannot be compared",
 } as const;
@@ -29,9 +29,9 @@ type Effect = keyof typeof effects;
 
 /** Parts of the protocol block by what they decide; the first that fits counts, all else is a setting. */
 const decides: readonly (readonly [path: string, effect: Effect])[] = [
-  ["data.images", "pictures"],
-  ["data.good", "pictures"],
-  ["data.sha256", "pictures"],
+  ["data.images", "images"],
+  ["data.good", "images"],
+  ["data.sha256", "images"],
   ["data", "training"],
   ["seeds.split", "training"],
   ["seeds.bootstrap", "intervals"],
@@ -50,7 +50,7 @@ const ofCategory = [
   "data.good",
   "data.sha256",
   "data.split",
-  "threshold.pictures",
+  "threshold.images",
   "threshold.extrapolated",
 ];
 
@@ -59,7 +59,7 @@ const leftOut = ["data.dataset", "data.category", "threshold.falseAlarmRate", "s
 
 /**
  * The settings in which the protocols of results differ, those that forbid a comparison first. What depends on the category,
- * such as the hash of its pictures, is compared among the results of one category only; what a method does not have, among
+ * such as the hash of its images, is compared among the results of one category only; what a method does not have, among
  * the results of the others.
  */
 export function protocolDifferences(results: readonly NamedResult[]): Difference[] {

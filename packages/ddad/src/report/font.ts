@@ -1,4 +1,4 @@
-/** A small pixel font, so that a picture can carry its captions wherever it goes. */
+/** A small pixel font, so that an image can carry its captions wherever it goes. */
 import type { Color, Image } from "../images/image.ts";
 
 /**
@@ -70,10 +70,10 @@ const advance = 6;
 export const textWidth = (text: string): number => Math.max(text.length * advance - 1, 0);
 
 /**
- * Draws a text onto an RGB picture, which it changes; what would lie outside is left out.
+ * Draws a text onto an RGB image, which it changes; what would lie outside is left out.
  *
  * @param text letters are drawn small; a space or an unknown sign leaves a gap.
- * @param scale pixels of the picture for one of the font.
+ * @param scale pixels of the image for one of the font.
  */
 export function drawText(
   image: Image,

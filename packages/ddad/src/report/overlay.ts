@@ -1,4 +1,4 @@
-/** Anomaly maps as pictures. The scale is the caller's: scaled to its own maximum, even a flawless part glows. */
+/** Anomaly maps as images. The scale is the caller's: scaled to its own maximum, even a flawless part glows. */
 import { type Color, type Image, toRgb } from "../images/image.ts";
 import { heatColor } from "./colorMap.ts";
 
@@ -14,10 +14,10 @@ export function heatMap(map: ArrayLike<number>, width: number, height: number, r
 }
 
 /**
- * The picture, gray, under its anomaly map: the higher the score the more the colour covers, so that what is in
+ * The image, gray, under its anomaly map: the higher the score the more the colour covers, so that what is in
  * order stays to be seen.
  *
- * @param map `[H · W]`, of the picture's size.
+ * @param map `[H · W]`, of the image's size.
  */
 export function overlayHeat(image: Image, map: ArrayLike<number>, range: ScoreRange): Image {
   const { width, height } = image;
@@ -34,7 +34,7 @@ export function overlayHeat(image: Image, map: ArrayLike<number>, range: ScoreRa
   return { width, height, channels: 3, data };
 }
 
-/** The picture with the border of a mask's regions drawn on their outermost pixels. */
+/** The image with the border of a mask's regions drawn on their outermost pixels. */
 export function outlineMask(image: Image, mask: ArrayLike<number>, color: Color): Image {
   const { width, height } = image;
   checkLength("outlineMask", mask, width, height);
@@ -56,6 +56,6 @@ const scaled = (score: number, { from, to }: ScoreRange): number =>
 function checkLength(name: string, values: ArrayLike<number>, width: number, height: number): void {
   if (values.length === width * height) return;
   throw new RangeError(
-    `${name}: the picture has ${width}×${height} pixels, but ${values.length} values were given.`,
+    `${name}: the image has ${width}×${height} pixels, but ${values.length} values were given.`,
   );
 }

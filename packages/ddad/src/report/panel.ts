@@ -1,9 +1,9 @@
-/** Pictures side by side: what was seen, what it should look like, where they differ, and the truth. */
+/** Images side by side: what was seen, what it should look like, where they differ, and the truth. */
 import { type Color, createImage, type Image, toRgb } from "../images/image.ts";
 import { resizeNearest } from "../images/resize.ts";
 import { drawText, fontHeight } from "./font.ts";
 
-/** A picture of a panel and the line above it. */
+/** An image of a panel and the line above it. */
 export type PanelTile = { image: Image; caption?: string };
 
 /** How a panel is laid out and coloured. */
@@ -17,7 +17,7 @@ export type PanelOptions = {
 };
 
 /**
- * Composes rows of tiles, each with its caption above it. Small pictures are enlarged pixel by pixel, nothing is
+ * Composes rows of tiles, each with its caption above it. Small images are enlarged pixel by pixel, nothing is
  * smoothed; rows may differ in length, and an absent tile leaves its place free.
  */
 export function composePanel(

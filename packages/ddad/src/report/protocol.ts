@@ -3,8 +3,8 @@
  * comparable. Everything is plain data and the same for the same run, but the device and the time.
  */
 
-import { isExtrapolated } from "../calibration.ts";
-import type { Config, Protocol } from "../config.ts";
+import type { Config, Protocol } from "../config/config.ts";
+import { isExtrapolated } from "../detection/calibration.ts";
 import type { BootstrapOptions } from "../metrics/bootstrap.ts";
 
 /** Which pixels count as defective. */
@@ -15,14 +15,14 @@ export type MaskRule =
   | "bilinear, above 0; PRO's regions 1";
 
 /** What a calibration was made on: of an imported model it is not known what it was trained with. */
-export type CalibrationPictures = "held-out good pictures" | "good pictures, perhaps trained with";
+export type CalibrationImages = "held-out good images" | "good images, perhaps trained with";
 
 /** What a calibration of a model was made on. @param imported whether its network was trained elsewhere. */
-export const calibrationPictures = (imported = false): CalibrationPictures =>
-  imported ? "good pictures, perhaps trained with" : "held-out good pictures";
+export const calibrationImages = (imported = false): CalibrationImages =>
+  imported ? "good images, perhaps trained with" : "held-out good images";
 
 /** What the distances are divided by before they are added up. */
-export type Normaliser = `constants calibrated on ${CalibrationPictures}` | "maxima of the batch" | "none";
+export type Normaliser = `constants calibrated on ${CalibrationImages}` | "maxima of the batch" | "none";
 
 /** Which version of a metric a number is. */
 export type MetricVersion = "exact" | "200 linear thresholds, as published";
@@ -31,7 +31,7 @@ export type MetricVersion = "exact" | "200 linear thresholds, as published";
 export type ProtocolFacts = {
   readonly dataset: string;
   readonly category: string;
-  /** Test pictures, and how many of them are good. */
+  /** Test images, and how many of them are good. */
   readonly images: number;
   readonly good: number;
   /** SHA-256 of the test set, see `hashTestSet`. */
@@ -43,7 +43,7 @@ export type ProtocolFacts = {
   /** Absent from data without ground truth. */
   readonly masks?: MaskRule | undefined;
   readonly normaliser: Normaliser;
-  /** Held-out good pictures that the threshold comes from; without them it was picked on the test set. */
+  /** Held-out good images that the threshold comes from; without them it was picked on the test set. */
   readonly heldOutScores?: number | undefined;
   /** Whether the network was trained elsewhere, so that nothing is known of its training. */
   readonly imported?: boolean | undefined;
@@ -69,7 +69,7 @@ export type ProtocolBlock = {
     images: number;
     good: number;
     sha256: string;
-    /** Share of the good training pictures that was held back; not known of an imported model. */
+    /** Fraction of the good training images that was held back; not known of an imported model. */
     heldOut?: number;
     split?: string;
   };
@@ -94,15 +94,15 @@ export type ProtocolBlock = {
   };
   threshold:
     | {
-        source: CalibrationPictures;
-        pictures: number;
+        source: CalibrationImages;
+        images: number;
         falseAlarmRate: number;
-        /** Present where so many pictures cannot vouch for that rate: what it comes to is an assumption. */
+        /** Present where so many images cannot vouch for that rate: what it comes to is an assumption. */
         extrapolated?: true;
       }
     | { source: "test set, largest tpr - fpr" };
   /** How the weights were chosen among those of the training; PatchCore trains none. */
-  checkpoint?: "lowest denoising loss on held-out good pictures" | "last" | "imported, chosen elsewhere";
+  checkpoint?: "lowest denoising loss on held-out good images" | "last" | "imported, chosen elsewhere";
   device?: string;
   seconds: number;
 };
@@ -151,8 +151,8 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
       heldOutScores === undefined
         ? { source: "test set, largest tpr - fpr" }
         : {
-            source: calibrationPictures(imported),
-            pictures: heldOutScores,
+            source: calibrationImages(imported),
+            images: heldOutScores,
             falseAlarmRate: detection.falseAlarmRate,
             ...(isExtrapolated(heldOutScores, detection.falseAlarmRate) && { extrapolated: true }),
           },
@@ -160,7 +160,7 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
       checkpoint: imported
         ? "imported, chosen elsewhere"
         : protocol === "strict" && data.heldOut > 0
-          ? "lowest denoising loss on held-out good pictures"
+          ? "lowest denoising loss on held-out good images"
           : "last",
     }),
     ...(device !== undefined && { device }),
@@ -176,7 +176,7 @@ export type HashedTestSet = {
 };
 
 /**
- * SHA-256, in hexadecimal digits, of the test pictures in their order: ids, labels, kinds, and pixels and masks as they
+ * SHA-256, in hexadecimal digits, of the test images in their order: ids, labels, kinds, and pixels and masks as they
  * are after the resize, so that it holds for the numbers made of them and not for the format of the files.
  */
 export async function hashTestSet({ samples, images, masks }: HashedTestSet): Promise<string> {

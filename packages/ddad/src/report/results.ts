@@ -1,5 +1,5 @@
 /** Results of an evaluation, and tables of them. */
-import type { Protocol } from "../config.ts";
+import type { Protocol } from "../config/config.ts";
 import type { ImageIntervals, Interval } from "../metrics/bootstrap.ts";
 import type { ProtocolBlock } from "./protocol.ts";
 
@@ -8,17 +8,17 @@ export type EvaluationResult = {
   protocol: Protocol;
   dataset: string;
   category: string;
-  /** Test pictures. */
+  /** Test images. */
   images: number;
   image: { auroc: number; ap: number; f1Max: number };
   /** Absent from data without ground truth. */
   pixel?: PixelScores;
-  /** Image score from which on a picture is called defective. */
+  /** Image score from which on an image is called defective. */
   threshold: number;
   msPerImage: { p50: number; p95: number };
   /** The exact values of what `pixel` holds in a published version; absent where `pixel` is exact. */
   exact?: ExactPixels;
-  /** How far the metrics would move had other pictures been drawn. */
+  /** How far the metrics would move had other images been drawn. */
   intervals: ResultIntervals;
   /** Kinds of defect, in the order of the test set. */
   kinds: KindResult[];
@@ -34,7 +34,7 @@ export type ExactPixels = { aupro30: number };
 
 /** Bootstrap intervals, `[low, high]`, all of exact metrics. */
 export type ResultIntervals = {
-  /** Share of the resamples that an interval covers. */
+  /** Fraction of the resamples that an interval covers. */
   level: number;
   image: ImageIntervals;
   /**
@@ -44,13 +44,13 @@ export type ResultIntervals = {
   pixel?: { auroc: Interval; aupro30: Interval; aupro05: Interval };
 };
 
-/** How well one kind of defect is told from good pictures. */
+/** How well one kind of defect is told from good images. */
 export type KindResult = {
   readonly kind: string;
   readonly images: number;
   /** Of the images of this kind and all good ones. */
   readonly auroc: number;
-  /** Share of them at or above the threshold. */
+  /** Fraction of them at or above the threshold. */
   readonly detected: number;
   /** Of the pixels of the same images, AUPRO exact by any protocol; absent without ground truth. */
   readonly pixel?: { readonly auroc: number; readonly aupro30: number };

@@ -1,6 +1,6 @@
 /** The files that an evaluation leaves, read again: they may be of another version, or of another program. */
 import * as z from "zod";
-import type { ScoredPicture } from "../evaluation.ts";
+import type { ScoredImage } from "../evaluation/evaluation.ts";
 import type { EvaluationResult } from "./results.ts";
 
 const metric = z.number().min(0).max(1);
@@ -52,9 +52,9 @@ const scoresSchema = z.looseObject({
 
 /** What `scores.json` holds beside the kinds. */
 export type StoredScores = {
-  /** Share of the good test pictures at or above the threshold. */
+  /** Fraction of the good test images at or above the threshold. */
   readonly falseAlarms: number;
-  readonly scores: readonly ScoredPicture[];
+  readonly scores: readonly ScoredImage[];
 };
 
 /** What came of reading a file. */
@@ -73,7 +73,7 @@ export function readScores(text: string, result: EvaluationResult): Reading<Stor
   const expected = { images: result.images, good: result.protocolBlock.data.good };
   if (scores.length === expected.images && good === expected.good) return reading;
   return {
-    problem: `it has ${scores.length} pictures, ${good} of them good, but the result has ${expected.images} and ${expected.good}`,
+    problem: `it has ${scores.length} images, ${good} of them good, but the result has ${expected.images} and ${expected.good}`,
   };
 }
 

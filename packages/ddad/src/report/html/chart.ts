@@ -10,7 +10,7 @@ export type Axis = {
   readonly format?: (value: number) => string;
 };
 
-/** From the coordinates of the axes to those of the picture. */
+/** From the coordinates of the axes to those of the image. */
 export type Scales = { readonly x: (value: number) => number; readonly y: (value: number) => number };
 
 export type Chart = {

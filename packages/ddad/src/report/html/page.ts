@@ -12,11 +12,11 @@ import { differenceTable, kindTable, percent, protocolList, resultTable } from "
 export type ReportedRun = NamedResult & {
   /** Where it lies; only printed. */
   readonly folder: string;
-  /** Absent where they were not kept: then there are no curves and no pictures. */
+  /** Absent where they were not kept: then there are no curves and no images. */
   readonly scores?: StoredScores | undefined;
   /** Wrong decisions, and how many of each sort to show. */
   readonly wrong?: { readonly decisions: WrongDecisions; readonly shown: Readonly<Record<Mistake, number>> };
-  /** The picture of an inspection as a data URL; undefined where there is none, as there is none without it. */
+  /** The image of an inspection as a data URL; undefined where there is none, as there is none without it. */
   readonly imageOf?: (id: string) => string | undefined;
 };
 
@@ -53,7 +53,7 @@ export function htmlReport(runs: readonly ReportedRun[]): string {
 <body>
 <main>
 <h1>Defect detection</h1>
-<p class="faint">Metrics in percent; below them the bootstrap interval (${levels.join(", ")}) over test pictures.</p>
+<p class="faint">Metrics in percent; below them the bootstrap interval (${levels.join(", ")}) over test images.</p>
 ${tables}
 ${runs.length > 1 && differencesSection(runs)}
 ${runs.map(runSection)}
@@ -78,7 +78,7 @@ function runSection(run: ReportedRun, index: number): Html {
   return html`<section class="run" id="${anchorOf(index)}">
 <h2><bdi>${name}</bdi></h2>
 <p class="faint path">${method}, ${result.protocol} protocol${device !== undefined && `, ${device}`}: <bdi>${folder}</bdi></p>
-${scores ? plots(run, scores) : html`<p>There is no scores.json beside these results: no curves, and no pictures.</p>`}
+${scores ? plots(run, scores) : html`<p>There is no scores.json beside these results: no curves, and no images.</p>`}
 <h3>Kinds of defects</h3>
 ${kindTable(result)}
 ${gallery(run)}
@@ -99,7 +99,7 @@ function plots({ result }: ReportedRun, { scores, falseAlarms }: StoredScores): 
     ],
     [
       scoreHistogram(set),
-      `Scores; at the threshold ${percent(falseAlarms)} % of the good pictures are false alarms`,
+      `Scores; at the threshold ${percent(falseAlarms)} % of the good images are false alarms`,
     ],
   ];
   return html`<div class="plots">
@@ -107,22 +107,22 @@ ${figures.map(([figure, caption]) => html`<figure>${figure}<figcaption>${caption
 }
 
 const headings: Readonly<Record<Mistake, string>> = {
-  "false alarm": "False alarms: good pictures called defective",
-  missed: "Missed: defective pictures called good",
+  "false alarm": "False alarms: good images called defective",
+  missed: "Missed: defective images called good",
 };
 
 function gallery({ wrong, imageOf, result }: ReportedRun): Html | undefined {
   if (!wrong) return undefined;
   const { decisions, shown } = wrong;
   const mistakes = (Object.keys(headings) as Mistake[]).filter((mistake) => decisions[mistake].length > 0);
-  if (mistakes.length === 0) return html`<p>Every test picture is decided rightly.</p>`;
+  if (mistakes.length === 0) return html`<p>Every test image is decided rightly.</p>`;
   const figure = ({ id, kind, score }: WrongDecisions[Mistake][number]): Html => {
-    const image = imageOf?.(id);
-    const picture =
-      image === undefined
-        ? html`<p class="faint">There is no picture of it.</p>`
-        : html`<img src="${image}" alt="${id}" />`;
-    return html`<figure>${picture}<figcaption><bdi>${id}</bdi> <span class="faint"><bdi>${kind}</bdi>, score ${score.toPrecision(4)} (threshold ${result.threshold.toPrecision(4)})</span></figcaption></figure>\n`;
+    const source = imageOf?.(id);
+    const image =
+      source === undefined
+        ? html`<p class="faint">There is no image of it.</p>`
+        : html`<img src="${source}" alt="${id}" />`;
+    return html`<figure>${image}<figcaption><bdi>${id}</bdi> <span class="faint"><bdi>${kind}</bdi>, score ${score.toPrecision(4)} (threshold ${result.threshold.toPrecision(4)})</span></figcaption></figure>\n`;
   };
   return html`${mistakes.map((mistake) => {
     const all = decisions[mistake];

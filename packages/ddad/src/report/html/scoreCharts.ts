@@ -1,17 +1,17 @@
-/** How the scores of pictures tell defective ones from good ones: two curves and a histogram. */
+/** How the scores of images tell defective ones from good ones: two curves and a histogram. */
 import { bin, extent, nice } from "d3-array";
 import { rocCurve } from "../../metrics/curves.ts";
 import { precisionRecallCurve } from "../../metrics/precisionRecall.ts";
 import { chart, linePath, round, type Scales } from "./chart.ts";
 import { type Html, html } from "./html.ts";
 
-/** Scores of pictures whose truth is known, of both classes, and the score from which on one is called defective. */
+/** Scores of images whose truth is known, of both classes, and the score from which on one is called defective. */
 export type ScoredSet = {
   readonly scored: readonly { readonly label: 0 | 1; readonly score: number }[];
   readonly threshold: number;
 };
 
-const share = { from: 0, to: 1 };
+const fraction = { from: 0, to: 1 };
 
 /** ROC, with what the threshold gives as a dot. */
 export function rocChart(set: ScoredSet): Html {
@@ -21,8 +21,8 @@ export function rocChart(set: ScoredSet): Html {
   const { hits, alarms, positives, negatives } = countAbove(set);
   return chart({
     title: "ROC curve",
-    x: { label: "good pictures called defective", ...share },
-    y: { label: "defective pictures found", ...share },
+    x: { label: "good images called defective", ...fraction },
+    y: { label: "defective images found", ...fraction },
     marks: (scales) => [
       guide([0, 0], [1, 1], scales),
       html`<path class="curve" d="${linePath(points, scales)}" />`,
@@ -42,8 +42,8 @@ export function precisionRecallChart(set: ScoredSet): Html {
   const prevalence = positives / (positives + negatives);
   return chart({
     title: "Precision-recall curve",
-    x: { label: "recall: defective pictures found", ...share },
-    y: { label: "precision: alarms that are right", ...share },
+    x: { label: "recall: defective images found", ...fraction },
+    y: { label: "precision: alarms that are right", ...fraction },
     marks: (scales) =>
       [
         guide([0, prevalence], [1, prevalence], scales),
@@ -59,7 +59,7 @@ const binCount = 24;
 /** Above the highest bar there is room for the name of the threshold. */
 const headroom = 1.15;
 
-/** How often each score occurs: good pictures above the axis, defective ones below it, and the threshold. */
+/** How often each score occurs: good images above the axis, defective ones below it, and the threshold. */
 export function scoreHistogram(set: ScoredSet): Html {
   const { scored, threshold } = set;
   const scores = scoresOf(set);
@@ -85,10 +85,10 @@ export function scoreHistogram(set: ScoredSet): Html {
         return html`<rect class="${name}" x="${round(left)}" y="${round(Math.min(zero, end))}" width="${round(right - left)}" height="${round(Math.abs(zero - end))}"><title>${length} ${name}, scores ${scoreRange}</title></rect>`;
       });
   return chart({
-    title: "Scores of good and defective pictures",
+    title: "Scores of good and defective images",
     x: { label: "score", from, to },
     y: {
-      label: "← defective · pictures · good →",
+      label: "← defective · images · good →",
       from: -most(defective),
       to: headroom * most(good),
       format: (count) => (Number.isInteger(count) ? String(Math.abs(count)) : ""),

@@ -72,14 +72,14 @@ function metricCell({ value, interval, exact }: Column, result: EvaluationResult
   return html`<td>${percent(value(result))}${parts.length > 0 && html`<small>${parts.join(": ")}</small>`}</td>`;
 }
 
-/** How well each kind of defect is told from good pictures. */
+/** How well each kind of defect is told from good images. */
 export function kindTable({ kinds }: EvaluationResult): Html {
   return html`<div class="scroll"><table>
 <thead><tr><th class="text">kind of defect</th><th>images</th><th>found</th><th>image AUROC</th><th>pixel AUROC</th><th>AUPRO 0.3</th></tr></thead>
 <tbody>
 ${kinds.map(({ kind, images, detected, auroc, pixel }) => {
-  const shares = [detected, auroc, pixel?.auroc, pixel?.aupro30];
-  return html`<tr><td class="text"><bdi>${kind}</bdi></td><td>${images}</td>${shares.map((share) => html`<td>${percent(share)}</td>`)}</tr>\n`;
+  const fractions = [detected, auroc, pixel?.auroc, pixel?.aupro30];
+  return html`<tr><td class="text"><bdi>${kind}</bdi></td><td>${images}</td>${fractions.map((fraction) => html`<td>${percent(fraction)}</td>`)}</tr>\n`;
 })}</tbody>
 </table></div>`;
 }
@@ -106,5 +106,5 @@ export function protocolList({ protocolBlock }: EvaluationResult): Html {
 ${entries.map(([setting, value]) => html`<div><dt>${setting}</dt><dd><bdi>${value}</bdi></dd></div>\n`)}</dl>`;
 }
 
-export const percent = (share: number | undefined): string =>
-  share === undefined ? "–" : (share * 100).toFixed(1);
+export const percent = (fraction: number | undefined): string =>
+  fraction === undefined ? "–" : (fraction * 100).toFixed(1);

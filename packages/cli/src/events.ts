@@ -1,0 +1,29 @@
+/** Events of stages as lines on standard error. */
+import type { ProgressEvent, StageEvent } from "@ddad/node";
+import { Progress, say } from "./terminal.ts";
+
+/** Prints what stages tell; the lines of one command come from one printer. */
+export function eventPrinter(): (event: StageEvent) => void {
+  const lines = new Map<string, Progress>();
+  return (event) => {
+    if (event.type === "notice" || event.type === "memory") say(event.message);
+    if (event.type === "progress") showProgress(lines, event);
+  };
+}
+
+function showProgress(lines: Map<string, Progress>, event: ProgressEvent): void {
+  const { task, unit, done, total, first, ended } = event;
+  const line = lines.get(task) ?? new Progress(task, unit, first);
+  lines.set(task, line);
+  if (ended) lines.delete(task);
+  if (ended && !(total !== undefined && done >= total)) line.stop();
+  else line.update(done, total, detailsOf(event));
+}
+
+const detailsOf = ({ details, loss, imagesPerSecond, validationLoss }: ProgressEvent): string =>
+  [
+    ...(loss === undefined ? [] : [`loss ${loss.toPrecision(4)}`]),
+    ...(imagesPerSecond === undefined ? [] : [`${imagesPerSecond.toPrecision(3)} images/s`]),
+    ...(validationLoss === undefined ? [] : [`validation ${validationLoss.toPrecision(4)}`]),
+    ...(details === undefined ? [] : [details]),
+  ].join(" · ");

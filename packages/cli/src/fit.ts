@@ -1,0 +1,33 @@
+/** `ddad train --method patchcore`. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { DataError } from "@ddad/ddad/internal";
+import { checkTuning, fitRun, modelFile, runFolder } from "@ddad/node/internal";
+import { eventPrinter } from "./events.ts";
+import { type ConfigOptions, configOf } from "./settings.ts";
+import { printResult } from "./terminal.ts";
+
+export type FitOptions = ConfigOptions & {
+  readonly out?: string;
+  readonly overwrite?: boolean;
+  readonly tune?: boolean;
+  readonly json?: boolean;
+};
+
+export async function runFit(options: FitOptions): Promise<void> {
+  const config = configOf(options);
+  if (options.tune) checkTuning(config);
+  const folder = options.out ?? runFolder(config);
+  const path = join(folder, modelFile);
+  if (existsSync(path) && !options.overwrite) {
+    throw new DataError(
+      `${folder} already holds a run; replace it with --overwrite, or choose another folder with --out.`,
+    );
+  }
+  const { patches, seconds } = await fitRun(folder, config, { onEvent: eventPrinter() });
+  printResult(
+    options.json,
+    { method: config.method, patches, seconds, checkpoint: path },
+    `kept ${patches} patches in ${seconds.toFixed(0)} s: ${path}`,
+  );
+}

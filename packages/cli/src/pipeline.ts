@@ -1,0 +1,95 @@
+/** `ddad run`: training, adaptation, calibration and evaluation of one category after another, and one table of all. */
+import { basename, join, resolve } from "node:path";
+import {
+  type Config,
+  ConfigError,
+  DataError,
+  type EvaluationResult,
+  formatResults,
+  publishedDatasets,
+} from "@ddad/ddad/internal";
+import { checkTuning, findCategories, runStages, writeSummary } from "@ddad/node/internal";
+import { eventPrinter } from "./events.ts";
+import { stopOnInterrupt } from "./interrupt.ts";
+import { type ConfigOptions, configOf } from "./settings.ts";
+import { printResult, say } from "./terminal.ts";
+
+export type PipelineOptions = ConfigOptions & {
+  readonly out?: string;
+  readonly categories?: string;
+  readonly tune?: boolean;
+  readonly json?: boolean;
+};
+
+export async function runPipeline(options: PipelineOptions): Promise<void> {
+  const base = configOf(withPresetOf(options, undefined));
+  if (options.tune) checkTuning(base);
+  const folder = options.out ?? join("runs", basename(resolve(base.data.root)));
+  const categories = categoriesOf(base, options.categories);
+  using interrupt = stopOnInterrupt();
+  const stage = { signal: interrupt.signal, onEvent: eventPrinter(), tune: options.tune };
+  const results: EvaluationResult[] = [];
+  const failures: { category: string | undefined; error: Error }[] = [];
+  for (const [index, category] of categories.entries()) {
+    if (category !== undefined) say(`\n${category} (${index + 1} of ${categories.length})`);
+    try {
+      const config = category === undefined ? base : configOf(withPresetOf(options, category));
+      const own = category === undefined ? folder : join(folder, category);
+      results.push(await runStages(own, config, stage));
+    } catch (error) {
+      if (interrupt.signal.aborted) {
+        say("Stopped. Run the same command to resume.");
+        process.exitCode = 130;
+        break;
+      }
+      // What is wrong with one category must not keep a night's run from the others.
+      if (categories.length === 1 || !(error instanceof Error)) throw error;
+      failures.push({ category, error });
+      say(`error: ${category}: ${error.message}`);
+    }
+    writeSummary(folder, stage);
+  }
+  if (failures.length > 0) {
+    const wrongUse = failures.every(
+      ({ error }) => error instanceof DataError || error instanceof ConfigError,
+    );
+    throw new (wrongUse ? DataError : Error)(
+      [
+        `${failures.length} of ${categories.length} categories failed; what there is of the others is in ${folder}.`,
+        ...failures.map(({ category, error }) => `${category}: ${error.message}`),
+      ].join("\n"),
+    );
+  }
+  if (results.length === 0) return;
+  const text = `${formatResults(results)}\n\nsummary.json, summary.csv and summary.md are in ${folder}`;
+  printResult(options.json, { results }, text);
+}
+
+/** The options for one category: `--preset mvtec` stands for what was published for each, such as mvtec/screw. */
+function withPresetOf(options: PipelineOptions, category: string | undefined): PipelineOptions {
+  const { preset, set } = options;
+  const names = (preset?.split("+") ?? []).map((name) => name.trim());
+  const own = names.flatMap((name) => {
+    if (!publishedDatasets.includes(name)) return [name];
+    return category === undefined ? [] : [`${name}/${category}`];
+  });
+  const { preset: _, ...others } = options;
+  return {
+    ...others,
+    ...(own.length > 0 && { preset: own.join("+") }),
+    set: category === undefined ? set : [...set, `data.category=${category}`],
+  };
+}
+
+/** The categories asked for, all that there are, or undefined for a root that is a data set itself. */
+function categoriesOf({ data }: Config, asked: string | undefined): (string | undefined)[] {
+  if (asked !== undefined) {
+    const names = asked.split(",").map((name) => name.trim());
+    if (names.some((name) => name === ""))
+      throw new DataError("--categories must be names with commas between them.");
+    return names;
+  }
+  if (data.category !== undefined) return [data.category];
+  const found = findCategories(data.root);
+  return found.length > 0 ? found : [undefined];
+}

@@ -1,0 +1,62 @@
+/** What people see: results on standard output, everything else on standard error. */
+
+import { formatDuration } from "@ddad/node/internal";
+
+/** A line for people; takes the place of a progress line that is not finished. */
+export const say = (line: string): void => {
+  process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[K" : ""}${line}\n`);
+};
+
+/** A result: text for people, or with `--json` one object for programs. */
+export function printResult(json: boolean | undefined, value: object, text: string): void {
+  process.stdout.write(`${json ? JSON.stringify(value) : text}\n`);
+}
+
+/** Milliseconds between updates of a line on a terminal, and between lines in a log. */
+const pause = { terminal: 100, log: 10_000 };
+
+/** Progress of long work: how far, how fast, how long to go. One line that changes, or now and then a line in a log. */
+export class Progress {
+  readonly #label: string;
+  readonly #unit: string;
+  readonly #terminal = process.stderr.isTTY === true;
+  readonly #started = performance.now();
+  readonly #first: number;
+  #shown = this.#started;
+
+  /** @param first how much was done before this work began. */
+  constructor(label: string, unit: string, first = 0) {
+    this.#label = label;
+    this.#unit = unit;
+    this.#first = first;
+  }
+
+  /**
+   * @param count undefined where nobody knows it; `stop` or `say` ends the line then.
+   * @param details more to show, such as the loss.
+   */
+  update(done: number, count: number | undefined, details = ""): void {
+    const now = performance.now();
+    const last = count !== undefined && done >= count;
+    if (!last && now - this.#shown < (this.#terminal ? pause.terminal : pause.log)) return;
+    this.#shown = now;
+    const seconds = Math.max((now - this.#started) / 1000, 1e-3);
+    const rate = (done - this.#first) / seconds;
+    const parts = [
+      `${this.#label} ${count === undefined ? done : `${done}/${count}`}`,
+      details,
+      `${formatRate(rate)} ${this.#unit}/s`,
+    ];
+    if (last) parts.push(`took ${formatDuration(seconds)}`);
+    else if (count !== undefined) parts.push(`${formatDuration((count - done) / rate)} left`);
+    const line = parts.filter((part) => part !== "").join(" · ");
+    process.stderr.write(this.#terminal ? `\r\x1b[K${line}${last ? "\n" : ""}` : `${line}\n`);
+  }
+
+  /** Ends a line that was not finished. */
+  stop(): void {
+    if (this.#terminal) process.stderr.write("\n");
+  }
+}
+
+const formatRate = (rate: number): string => (rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2));

@@ -1,0 +1,67 @@
+/** `ddad train`. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { boundSettings, type Config, DataError, type TrainingResult } from "@ddad/ddad/internal";
+import { configOver, modelFile, openRun, runFolder, stateFile, trainRun } from "@ddad/node/internal";
+import { eventPrinter } from "./events.ts";
+import { runFit } from "./fit.ts";
+import { stopOnInterrupt } from "./interrupt.ts";
+import { askedBy, type ConfigOptions, configOf } from "./settings.ts";
+import { printResult, say } from "./terminal.ts";
+
+export type TrainOptions = ConfigOptions & {
+  readonly out?: string;
+  readonly resume?: boolean;
+  readonly overwrite?: boolean;
+  readonly stopAfter?: number;
+  readonly tune?: boolean;
+  readonly json?: boolean;
+};
+
+export async function runTrain(options: TrainOptions): Promise<void> {
+  // Not of a complete configuration: a run is resumed without one.
+  if (askedBy(options)["method"] === "patchcore") return runFit(options);
+  const folder = options.out ?? runFolder(configOf(options));
+  const resume = options.resume ? await openRun(folder) : undefined;
+  const config = resume
+    ? configOver(
+        resume.state.config,
+        askedBy(options),
+        boundSettings("run"),
+        "a resumed run keeps it; start another run with --out",
+      )
+    : configOf(options);
+  if (!resume && !options.overwrite && existsSync(join(folder, stateFile))) {
+    throw new DataError(
+      `${folder} already holds a run; resume it with --resume, replace it with --overwrite, or choose another folder with --out.`,
+    );
+  }
+  if (resume && resume.state.step >= config.training.steps) {
+    say(`the run in ${folder} is complete: it has all its ${config.training.steps} steps`);
+  }
+  using interrupt = stopOnInterrupt();
+  const { stopAfter, tune } = options;
+  const result = await trainRun(folder, config, {
+    ...{ resume, stopAfter, tune, signal: interrupt.signal, onEvent: eventPrinter() },
+  });
+  const { steps, loss, imagesPerSecond } = result;
+  const checkpoint = join(folder, result.model ? modelFile : stateFile);
+  printResult(
+    options.json,
+    { steps, loss, imagesPerSecond, checkpoint, validationLoss: result.validationLoss ?? null },
+    describeTraining(result, config, folder, checkpoint),
+  );
+  if (interrupt.signal.aborted) process.exitCode = 130;
+}
+
+function describeTraining(
+  { steps, loss, imagesPerSecond, stopped }: TrainingResult,
+  { training }: Config,
+  folder: string,
+  checkpoint: string,
+): string {
+  if (stopped)
+    return `Stopped after ${steps} of ${training.steps} steps. Run ddad train --resume --out ${folder} to resume.`;
+  if (Number.isNaN(loss)) return `nothing was left to train, all ${steps} steps are done: ${checkpoint}`;
+  return `trained ${steps} steps, loss ${loss.toPrecision(4)}, ${imagesPerSecond.toPrecision(3)} images/s: ${checkpoint}`;
+}

@@ -1,0 +1,43 @@
+/** Runs the command line inside the test process, on its device. */
+import { run } from "../src/run.ts";
+
+export type Outcome = { readonly code: number; readonly output: string; readonly errors: string };
+
+/** Runs `ddad` with these arguments and collects what it prints. */
+export async function ddad(...args: string[]): Promise<Outcome> {
+  const printed = { output: "", errors: "" };
+  const streams = [
+    [process.stdout, "output"],
+    [process.stderr, "errors"],
+  ] as const;
+  const originals = streams.map(([stream]) => stream.write);
+  for (const [stream, name] of streams) {
+    stream.write = (text: string | Uint8Array) => {
+      printed[name] += String(text);
+      return true;
+    };
+  }
+  try {
+    const code = await run(args);
+    return { code, ...printed };
+  } finally {
+    streams.forEach(([stream], i) => {
+      stream.write = originals[i]!;
+    });
+  }
+}
+
+/** Settings of a network that trains in a moment. */
+export const smallSettings = [
+  "data.imageSize=16",
+  "data.heldOut=0.3",
+  "model.baseChannels=32",
+  "model.heads=1",
+  "model.channelMultipliers=[1]",
+  "model.blocksPerLevel=1",
+  "training.batchSize=2",
+  "training.steps=4",
+  "training.checkpointEvery=2",
+  "sampling.start=100",
+  "sampling.stride=50",
+].flatMap((setting) => ["--set", setting]);

@@ -1,0 +1,287 @@
+/**
+ * The settings of a run: one schema says which there are, what they mean and what they may be. What is not given
+ * comes from presets and the protocol, so a resolved configuration is complete and can be stored with its result.
+ */
+import * as z from "zod";
+import { datasetFormats } from "../data/sample.ts";
+import { extractorNetworks } from "../detection/features.ts";
+import { ConfigError } from "../errors.ts";
+import { defaultsFor } from "./defaults.ts";
+import { withPresets } from "./presets.ts";
+import { describeIssues } from "./problems.ts";
+import { translateRenamed } from "./renamed.ts";
+import { brokenRules } from "./rules.ts";
+import { isRecord, mergeConfig } from "./settings.ts";
+
+const count = (least: number) => z.int().min(least);
+const fraction = () => z.number().min(0).lt(1);
+
+/** What must keep a setting that it was made with: a run in its folder, a model, its calibration, its adaptation. */
+export type Bound = "run" | "model" | "calibration" | "adaptation";
+
+/**
+ * A setting: what it may be, what it binds (nothing: it may change at any time), and what it means. Lists of what may change, the
+ * table of the docs and the help derive from this.
+ */
+const setting = <T extends z.ZodType>(schema: T, binds: readonly Bound[], description: string): T =>
+  schema.meta({ description, binds });
+
+/** Every setting with its bounds and a description, as zod's schema of a complete configuration. */
+export const configSchema = z.strictObject({
+  protocol: setting(
+    z.enum(["strict", "paper"]),
+    ["run", "model", "adaptation"],
+    "strict fixes what misleads in the published code; paper reproduces it",
+  ),
+  preset: setting(
+    z.string().min(1).optional(),
+    [],
+    "settings by name, such as mvtec/screw or quick; settings that are given override them; join several with +",
+  ),
+  method: setting(
+    z.enum(["ddad", "patchcore"]),
+    ["run", "model"],
+    "ddad compares an image with its reconstruction, patchcore its patches with those of good images",
+  ),
+  precision: setting(
+    z.enum(["f32", "mixed"]),
+    ["run", "calibration"],
+    "mixed keeps features and weights of the network in f16 where the adapter supports it",
+  ),
+  data: z.strictObject({
+    root: setting(z.string().min(1), [], "folder of the data set"),
+    category: setting(
+      z.string().min(1).optional(),
+      ["run"],
+      "folder below the root, where the root holds several data sets",
+    ),
+    test: setting(z.string().min(1).optional(), [], "test folder; default: test in the data set"),
+    format: setting(
+      z.enum(datasetFormats).optional(),
+      [],
+      "layout of the data set, where more than one fits",
+    ),
+    imageSize: setting(count(8), ["run", "model"], "side in pixels to which each image is resized"),
+    heldOut: setting(
+      fraction(),
+      ["run", "model"],
+      "fraction of the good training images held out for validation and calibration",
+    ),
+    splitSeed: setting(count(0), ["run", "model"], "seed of the hash that divides the images"),
+  }),
+  model: z.strictObject({
+    variant: setting(
+      z.enum(["ddad", "ddad-s"]),
+      ["run", "model"],
+      "the paper's network or its small one; the settings below override it",
+    ),
+    baseChannels: setting(count(1), ["run", "model"], "channels of the first level"),
+    heads: setting(count(1), ["run", "model"], "attention heads"),
+    dropout: setting(fraction(), ["run", "model"], "fraction of activations dropped in training"),
+    channelMultipliers: setting(
+      z.array(z.number().positive()).min(1).optional(),
+      ["run", "model"],
+      "channels of each level as multiples of baseChannels; default: by the image size",
+    ),
+    blocksPerLevel: setting(count(1), ["run", "model"], "residual blocks at each level"),
+    attentionSizes: setting(
+      z.array(count(1)).optional(),
+      ["run", "model"],
+      "sizes of the feature maps with attention; default: 32, 16 and 8, as published",
+    ),
+  }),
+  diffusion: z.strictObject({
+    steps: setting(count(2), ["run", "model"], "time steps T of the noise schedule"),
+    betaFrom: setting(z.number().gt(0).lt(1), ["run", "model"], "variance added at the first time step"),
+    betaTo: setting(z.number().gt(0).lt(1), ["run", "model"], "variance added at the last time step"),
+  }),
+  training: z.strictObject({
+    steps: setting(count(1), [], "optimiser steps"),
+    batchSize: setting(count(1), ["run"], "images a step"),
+    microBatch: setting(
+      count(1).optional(),
+      [],
+      "images per micro-batch; default: the whole batch, or what fits in memory",
+    ),
+    recompute: setting(z.boolean(), [], "gradient checkpointing: less memory, a third more arithmetic"),
+    memory: setting(
+      z.string().optional(),
+      [],
+      "GPU memory that training may take, such as 8GB; chooses microBatch and, if needed, recompute",
+    ),
+    learningRate: setting(z.number().positive(), ["run"], "highest learning rate"),
+    schedule: setting(z.enum(["constant", "cosine"]), ["run"], "learning rate schedule after the warm-up"),
+    warmup: setting(count(0), ["run"], "steps over which the learning rate rises from 0"),
+    optimizer: setting(
+      z.enum(["adam", "adamw"]),
+      ["run"],
+      "adam couples weight decay to the gradient, adamw does not",
+    ),
+    weightDecay: setting(z.number().min(0), ["run"], "weight decay"),
+    lossReduction: setting(
+      z.enum(["sum", "mean"]),
+      ["run"],
+      "reduction of the squared error over the values of an image",
+    ),
+    clip: setting(z.number().min(0), ["run"], "gradient clipping: largest norm; 0 does not clip"),
+    ema: setting(fraction(), ["run"], "EMA decay of the weights used for evaluation; 0 keeps no EMA"),
+    maxTimestep: setting(count(0), ["run"], "largest time step trained on, inclusive"),
+    seed: setting(count(0), ["run", "adaptation"], "seed of weights, noise, time steps and order"),
+    checkpointEvery: setting(count(1), [], "steps between checkpoints"),
+    logEvery: setting(count(1), [], "steps between lines of the log"),
+  }),
+  sampling: z.strictObject({
+    start: setting(
+      count(1),
+      ["calibration", "adaptation"],
+      "time step to which the image is noised before it is reconstructed",
+    ),
+    stride: setting(count(1), ["calibration", "adaptation"], "time steps between sampling steps"),
+    steps: setting(
+      count(1).optional(),
+      ["calibration", "adaptation"],
+      "number of sampling steps, evenly spaced; default: by the stride, as published",
+    ),
+    guidance: setting(
+      z.number().min(0),
+      ["calibration", "adaptation"],
+      "guidance w: how strongly the reconstruction follows the inspected image",
+    ),
+    limitGuidance: setting(
+      z.boolean(),
+      ["calibration", "adaptation"],
+      "limit w (1 - alphaBar) to 1, so that no step overshoots the image",
+    ),
+    eta: setting(
+      z.number().min(0).max(1),
+      ["calibration", "adaptation"],
+      "fresh noise in each step: 0 none (DDIM), 1 as much as DDPM",
+    ),
+    startNoise: setting(
+      z.boolean(),
+      ["calibration", "adaptation"],
+      "start from the noised image rather than the scaled one",
+    ),
+    seed: setting(count(0), ["calibration", "adaptation"], "seed of the noise"),
+  }),
+  features: z.strictObject({
+    network: setting(
+      z.enum(["none", ...extractorNetworks]),
+      ["model", "calibration", "adaptation"],
+      "pretrained network for the feature distance; none compares pixels only",
+    ),
+    weights: setting(
+      z.string().min(1).optional(),
+      [],
+      "file of its weights; default: the one that ddad weights fetch stored",
+    ),
+  }),
+  patchcore: z.strictObject({
+    fraction: setting(
+      z.number().gt(0).max(1),
+      ["model"],
+      "fraction of the patches of good images that is kept",
+    ),
+    maxPatches: setting(count(1), ["model"], "largest number of patches that are kept"),
+    neighbours: setting(
+      count(1),
+      ["calibration"],
+      "neighbouring patches that weight the score of an image; 1 does not weight it",
+    ),
+    seed: setting(count(0), ["model"], "seed of the choice of patches"),
+  }),
+  adaptation: z.strictObject({
+    steps: setting(
+      count(0),
+      [],
+      "largest number of optimiser steps of the domain adaptation; 0 does not adapt",
+    ),
+    batchSize: setting(count(2), ["adaptation"], "images a step: half of them inputs, half targets"),
+    learningRate: setting(z.number().positive(), ["adaptation"], "learning rate of the domain adaptation"),
+    weightDecay: setting(z.number().min(0), ["adaptation"], "weight decay of the domain adaptation"),
+    distillation: setting(
+      z.number().min(0),
+      ["adaptation"],
+      "weight of the distillation loss, which keeps the network near its start",
+    ),
+    guidance: setting(
+      z.number().min(0),
+      ["adaptation"],
+      "guidance w of the reconstructions that it learns from",
+    ),
+    checkEvery: setting(count(1), [], "steps between validations, which choose the network that is kept"),
+    patience: setting(count(1), [], "validations without improvement before early stopping"),
+  }),
+  detection: z.strictObject({
+    pixelWeight: setting(
+      z.number().min(0),
+      ["calibration"],
+      "weight v of the pixel distance beside the feature distance",
+    ),
+    batchSize: setting(
+      count(1),
+      ["calibration"],
+      "batch over which maxima are taken, in the paper's protocol",
+    ),
+    blurSigma: setting(
+      z.number().min(0),
+      ["calibration"],
+      "standard deviation in pixels of the blur of the map; 0 does not blur",
+    ),
+    crop: setting(
+      count(0),
+      ["calibration"],
+      "side of the centre crop that is scored; 0 scores the whole image",
+    ),
+    falseAlarmRate: setting(
+      z.number().gt(0).lt(1),
+      [],
+      "accepted false-alarm rate: fraction of good images called defective",
+    ),
+    pixelFalseAlarmRate: setting(
+      z.number().gt(0).lte(0.5),
+      [],
+      "fraction of the pixels of good images that may be marked as defective",
+    ),
+  }),
+});
+
+/** A complete configuration. */
+export type Config = z.infer<typeof configSchema>;
+
+/** Which of the two ways of doing things; see `configSchema`. */
+export type Protocol = Config["protocol"];
+
+/** Any part of a configuration, with a data root; presets that it names and the protocol supply the rest. */
+export type ConfigInput = {
+  [Section in keyof Omit<Config, "data" | "protocol" | "preset" | "method" | "precision">]?: Partial<
+    Config[Section]
+  >;
+} & {
+  protocol?: Protocol;
+  preset?: string | undefined;
+  method?: Config["method"];
+  precision?: Config["precision"];
+  data: Partial<Config["data"]> & { root: string };
+};
+
+/** Fills a configuration up with its presets and the defaults of its protocol, and checks it. @throws ConfigError as `parseConfig`. */
+export function resolveConfig(input: ConfigInput): Config {
+  return parseConfig(input);
+}
+
+/**
+ * Like `resolveConfig`, for what comes from outside: a file, a command line, a checkpoint.
+ *
+ * @throws ConfigError with every problem found, one sentence each.
+ */
+export function parseConfig(input: unknown): Config {
+  if (!isRecord(input)) throw new ConfigError(["A configuration must be a set of named settings."]);
+  const given = withPresets(translateRenamed(input).settings);
+  const complete = mergeConfig(defaultsFor(given), given);
+  const { success, data, error } = configSchema.safeParse(complete);
+  const issues = error?.issues ?? [];
+  const problems = [...describeIssues(issues, complete, configSchema), ...brokenRules(complete, issues)];
+  if (!success || problems.length > 0) throw new ConfigError(problems);
+  return data;
+}

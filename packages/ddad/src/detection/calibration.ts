@@ -1,0 +1,198 @@
+/**
+ * What good images score: fixed once on held-out good images, so that the score of an image depends on no other
+ * image that happens to be inspected with it.
+ */
+import * as z from "zod";
+import { boundSection, boundSettings, describeChanges } from "../config/binding.ts";
+import { type Config, configSchema } from "../config/config.ts";
+import { translateRenamed } from "../config/renamed.ts";
+import { isRecord } from "../config/settings.ts";
+import { DataError } from "../errors.ts";
+import { ScoreCounts } from "../metrics/scoreCounts.ts";
+import type { DistanceScales } from "./distance.ts";
+
+/** The sections of settings that a calibration holds for, as the table of settings says. */
+const kept = {
+  features: boundSection("calibration", "features") as z.ZodType<Pick<Config["features"], "network">>,
+  sampling: boundSection("calibration", "sampling"),
+  detection: boundSection("calibration", "detection") as z.ZodType<CalibratedDetection>,
+  patchcore: boundSection("calibration", "patchcore") as z.ZodType<Pick<Config["patchcore"], "neighbours">>,
+};
+
+type CalibratedDetection = Omit<Config["detection"], "falseAlarmRate" | "pixelFalseAlarmRate">;
+
+/** What a calibration must be, as zod's schema; it checks those that come from files. */
+export const calibrationSchema = z.strictObject({
+  /** What each distance is divided by: its largest value in a good image, in the mean. PatchCore divides nothing. */
+  scales: z
+    .strictObject({ pixel: z.number().positive(), feature: z.number().positive().optional() })
+    .optional(),
+  /** Image scores of the held-out good images, rising. */
+  scores: z.array(z.number()).min(2),
+  /** Scores that a fraction of the pixels of these images reaches, the fractions falling. */
+  pixels: z.array(z.strictObject({ fraction: z.number().positive(), score: z.number() })).min(1),
+  /** Settings that all of it holds for. */
+  precision: configSchema.shape.precision.default("f32"),
+  features: kept.features,
+  sampling: kept.sampling,
+  detection: kept.detection,
+  /** Of PatchCore alone. */
+  patchcore: kept.patchcore.optional(),
+});
+
+/** A calibration as a file of version 0.1 may have it, under today's names. */
+function withCurrentNames(stored: unknown): unknown {
+  if (!isRecord(stored)) return stored;
+  const { settings } = translateRenamed(stored);
+  const { pixels } = settings;
+  if (!Array.isArray(pixels)) return settings;
+  return {
+    ...settings,
+    pixels: pixels.map((entry: unknown) => {
+      if (!isRecord(entry) || !("share" in entry)) return entry;
+      const { share, ...others } = entry;
+      return { fraction: share, ...others };
+    }),
+  };
+}
+
+/** The schema of a calibration in a file, of this version or of 0.1. */
+export const storedCalibrationSchema = z.preprocess(withCurrentNames, calibrationSchema.optional());
+
+/** What good images score, and the settings that this holds for. */
+export type Calibration = z.infer<typeof calibrationSchema>;
+
+/** Fractions of good pixels whose scores are kept. */
+const pixelFractions = [
+  ...[0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001],
+  ...[5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5],
+];
+
+/** What was found in a held-out good image; `Inspection` is one. */
+export type HeldOutInspection = { readonly score: number; readonly map: Float32Array };
+
+/**
+ * A calibration by what held-out good images gave under a configuration. Of a map no more is kept than `ScoreCounts` does.
+ *
+ * @param scales that the distances were divided by.
+ * @throws DataError when there are fewer than two.
+ * @throws RangeError when a score is not a finite number, or a scale is nothing to divide by.
+ */
+export async function calibrationOf(
+  config: Config,
+  inspections: AsyncIterable<HeldOutInspection> | Iterable<HeldOutInspection>,
+  scales?: DistanceScales,
+): Promise<Calibration> {
+  const scores: number[] = [];
+  const pixels = new ScoreCounts();
+  for await (const { score, map } of inspections) {
+    scores.push(score);
+    pixels.add(map);
+  }
+  checkCount(scores);
+  const wrong = scores.find((score) => !Number.isFinite(score));
+  if (wrong !== undefined) {
+    throw new RangeError(
+      `calibration: a held-out good image scores ${wrong}; the weights hold numbers that are none, or too large ones.`,
+    );
+  }
+  for (const [name, scale] of Object.entries(scales ?? {})) {
+    if (scale === undefined || (scale > 0 && Number.isFinite(scale))) continue;
+    throw new RangeError(
+      `calibration: the largest ${name} distances of held-out good images are ${scale} in the mean, which nothing can be divided by.`,
+    );
+  }
+  const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...detection } = config.detection;
+  const features = { network: config.features.network };
+  return {
+    ...(scales && { scales }),
+    scores: scores.sort((a, b) => a - b),
+    pixels: pixelFractions.map((fraction) => ({ fraction, score: pixels.reachedBy(fraction) })),
+    precision: config.precision,
+    features,
+    sampling: config.sampling,
+    detection,
+    ...(config.method === "patchcore" && { patchcore: { neighbours: config.patchcore.neighbours } }),
+  };
+}
+
+/** Settings of a configuration that differ from those of the calibration, as `sampling.guidance 4 (calibrated: 2)`. */
+export function calibrationDifferences(calibration: Calibration, config: Config): string[] {
+  // What a calibration does not depend on is not in it; what it was made without, such as `sampling.steps`, may be set now.
+  const paths = boundSettings("calibration").filter(
+    (path) => config.method === "patchcore" || !path.startsWith("patchcore."),
+  );
+  return describeChanges(paths, config, calibration, "calibrated");
+}
+
+/**
+ * The score from which on a pixel is called defective, such that a fraction `rate` of the pixels of good images is: between
+ * the fractions that are kept by the logarithm of the fraction, beyond them the last one.
+ */
+export function pixelThreshold({ pixels }: Calibration, rate: number): number {
+  const after = pixels.findIndex(({ fraction }) => fraction <= rate);
+  if (after < 0) return pixels.at(-1)!.score;
+  const [a, b] = [pixels[Math.max(after - 1, 0)]!, pixels[after]!];
+  if (a === b) return b.score;
+  const part = Math.log(rate / a.fraction) / Math.log(b.fraction / a.fraction);
+  return a.score + part * (b.score - a.score);
+}
+
+/**
+ * The score from which on an image is called defective, such that a fraction `rate` of good ones is.
+ *
+ * With enough scores (n + 1 ≥ 1/rate) it is one of them: the smallest that at most that fraction of exchangeable good
+ * images exceeds. With fewer it lies beyond all of them, where no data is: then it is the upper prediction bound of a
+ * log-normal distribution (of a normal one where a score is not positive), or the largest score, if that is higher.
+ *
+ * @throws DataError when there are fewer than two scores.
+ */
+export function falseAlarmThreshold(scores: readonly number[], rate: number): number {
+  checkCount(scores);
+  const n = scores.length;
+  if (!isExtrapolated(n, rate)) return [...scores].sort((a, b) => a - b)[rankOf(n, rate) - 1]!;
+  // A bank of patches gives 0 for an image that it knows by heart, which has no logarithm.
+  const positive = scores.every((score) => score > 0);
+  const values = positive ? scores.map(Math.log) : scores;
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
+  const bound = mean + studentQuantile(1 - rate, n - 1) * Math.sqrt(variance * (1 + 1 / n));
+  return Math.max(positive ? Math.exp(bound) : bound, ...scores);
+}
+
+/** The place, from 1, of the score that is the threshold among rising ones: beyond them where they are too few. */
+const rankOf = (count: number, rate: number): number => Math.ceil((count + 1) * (1 - rate));
+
+/** Whether the threshold for a rate of false alarms lies beyond so many scores, where it is an assumption and no observation. */
+export const isExtrapolated = (count: number, rate: number): boolean => rankOf(count, rate) > count;
+
+/** What people should know of a threshold that is extrapolated, and what to do; undefined of one that is not. */
+export function describeExtrapolation(count: number, rate: number): string | undefined {
+  if (!isExtrapolated(count, rate)) return undefined;
+  return (
+    `${count} held-out good images vouch for no rate of false alarms below 1 in ${count + 1}, but detection.falseAlarmRate ` +
+    `is ${rate}: the threshold is extrapolated; hold out more by data.heldOut, or set a higher detection.falseAlarmRate`
+  );
+}
+
+function checkCount({ length }: readonly number[]): void {
+  if (length >= 2) return;
+  throw new DataError(
+    `A threshold needs the scores of at least two held-out good images, but there ${length === 1 ? "is one" : "is none"}; raise data.heldOut or add images.`,
+  );
+}
+
+/** The quantile above the median of Student's distribution (Abramowitz and Stegun 26.2.23 and 26.7.5). */
+function studentQuantile(probability: number, degrees: number): number {
+  const tail = Math.sqrt(-2 * Math.log(1 - probability));
+  const z =
+    tail -
+    (2.515517 + 0.802853 * tail + 0.010328 * tail ** 2) /
+      (1 + 1.432788 * tail + 0.189269 * tail ** 2 + 0.001308 * tail ** 3);
+  return (
+    z +
+    (z ** 3 + z) / (4 * degrees) +
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * degrees ** 2) +
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * degrees ** 3)
+  );
+}

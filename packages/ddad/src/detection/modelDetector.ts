@@ -1,0 +1,109 @@
+/** From a model, as a file holds it, to what inspects images. */
+import { CheckpointError, evaluate, foldBatchNorm, type ResNet } from "@ddad/nn";
+import type { Config } from "../config/config.ts";
+import type { NamedImages } from "../data/imageSet.ts";
+import { createDenoiser } from "../diffusion/denoiser.ts";
+import { normaliserOf } from "../evaluation/evaluation.ts";
+import { isImported, type Model } from "../model/modelFile.ts";
+import { PatchCore } from "../patchcore/patchcore.ts";
+import type { Normaliser } from "../report/protocol.ts";
+import { type Calibration, calibrationOf } from "./calibration.ts";
+import { createExtractor } from "./features.ts";
+import { calibrate, type Inspection, inspect } from "./inspect.ts";
+
+/** A model that inspects by its own method, and owns its networks. */
+export type ModelDetector = Disposable & {
+  readonly config: Config;
+  /** @param calibration one made with this configuration; without it distances stand as they are */
+  inspect(images: NamedImages, calibration?: Calibration): AsyncGenerator<Inspection>;
+  /** Calibrates on good images that were not trained on. */
+  calibrate(images: NamedImages): Promise<Calibration>;
+  /** What distances are divided by, with a calibration or without one. */
+  normaliser(calibration?: Calibration): Normaliser;
+};
+
+/** What `detectorOf` takes otherwise than from the model. */
+export type ModelDetectorOptions = {
+  /** Of the detection; that of the model without it. */
+  readonly config?: Config;
+  /** The network that compares features, where the model does not hold it; it is copied. */
+  readonly extractor?: ResNet | undefined;
+};
+
+/**
+ * Makes the networks of a model and loads their weights. Needs a device.
+ *
+ * ```ts
+ * const model = decodeModel(await readCheckpoint("model.safetensors"));
+ * using detector = await detectorOf(model);
+ * for await (const { id, score } of detector.inspect(images, model.calibration)) console.log(id, score);
+ * ```
+ *
+ * @throws CheckpointError where features are to be compared and neither the model nor `extractor` gives the network.
+ */
+export async function detectorOf(
+  model: Model,
+  { config = model.config, extractor: given }: ModelDetectorOptions = {},
+): Promise<ModelDetector> {
+  const extractor = await foldedExtractor(model, config, given);
+  return config.method === "patchcore"
+    ? patchDetector(model, config, extractor!)
+    : reconstructionDetector(model, config, extractor);
+}
+
+async function foldedExtractor(
+  model: Model,
+  { features: { network } }: Config,
+  given: ResNet | undefined,
+): Promise<ResNet | undefined> {
+  if (network === "none") return undefined;
+  if (given) return foldBatchNorm(given);
+  if (!model.extractor) {
+    throw new CheckpointError(
+      `The model compares features of ${network}, but holds no weights of it; give that network as extractor.`,
+    );
+  }
+  using loaded = createExtractor(network);
+  loaded.loadPretrained(model.extractor);
+  await evaluate(...loaded.namedState().values());
+  // Awaited here: `using` disposes of what is loaded when the function returns.
+  return await foldBatchNorm(loaded.eval());
+}
+
+async function reconstructionDetector(
+  stored: Model,
+  config: Config,
+  extractor: ResNet | undefined,
+): Promise<ModelDetector> {
+  const denoiser = createDenoiser({ ...stored.config, precision: config.precision });
+  denoiser.loadStateDict(stored.weights);
+  await evaluate(...denoiser.namedState().values());
+  if (denoiser.precision === "mixed") await denoiser.castWeightsToF16();
+  const detector = { config, denoiser: denoiser.eval(), extractor };
+  return {
+    config,
+    inspect: (images, calibration) => inspect({ ...detector, calibration }, images),
+    calibrate: (images) => calibrate(detector, images),
+    normaliser: (calibration) => normaliserOf({ ...detector, calibration }, isImported(stored)),
+    [Symbol.dispose]() {
+      denoiser.dispose();
+      extractor?.dispose();
+    },
+  };
+}
+
+function patchDetector({ weights }: Model, config: Config, extractor: ResNet): ModelDetector {
+  const { neighbours } = config.patchcore;
+  const patchCore = PatchCore.fromState(extractor, weights, { neighbours });
+  const inspectAll = (images: NamedImages) => patchCore.inspect(images, config.detection);
+  return {
+    config,
+    inspect: inspectAll,
+    calibrate: (images) => calibrationOf(config, inspectAll(images)),
+    normaliser: () => "none",
+    [Symbol.dispose]() {
+      patchCore.dispose();
+      extractor.dispose();
+    },
+  };
+}

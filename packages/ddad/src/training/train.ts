@@ -1,0 +1,203 @@
+/** A training from its first step, or from where it stopped, to its end: when to look, when to save, which model to keep. */
+import {
+  currentDevice,
+  LimitError,
+  OutOfMemoryError,
+  type TuneOptions,
+  type TuneReport,
+  tune,
+} from "@ddad/nn";
+import { trimBuffers } from "@ddad/nn/internal";
+import type { Config } from "../config/config.ts";
+import type { NamedImages } from "../data/imageSet.ts";
+import { divisorsOf, formatMemory } from "../memory/budget.ts";
+import type { Model, TrainingState } from "../model/modelFile.ts";
+import type { TrainingMemory } from "./memory.ts";
+import { Trainer } from "./trainer.ts";
+import type { ValidationLoss } from "./validationLoss.ts";
+
+/** Where a training is, told now and then. */
+export type TrainingProgress = {
+  /** Steps done, of `steps`. */
+  readonly step: number;
+  readonly steps: number;
+  /** Mean over the steps since the last report. */
+  readonly loss: number;
+  /** Of this run so far. */
+  readonly imagesPerSecond: number;
+  /** At a checkpoint, where there are held-out images. */
+  readonly validationLoss?: ValidationLoss | undefined;
+};
+
+/** What a training works with, and whom it tells. */
+export type TrainingOptions = {
+  readonly config: Config;
+  readonly train: NamedImages;
+  /** Held-out good images, by whose denoising loss the model is chosen; without any it is the last one. */
+  readonly heldOut: NamedImages;
+  /** Where to go on, and the best model until then. */
+  readonly resume?: { readonly state: TrainingState; readonly best?: Model | undefined } | undefined;
+  /** Stops after the step at hand. */
+  readonly signal?: AbortSignal | undefined;
+  /** Stops once this many steps are done, as the signal would. */
+  readonly stopAfter?: number | undefined;
+  readonly onProgress?: (progress: TrainingProgress) => void;
+  /** Before the first step, and again where other parts of a batch are tried. */
+  readonly onMemory?: (memory: TrainingMemory) => void;
+  /** Something the user should know, as a sentence. */
+  readonly onNotice?: (sentence: string) => void;
+  /** At an interval, when stopped and at the end; after `onBest`. */
+  readonly onCheckpoint?: (state: TrainingState) => void | Promise<void>;
+  /** A model better than all before it; without held-out images every one is, and has no loss. */
+  readonly onBest?: (model: Model, validationLoss: number | undefined) => void | Promise<void>;
+};
+
+/** How a training ended, or how far it came. */
+export type TrainingResult = {
+  /** Steps done, those before a resume included. */
+  readonly steps: number;
+  /** Mean over the steps of the last report. */
+  readonly loss: number;
+  /** Of this run. */
+  readonly imagesPerSecond: number;
+  /** Whether it was stopped before the last step. */
+  readonly stopped: boolean;
+  /** The best model so far; none before the first checkpoint. */
+  readonly model: Model | undefined;
+  /** Of the last checkpoint of this run, which need not be the best. */
+  readonly validationLoss: ValidationLoss | undefined;
+};
+
+/**
+ * Trains a denoiser to the end of its configuration, or until it is stopped.
+ *
+ * @throws MemoryBudgetError where the configuration has a budget of memory and nothing fits into it.
+ */
+export async function train(options: TrainingOptions): Promise<TrainingResult> {
+  const { config, resume, signal, stopAfter = Infinity } = options;
+  const { steps, batchSize, logEvery, checkpointEvery } = config.training;
+  let trainer = await Trainer.create(config, options.train, resume?.state);
+  try {
+    if (trainer.step < steps) tellMemory(trainer, options);
+    const firstStep = trainer.step;
+    const started = performance.now();
+    const rate = (): number =>
+      ((trainer.step - firstStep) * batchSize * 1000) / Math.max(performance.now() - started, 1);
+    let losses: number[] = [];
+    let loss = Number.NaN;
+    let model = resume?.best;
+    let validationLoss: ValidationLoss | undefined;
+    const stopping = (): boolean => signal?.aborted === true || trainer.step >= stopAfter;
+
+    while (trainer.step < steps && !stopping()) {
+      try {
+        losses.push(await trainer.takeStep());
+      } catch (error) {
+        const smaller = smallerParts(error, trainer);
+        if (smaller === undefined || trainer.step > firstStep + 1) throw error;
+        trainer.dispose();
+        trainer = await Trainer.create(smaller, options.train, resume?.state);
+        const { microBatch } = smaller.training;
+        options.onNotice?.(
+          `The adapter has no room for ${batchSize} images at once: ${microBatch} at a time, to the same effect.`,
+        );
+        tellMemory(trainer, options);
+        continue;
+      }
+      const atCheckpoint = trainer.step % checkpointEvery === 0 || trainer.step === steps;
+      const validation =
+        atCheckpoint && options.heldOut.ids.length > 0 ? await trainer.validate(options.heldOut) : undefined;
+      validationLoss = validation ?? validationLoss;
+      if (trainer.step % logEvery === 0 || atCheckpoint || stopping()) {
+        loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;
+        losses = [];
+        options.onProgress?.({
+          ...{ step: trainer.step, steps, loss, imagesPerSecond: rate() },
+          ...(validation && { validationLoss: validation }),
+        });
+      }
+      if (atCheckpoint) model = (await betterModel(trainer, options, validation?.mean)) ?? model;
+      if (atCheckpoint || stopping()) await options.onCheckpoint?.(await trainer.state());
+    }
+    return {
+      ...{ steps: trainer.step, loss, imagesPerSecond: rate(), stopped: trainer.step < steps },
+      ...{ model, validationLoss },
+    };
+  } finally {
+    trainer.dispose();
+    // What comes after a training needs buffers of other sizes.
+    trimBuffers(currentDevice());
+  }
+}
+
+/**
+ * Measures the kernels of one step of a training by `tune`, with as many images at a time as the training will compute. The step
+ * is that of a trainer of its own, which is gone before the first kernel is measured: of a training that follows nothing changes
+ * but how fast it is, and how its results are rounded.
+ *
+ * @throws MemoryBudgetError where the configuration has a budget of memory and nothing fits into it.
+ */
+export async function tuneTraining(
+  { config, train: images }: Pick<TrainingOptions, "config" | "train">,
+  options: TuneOptions = {},
+): Promise<TuneReport> {
+  const trainer = await Trainer.create(config, images);
+  const dispose = (): void => {
+    trainer.dispose();
+    trimBuffers(currentDevice());
+  };
+  const takeStep = async (): Promise<void> => {
+    await trainer.takeStep();
+    dispose();
+  };
+  try {
+    return await tune(takeStep, options);
+  } catch (error) {
+    dispose();
+    const smaller = smallerParts(error, trainer);
+    if (smaller === undefined) throw error;
+    return tuneTraining({ config: smaller, train: images }, options);
+  }
+}
+
+function tellMemory({ config, memory }: Trainer, { onMemory, onNotice }: TrainingOptions): void {
+  const { batchSize, microBatch, memory: budget } = config.training;
+  onMemory?.(memory);
+  if (budget === undefined && microBatch === undefined && memory.microBatch < batchSize) {
+    onNotice?.(
+      `The whole batch of ${batchSize} images at once would need larger tensors than the ${formatMemory(currentDevice().largestTensor)} that this adapter binds, so it is computed in parts: the same result but for the order of sums.`,
+    );
+  }
+  if (memory.recompute && !config.training.recompute) {
+    onNotice?.(
+      `Without computing blocks again for the gradient not even one image at a time fits into ${config.training.memory}, so training.recompute is on: a third more arithmetic, the same result.`,
+    );
+  }
+}
+
+/**
+ * The model of now, if it is better than all before it by the denoising loss of held-out images, where that is known. The
+ * paper's protocol keeps the last one.
+ */
+async function betterModel(
+  trainer: Trainer,
+  { onBest }: TrainingOptions,
+  loss: number | undefined,
+): Promise<Model | undefined> {
+  if (loss !== undefined && trainer.config.protocol === "strict") {
+    if (loss >= (trainer.best?.loss ?? Infinity)) return undefined;
+    trainer.best = { step: trainer.step, loss };
+  }
+  const model = await trainer.model();
+  await onBest?.(model, loss);
+  return model;
+}
+
+/** The configuration with the next smaller part of a batch, after one that the adapter had no room for. */
+function smallerParts(error: unknown, { config, memory }: Trainer): Config | undefined {
+  const { microBatch, recompute } = memory;
+  const noRoom = error instanceof LimitError || error instanceof OutOfMemoryError;
+  if (!noRoom || microBatch === 1) return undefined;
+  const part = divisorsOf(config.training.batchSize).findLast((divisor) => divisor < microBatch)!;
+  return { ...config, training: { ...config.training, microBatch: part, recompute } };
+}

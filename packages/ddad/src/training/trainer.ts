@@ -1,0 +1,242 @@
+/** Training of the denoiser on good images (DDPM, Ho et al. 2020, as DDAD uses it), exactly resumable. */
+import {
+  type AnyTensor,
+  compile,
+  currentDevice,
+  type EMA,
+  evaluate,
+  type LossScale,
+  type Optimizer,
+  type Tensor,
+  tensor,
+  type UNet,
+} from "@ddad/nn";
+import { isPending, trimBuffers } from "@ddad/nn/internal";
+import type { Config } from "../config/config.ts";
+import { batchIndices } from "../data/batches.ts";
+import { gatherPixels, type NamedImages } from "../data/imageSet.ts";
+import { hashText } from "../data/random.ts";
+import { scheduleOf } from "../diffusion/denoiser.ts";
+import { type Draw, drawTimestep, noiseKeys } from "../diffusion/noise.ts";
+import type { Model, TrainingState } from "../model/modelFile.ts";
+import { stepWithinBudget, type TrainingMemory } from "./memory.ts";
+import type { NoisedArguments, TrainingArguments, TrainingStep } from "./step.ts";
+import { timestepBuckets, timestepIn, type ValidationLoss, validationLoss } from "./validationLoss.ts";
+
+/** An image of a (micro-)batch: which, at which time step, and the draw that its noise hangs on. */
+type Pick = { readonly index: number; readonly t: number; readonly draw: Draw };
+
+type Compiled = (...args: AnyTensor[]) => Promise<Tensor>;
+
+/**
+ * Trains one network. Everything random is a function of the seed, the step and the image, so that a training that
+ * goes on from its state ends at the same weights as one that never stopped.
+ */
+export class Trainer {
+  readonly config: Config;
+  /** What it takes on the device, as planned, and in which parts a batch is computed. */
+  readonly memory: TrainingMemory;
+  /** Best validation so far. */
+  best: TrainingState["best"];
+  readonly #set: NamedImages;
+  readonly #schedule: ReturnType<typeof scheduleOf>;
+  readonly #step: TrainingStep;
+  readonly #whole: Compiled;
+  readonly #part: Compiled;
+  readonly #apply: (control: Tensor) => Promise<void>;
+  readonly #losses: Compiled;
+
+  private constructor(config: Config, set: NamedImages, step: TrainingStep, memory: TrainingMemory) {
+    this.config = config;
+    this.memory = memory;
+    this.#set = set;
+    this.#schedule = scheduleOf(config);
+    this.#step = step;
+    this.#whole = compile((...[x, t, alphaBar, keys, dropoutKeys, control]: TrainingArguments) =>
+      step.whole([x, t, alphaBar, keys], dropoutKeys, control),
+    ) as Compiled;
+    this.#part = compile((...[x, t, alphaBar, keys, dropoutKeys, keep]: TrainingArguments) =>
+      step.part([x, t, alphaBar, keys], dropoutKeys, keep),
+    ) as Compiled;
+    this.#apply = compile((control: Tensor) => step.apply(control));
+    this.#losses = compile((...[x, t, alphaBar, keys]: NoisedArguments) =>
+      step.losses([x, t, alphaBar, keys]),
+    ) as Compiled;
+  }
+
+  /**
+   * A training at its start, or where `state` left off.
+   *
+   * @throws MemoryBudgetError where the configuration has a budget of memory and nothing fits into it.
+   */
+  static async create(config: Config, set: NamedImages, state?: TrainingState): Promise<Trainer> {
+    const { step, memory } = await stepWithinBudget(config);
+    const trainer = new Trainer(config, set, step, memory);
+    if (state) await trainer.#load(state);
+    return trainer;
+  }
+
+  get denoiser(): UNet {
+    return this.#step.denoiser;
+  }
+
+  get optimizer(): Optimizer {
+    return this.#step.optimizer;
+  }
+
+  get ema(): EMA | undefined {
+    return this.#step.ema;
+  }
+
+  /** Where the precision is mixed. */
+  get lossScale(): LossScale | undefined {
+    return this.#step.lossScale;
+  }
+
+  /** Optimiser steps done. */
+  get step(): number {
+    return this.optimizer.stepCount;
+  }
+
+  /** One optimiser step; gives its loss, by `training.lossReduction`. */
+  async takeStep(): Promise<number> {
+    const { seed, batchSize, maxTimestep } = this.config.training;
+    const { ids } = this.#set;
+    const { step } = this;
+    const indices = batchIndices({ seed, step, batchSize, count: ids.length });
+    const picks = indices.map((index, k): Pick => {
+      const draw = { image: hashText(ids[index]!), step: step * batchSize + k };
+      return { index, t: drawTimestep(seed, draw, maxTimestep + 1), draw };
+    });
+    this.denoiser.train();
+    if (this.memory.microBatch === batchSize) {
+      return this.#stepLoss(this.#whole, picks, this.optimizer.control());
+    }
+    let loss = 0;
+    for (const [k, part] of this.#partsOf(picks).entries())
+      loss += await this.#stepLoss(this.#part, part, tensor([k === 0 ? 0 : 1]));
+    using control = this.optimizer.control();
+    await this.#apply(control);
+    return loss;
+  }
+
+  /**
+   * Mean squared error of the denoising of held-out good images, by the EMA of the weights: every image at one time step of every
+   * bucket, which is always the same, as is its noise.
+   */
+  async validate(heldOut: NamedImages): Promise<ValidationLoss> {
+    const { seed, maxTimestep } = this.config.training;
+    const buckets = timestepBuckets(maxTimestep);
+    const picks = buckets.flatMap((bucket, step) =>
+      heldOut.ids.map((id, index): Pick => {
+        const draw = { image: hashText(id), step };
+        return { index, t: timestepIn(bucket, seed, draw), draw };
+      }),
+    );
+    // The last part is filled up: a plan for its number of images would need buffers of other sizes.
+    const { microBatch } = this.memory;
+    while (picks.length % microBatch !== 0) picks.push(picks[0]!);
+    const losses: number[] = [];
+    this.denoiser.eval();
+    await this.ema?.swap();
+    try {
+      for (const part of this.#partsOf(picks)) {
+        losses.push(...(await this.#run(this.#losses, part, "validation", heldOut)));
+      }
+    } finally {
+      await this.ema?.swap();
+    }
+    const count = heldOut.ids.length;
+    return validationLoss(
+      buckets,
+      buckets.map((_, index) => losses.slice(index * count, (index + 1) * count)),
+    );
+  }
+
+  /** Everything needed to go on. */
+  async state(): Promise<TrainingState> {
+    return {
+      config: this.config,
+      step: this.step,
+      weights: await this.denoiser.stateDict(),
+      ema: await this.ema?.stateDict(),
+      optimizer: await this.optimizer.stateDict(),
+      lossScale: await this.lossScale?.stateDict(),
+      best: this.best,
+    };
+  }
+
+  /** The model to detect with: the EMA of the weights where one is kept. */
+  async model(): Promise<Model> {
+    const weights = await (this.ema ?? this.denoiser).stateDict();
+    return { config: this.config, step: this.step, weights };
+  }
+
+  /** Frees the network and all that is kept with it. */
+  dispose(): void {
+    this.#step.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  async #load(state: TrainingState): Promise<void> {
+    this.denoiser.loadStateDict(state.weights);
+    this.optimizer.loadStateDict(state.optimizer);
+    if (this.ema && state.ema) this.ema.loadStateDict(state.ema);
+    if (this.lossScale && state.lossScale) this.lossScale.loadStateDict(state.lossScale);
+    this.best = state.best;
+    const { variables } = this.#step;
+    const loaded = variables.filter(isPending).map(({ value }) => value);
+    await evaluate(...variables);
+    // What was loaded is in the variables' own buffers now; its own would stay until they are collected.
+    for (const tensor of loaded) tensor.dispose();
+    trimBuffers(currentDevice());
+  }
+
+  /** Picks by as many as are computed at a time. */
+  #partsOf(picks: readonly Pick[]): Pick[][] {
+    const size = this.memory.microBatch;
+    return Array.from({ length: Math.ceil(picks.length / size) }, (_, part) =>
+      picks.slice(part * size, (part + 1) * size),
+    );
+  }
+
+  async #stepLoss(compiled: Compiled, picks: readonly Pick[], control?: Tensor): Promise<number> {
+    const [loss] = await this.#run(compiled, picks, "training", this.#set, control);
+    return loss!;
+  }
+
+  async #run(
+    compiled: Compiled,
+    picks: readonly Pick[],
+    purpose: "training" | "validation",
+    set: NamedImages,
+    control?: Tensor,
+  ): Promise<ArrayLike<number> & Iterable<number>> {
+    const { seed } = this.config.training;
+    const draws = picks.map(({ draw }) => draw);
+    const times = picks.map(({ t }) => t);
+    const size = this.config.data.imageSize;
+    const indices = picks.map(({ index }) => index);
+    const args = [
+      tensor(gatherPixels(set.images, indices), [picks.length, size, size, 3]),
+      tensor(times),
+      tensor(times.map((t) => this.#schedule.alphaBar(t))),
+      noiseKeys(seed, purpose, draws),
+      noiseKeys(seed, "dropout", draws),
+      ...(control ? [control] : []),
+    ];
+    using result = await compiled(...args);
+    const values = await result.data();
+    for (const arg of args) arg.dispose();
+    const wrong = values.find((value) => !Number.isFinite(value));
+    if (wrong !== undefined) {
+      throw new RangeError(
+        `Training diverged: the loss of step ${this.step} is ${wrong}. Lower training.learningRate.`,
+      );
+    }
+    return values;
+  }
+}

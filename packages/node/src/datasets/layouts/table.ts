@@ -1,0 +1,85 @@
+/** Tables as text: CSV with a header, or one JSON object a line. */
+import { readFileSync } from "node:fs";
+import { DataError } from "@ddad/ddad/internal";
+import { parse } from "csv-parse/sync";
+import { extensionOf } from "../listing.ts";
+
+export type Row = {
+  /** Line of the file on which it ends, for errors. */
+  line: number;
+  /** Cells by their column's name, in lower case; an empty cell is absent. */
+  cells: { readonly [column: string]: string };
+};
+
+/**
+ * Reads a table. CSV may have commas, semicolons or tabs between its cells, whichever its header has.
+ *
+ * @param columns that must be there; others may be.
+ * @throws DataError when the file is missing or is no such table.
+ */
+export function readTable(path: string, columns: readonly string[]): Row[] {
+  const rows = extensionOf(path) === ".csv" ? readCsv(path) : readLines(path);
+  if (rows.length === 0) throw new DataError(`${path} has no rows.`);
+  const names = [...new Set(rows.flatMap(({ cells }) => Object.keys(cells)))];
+  const missing = columns.filter((column) => !names.includes(column));
+  if (missing.length === 0) return rows;
+  throw new DataError(
+    `${path} has nothing in column ${missing.join(", ")}; it needs ${columns.join(", ")}, and has ${names.join(", ")}.`,
+  );
+}
+
+function readCsv(path: string): Row[] {
+  const text = readText(path);
+  const header = text.slice(0, text.indexOf("\n"));
+  const delimiter = [",", ";", "\t"].find((candidate) => header.includes(candidate)) ?? ",";
+  try {
+    const records = parse(text, {
+      bom: true,
+      columns: (names: string[]) => names.map((name) => name.trim().toLowerCase()),
+      delimiter,
+      info: true,
+      skip_empty_lines: true,
+      trim: true,
+    }) as unknown as { record: Record<string, string>; info: { lines: number } }[];
+    return records.map(({ record, info }) => ({ line: info.lines, cells: filled(record) }));
+  } catch (cause) {
+    throw new DataError(`${path} is no valid CSV: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+function readLines(path: string): Row[] {
+  return readText(path)
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/)
+    .flatMap((text, i) => {
+      if (text.trim() === "") return [];
+      let value: unknown;
+      try {
+        value = JSON.parse(text);
+      } catch (cause) {
+        throw new DataError(`${path}, line ${i + 1}, is no valid JSON; every line must be one object.`, {
+          cause,
+        });
+      }
+      if (typeof value !== "object" || value === null || Array.isArray(value))
+        throw new DataError(
+          `${path}, line ${i + 1}, must be an object such as {"image": "a.png", "label": "good"}.`,
+        );
+      return [{ line: i + 1, cells: filled(value as Record<string, unknown>) }];
+    });
+}
+
+const filled = (record: Record<string, unknown>): Row["cells"] =>
+  Object.fromEntries(
+    Object.entries(record)
+      .filter(([, cell]) => cell !== "" && cell !== null && cell !== undefined)
+      .map(([column, cell]) => [column.toLowerCase(), String(cell)]),
+  );
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new DataError(`${path} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, { cause });
+  }
+}

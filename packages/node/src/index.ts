@@ -1,0 +1,30 @@
+/** DDAD on disk, for Node: run folders and their stages, data sets, image files, weights and configuration files. */
+export { formatConfig, loadConfig } from "./configFile.ts";
+export { type DatasetOptions, findCategories, openDataset } from "./datasets/dataset.ts";
+export { type DatasetDescription, describeDataset } from "./datasets/describe.ts";
+export { findImages } from "./datasets/listing.ts";
+export { loadImages, loadMasks } from "./datasets/load.ts";
+export { writeProcedural } from "./datasets/writeProcedural.ts";
+export type { ProgressEvent, StageEvent, StageOptions } from "./events.ts";
+export { writeImage } from "./images/png.ts";
+export { decodeImage, readImage } from "./images/read.ts";
+export { openDetector } from "./model/detector.ts";
+export { type ExportedFile, exportSafetensors } from "./model/exportModel.ts";
+export { exportOnnxFiles } from "./model/exportOnnx.ts";
+export {
+  type ImportCheckpointOptions,
+  type ImportReport,
+  type ImportResult,
+  importCheckpoint,
+} from "./model/importCheckpoint.ts";
+export { type OpenModel, openModel, openRun } from "./model/open.ts";
+export { type FoundRun, findResults } from "./results.ts";
+export { selfTest } from "./selfTest.ts";
+export { type AdaptRunOptions, adaptRun } from "./stages/adapt.ts";
+export { calibrateModel } from "./stages/calibrate.ts";
+export { type EvaluateOptions, evaluateModel } from "./stages/evaluate.ts";
+export { fitRun } from "./stages/fit.ts";
+export { type Prediction, type PredictOptions, predict } from "./stages/predict.ts";
+export { type RunStagesOptions, runStages, writeSummary } from "./stages/run.ts";
+export { type TrainRunOptions, trainRun } from "./stages/train.ts";
+export { cachedWeights, fetchWeights } from "./weights/fetch.ts";

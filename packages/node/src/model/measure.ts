@@ -1,0 +1,244 @@
+/** What the parts of a model cost, in time and in memory of the device. Weights and images are made up: they cost the same. */
+
+import {
+  type Config,
+  costOf,
+  createDenoiser,
+  createExtractor,
+  gatherPixels,
+  type Inspection,
+  imageSetBytes,
+  inspect,
+  type Model,
+  type NamedImages,
+  reconstruct,
+  samplingSteps,
+  scheduleOf,
+  train,
+} from "@ddad/ddad/internal";
+import {
+  compile,
+  currentDevice,
+  evaluate,
+  foldBatchNorm,
+  LimitError,
+  memory,
+  OutOfMemoryError,
+  ResNet,
+  type Tensor,
+  tensor,
+} from "@ddad/nn";
+import { throwFailure } from "@ddad/nn/internal";
+import { median } from "d3-array";
+import { openDetector } from "./detector.ts";
+
+/** Wall time of something done again and again, each time until the device was done with it. */
+export type Timing = {
+  /** Median, milliseconds. */
+  readonly ms: number;
+  readonly repetitions: number;
+};
+
+/** For one image. */
+export type InspectionCost = {
+  /** One call of the denoiser, the operations that `costOf` counts, and how many of them a second, both in 1e9. */
+  readonly call?: Timing & { readonly gflop: number; readonly gflops: number };
+  readonly reconstruction?: Timing & { readonly steps: number };
+  /** The whole of it: reconstruction, distances and map. */
+  readonly inspection: Timing;
+  /** Most bytes in buffers of the device, as `memory()` counts them between the parts of an inspection. */
+  readonly bytes: number;
+};
+
+export type TrainingCost = {
+  readonly steps: number;
+  /** Of all optimiser steps, estimated; absent where none could be measured. */
+  readonly seconds?: number;
+  readonly step?: Timing & {
+    readonly batchSize: number;
+    /** As configured; `notices` say where the adapter had no room for it. */
+    readonly microBatch: number;
+    readonly imagesPerSecond: number;
+    /** Most bytes in buffers of the device, as `memory()` counts them after a step. */
+    readonly bytes: number;
+  };
+  /** What the training said. */
+  readonly notices: readonly string[];
+  /** Why no step could be measured. */
+  readonly problem?: string;
+};
+
+/** Seconds after which nothing is repeated any more. */
+const patience = 30;
+
+/** What may be done with an inspection before anything is measured, such as `tune`. */
+type Prepare = (inspectOnce: () => Promise<void>) => Promise<void>;
+
+/** What DDAD costs for one image. Needs a device. */
+export async function benchReconstruction(
+  config: Config,
+  repetitions: number,
+  prepare?: Prepare,
+): Promise<InspectionCost> {
+  const images = madeUpImages(config, 1);
+  const size = config.data.imageSize;
+  const peak = new Peak();
+  using denoiser = createDenoiser(config).eval();
+  await evaluate(...denoiser.namedState().values());
+  if (denoiser.precision === "mixed") await denoiser.castWeightsToF16();
+  using extractor = await madeUpExtractor(config);
+  const inspectOnce = (): Promise<void> => exhaust(inspect({ config, denoiser, extractor }, images));
+  await prepare?.(inspectOnce);
+  using input = tensor(gatherPixels(images.images, [0]), [1, size, size, 3]);
+  using t = tensor([config.sampling.start]);
+  const forward = compile((x: Tensor, time: Tensor) => denoiser.forward(x, time));
+  const call = await timed(repetitions, async () => {
+    using _ = await forward(input, t);
+    await deviceDone();
+    peak.sample();
+  });
+  const options = { ...config.sampling, schedule: scheduleOf(config), images: [0] };
+  const reconstruction = await timed(repetitions, async () => {
+    using _ = await reconstruct(denoiser, input, input, { ...options, observe: () => peak.sample() });
+    await deviceDone();
+  });
+  const inspection = await timed(repetitions, async () => {
+    await inspectOnce();
+    peak.sample();
+  });
+  const gflop = costOf(config).gflopPerCall;
+  return {
+    call: { ...call, gflop, gflops: (gflop * 1000) / call.ms },
+    reconstruction: { ...reconstruction, steps: samplingSteps(config.sampling).length },
+    inspection,
+    bytes: peak.bytes,
+  };
+}
+
+/** What PatchCore costs for one image; its bank decides that, so a model is needed. Needs a device. */
+export async function benchPatchCore(
+  model: Model,
+  config: Config,
+  repetitions: number,
+  prepare?: Prepare,
+): Promise<InspectionCost> {
+  const peak = new Peak();
+  const images = madeUpImages(config, 1);
+  using detector = await openDetector(model, config);
+  const inspectOnce = (): Promise<void> => exhaust(detector.inspect(images, model.calibration));
+  await prepare?.(inspectOnce);
+  const inspection = await timed(repetitions, async () => {
+    await inspectOnce();
+    peak.sample();
+  });
+  return { inspection, bytes: peak.bytes };
+}
+
+/**
+ * What an optimiser step costs, taken by `train` itself, so that a batch the adapter has no room for is divided as it would be.
+ * Needs a device.
+ */
+export async function benchTraining(config: Config, repetitions: number): Promise<TrainingCost> {
+  const { steps, batchSize } = config.training;
+  let microBatch = batchSize;
+  const notices: string[] = [];
+  const milliseconds: number[] = [];
+  const peak = new Peak();
+  const stop = new AbortController();
+  let started = performance.now();
+  let spent = 0;
+  const warmUp = 1;
+  const stopAfter = warmUp + repetitions;
+  // Neither the end of a training nor a checkpoint lies among the steps.
+  const training = { ...config.training, steps: Math.max(steps, stopAfter + 1), logEvery: 1 };
+  const without = { ...training, checkpointEvery: Number.MAX_SAFE_INTEGER };
+  try {
+    await train({
+      config: { ...config, training: without },
+      train: madeUpImages(config, Math.min(batchSize, 4)),
+      heldOut: madeUpImages(config, 0),
+      signal: stop.signal,
+      stopAfter,
+      onMemory: (memory) => {
+        microBatch = memory.microBatch;
+      },
+      onNotice: (sentence) => notices.push(sentence),
+      onProgress: ({ step }) => {
+        const elapsed = performance.now() - started;
+        peak.sample();
+        // The first steps begin anew where the batch had to be divided.
+        if (step <= warmUp) milliseconds.length = 0;
+        else milliseconds.push(elapsed);
+        spent = milliseconds.reduce((sum, each) => sum + each, 0);
+        if (spent > patience * 1000) stop.abort();
+        started = performance.now();
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof LimitError || error instanceof OutOfMemoryError)) throw error;
+    return { steps, notices, problem: error.message };
+  }
+  const ms = median(milliseconds)!;
+  return {
+    steps,
+    seconds: (steps * ms) / 1000,
+    step: {
+      ...{ ms, repetitions: milliseconds.length, batchSize, microBatch },
+      ...{ imagesPerSecond: (batchSize * 1000) / ms, bytes: peak.bytes },
+    },
+    notices,
+  };
+}
+
+/** Does something once to warm up, and then again and again. */
+async function timed(repetitions: number, work: () => Promise<void>): Promise<Timing> {
+  await work();
+  const milliseconds: number[] = [];
+  const begun = performance.now();
+  do {
+    const started = performance.now();
+    await work();
+    milliseconds.push(performance.now() - started);
+  } while (milliseconds.length < repetitions && performance.now() - begun < patience * 1000);
+  return { ms: median(milliseconds)!, repetitions: milliseconds.length };
+}
+
+/** Waits until the device is done with all it was given, without reading anything back. */
+async function deviceDone(): Promise<void> {
+  const device = currentDevice();
+  await device.gpu.queue.onSubmittedWorkDone();
+  throwFailure(device);
+}
+
+/** The most that was ever in use. */
+class Peak {
+  bytes = 0;
+  sample(): void {
+    this.bytes = Math.max(this.bytes, memory().liveBytes);
+  }
+}
+
+/** Images of noise. */
+function madeUpImages({ data }: Config, count: number): NamedImages {
+  const size = data.imageSize;
+  const bytes = Uint8Array.from(
+    { length: imageSetBytes(count, size) },
+    (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24,
+  );
+  return {
+    images: { count, size, data: bytes },
+    ids: Array.from({ length: count }, (_, i) => `${i}.png`),
+  };
+}
+
+/** The network that compares features with random weights, as it inspects; undefined where only pixels are compared. */
+async function madeUpExtractor({ features: { network } }: Config): Promise<ResNet | undefined> {
+  if (network === "none") return undefined;
+  using extractor = new ResNet({ ...createExtractor(network).options, init: "random", seed: 0 });
+  await evaluate(...extractor.namedState().values());
+  return await foldBatchNorm(extractor.eval());
+}
+
+async function exhaust(inspections: AsyncIterable<Inspection>): Promise<void> {
+  for await (const _ of inspections);
+}

@@ -1,0 +1,92 @@
+/** Results that evaluations left in folders. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import {
+  DataError,
+  fairCounts,
+  imageFormat,
+  nameResults,
+  type ReportedRun,
+  readResult,
+  readScores,
+  type StoredScores,
+  wrongDecisions,
+} from "@ddad/ddad/internal";
+import { notice, type StageOptions } from "./events.ts";
+
+/** A result with the folder and file that it lies in, and a name that tells it from the others. */
+export type FoundRun = Pick<ReportedRun, "name" | "folder" | "result"> & { readonly file: string };
+
+/** Every result below the folders. @throws DataError when there is none, or no such folder. */
+export function findResults(folders: readonly string[], options: StageOptions = {}): FoundRun[] {
+  const files = new Map(
+    folders.flatMap((folder) => findFiles(folder)).map((file) => [resolve(file), file] as const),
+  );
+  const found = [...files.values()].flatMap((file) => {
+    const reading = readResult(readFileSync(file, "utf8"));
+    if ("value" in reading) return [{ file, folder: dirname(file), result: reading.value }];
+    notice(options, `left out: ${file} is no result of this version of ddad evaluate (${reading.problem})`);
+    return [];
+  });
+  if (found.length > 0) return nameResults(found);
+  throw new DataError(
+    `There is no result below ${folders.join(", ")}; ddad evaluate --out and ddad run leave a results.json.`,
+  );
+}
+
+function findFiles(folder: string): string[] {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new DataError(`${folder} is no folder; ddad report takes folders that hold results.`);
+  }
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name === "results.json")
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/** Adds which images of wrong decisions are shown, at most `images`, where scores say which decisions are wrong. */
+export function withWrongDecisions(
+  runs: readonly FoundRun[],
+  images: number,
+  options: StageOptions = {},
+): ReportedRun[] {
+  const decided = runs.map((run) => {
+    const scores = scoresBeside(run, options);
+    return { run, scores, decisions: scores && wrongDecisions(scores.scores, run.result.threshold) };
+  });
+  const lengths = decided.flatMap(({ decisions }) => [
+    decisions?.["false alarm"].length ?? 0,
+    decisions?.missed.length ?? 0,
+  ]);
+  const fractions = fairCounts(lengths, images);
+  return decided.map(({ run, scores, decisions }, i) => ({
+    ...run,
+    ...(scores && { scores }),
+    ...(decisions && {
+      wrong: { decisions, shown: { "false alarm": fractions[2 * i]!, missed: fractions[2 * i + 1]! } },
+    }),
+    imageOf: (id) => imageOf(run.folder, id),
+  }));
+}
+
+function scoresBeside({ folder, result }: FoundRun, options: StageOptions): StoredScores | undefined {
+  const file = join(folder, "scores.json");
+  if (!existsSync(file)) {
+    notice(options, `no curves and no images of ${folder}: there is no scores.json beside its results`);
+    return undefined;
+  }
+  const reading = readScores(readFileSync(file, "utf8"), result);
+  if ("value" in reading) return reading.value;
+  throw new DataError(`${file} does not belong to the results beside it: ${reading.problem}.`);
+}
+
+/** The image of an inspection, as `ddad evaluate --out` names it; only what is an image and lies in the folder. */
+function imageOf(folder: string, id: string): string | undefined {
+  const path = resolve(folder, /\.png$/i.test(id) ? id : `${id}.png`);
+  const inside = relative(folder, path);
+  if (isAbsolute(inside) || inside.split(sep)[0] === "..") return undefined;
+  // No file system has such names, and what asks for one throws.
+  if (id.includes("\0") || !existsSync(path) || !statSync(path).isFile()) return undefined;
+  const bytes = readFileSync(path);
+  return imageFormat(bytes) === "PNG" ? `data:image/png;base64,${bytes.toString("base64")}` : undefined;
+}

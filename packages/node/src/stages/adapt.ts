@@ -1,0 +1,104 @@
+/** Domain adaptation of a model's feature extractor, in the folder of a run. */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import {
+  type AdaptationResult,
+  type AdaptationRunState,
+  adapt,
+  DataError,
+  decodeAdaptationState,
+  describeMemory,
+  encodeAdaptationState,
+  encodeModel,
+  type Model,
+} from "@ddad/ddad/internal";
+import { readCheckpoint, type StateDict, setupDevice } from "@ddad/nn";
+import { notice, progress, type StageOptions } from "../events.ts";
+import { writeWhole } from "../files.ts";
+import { checkWeights, loadExtractor } from "../model/detector.ts";
+import { adaptationStateFile, loadDenoiser } from "../model/open.ts";
+import { completeInto } from "./calibrate.ts";
+import { loadTraining } from "./data.ts";
+
+/** Options of `adaptRun`. */
+export interface AdaptRunOptions extends StageOptions {
+  /** Continues the adaptation that stopped in the same folder. Default false. */
+  readonly resume?: boolean | undefined;
+}
+
+/**
+ * Adapts the extractor of a model in a run's folder, and calibrates the model again.
+ *
+ * @param path file of the model
+ * @throws DataError where there is nothing to adapt, or nothing to resume
+ */
+export async function adaptRun(
+  path: string,
+  model: Model,
+  options: AdaptRunOptions = {},
+): Promise<AdaptationResult> {
+  const { resume = false, signal, onEvent } = options;
+  const { config } = model;
+  checkAdaptation(model);
+  const folder = dirname(path);
+  const statePath = join(folder, adaptationStateFile);
+  const state = resume ? await openState(statePath) : undefined;
+  const { train, heldOut } = await loadTraining(config, folder, { ...options, resume: true });
+  const device = await setupDevice();
+  notice(options, `adapting ${config.features.network} to ${train.ids.length} images, ${device.name}`);
+  using denoiser = loadDenoiser(model);
+  // What it is held to are the weights before any adaptation, never those of an earlier one.
+  using extractor = (await loadExtractor(config, unadapted(model)))!;
+  // The network at the start is kept until one is better.
+  let best: StateDict = state?.best?.step && model.extractor ? model.extractor : await extractor.stateDict();
+  const told = progress(options, "step", "steps", state?.step);
+  const result = await adapt({
+    ...{ config, denoiser, extractor, train, heldOut },
+    resume: state,
+    signal,
+    onMemory: (memory) => {
+      const pairs = Math.floor(config.adaptation.batchSize / 2);
+      const message = describeMemory(memory, `an adaptation by ${pairs} pairs of images`);
+      onEvent?.({ type: "memory", memory, message });
+    },
+    onProgress: ({ step, steps, loss, validationLoss }) =>
+      told.update(step, steps, { loss, validationLoss: validationLoss }),
+    onBest: (found, adaptedSteps) => {
+      best = found;
+      writeWhole(path, encodeModel({ ...model, extractor: best, adaptedSteps, calibration: undefined }));
+    },
+    onCheckpoint: (reached: AdaptationRunState) => {
+      writeWhole(statePath, encodeAdaptationState(reached));
+      onEvent?.({ type: "checkpoint", path: statePath, step: reached.step });
+    },
+  });
+  told.end();
+  if (!signal?.aborted) {
+    await completeInto(path, { ...model, extractor: best, adaptedSteps: result.kept }, heldOut, options);
+  }
+  return result;
+}
+
+/** The extractor that a model holds, where it was never adapted. */
+export const unadapted = ({ extractor, adaptedSteps }: Model): StateDict | undefined =>
+  adaptedSteps === undefined ? extractor : undefined;
+
+function checkAdaptation(model: Model): void {
+  const { config } = model;
+  if (config.method === "patchcore") {
+    throw new DataError("PatchCore adapts no network: its bank holds what the network sees as it is.");
+  }
+  if (config.features.network === "none") {
+    throw new DataError(
+      "There is no network to adapt: features.network is none. Name one, such as --set features.network=wide_resnet101_2.",
+    );
+  }
+  if (config.adaptation.steps === 0)
+    throw new DataError("There is nothing to do: adaptation.steps is 0. Set it to adapt.");
+  if (unadapted(model) === undefined) checkWeights(config);
+}
+
+async function openState(path: string): Promise<AdaptationRunState> {
+  if (!existsSync(path)) throw new DataError(`There is nothing to resume: ${path} does not exist.`);
+  return decodeAdaptationState(await readCheckpoint(path), path);
+}

@@ -1,0 +1,211 @@
+/** The images of a data set, decoded, with progress; divided as the run that they are for divided them. */
+import { createHash } from "node:crypto";
+import { basename, resolve } from "node:path";
+import {
+  type Config,
+  DataError,
+  type Dataset,
+  type NamedImages,
+  publishedMask,
+  recordSplit,
+  type Sample,
+  type Split,
+  type SplitOptions,
+  type SplitRecord,
+  splitChanges,
+  splitHeldOut,
+  type TestSet,
+} from "@ddad/ddad/internal";
+import { openDataset } from "../datasets/dataset.ts";
+import { listed } from "../datasets/listing.ts";
+import { loadImages, loadMasks } from "../datasets/load.ts";
+import { readSplit, writeSplit } from "../datasets/splitFile.ts";
+import { notice, progress, type StageOptions } from "../events.ts";
+
+/**
+ * Good images to train on, and those held out; the division is written into the folder of the run.
+ *
+ * @param options `resume` keeps the division that the folder has already.
+ * @throws DataError
+ */
+export async function loadTraining(
+  config: Config,
+  run: string,
+  options: StageOptions & { readonly resume?: boolean } = {},
+): Promise<{ train: NamedImages; heldOut: NamedImages }> {
+  const { resume = false } = options;
+  const { data, protocol } = config;
+  const dataset = openDataset(data.root, data);
+  const record = resume ? recordOf(run, dataset, options) : undefined;
+  const { train, heldOut } = divide(config, dataset, record, options);
+  if (protocol === "strict" && heldOut.length < 2) {
+    throw new DataError(
+      `The strict protocol needs at least two held-out good images for its threshold, but of the ${dataset.train.length} ` +
+        `in ${data.root} a fraction of ${data.heldOut} is ${heldOut.length}; raise data.heldOut or add images.`,
+    );
+  }
+  const images = {
+    train: await load(train, config, "training images", options),
+    heldOut: await load(heldOut, config, "held-out images", options),
+  };
+  writeSplit(run, recordSplit(dataset, { train, heldOut }, splitOptions(config, record)));
+  return images;
+}
+
+/** The held-out good images alone. @param run folder of the run, whose division counts where it has one. */
+export async function loadHeldOut(
+  config: Config,
+  run?: string,
+  options: StageOptions = {},
+): Promise<NamedImages> {
+  const dataset = openDataset(config.data.root, config.data);
+  const { heldOut } = divide(config, dataset, recordOf(run, dataset, options), options);
+  return load(heldOut, config, "held-out images", options);
+}
+
+/**
+ * The test images with what is known of them.
+ *
+ * @param run folder of the run, to make sure that it was trained on none of them.
+ * @throws DataError when there are none, or only of one sort, or some that were trained on.
+ */
+export async function loadTest(
+  config: Config,
+  run?: string,
+  options: StageOptions = {},
+): Promise<TestSet & { readonly paths: readonly string[] }> {
+  const { root, category } = config.data;
+  const dataset = openDataset(root, config.data);
+  const samples = dataset.test;
+  checkTest(samples, root);
+  const record = recordOf(run, dataset, options);
+  if (record !== undefined) {
+    const used = new Set([...record.train, ...record.heldOut]);
+    const leaked = samples.map(({ id }) => id).filter((id) => used.has(id));
+    if (leaked.length > 0) {
+      throw new DataError(
+        `${leaked.length} test images of ${root} are among those that the run in ${run} was trained or calibrated with ` +
+          `(${listed(leaked)}); take them out of the test set.`,
+      );
+    }
+    tellChanges("test images", record.test, samples, options);
+  }
+  const { images } = await load(samples, config, "test images", options);
+  const masks = dataset.hasMasks ? await masksOf(samples, config.data.imageSize, options) : undefined;
+  return {
+    dataset: basename(resolve(root)),
+    category: category ?? dataset.name,
+    samples,
+    images,
+    paths: samples.map(({ path }) => path),
+    ...(masks && { masks }),
+    ...(masks &&
+      config.protocol === "paper" && { coverage: await loadMasks(samples, images.size, publishedMask) }),
+    ...(record && { split: hashSplit(record) }),
+  };
+}
+
+/** SHA-256 of a division, in hexadecimal digits. */
+const hashSplit = (record: SplitRecord): string =>
+  createHash("sha256").update(JSON.stringify(record)).digest("hex");
+
+function checkTest(samples: readonly Sample[], root: string): void {
+  if (samples.length === 0) {
+    throw new DataError(
+      `${root} has no test images; an evaluation needs good ones and defective ones, such as in a folder test.`,
+    );
+  }
+  for (const [label, kind] of [
+    [0, "good"],
+    [1, "defective"],
+  ] as const) {
+    if (samples.some((sample) => sample.label === label)) continue;
+    throw new DataError(
+      `The test images of ${root} are all of one sort: there is no ${kind} one to compare with.`,
+    );
+  }
+}
+
+/** The masks, where any shows a defect. */
+async function masksOf(
+  samples: readonly Sample[],
+  size: number,
+  options: StageOptions,
+): Promise<Uint8Array[] | undefined> {
+  const masks = await loadMasks(samples, size);
+  const empty = samples.filter(({ label }, i) => label === 1 && !masks[i]!.includes(1)).map(({ id }) => id);
+  const defective = samples.filter(({ label }) => label === 1).length;
+  if (empty.length > 0) {
+    const effect =
+      empty.length === defective ? "there are no pixel metrics" : "all their pixels count as good";
+    notice(
+      options,
+      `${empty.length} masks of defective images show nothing at ${size} × ${size} (${listed(empty)}): ${effect}`,
+    );
+  }
+  return empty.length === defective ? undefined : masks;
+}
+
+const splitOptions = ({ data }: Config, record: SplitRecord | undefined): SplitOptions => ({
+  fraction: data.heldOut,
+  seed: data.splitSeed,
+  record,
+});
+
+function divide(
+  config: Config,
+  dataset: Dataset,
+  record: SplitRecord | undefined,
+  options: StageOptions,
+): Split {
+  if (record !== undefined) {
+    tellChanges("good images to train with", [...record.train, ...record.heldOut], dataset.train, options);
+  }
+  return splitHeldOut(dataset.train, splitOptions(config, record));
+}
+
+/** The division that a run recorded, if it is one of this data set. */
+function recordOf(
+  run: string | undefined,
+  { name }: Dataset,
+  options: StageOptions,
+): SplitRecord | undefined {
+  const record = run === undefined ? undefined : readSplit(run);
+  if (record === undefined || record.dataset === name) return record;
+  notice(
+    options,
+    `the run in ${run} is one of the data set ${record.dataset}; its division does not apply to ${name}`,
+  );
+  return undefined;
+}
+
+/** Tells which images are new, and which are gone, since they were recorded. */
+function tellChanges(
+  what: string,
+  recorded: readonly string[],
+  samples: readonly Sample[],
+  options: StageOptions,
+): void {
+  const { added, missing } = splitChanges(recorded, samples);
+  const parts = [
+    ...(added.length > 0 ? [`${added.length} new (${listed(added)})`] : []),
+    ...(missing.length > 0 ? [`${missing.length} gone (${listed(missing)})`] : []),
+  ];
+  if (parts.length > 0)
+    notice(options, `the data set has changed since the run began: ${what}: ${parts.join(", ")}`);
+}
+
+async function load(
+  samples: readonly Sample[],
+  config: Config,
+  task: string,
+  options: StageOptions,
+): Promise<NamedImages> {
+  const told = progress(options, task, "images");
+  const size = config.data.imageSize;
+  const images = await loadImages(samples, size, (done, count) => {
+    options.signal?.throwIfAborted();
+    told.update(done, count);
+  });
+  return { images, ids: samples.map(({ id }) => id) };
+}

@@ -1,0 +1,149 @@
+/** Evaluation of a model on a test set. */
+import { dirname, join } from "node:path";
+import {
+  type Calibration,
+  type Config,
+  calibrationDifferences,
+  cropMask,
+  DataError,
+  detectionRow,
+  type Evaluation,
+  evaluateInspections,
+  fromPixels,
+  type InspectedImage,
+  type Inspection,
+  imageAt,
+  isImported,
+  type Model,
+  type ModelDetector,
+  type PanelTile,
+  rowCaptions,
+  type TestSet,
+} from "@ddad/ddad/internal";
+import { currentDevice, setupDevice } from "@ddad/nn";
+import { notice, progress, type StageOptions } from "../events.ts";
+import { writeWhole } from "../files.ts";
+import { openDetector } from "../model/detector.ts";
+import { calibrateDetector } from "./calibrate.ts";
+import { loadHeldOut, loadTest } from "./data.ts";
+import { mapRange, shownBy, writeInspection } from "./images.ts";
+
+/** Options of `evaluateModel`. */
+export interface EvaluateOptions extends StageOptions {
+  /** Folder for results.json, scores.json and an image of every inspection. Default: nothing is written. */
+  readonly out?: string | undefined;
+}
+
+/**
+ * Evaluates a model on the test set of a configuration.
+ *
+ * @param path file of the model; the folder it lies in may say which images it was trained on.
+ * @throws DataError where the test set is missing or does not fit, or was trained on
+ */
+export async function evaluateModel(
+  model: Model,
+  config: Config,
+  path: string,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { out, signal, onEvent } = options;
+  const test = await loadTest(config, dirname(path), options);
+  await setupDevice();
+  using detector = await openDetector(model, config);
+  const calibration = await usableCalibration(detector, model, path, options);
+  const told = progress(options, "inspecting", "images");
+  const gallery = out === undefined ? undefined : new Gallery(out, test, mapRange(calibration, config));
+  const ids = test.samples.map(({ id }) => id);
+  const inspections = untilAborted(detector.inspect({ images: test.images, ids }, calibration), signal);
+  const evaluation = await evaluateInspections(inspections, config, test, {
+    calibration,
+    adaptedSteps: model.adaptedSteps,
+    imported: isImported(model),
+    device: currentDevice().name,
+    normaliser: detector.normaliser(calibration),
+    progress: (done, count) => told.update(done, count),
+    observe: (inspection, index) => {
+      const { id, score, milliseconds } = inspection;
+      onEvent?.({ type: "inspected", id, score, milliseconds });
+      gallery?.draw(inspection, index);
+    },
+  });
+  if (out !== undefined) {
+    gallery?.finish();
+    const { result, kinds, falseAlarms, scores } = evaluation;
+    writeWhole(join(out, "results.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+    writeWhole(join(out, "scores.json"), `${JSON.stringify({ kinds, falseAlarms, scores }, undefined, 2)}\n`);
+  }
+  return evaluation;
+}
+
+/** Inspections until the signal is aborted, which throws its reason. */
+async function* untilAborted(
+  inspections: AsyncIterable<Inspection>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Inspection> {
+  for await (const inspection of inspections) {
+    signal?.throwIfAborted();
+    yield inspection;
+  }
+}
+
+/** An image of every inspection, named like the test image, and `overview.png` with the first one of each kind. */
+class Gallery {
+  readonly #out: string;
+  readonly #test: TestSet;
+  readonly #scale: ReturnType<typeof mapRange>;
+  readonly #overview = new Map<string, PanelTile[]>();
+
+  constructor(out: string, test: TestSet, scale: ReturnType<typeof mapRange>) {
+    this.#out = out;
+    this.#test = test;
+    this.#scale = scale;
+  }
+
+  draw({ id, map, mapSize, reconstruction }: Inspection, index: number): void {
+    const { images, masks, samples } = this.#test;
+    const { size } = images;
+    const image: InspectedImage = {
+      input: shownBy(mapSize, imageAt(images, index)),
+      ...(reconstruction && {
+        reconstruction: shownBy(mapSize, fromPixels(reconstruction, size, size)),
+      }),
+      map,
+      ...(masks && { mask: mapSize === size ? masks[index]! : cropMask(masks[index]!, size, mapSize) }),
+      ...this.#scale,
+    };
+    writeInspection(join(this.#out, id), [detectionRow(image, rowCaptions)]);
+    const { kind } = samples[index]!;
+    if (!this.#overview.has(kind)) {
+      const captions = this.#overview.size === 0 ? { ...rowCaptions, input: kind } : { input: kind };
+      this.#overview.set(kind, detectionRow(image, captions));
+    }
+  }
+
+  finish(): void {
+    writeInspection(join(this.#out, "overview.png"), [...this.#overview.values()]);
+  }
+}
+
+/** The model's calibration, or a new one where settings of the detection were changed; the paper has none. */
+async function usableCalibration(
+  detector: ModelDetector,
+  model: Model,
+  path: string,
+  options: StageOptions,
+): Promise<Calibration | undefined> {
+  const { calibration } = model;
+  const { config } = detector;
+  if (config.protocol === "paper") return undefined;
+  const differences = calibration ? calibrationDifferences(calibration, config) : ["never calibrated"];
+  if (calibration && differences.length === 0) return calibration;
+  const heldOut = await loadHeldOut(config, dirname(path), options);
+  if (heldOut.ids.length < 2) {
+    throw new DataError(
+      `${path} must be calibrated (${differences.join(", ")}), but ${config.data.root} gives ${heldOut.ids.length} held-out good images, and two are needed.`,
+    );
+  }
+  notice(options, `calibrating on ${heldOut.ids.length} held-out images: ${differences.join(", ")}`);
+  return calibrateDetector(detector, model, heldOut, options);
+}

@@ -1,0 +1,51 @@
+/** Images of inspections on disk. */
+import {
+  type Calibration,
+  type Config,
+  createImage,
+  cropRange,
+  falseAlarmThreshold,
+  type Image,
+  type PanelTile,
+  pixelThreshold,
+  type ScoreRange,
+} from "@ddad/ddad/internal";
+import { writePanel } from "../images/writePanel.ts";
+
+/**
+ * The colour scale of maps: the same for all images of a model, with the threshold in its middle. Without a
+ * calibration a distance of 1, half the range of a pixel, is the highest colour, and nothing is outlined.
+ */
+export function mapRange(
+  calibration: Calibration | undefined,
+  { detection }: Config,
+): { range: ScoreRange; pixelThreshold?: number } {
+  if (calibration === undefined) return { range: { from: 0, to: 1 } };
+  const threshold = falseAlarmThreshold(calibration.scores, detection.falseAlarmRate);
+  return {
+    range: { from: threshold / 4, to: threshold * 1.75 },
+    pixelThreshold: pixelThreshold(calibration, detection.pixelFalseAlarmRate),
+  };
+}
+
+/** The part of an image that a map of this size shows: all of it, or the middle where the protocol crops. */
+export function shownBy(mapSize: number, image: Image): Image {
+  const { width, height, channels, data } = image;
+  if (mapSize === width && mapSize === height) return image;
+  const columns = cropRange(width, mapSize);
+  const rows = cropRange(height, mapSize);
+  const part = createImage(mapSize, mapSize, channels);
+  for (let y = 0; y < mapSize; y++) {
+    for (let x = 0; x < mapSize; x++) {
+      const [fromX, fromY] = [x + columns.start - columns.before, y + rows.start - rows.before];
+      if (fromX < 0 || fromY < 0 || fromX >= width || fromY >= height) continue;
+      const from = (fromY * width + fromX) * channels;
+      part.data.set(data.subarray(from, from + channels), (y * mapSize + x) * channels);
+    }
+  }
+  return part;
+}
+
+/** Writes rows of tiles as a PNG, with its folder. A path that ends otherwise, as that of a JPEG does, gets `.png` added. */
+export const writeInspection = (path: string, rows: readonly (readonly PanelTile[])[]): void =>
+  writePanel(/\.png$/i.test(path) ? path : `${path}.png`, rows);

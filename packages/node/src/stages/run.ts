@@ -1,0 +1,133 @@
+/** All stages of a run, one after another: training, adaptation, calibration and evaluation. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type Config,
+  DataError,
+  decodeModel,
+  type EvaluationResult,
+  mergeConfig,
+  readResult,
+  summaryCsv,
+  summaryMarkdown,
+} from "@ddad/ddad/internal";
+import { readCheckpoint } from "@ddad/nn";
+import * as z from "zod";
+import { readConfigFile } from "../configFile.ts";
+import { listFolders } from "../datasets/listing.ts";
+import { notice, type StageOptions } from "../events.ts";
+import { writeWhole } from "../files.ts";
+import {
+  adaptationStateFile,
+  modelFile,
+  openRun,
+  resultsFile,
+  stagesFile,
+  stateFile,
+} from "../model/open.ts";
+import { adaptRun } from "./adapt.ts";
+import { evaluateModel } from "./evaluate.ts";
+import { fitRun } from "./fit.ts";
+import { trainRun } from "./train.ts";
+
+/** Options of `runStages`. */
+export interface RunStagesOptions extends StageOptions {
+  /** Measures the kernels of a training step first. */
+  readonly tune?: boolean | undefined;
+}
+
+/** Which parts of a category's run are done; `stages.json` in its folder. */
+const stagesSchema = z.object({ trained: z.literal(true).optional(), adapted: z.literal(true).optional() });
+type Stages = z.infer<typeof stagesSchema>;
+
+/**
+ * Trains, adapts, calibrates and evaluates one data set in a folder, from the stage at which it stopped.
+ *
+ * @throws DataError where the folder holds a run with other settings; the reason of the signal where it is aborted, and then the same
+ * call resumes
+ */
+export async function runStages(
+  folder: string,
+  config: Config,
+  options: RunStagesOptions = {},
+): Promise<EvaluationResult> {
+  const { tune, signal } = options;
+  checkSettings(folder, config);
+  const results = resultsFile(folder);
+  if (existsSync(results)) {
+    const stored = readResult(readFileSync(results, "utf8"));
+    if ("problem" in stored) {
+      throw new DataError(`${results} is damaged (${stored.problem}); remove it, and it is evaluated again.`);
+    }
+    notice(options, `done already: ${results}`);
+    return stored.value;
+  }
+  const stages = readStages(folder);
+  const path = join(folder, modelFile);
+  if (!stages.trained && config.method === "patchcore") {
+    await fitRun(folder, config, options);
+    writeStages(folder, { trained: true });
+  } else if (!stages.trained) {
+    const resume = existsSync(join(folder, stateFile)) ? await openRun(folder) : undefined;
+    await trainRun(folder, config, { ...options, resume, tune });
+    signal?.throwIfAborted();
+    writeStages(folder, { trained: true });
+  }
+  const adapts =
+    config.method === "ddad" && config.features.network !== "none" && config.adaptation.steps > 0;
+  if (adapts && !stages.adapted) {
+    const model = decodeModel(await readCheckpoint(path), path);
+    const resume = existsSync(join(folder, adaptationStateFile));
+    await adaptRun(path, { ...model, config }, { ...options, resume });
+    signal?.throwIfAborted();
+    writeStages(folder, { trained: true, adapted: true });
+  }
+  const model = decodeModel(await readCheckpoint(path), path);
+  const { result } = await evaluateModel(model, config, path, {
+    ...options,
+    out: join(folder, "evaluation"),
+  });
+  return result;
+}
+
+/** A run that began with other settings is not gone on with; what memory it may take changes no result. */
+function checkSettings(folder: string, config: Config): void {
+  const path = join(folder, "config.yaml");
+  const settings = (of: object): string =>
+    JSON.stringify(mergeConfig(of, { training: { memory: undefined } }));
+  if (!existsSync(path) || settings(readConfigFile(path)) === settings(config)) return;
+  throw new DataError(
+    `${folder} holds a run with other settings (${path}); run it with those, or choose another folder by --out.`,
+  );
+}
+
+function readStages(folder: string): Stages {
+  const path = join(folder, stagesFile);
+  if (!existsSync(path)) return {};
+  try {
+    return stagesSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    throw new DataError(
+      `${path} is damaged, so nothing says what of the run is done; restore it from a copy, or choose another folder by --out.`,
+      { cause },
+    );
+  }
+}
+
+const writeStages = (folder: string, stages: Stages): void =>
+  writeWhole(join(folder, stagesFile), JSON.stringify(stages));
+
+/** Sums up all that was evaluated in a folder, by this command or an earlier one; what cannot be read is left out with a notice. */
+export function writeSummary(folder: string, options: StageOptions = {}): void {
+  const categories = existsSync(folder) ? listFolders(folder) : [];
+  const files = [folder, ...categories.map((name) => join(folder, name))].map(resultsFile).filter(existsSync);
+  const results = files.flatMap((file) => {
+    const stored = readResult(readFileSync(file, "utf8"));
+    if ("value" in stored) return [stored.value];
+    notice(options, `${file} is not in the summary: ${stored.problem}`);
+    return [];
+  });
+  writeWhole(join(folder, "summary.json"), `${JSON.stringify({ results }, undefined, 2)}\n`);
+  writeWhole(join(folder, "summary.csv"), summaryCsv(results));
+  writeWhole(join(folder, "summary.md"), summaryMarkdown(results));
+}

@@ -1,0 +1,92 @@
+/** A training in the folder of a run. */
+import { join } from "node:path";
+import {
+  type Config,
+  describeTrainingMemory,
+  describeValidationLoss,
+  encodeModel,
+  encodeTrainingState,
+  type Model,
+  type TrainingResult,
+  type TrainingState,
+  train,
+  tuneTraining,
+} from "@ddad/ddad/internal";
+import { setupDevice } from "@ddad/nn";
+import { formatConfig } from "../configFile.ts";
+import { notice, progress, type StageOptions } from "../events.ts";
+import { writeWhole } from "../files.ts";
+import { checkWeights } from "../model/detector.ts";
+import { forgetModel, modelFile, stateFile } from "../model/open.ts";
+import { completeInto } from "./calibrate.ts";
+import { loadTraining } from "./data.ts";
+import { tuneKernels } from "./tune.ts";
+
+/** Options of `trainRun`. */
+export interface TrainRunOptions extends StageOptions {
+  /** Where an earlier training stopped; see `openRun`. */
+  readonly resume?: { readonly state: TrainingState; readonly best: Model | undefined } | undefined;
+  /** Stops once this many steps are done, as the signal would. */
+  readonly stopAfter?: number | undefined;
+  /** Measures the kernels of a step first. */
+  readonly tune?: boolean | undefined;
+}
+
+/**
+ * Trains in a folder: config.yaml, the division of the data, states at an interval and when it is stopped, and the best model, calibrated at
+ * the end.
+ *
+ * @throws DataError where images or weights are missing
+ */
+export async function trainRun(
+  folder: string,
+  config: Config,
+  options: TrainRunOptions = {},
+): Promise<TrainingResult> {
+  const { resume, stopAfter, tune = false, signal, onEvent } = options;
+  checkWeights(config);
+  const images = await loadTraining(config, folder, { ...options, resume: resume !== undefined });
+  const device = await setupDevice();
+  notice(
+    options,
+    `training on ${images.train.ids.length} images (${images.heldOut.ids.length} held out), ${device.name}`,
+  );
+  const trains = !resume || resume.state.step < config.training.steps;
+  // Before the model of an earlier run is gone, and before a request to stop waits for a step to end.
+  if (tune && trains) await tuneKernels((how) => tuneTraining({ config, ...images }, how), options);
+  writeWhole(join(folder, "config.yaml"), formatConfig(config));
+  if (trains) forgetModel(folder);
+  const steps = progress(options, "step", "steps", resume?.state.step);
+  const result = await train({
+    config,
+    ...images,
+    resume,
+    signal,
+    stopAfter,
+    onMemory: (memory) => onEvent?.({ type: "memory", memory, message: describeTrainingMemory(memory) }),
+    onNotice: (message) => notice(options, message),
+    onProgress: ({ step, steps: total, loss, imagesPerSecond, validationLoss }) => {
+      steps.update(step, total, { loss, imagesPerSecond, validationLoss: validationLoss?.mean });
+      if (validationLoss) notice(options, `step ${step}: ${describeValidationLoss(validationLoss)}`);
+    },
+    onBest: (model) => writeWhole(join(folder, modelFile), encodeModel(model)),
+    onCheckpoint: (state) => {
+      const path = join(folder, stateFile);
+      writeWhole(path, encodeTrainingState(state));
+      onEvent?.({ type: "checkpoint", path, step: state.step });
+    },
+  });
+  steps.end();
+  if (!result.stopped && result.model) {
+    await completeInto(join(folder, modelFile), withSettings(result.model, config), images.heldOut, options);
+  }
+  return result;
+}
+
+/** The best model may predate a resume; the steps after training use the current settings. */
+function withSettings(model: Model, config: Config): Model {
+  const { extractor, adaptedSteps, ...own } = model;
+  const { network, weights } = model.config.features;
+  const same = network === config.features.network && weights === config.features.weights;
+  return { ...own, config, ...(same && { extractor, adaptedSteps }) };
+}

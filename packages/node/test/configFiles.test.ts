@@ -1,0 +1,98 @@
+/** Settings from a command line, and configuration files. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { configSchema, resolveConfig } from "../../ddad/src/config/config.ts";
+import { configKeys, parseSettings } from "../../ddad/src/config/settings.ts";
+import { ConfigError } from "../../ddad/src/errors.ts";
+import { formatConfig, loadConfig, readConfigFile } from "../src/configFile.ts";
+
+const data = { root: "parts" };
+
+describe("settings", () => {
+  const parse = (...settings: string[]): object => parseSettings(settings, configSchema);
+
+  it("are read as JSON, otherwise as text", () => {
+    expect(
+      parse("training.steps=1e3", "model.channelMultipliers=[1,0.5]", "sampling.startNoise=true"),
+    ).to.deep.equal({
+      training: { steps: 1000 },
+      model: { channelMultipliers: [1, 0.5] },
+      sampling: { startNoise: true },
+    });
+    expect(parse("protocol=paper", "training.steps=lots")).to.deep.equal({
+      protocol: "paper",
+      training: { steps: "lots" },
+    });
+  });
+
+  it("stay text where text is wanted", () => {
+    expect(parse("data.root=10", "data.category=01", "data.test=a=b")).to.deep.equal({
+      data: { root: "10", category: "01", test: "a=b" },
+    });
+  });
+
+  it("add up, the later one winning", () => {
+    expect(parse("training.steps=1", "training.seed=2", "training.steps=3")).to.deep.equal({
+      training: { steps: 3, seed: 2 },
+    });
+  });
+
+  it("need a key and an equals sign", () => {
+    expect(() => parse("training.steps", "=3", "training..steps=3", "protocol=paper")).to.throw(
+      ConfigError,
+      /^"training.steps" is no setting; write it as section.key=value.\n"=3" .*\n"training..steps=3" .*$/,
+    );
+  });
+
+  it("are all described", () => {
+    const keys = configKeys(configSchema);
+    expect(keys.length).to.be.greaterThan(30);
+    for (const { path, description } of keys) expect(description, path).to.have.length.greaterThan(8);
+  });
+});
+
+describe("configuration files", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "ddad-config-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const write = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+
+  it("may be YAML or JSON, and the command line goes on top", () => {
+    const yaml = write(
+      "a.yaml",
+      "protocol: paper\ndata:\n  root: parts # the folder\ntraining: { steps: 7 }\n",
+    );
+    expect(loadConfig(yaml, ["training.batchSize=2"]).training).to.deep.include({
+      steps: 7,
+      batchSize: 2,
+      optimizer: "adam",
+    });
+    const json = write("a.json", '{"data": {"root": "parts"}}');
+    expect(loadConfig(json, ["protocol=paper"]).sampling.eta).to.equal(1);
+    expect(loadConfig(undefined, ["data.root=parts"])).to.deep.equal(resolveConfig({ data }));
+  });
+
+  it("come back as they were written", () => {
+    const config = resolveConfig({ data: { root: "parts", category: "01" }, protocol: "paper" });
+    expect(loadConfig(write("b.yml", formatConfig(config)))).to.deep.equal(config);
+  });
+
+  it("are refused in a sentence when they cannot be read", () => {
+    const refused = (path: string, sentence: RegExp): void =>
+      void expect(() => readConfigFile(path)).to.throw(ConfigError, sentence);
+    refused(join(folder, "none.yaml"), /none\.yaml does not exist\.$/);
+    refused(folder, /must be a \.yaml, \.yml or \.json file\.$/);
+    refused(write("c.yaml", "a: [1, 2\nb: 3\n"), /c\.yaml is no valid YAML, line \d: .*\.$/m);
+    refused(write("d.yaml", "a: 1\na: 2\n"), /d\.yaml is no valid YAML, line 2: Map keys must be unique\.$/);
+    refused(write("e.json", "{"), /e\.json is no valid JSON: .*\.$/);
+    refused(write("f.yaml", "- 1\n"), /f\.yaml must hold named settings/);
+    refused(write("g.yaml", ""), /g\.yaml must hold named settings/);
+  });
+});
