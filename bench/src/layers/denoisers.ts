@@ -1,5 +1,5 @@
 /** DDAD-S as it is called by the sampler and as it is trained. */
-import { type Config, createDenoiser, denoisingError, noiseKeys, scheduleOf } from "@ddad/ddad";
+import { type Config, createDenoiser, createSchedule, denoisingError, noiseKeys } from "@ddad/ddad";
 import {
   Adam,
   compile,
@@ -91,7 +91,7 @@ function makeDenoiser(config: Config, batch: number): Made {
     return await forward(image, time);
   };
   const times = Array.from({ length: batch }, (_, k) => (k * 37) % 1000);
-  const schedule = scheduleOf(config);
+  const schedule = createSchedule(config);
   const batchArguments = [
     images(batch),
     tensor(times),

@@ -2,14 +2,14 @@
 import {
   createDenoiser,
   createExtractor,
+  createSchedule,
   distanceLayers,
   type ExtractorNetwork,
-  featuresOf,
+  extractFeatures,
   inspect,
   type NamedImages,
   reconstruct,
   samplingSteps,
-  scheduleOf,
 } from "@ddad/ddad";
 import { compile, evaluate, foldBatchNorm, ResNet, type Tensor } from "@ddad/nn";
 import { type Conditions, configOf, countParameters, type Family, type Made, normal } from "./family.ts";
@@ -41,7 +41,7 @@ function makeReconstruction(imageSize: number): Made {
   const config = configOf(imageSize, {});
   const denoiser = createDenoiser(config).eval();
   const image = normal([1, imageSize, imageSize, 3]);
-  const options = { ...config.sampling, schedule: scheduleOf(config) };
+  const options = { ...config.sampling, schedule: createSchedule(config) };
   return {
     steps: [async () => [await reconstruct(denoiser, image, image, options)]],
     parameters: countParameters(denoiser),
@@ -56,7 +56,7 @@ async function makeInspection(imageSize: number, network: ExtractorNetwork): Pro
   using trainable = new ResNet({ ...createExtractor(network).options, init: "random", seed: 0 });
   await evaluate(...trainable.namedState().values());
   const extractor = await foldBatchNorm(trainable.eval());
-  const features = compile((x: Tensor) => Object.values(featuresOf(extractor, x, distanceLayers)));
+  const features = compile((x: Tensor) => Object.values(extractFeatures(extractor, x, distanceLayers)));
   const image = normal([1, imageSize, imageSize, 3]);
   const images = imageOfNoise(imageSize);
   const inspection = async (): Promise<Tensor[]> => {

@@ -1,11 +1,32 @@
-export * from "./adaptation/adapt.ts";
-export * from "./adaptation/domainAdapter.ts";
-export * from "./adaptation/stateFile.ts";
-export * from "./config/categories.ts";
-export * from "./config/config.ts";
-export * from "./config/cost.ts";
-export * from "./config/ddadYaml.ts";
-export type { KeyStatus } from "./config/ddadYamlKeys.ts";
+/**
+ * DDAD: anomaly detection with conditioned denoising diffusion models (arXiv 2305.15956), for browsers and Node. Folders, files and
+ * runs are in `@ddad/node`.
+ */
+export {
+  type AdaptationOptions,
+  type AdaptationProgress,
+  type AdaptationResult,
+  type AdaptationRunState,
+  type AdaptationSettings,
+  adapt,
+} from "./adaptation/adapt.ts";
+export {
+  type AdaptationLossOptions,
+  type AdaptationPair,
+  type AdaptationState,
+  DomainAdapter,
+  type DomainAdapterOptions,
+} from "./adaptation/domainAdapter.ts";
+export {
+  type Bound,
+  type Config,
+  type ConfigInput,
+  configSchema,
+  type Protocol,
+  parseConfig,
+  resolveConfig,
+} from "./config/config.ts";
+export { costOf, type DenoiserCost } from "./config/cost.ts";
 export { type Preset, presets } from "./config/presets.ts";
 export {
   type ConfigKey,
@@ -14,88 +35,107 @@ export {
   mergeConfig,
   parseSettings,
 } from "./config/settings.ts";
-export * from "./data/batches.ts";
-export {
-  gatherPixels,
-  type ImageSet,
-  imageAt,
-  imageSetBytes,
-  type NamedImages,
-  stackImages,
-} from "./data/imageSet.ts";
-export { type DefectKind, defectKinds } from "./data/procedural/defects.ts";
+export { type BatchOptions, batchIndices } from "./data/batches.ts";
+export { gatherPixels, type ImageSet, imageAt, type NamedImages, stackImages } from "./data/imageSet.ts";
+export type { DefectKind } from "./data/procedural/defects.ts";
 export {
   generateProcedural,
   type ProceduralOptions,
   type ProceduralSample,
 } from "./data/procedural/generate.ts";
-export { type ProceduralCategory, proceduralCategories } from "./data/procedural/scenes.ts";
-export * from "./data/sample.ts";
-export * from "./data/split.ts";
-export * from "./detection/calibration.ts";
+export type { ProceduralCategory } from "./data/procedural/scenes.ts";
+export type { Dataset, DatasetFormat, ImageFile, Sample, Samples } from "./data/sample.ts";
+export { type Split, type SplitOptions, type SplitRecord, splitHeldOut } from "./data/split.ts";
+export {
+  type Calibration,
+  describeExtrapolation,
+  falseAlarmThreshold,
+  pixelThreshold,
+} from "./detection/calibration.ts";
 export {
   type AnomalyMapOptions,
   anomalyMap,
-  batchWeights,
-  centerCrop,
   type DistanceScales,
-  distanceWeights,
   pixelDistance,
   type WeightedDistance,
 } from "./detection/distance.ts";
-export * from "./detection/features.ts";
-export * from "./detection/inspect.ts";
-export * from "./detection/modelDetector.ts";
-export * from "./diffusion/denoiser.ts";
-export { type Draw, drawTimestep, type NoisePurpose, noiseKeys } from "./diffusion/noise.ts";
-export * from "./diffusion/reconstruction.ts";
-export * from "./diffusion/schedule.ts";
-export * from "./errors.ts";
-export * from "./evaluation/evaluation.ts";
-export * from "./images/browser.ts";
-export * from "./images/format.ts";
-export * from "./images/image.ts";
-export * from "./images/mask.ts";
-export * from "./images/resize.ts";
-export { formatMemory, parseMemory } from "./memory/budget.ts";
-export { describeMemory, type PlannedMemory } from "./memory/planned.ts";
-export * from "./metrics/aupro.ts";
-export * from "./metrics/bootstrap.ts";
-export * from "./metrics/curves.ts";
-export * from "./metrics/pixelMetrics.ts";
-export type { ImageCounts, PixelAreas } from "./metrics/pixelSweep.ts";
-export * from "./metrics/precisionRecall.ts";
-export * from "./metrics/published.ts";
-export * from "./metrics/publishedMask.ts";
-export * from "./metrics/regions.ts";
-export * from "./model/modelFile.ts";
-export type { CollectOptions } from "./patchcore/collect.ts";
-export * from "./patchcore/coreset.ts";
-export * from "./patchcore/memoryBank.ts";
-export * from "./patchcore/patchcore.ts";
-export * from "./patchcore/patches.ts";
-export { imageScore } from "./patchcore/score.ts";
-export * from "./report/colorMap.ts";
-export * from "./report/defectRegions.ts";
-export { detectionRow, type InspectedImage, type RowCaptions } from "./report/detectionRow.ts";
-export { type Difference, type NamedResult, protocolDifferences } from "./report/differences.ts";
-export { htmlReport, type ReportedRun } from "./report/html/page.ts";
-export * from "./report/npy.ts";
-export * from "./report/overlay.ts";
-export * from "./report/panel.ts";
-export * from "./report/protocol.ts";
-export { type FoundResult, groupResults, nameResults } from "./report/resultGroups.ts";
-export * from "./report/results.ts";
-export * from "./report/storedEvaluation.ts";
-export * from "./report/summary.ts";
-export { type Mistake, type WrongDecisions, wrongDecisions } from "./report/wrongDecisions.ts";
-export { describeTrainingMemory, type TrainingMemory } from "./training/memory.ts";
-export * from "./training/train.ts";
-export * from "./training/trainer.ts";
 export {
-  describeValidationLoss,
-  type TimestepBucket,
-  timestepBuckets,
-  type ValidationLoss,
-  validationLoss,
-} from "./training/validationLoss.ts";
+  createExtractor,
+  distanceLayers,
+  type Extractor,
+  type ExtractorNetwork,
+  extractFeatures,
+  featureDistance,
+} from "./detection/features.ts";
+export {
+  type CalibrationOptions,
+  calibrate,
+  type Detector,
+  type Inspection,
+  inspect,
+} from "./detection/inspect.ts";
+export { loadDetector, type ModelDetector, type ModelDetectorOptions } from "./detection/modelDetector.ts";
+export {
+  createDenoiser,
+  createSchedule,
+  type Denoiser,
+  denoisingError,
+  type NoisedBatch,
+} from "./diffusion/denoiser.ts";
+export { type Draw, type NoisePurpose, noiseKeys } from "./diffusion/noise.ts";
+export { type ReconstructionOptions, reconstruct } from "./diffusion/reconstruction.ts";
+export {
+  type LinearScheduleOptions,
+  linearSchedule,
+  type NoiseSchedule,
+  type SamplingOptions,
+  type SamplingStep,
+  samplingSteps,
+} from "./diffusion/schedule.ts";
+export { ConfigError, DataError, MemoryBudgetError } from "./errors.ts";
+export {
+  type Evaluation,
+  type EvaluationOptions,
+  evaluateInspections,
+  type LabelledImage,
+  type ScoredImage,
+  type TestSet,
+} from "./evaluation/evaluation.ts";
+export { decodeBlob } from "./images/browser.ts";
+export { createImage, fromPixels, type Image, toPixels } from "./images/image.ts";
+export { toMask } from "./images/mask.ts";
+export type { PlannedMemory } from "./memory/planned.ts";
+export { type AuproOptions, aupro } from "./metrics/aupro.ts";
+export {
+  auroc,
+  averagePrecision,
+  type F1Max,
+  f1Max,
+  type Labels,
+  type RocPoint,
+  rocCurve,
+  type Scores,
+} from "./metrics/curves.ts";
+export {
+  decodeModel,
+  decodeTrainingState,
+  encodeModel,
+  encodeTrainingState,
+  type Model,
+  type TrainingState,
+} from "./model/modelFile.ts";
+export { type FitOptions, PatchCore, type PatchCoreSettings } from "./patchcore/patchcore.ts";
+export { type DefectRegion, type DefectRegionsOptions, defectRegions } from "./report/defectRegions.ts";
+export { htmlReport, type ReportedRun } from "./report/html/page.ts";
+export { outlineMask, overlayHeat, type ScoreRange } from "./report/overlay.ts";
+export { type EvaluationResult, formatResults } from "./report/results.ts";
+export type { TrainingMemory } from "./training/memory.ts";
+export {
+  type TrainingOptions,
+  type TrainingProgress,
+  type TrainingResult,
+  train,
+  tuneTraining,
+} from "./training/train.ts";
+export { Trainer } from "./training/trainer.ts";
+export type { TimestepBucket, ValidationLoss } from "./training/validationLoss.ts";

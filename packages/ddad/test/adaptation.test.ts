@@ -3,7 +3,7 @@ import { evaluate, foldBatchNorm, grad, type ResNet, resnet50, type Tensor, tens
 import { expect } from "chai";
 import { channelsLast, formulaWeights, norm } from "../../nn/test/golden.ts";
 import { entry, type NpzArray, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { type AdaptationPair, Adapter, adaptationLoss } from "../src/adaptation/domainAdapter.ts";
+import { type AdaptationPair, adaptationLoss, DomainAdapter } from "../src/adaptation/domainAdapter.ts";
 
 const options = { learningRate: 1e-4, weightDecay: 0.01, distillation: 0.1 };
 
@@ -77,7 +77,7 @@ describe("adaptation of ResNet-50 against the published code", function () {
 
   it("has its losses, and its weights and running statistics after one and three steps", async () => {
     const expected = entry(arrays, "loss64", Float64Array).data;
-    using adapter = await Adapter.create(net, options);
+    using adapter = await DomainAdapter.create(net, options);
     let worstLoss = 0;
     for (let step = 0; step < 3; step++) {
       const loss = await adapter.takeStep(pair(step));

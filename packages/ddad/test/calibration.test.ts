@@ -2,8 +2,8 @@
 import { expect } from "chai";
 import { createRandom } from "../src/data/procedural/noise.ts";
 import {
+  buildCalibration,
   calibrationDifferences,
-  calibrationOf,
   describeExtrapolation,
   falseAlarmThreshold,
 } from "../src/detection/calibration.ts";
@@ -19,10 +19,10 @@ const heldOut = (...scores: number[]) =>
   scores.map((score, k) => ({ score, map: Float32Array.of(0.5 + k / 4, 1 + k) }));
 const scales = { pixel: 0.5 };
 
-describe("calibrationOf", () => {
+describe("buildCalibration", () => {
   it("refuses what no threshold can be made of", async () => {
-    const refusal = (...args: Parameters<typeof calibrationOf>): Promise<unknown> =>
-      calibrationOf(...args).catch((error: unknown) => error);
+    const refusal = (...args: Parameters<typeof buildCalibration>): Promise<unknown> =>
+      buildCalibration(...args).catch((error: unknown) => error);
     const config = smallConfig();
     const single = await refusal(config, heldOut(1), scales);
     expect(single).to.be.instanceOf(DataError).with.property("message").that.includes("there is one");
@@ -39,7 +39,7 @@ describe("calibrationOf", () => {
   it("holds for the neighbours that PatchCore scores by, which say nothing of DDAD", async () => {
     const method = { method: "patchcore", features: { network: "resnet18" } } as const;
     const config = smallConfig(method);
-    const calibration = await calibrationOf(config, heldOut(1, 2));
+    const calibration = await buildCalibration(config, heldOut(1, 2));
     expect(calibrationDifferences(calibration, config)).to.deep.equal([]);
     const one = { ...config, patchcore: { ...config.patchcore, neighbours: 1 } };
     expect(calibrationDifferences(calibration, one)).to.deep.equal([
@@ -47,14 +47,16 @@ describe("calibrationOf", () => {
     ]);
     const ddad = smallConfig();
     const other = { ...ddad, patchcore: { ...ddad.patchcore, neighbours: 1 } };
-    expect(calibrationDifferences(await calibrationOf(ddad, heldOut(1, 2), scales), other)).to.deep.equal([]);
+    expect(calibrationDifferences(await buildCalibration(ddad, heldOut(1, 2), scales), other)).to.deep.equal(
+      [],
+    );
   });
 
   it("keeps the scores that fractions of all pixels reach, to a 16384th", async () => {
     const random = createRandom(3);
     const maps = Array.from({ length: 5 }, () => Float32Array.from({ length: 40_000 }, () => random() ** 4));
     const inspections = maps.map((map) => ({ score: 1, map }));
-    const { pixels } = await calibrationOf(smallConfig(), inspections);
+    const { pixels } = await buildCalibration(smallConfig(), inspections);
     const sorted = maps.flatMap((map) => [...map]).sort((a, b) => b - a);
     for (const { fraction, score } of pixels) {
       const exact = sorted[Math.floor(fraction * sorted.length) - 1]!;
@@ -65,7 +67,7 @@ describe("calibrationOf", () => {
 
   it("keeps scores that are 0, or below it", async () => {
     const map = Float32Array.of(-2, -0, 0, 0);
-    const { pixels } = await calibrationOf(
+    const { pixels } = await buildCalibration(
       smallConfig(),
       [1, 2].map((score) => ({ score, map })),
     );

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { encodePng } from "../../node/src/images/png.ts";
 import type { Config } from "../src/config/config.ts";
-import { calibrationOf } from "../src/detection/calibration.ts";
+import { buildCalibration } from "../src/detection/calibration.ts";
 import { type Evaluation, evaluateInspections, type ScoredImage } from "../src/evaluation/evaluation.ts";
 import { createImage } from "../src/images/image.ts";
 import { smallConfig } from "./small.ts";
@@ -34,7 +34,7 @@ export async function madeUpEvaluation(options: MadeUpEvaluation = {}): Promise<
   const size = 8;
   const corner = (value: number): Float32Array => new Float32Array(size * size).fill(value, 0, 1);
   const heldOut = { score: heldOutScore, map: corner(heldOutScore) };
-  const calibration = await calibrationOf(config, [heldOut, heldOut]);
+  const calibration = await buildCalibration(config, [heldOut, heldOut]);
   return evaluateInspections(
     scores.map(({ id, score }) => ({ id, score, map: corner(score), mapSize: size })),
     config,

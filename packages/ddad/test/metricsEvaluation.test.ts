@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Config } from "../src/config/config.ts";
-import { type Calibration, calibrationOf } from "../src/detection/calibration.ts";
+import { buildCalibration, type Calibration } from "../src/detection/calibration.ts";
 import type { Inspection } from "../src/detection/inspect.ts";
 import { DataError } from "../src/errors.ts";
 import {
@@ -203,7 +203,7 @@ describe("evaluation", () => {
   it("says of PatchCore what it was made with, and of no training", async () => {
     const config = smallConfig({ method: "patchcore", features: { network: "resnet18" } });
     const heldOut = [0.5, 0.9, 1.1].map((score, k) => ({ score, map: maps[k]! }));
-    const calibration = await calibrationOf(config, heldOut);
+    const calibration = await buildCalibration(config, heldOut);
     const { result } = await evaluateInspections(inspections(), config, set, { calibration });
     const { protocolBlock } = result;
     expect(protocolBlock).to.deep.include({

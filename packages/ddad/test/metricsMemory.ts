@@ -4,7 +4,7 @@
  */
 
 import { resolveConfig } from "../src/config/config.ts";
-import { calibrationOf } from "../src/detection/calibration.ts";
+import { buildCalibration } from "../src/detection/calibration.ts";
 import type { Inspection } from "../src/detection/inspect.ts";
 import { evaluateInspections, type LabelledImage } from "../src/evaluation/evaluation.ts";
 import { stream } from "./metricsBruteForce.ts";
@@ -51,7 +51,7 @@ const rss = (): number => process.resourceUsage().maxRSS * 1024;
 const before = rss();
 const started = performance.now();
 const test = { dataset: "made up", category: "", samples, images, masks };
-const calibration = await calibrationOf(
+const calibration = await buildCalibration(
   config,
   [1, 2].map((score) => ({ score, map: Float32Array.of(1) })),
 );

@@ -1,7 +1,7 @@
 /** The page of `ddad report`: what is chosen for it, and its markup. */
 import { expect } from "chai";
 import type { ScoredImage } from "../src/evaluation/evaluation.ts";
-import * as library from "../src/index.ts";
+import * as library from "../src/internal.ts";
 import { flatten, protocolDifferences } from "../src/report/differences.ts";
 import { html } from "../src/report/html/html.ts";
 import { htmlReport, type ReportedRun } from "../src/report/html/page.ts";

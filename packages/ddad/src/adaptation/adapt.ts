@@ -14,11 +14,11 @@ import type { Config } from "../config/config.ts";
 import { batchIndices } from "../data/batches.ts";
 import { gatherPixels, type NamedImages } from "../data/imageSet.ts";
 import { hashText } from "../data/random.ts";
-import { type Denoiser, scheduleOf } from "../diffusion/denoiser.ts";
+import { createSchedule, type Denoiser } from "../diffusion/denoiser.ts";
 import { planReconstruction, reconstruct } from "../diffusion/reconstruction.ts";
 import { ConfigError } from "../errors.ts";
 import { bytesOfAll, memoryOf, type PlannedMemory } from "../memory/planned.ts";
-import { type AdaptationPair, type AdaptationState, Adapter } from "./domainAdapter.ts";
+import { type AdaptationPair, type AdaptationState, DomainAdapter } from "./domainAdapter.ts";
 
 /** Held-out images that are looked at: more would take longer than the steps between two looks. */
 const mostHeldOut = 32;
@@ -95,7 +95,7 @@ export async function adapt(options: AdaptationOptions): Promise<AdaptationResul
   const settings = adaptationSettings(config);
   if (resume) checkSettings(resume.settings, settings);
   const looks = config.protocol === "strict" && heldOut.ids.length > 0;
-  using adapter = await Adapter.create(extractor, config.adaptation, resume);
+  using adapter = await DomainAdapter.create(extractor, config.adaptation, resume);
   const looked = looks ? Math.min(heldOut.ids.length, mostHeldOut) : 0;
   if (adapter.step < steps) options.onMemory?.(planAdaptation(adapter, options, looked));
   const pairs = looks ? await heldOutPairs(options) : [];
@@ -139,7 +139,7 @@ export async function adapt(options: AdaptationOptions): Promise<AdaptationResul
 
 /** The device memory of an adaptation. @param looked held-out images, which stay on the device with their reconstructions. */
 function planAdaptation(
-  adapter: Adapter,
+  adapter: DomainAdapter,
   { config, denoiser }: AdaptationOptions,
   looked: number,
 ): PlannedMemory {
@@ -215,13 +215,13 @@ async function reconstructed(
   const reconstruction = await reconstruct(denoiser, input, target, {
     ...config.sampling,
     guidance,
-    schedule: scheduleOf(config),
+    schedule: createSchedule(config),
     images: inputs.map((index) => hashText(`${ids[index]!} in step ${step} of the adaptation`)),
   });
   return { reconstruction, target };
 }
 
-async function meanLoss(adapter: Adapter, pairs: readonly AdaptationPair[]): Promise<number> {
+async function meanLoss(adapter: DomainAdapter, pairs: readonly AdaptationPair[]): Promise<number> {
   let [total, count] = [0, 0];
   for (const pair of pairs) {
     const images = pair.target.shape[0]!;

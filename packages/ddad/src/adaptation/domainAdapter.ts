@@ -18,7 +18,7 @@ import {
   type Tensor,
   type TensorSpec,
 } from "@ddad/nn";
-import { type Extractor, featuresOf } from "../detection/features.ts";
+import { type Extractor, extractFeatures } from "../detection/features.ts";
 import { adamControlLength } from "../memory/planned.ts";
 
 /** Stages that are adapted. */
@@ -54,12 +54,12 @@ export function adaptationLoss(
   { distillation = 0.1, layers = adaptedLayers }: AdaptationLossOptions = {},
 ): Tensor {
   const now = {
-    reconstruction: featuresOf(extractor, reconstruction, layers),
-    target: featuresOf(extractor, target, layers),
+    reconstruction: extractFeatures(extractor, reconstruction, layers),
+    target: extractFeatures(extractor, target, layers),
   };
   const before = {
-    reconstruction: featuresOf(frozen, reconstruction, layers),
-    target: featuresOf(frozen, target, layers),
+    reconstruction: extractFeatures(frozen, reconstruction, layers),
+    target: extractFeatures(frozen, target, layers),
   };
   const distance = (a: Record<string, Tensor>, b: Record<string, Tensor>): Tensor =>
     layers.map((layer) => imageDistance(a[layer]!, b[layer]!)).reduce((sum, term) => sum.add(term));
@@ -74,7 +74,7 @@ function imageDistance(a: Tensor, b: Tensor): Tensor {
   return cosineDistance(a.reshape(flat), b.reshape(flat)).mean();
 }
 
-/** What {@link Adapter} needs to go on as if it had never stopped. */
+/** What {@link DomainAdapter} needs to go on as if it had never stopped. */
 export type AdaptationState = {
   /** Optimiser steps done. */
   readonly step: number;
@@ -82,25 +82,25 @@ export type AdaptationState = {
   readonly optimizer: StateDict;
 };
 
-/** How an `Adapter` learns; `distillation` is λ. */
-export type AdapterOptions = {
+/** How a `DomainAdapter` learns; `distillation` is λ. */
+export type DomainAdapterOptions = {
   readonly learningRate: number;
   readonly weightDecay: number;
   readonly distillation: number;
 };
 
 /** Adapts an extractor by AdamW, in training mode, as published; exactly resumable. */
-export class Adapter {
+export class DomainAdapter {
   /** Changed by every step. */
   readonly extractor: ResNet;
   readonly optimizer: AdamW;
   /** As it was. */
   readonly frozen: ResNet;
-  readonly #options: AdapterOptions;
+  readonly #options: DomainAdapterOptions;
   readonly #step: (reconstruction: Tensor, target: Tensor, control: Tensor) => Promise<Tensor>;
   readonly #loss: (reconstruction: Tensor, target: Tensor) => Promise<Tensor>;
 
-  private constructor(extractor: ResNet, frozen: ResNet, options: AdapterOptions) {
+  private constructor(extractor: ResNet, frozen: ResNet, options: DomainAdapterOptions) {
     const { learningRate, weightDecay } = options;
     this.extractor = extractor;
     this.frozen = frozen;
@@ -118,8 +118,12 @@ export class Adapter {
    * @param extractor as it was before any adaptation; it is changed
    * @param state where to go on
    */
-  static async create(extractor: ResNet, options: AdapterOptions, state?: AdaptationState): Promise<Adapter> {
-    const adapter = new Adapter(extractor, await foldBatchNorm(extractor), options);
+  static async create(
+    extractor: ResNet,
+    options: DomainAdapterOptions,
+    state?: AdaptationState,
+  ): Promise<DomainAdapter> {
+    const adapter = new DomainAdapter(extractor, await foldBatchNorm(extractor), options);
     if (state) {
       extractor.loadStateDict(state.extractor);
       adapter.optimizer.loadStateDict(state.optimizer);

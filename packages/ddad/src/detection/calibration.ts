@@ -78,7 +78,7 @@ export type HeldOutInspection = { readonly score: number; readonly map: Float32A
  * @throws DataError when there are fewer than two.
  * @throws RangeError when a score is not a finite number, or a scale is nothing to divide by.
  */
-export async function calibrationOf(
+export async function buildCalibration(
   config: Config,
   inspections: AsyncIterable<HeldOutInspection> | Iterable<HeldOutInspection>,
   scales?: DistanceScales,

@@ -45,7 +45,7 @@ export type Extractor = {
 export const distanceLayers = ["layer2", "layer3"] as const satisfies readonly FeatureName[];
 
 /** Features of images `[N, H, W, 3]` in [−1, 1]. */
-export const featuresOf = <N extends FeatureName>(
+export const extractFeatures = <N extends FeatureName>(
   extractor: Extractor,
   images: Tensor,
   layers: readonly N[],
@@ -67,7 +67,7 @@ export function featureDistance(
   b: Tensor,
   layers: readonly FeatureName[] = distanceLayers,
 ): Tensor {
-  const [of, and] = [featuresOf(extractor, a, layers), featuresOf(extractor, b, layers)];
+  const [of, and] = [extractFeatures(extractor, a, layers), extractFeatures(extractor, b, layers)];
   const [, height, width] = a.shape as [number, number, number, number];
   const distances = layers.map((layer) => {
     const distance = cosineDistance(patches(of[layer]), patches(and[layer]));

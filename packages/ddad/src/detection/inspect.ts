@@ -3,12 +3,12 @@ import { compile, evaluate, Module, type Tensor, tensor } from "@ddad/nn";
 import type { Config } from "../config/config.ts";
 import { gatherPixels, type NamedImages } from "../data/imageSet.ts";
 import { hashText } from "../data/random.ts";
-import { type Denoiser, scheduleOf } from "../diffusion/denoiser.ts";
+import { createSchedule, type Denoiser } from "../diffusion/denoiser.ts";
 import { reconstruct } from "../diffusion/reconstruction.ts";
 import {
+  buildCalibration,
   type Calibration,
   calibrationDifferences,
-  calibrationOf,
   type HeldOutInspection,
 } from "./calibration.ts";
 import { anomalyMap, batchWeights, type DistanceScales, distanceWeights, pixelDistance } from "./distance.ts";
@@ -119,7 +119,7 @@ export async function calibrate(
       yield { score: largest(map), map };
     }
   }
-  return calibrationOf(config, inspections(), scales);
+  return buildCalibration(config, inspections(), scales);
 }
 
 /**
@@ -156,7 +156,7 @@ async function measure(
   using input = tensor(gatherPixels(images, [index]), [1, images.size, images.size, 3]);
   using reconstruction = await reconstruct(denoiser, input, input, {
     ...config.sampling,
-    schedule: scheduleOf(config),
+    schedule: createSchedule(config),
     images: [hashText(ids[index]!)],
   });
   using pixel = pixelDistance(reconstruction, input);

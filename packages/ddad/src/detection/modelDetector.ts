@@ -7,7 +7,7 @@ import { normaliserOf } from "../evaluation/evaluation.ts";
 import { isImported, type Model } from "../model/modelFile.ts";
 import { PatchCore } from "../patchcore/patchcore.ts";
 import type { Normaliser } from "../report/protocol.ts";
-import { type Calibration, calibrationOf } from "./calibration.ts";
+import { buildCalibration, type Calibration } from "./calibration.ts";
 import { createExtractor } from "./features.ts";
 import { calibrate, type Inspection, inspect } from "./inspect.ts";
 
@@ -22,7 +22,7 @@ export type ModelDetector = Disposable & {
   normaliser(calibration?: Calibration): Normaliser;
 };
 
-/** What `detectorOf` takes otherwise than from the model. */
+/** What `loadDetector` takes otherwise than from the model. */
 export type ModelDetectorOptions = {
   /** Of the detection; that of the model without it. */
   readonly config?: Config;
@@ -35,13 +35,13 @@ export type ModelDetectorOptions = {
  *
  * ```ts
  * const model = decodeModel(await readCheckpoint("model.safetensors"));
- * using detector = await detectorOf(model);
+ * using detector = await loadDetector(model);
  * for await (const { id, score } of detector.inspect(images, model.calibration)) console.log(id, score);
  * ```
  *
  * @throws CheckpointError where features are to be compared and neither the model nor `extractor` gives the network.
  */
-export async function detectorOf(
+export async function loadDetector(
   model: Model,
   { config = model.config, extractor: given }: ModelDetectorOptions = {},
 ): Promise<ModelDetector> {
@@ -99,7 +99,7 @@ function patchDetector({ weights }: Model, config: Config, extractor: ResNet): M
   return {
     config,
     inspect: inspectAll,
-    calibrate: (images) => calibrationOf(config, inspectAll(images)),
+    calibrate: (images) => buildCalibration(config, inspectAll(images)),
     normaliser: () => "none",
     [Symbol.dispose]() {
       patchCore.dispose();

@@ -38,7 +38,7 @@ export const createDenoiser = (config: Pick<Config, "data" | "model" | "precisio
   });
 
 /** The noise schedule of a configuration. */
-export const scheduleOf = ({ diffusion }: Pick<Config, "diffusion">): NoiseSchedule =>
+export const createSchedule = ({ diffusion }: Pick<Config, "diffusion">): NoiseSchedule =>
   linearSchedule({ steps: diffusion.steps, from: diffusion.betaFrom, to: diffusion.betaTo });
 
 /** What a denoising loss is computed from; N images. */

@@ -1,6 +1,6 @@
 /** Patches of images as vectors: what a trained network sees around each position. */
 import { averagePool, concat, type FeatureName, resizeBilinear, ShapeError, type Tensor } from "@ddad/nn";
-import { distanceLayers, type Extractor, featuresOf } from "../detection/features.ts";
+import { distanceLayers, type Extractor, extractFeatures } from "../detection/features.ts";
 
 /**
  * The patches of images (Roth et al., "Towards total recall in industrial anomaly detection", CVPR 2022, section 3.1):
@@ -19,7 +19,7 @@ export function patchFeatures(
   layers: readonly FeatureName[] = distanceLayers,
 ): Tensor {
   if (layers.length === 0) throw new RangeError("patchFeatures: there is no layer to take patches from.");
-  const features = featuresOf(extractor, images, layers);
+  const features = extractFeatures(extractor, images, layers);
   const stages = layers.map((layer) => features[layer]);
   const channels = Math.min(...stages.map(({ shape }) => shape[3]!));
   const [, height, width] = stages[0]!.shape as [number, number, number, number];

@@ -16,7 +16,7 @@ import type { Config } from "../config/config.ts";
 import { batchIndices } from "../data/batches.ts";
 import { gatherPixels, type NamedImages } from "../data/imageSet.ts";
 import { hashText } from "../data/random.ts";
-import { scheduleOf } from "../diffusion/denoiser.ts";
+import { createSchedule } from "../diffusion/denoiser.ts";
 import { type Draw, drawTimestep, noiseKeys } from "../diffusion/noise.ts";
 import type { Model, TrainingState } from "../model/modelFile.ts";
 import { stepWithinBudget, type TrainingMemory } from "./memory.ts";
@@ -39,7 +39,7 @@ export class Trainer {
   /** Best validation so far. */
   best: TrainingState["best"];
   readonly #set: NamedImages;
-  readonly #schedule: ReturnType<typeof scheduleOf>;
+  readonly #schedule: ReturnType<typeof createSchedule>;
   readonly #step: TrainingStep;
   readonly #whole: Compiled;
   readonly #part: Compiled;
@@ -50,7 +50,7 @@ export class Trainer {
     this.config = config;
     this.memory = memory;
     this.#set = set;
-    this.#schedule = scheduleOf(config);
+    this.#schedule = createSchedule(config);
     this.#step = step;
     this.#whole = compile((...[x, t, alphaBar, keys, dropoutKeys, control]: TrainingArguments) =>
       step.whole([x, t, alphaBar, keys], dropoutKeys, control),

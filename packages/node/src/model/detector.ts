@@ -4,7 +4,7 @@ import {
   type Config,
   createExtractor,
   DataError,
-  detectorOf,
+  loadDetector,
   type Model,
   type ModelDetector,
 } from "@ddad/ddad/internal";
@@ -18,7 +18,7 @@ import { cachedWeights } from "../weights/fetch.ts";
  */
 export async function openDetector(model: Model, config: Config = model.config): Promise<ModelDetector> {
   using extractor = model.extractor ? undefined : await loadExtractor(config);
-  return await detectorOf(model, { config, extractor });
+  return await loadDetector(model, { config, extractor });
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   costOf,
   createDenoiser,
   createExtractor,
+  createSchedule,
   gatherPixels,
   type Inspection,
   imageSetBytes,
@@ -13,7 +14,6 @@ import {
   type NamedImages,
   reconstruct,
   samplingSteps,
-  scheduleOf,
   train,
 } from "@ddad/ddad/internal";
 import {
@@ -97,7 +97,7 @@ export async function benchReconstruction(
     await deviceDone();
     peak.sample();
   });
-  const options = { ...config.sampling, schedule: scheduleOf(config), images: [0] };
+  const options = { ...config.sampling, schedule: createSchedule(config), images: [0] };
   const reconstruction = await timed(repetitions, async () => {
     using _ = await reconstruct(denoiser, input, input, { ...options, observe: () => peak.sample() });
     await deviceDone();
