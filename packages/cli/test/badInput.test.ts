@@ -42,7 +42,7 @@ describe("ddad, given something wrong", () => {
   it("an empty folder", () =>
     refuses(/empty is no data set: .* give a folder of good images/, "train", "--data", path("empty")));
 
-  it("no data at all", () => refuses(/give --data <folder>, or --config <file>/, "train"));
+  it("no data at all", () => refuses(/No data set given: pass --data FOLDER or --config FILE/, "train"));
 
   it("a corrupt image among the good ones", async () => {
     const broken = path("broken");
@@ -109,7 +109,7 @@ describe("ddad, given something wrong", () => {
       path("none.safetensors"),
     );
     await refuses(/empty holds neither model\.safetensors nor/, "evaluate", "--checkpoint", path("empty"));
-    await refuses(/No model was given: add --checkpoint/, "predict", root);
+    await refuses(/No model given: pass --checkpoint PATH/, "predict", root);
     await refuses(/There is no run in runs\/weave/, "evaluate", "--data", root);
   });
 
@@ -145,7 +145,7 @@ describe("ddad, given something wrong", () => {
     const again = await ddad("train", "--data", root, ...smallSettings, "--out", path("run"));
     expect(again.code).to.equal(2);
     expect(again.errors).to.match(
-      /already holds a run; go on with it by --resume, replace it by --overwrite/,
+      /already holds a run; resume it with --resume, replace it with --overwrite/,
     );
     const changed = await ddad(
       ...[

@@ -51,7 +51,9 @@ describe("ddad", () => {
     expect(
       errors.match(/^step \d: held-out loss [\d.]+ \(t 0–49: [\d.]+, .* t 250–300: [\d.]+\)$/gm),
     ).to.have.length(2);
-    expect(errors).to.match(/step 4\/4 · loss [\d.]+ · [\d.]+ images\/s · [\d.]+ steps\/s · took/);
+    expect(errors).to.match(
+      /step 4\/4 · loss [\d.]+ · [\d.]+ images\/s · validation [\d.]+ · [\d.]+ steps\/s · took/,
+    );
     expect(filesIn(whole).sort()).to.deep.equal([
       "checkpoint.safetensors",
       "config.yaml",
@@ -88,7 +90,7 @@ describe("ddad", () => {
     const state = readSafetensors(readFileSync(join(whole, "checkpoint.safetensors")));
     expect(state.metadata).to.include({ kind: "training", step: "4" });
     const parts = new Set([...state.keys()].map((name) => name.split(".")[0]));
-    expect([...parts]).to.deep.equal(["model", "average", "optimizer"]);
+    expect([...parts]).to.deep.equal(["model", "ema", "optimizer"]);
   });
 
   it("resumes to the very files of an uninterrupted run", async () => {
@@ -262,7 +264,9 @@ describe("ddad", () => {
     expect(result.protocolBlock.masks).to.equal("bilinear, above 0; PRO's regions 1");
     expect(existsSync(join(images, "overview.png"))).to.equal(true);
     const predicted = await ddad("predict", join(root, "test"), "--checkpoint", out, "--out", out, "--json");
-    expect(predicted.errors).to.match(/so nothing is decided; the paper's protocol has no threshold but/);
+    expect(predicted.errors).to.match(
+      /not calibrated: scores only, no decisions\. The paper's protocol has no threshold but/,
+    );
     expect(JSON.parse(predicted.output)).to.include({ threshold: null });
   });
 

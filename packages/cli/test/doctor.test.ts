@@ -28,7 +28,7 @@ const runScript = (
     );
   });
 
-const doctor = "../src/cli/main.ts";
+const doctor = "../src/main.ts";
 const noDawn = [file("./noDawn.hooks.mjs")];
 const missing =
   'setupDevice: WebGPU in Node comes from the package "webgpu", which is not installed: run "npm install webgpu".';

@@ -76,7 +76,7 @@ describe("ddad export", () => {
     await fails(2, /feat8 holds no unet/, "import", path("feat8"), "--out", model, "--kind", "unet");
     await fails(
       2,
-      /--extractor stores an extractor with a UNet, but/,
+      /An extractor is stored with a UNet, but/,
       ...["import", path("feat8"), "--out", model],
       "--extractor",
       path("feat8"),
@@ -114,7 +114,7 @@ describe("ddad export", () => {
       for (const { relative } of parity!) expect(relative).to.be.below(1e-5);
     }
     const args = ["export", "--onnx", "--checkpoint", model, "--out"];
-    await fails(2, /must end in \.onnx, which is what --onnx writes/, ...args, path("never.safetensors"));
+    await fails(2, /must end in \.onnx, which is what is written/, ...args, path("never.safetensors"));
     await fails(2, /--module-prefix is for PyTorch/, ...args, out, "--module-prefix");
   });
 

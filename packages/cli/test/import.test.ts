@@ -166,7 +166,9 @@ describe("ddad import", () => {
       return { errors, block: (JSON.parse(output) as EvaluationResult).protocolBlock };
     };
     const { errors, block } = await evaluate("strict", "--set", "data.heldOut=0.5");
-    expect(errors).to.match(/the network was imported: if it was trained with these images, more good/);
+    expect(errors).to.match(
+      /The network was imported: if it was trained on these images, the false-alarm rate/,
+    );
     expect(block.checkpoint).to.equal("imported, chosen elsewhere");
     expect(block.data).to.not.have.any.keys("heldOut", "split");
     expect(block.seeds).to.not.have.property("training");

@@ -23,7 +23,7 @@ import { type AdaptationPair, type AdaptationState, DomainAdapter } from "./doma
 /** Held-out images that are looked at: more would take longer than the steps between two looks. */
 const mostHeldOut = 32;
 
-/** What an adaptation needs to go on as if it had never stopped. */
+/** What an adaptation needs to resume as if it had never stopped. */
 export type AdaptationRunState = AdaptationState & {
   /** What it has been made with so far, and must be to its end. */
   readonly settings: AdaptationSettings;
@@ -171,7 +171,7 @@ function checkSettings(then: AdaptationSettings, now: AdaptationSettings): void 
   throw new ConfigError(
     changed.map(
       (path) =>
-        `${path} was ${then[path] ?? "not set"} when the adaptation began and is ${now[path] ?? "not set"} now: go on with what it was, or begin again.`,
+        `${path} was ${then[path] ?? "not set"} when the adaptation began and is ${now[path] ?? "not set"} now: set it back, or start again.`,
     ),
   );
 }

@@ -74,7 +74,7 @@ function imageDistance(a: Tensor, b: Tensor): Tensor {
   return cosineDistance(a.reshape(flat), b.reshape(flat)).mean();
 }
 
-/** What {@link DomainAdapter} needs to go on as if it had never stopped. */
+/** What {@link DomainAdapter} needs to resume as if it had never stopped. */
 export type AdaptationState = {
   /** Optimiser steps done. */
   readonly step: number;
@@ -169,7 +169,7 @@ export class DomainAdapter {
     return [step, loss];
   }
 
-  /** Everything needed to go on. */
+  /** Everything needed to resume. */
   async state(): Promise<AdaptationState> {
     return {
       step: this.step,

@@ -12,7 +12,7 @@ const headerSchema = z.strictObject({
   settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });
 
-/** The file of an adaptation that is to go on later. */
+/** The file from which an adaptation resumes. */
 export function encodeAdaptationState(state: AdaptationRunState): Uint8Array {
   const { step, best, looksSinceBest, settings, extractor, optimizer } = state;
   const arrays = new Map([...withPrefix(extractor, "extractor."), ...withPrefix(optimizer, "optimizer.")]);
@@ -27,9 +27,7 @@ export function encodeAdaptationState(state: AdaptationRunState): Uint8Array {
 export function decodeAdaptationState(checkpoint: Checkpoint, name = "The checkpoint"): AdaptationRunState {
   const { format, kind } = checkpoint.metadata;
   if (format !== "ddad" || kind !== "adaptation") {
-    throw new CheckpointError(
-      `${name} is no state of an adaptation that ddad adapt --resume can go on from.`,
-    );
+    throw new CheckpointError(`${name} is no state of an adaptation that ddad adapt --resume can resume.`);
   }
   const state = readHeaderText(checkpoint, "state", headerSchema, name);
   return {

@@ -29,7 +29,7 @@ export type Model = {
   readonly calibration?: Calibration | undefined;
 };
 
-/** Everything that training needs to go on as if it had never stopped. */
+/** Everything that training needs to resume as if it had never stopped. */
 export type TrainingState = {
   readonly config: Config;
   /** Optimiser steps done. */

@@ -35,7 +35,7 @@ export type TrainingOptions = {
   readonly train: NamedImages;
   /** Held-out good images, by whose denoising loss the model is chosen; without any it is the last one. */
   readonly heldOut: NamedImages;
-  /** Where to go on, and the best model until then. */
+  /** Where to resume, and the best model until then. */
   readonly resume?: { readonly state: TrainingState; readonly best?: Model | undefined } | undefined;
   /** Stops after the step at hand. */
   readonly signal?: AbortSignal | undefined;

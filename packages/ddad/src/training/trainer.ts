@@ -153,7 +153,7 @@ export class Trainer {
     );
   }
 
-  /** Everything needed to go on. */
+  /** Everything needed to resume. */
   async state(): Promise<TrainingState> {
     return {
       config: this.config,
