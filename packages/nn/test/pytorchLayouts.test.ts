@@ -73,11 +73,9 @@ describe("layout of the UNet", () => {
     for (const options of [...published, ...others]) {
       const found = recogniseUNet(dictOf(unetLayout(options)))!;
       const { imageSize } = options;
-      const again = unetLayout({
-        ...found,
-        imageSize,
-        attentionSizes: found.attentionFactors.map((factor) => imageSize / factor),
-      });
+      const { attentionFactors, ...sizes } = found;
+      const attentionSizes = attentionFactors.map((factor) => imageSize / factor);
+      const again = unetLayout({ ...sizes, imageSize, attentionSizes });
       expect([...again]).to.deep.equal([...unetLayout(options)]);
     }
     for (const { imageSize, baseChannels } of published) {

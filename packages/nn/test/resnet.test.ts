@@ -237,7 +237,10 @@ describe("ResNet", () => {
       { layers: [1], block: "basic", widthPerGroup: 128 },
       /only bottleneck blocks have a widthPerGroup/,
     );
-    refused({ layers: [1], baseChannels: 0 }, /baseChannels must be a whole number of at least 1, but is 0/);
+    refused(
+      { layers: [1], baseChannels: 0 },
+      /baseChannels must be a whole number from 1 on, but is the number 0/,
+    );
     using net = new ResNet({ layers: [1, 1], baseChannels: 4, lastLayer: "layer1" });
     const x = input();
     expect(() => net.forward(x)).to.throw(/ends at layer1 and has no classifier\. Ask for features/);

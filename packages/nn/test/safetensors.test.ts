@@ -230,6 +230,6 @@ describe("readCheckpoint", () => {
   it("names the path that cannot be read", async () => {
     const error = await failure("/nowhere/weights.safetensors");
     expect(error).to.be.instanceOf(CheckpointError);
-    expect(error.message).to.match(/^\/nowhere\/weights\.safetensors cannot be read: ENOENT/);
+    expect(error.message).to.match(/^readCheckpoint: \/nowhere\/weights\.safetensors cannot be read: ENOENT/);
   });
 });

@@ -1,4 +1,5 @@
 /** What every format of files is read into. */
+import { checkIterable, checkKind } from "../arguments.ts";
 import type { StateEntry } from "../stateDict.ts";
 
 /** The arrays of a file with the texts of its header. */
@@ -10,7 +11,16 @@ export class Checkpoint extends Map<string, StateEntry> {
    * @param metadata texts from the file's header
    */
   constructor(entries: Iterable<readonly [string, StateEntry]>, metadata: Readonly<Record<string, string>>) {
-    super(entries);
+    checkIterable("Checkpoint", "the entries", entries);
+    const pairs = [...entries];
+    checkKind(
+      "Checkpoint",
+      "the entries",
+      entries,
+      pairs.every(Array.isArray),
+      "pairs of a name and an array",
+    );
+    super(pairs);
     this.metadata = metadata;
   }
 }

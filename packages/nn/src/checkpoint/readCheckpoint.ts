@@ -1,8 +1,9 @@
 /** Opens a file of weights, whatever its format. */
+import { checkOptions } from "@ddad/tensor/internal";
 import { CheckpointError } from "../errors.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { isPyTorch, readPyTorch } from "./pytorch/readPyTorch.ts";
-import { readSafetensors, underPrefix } from "./safetensors.ts";
+import { checkBytes, readSafetensors, underPrefix } from "./safetensors.ts";
 
 /** Options of `readCheckpoint`. */
 export interface ReadOptions {
@@ -19,12 +20,13 @@ export interface ReadOptions {
  *
  * @returns the arrays by name (a state dict for `loadStateDict`) with the file's `metadata`; of PyTorch's files a
  *   `PyTorchCheckpoint`, which says what was left out
- * @throws CheckpointError with a sentence that names the file
+ * @throws CheckpointError with a sentence that names the file, UsageError for what is neither bytes nor a path
  */
 export async function readCheckpoint(
   source: Uint8Array | string,
   options: ReadOptions = {},
 ): Promise<Checkpoint> {
+  checkOptions("readCheckpoint", options, ["entry"]);
   if (typeof source !== "string") return parse(source, options);
   const bytes = await readPath(source);
   try {
@@ -36,6 +38,7 @@ export async function readCheckpoint(
 }
 
 function parse(bytes: Uint8Array, { entry }: ReadOptions): Checkpoint {
+  checkBytes("readCheckpoint", bytes, "bytes in a Uint8Array, or a path in Node");
   // The first bytes of a PyTorch file may be the length of a safetensors header too, which then follows as "{".
   if (isPyTorch(bytes) && bytes[8] !== 0x7b) return readPyTorch(bytes, { entry });
   const all = readSafetensors(bytes);
@@ -47,7 +50,9 @@ function parse(bytes: Uint8Array, { entry }: ReadOptions): Checkpoint {
 
 async function readPath(path: string): Promise<Uint8Array> {
   if (typeof process === "undefined" || !process.versions?.node) {
-    throw new CheckpointError(`There are no paths in a browser: read "${path}" yourself and pass the bytes.`);
+    throw new CheckpointError(
+      `readCheckpoint: there are no paths in a browser: read "${path}" yourself and pass the bytes.`,
+    );
   }
   // Through a variable, so that bundlers for browsers leave it alone.
   const files = "node:fs/promises";
@@ -55,6 +60,8 @@ async function readPath(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new CheckpointError(`${path} cannot be read: ${(error as Error).message}.`, { cause: error });
+    throw new CheckpointError(`readCheckpoint: ${path} cannot be read: ${(error as Error).message}.`, {
+      cause: error,
+    });
   }
 }

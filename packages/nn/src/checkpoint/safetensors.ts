@@ -3,8 +3,9 @@
  * `{ "__metadata__": {…}, name: { dtype, shape, data_offsets: [begin, end] } }`, then the arrays back to back.
  * https://github.com/huggingface/safetensors#format
  */
+import { checkKind } from "../arguments.ts";
 import { CheckpointError } from "../errors.ts";
-import { elements, type StateDict, type StateEntry, type StateType } from "../stateDict.ts";
+import { checkStateDict, elements, type StateDict, type StateEntry, type StateType } from "../stateDict.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { formats } from "./formats.ts";
 
@@ -29,8 +30,14 @@ function refuse(sentence: string): never {
   throw new CheckpointError(`safetensors: ${sentence}`);
 }
 
+/** Throws UsageError unless `bytes` are a file's; by its tag, because Node's files may come from another realm. */
+export function checkBytes(op: string, bytes: unknown, kind = "bytes in a Uint8Array"): void {
+  checkKind(op, "the file", bytes, Object(bytes)[Symbol.toStringTag] === "Uint8Array", kind);
+}
+
 /** Reads a file's bytes. Everything is checked before anything is copied; throws CheckpointError with a sentence. */
 export function readSafetensors(bytes: Uint8Array): Checkpoint {
+  checkBytes("readSafetensors", bytes);
   const { header, start } = readHeader(bytes);
   const { __metadata__: metadata = {}, ...tensors } = header;
   if (!isRecord(metadata) || Object.values(metadata).some((text) => typeof text !== "string")) {
@@ -144,11 +151,16 @@ function checkRanges(found: readonly Located[], available: number): void {
 /**
  * The bytes of a file. Names keep the order of `dict` in the header; the arrays lie sorted by the size of their
  * elements, so that each is aligned. Data must match `dtype` (see StateData); f16 and bf16 are rounded to nearest.
+ *
+ * @throws CheckpointError for arrays that a file cannot hold, UsageError for what is no state dict
  */
 export function writeSafetensors(
   dict: ReadonlyMap<string, StateEntry>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  checkStateDict("writeSafetensors", dict);
+  const isText = isRecord(metadata) && Object.values(metadata).every((text) => typeof text === "string");
+  checkKind("writeSafetensors", "the metadata", metadata, isText, "an object of strings");
   const arrays = [...dict].map(([name, entry]) => ({ name, ...entry, raw: rawBytes(name, entry), begin: 0 }));
   let size = 0;
   for (const array of [...arrays].sort((a, b) => formats[b.dtype].bytes - formats[a.dtype].bytes)) {
@@ -175,6 +187,8 @@ function rawBytes(name: string, { dtype, shape, data }: StateEntry): Uint8Array 
   if (data.length !== elements(shape)) {
     refuse(`"${name}" has shape [${shape.join(", ")}] but ${data.length} elements.`);
   }
+  if (!Object.hasOwn(formats, dtype))
+    refuse(`"${name}" has dtype ${dtype}; known are ${Object.keys(formats).join(", ")}.`);
   const raw = formats[dtype].write(data);
   if (raw === undefined)
     refuse(`"${name}" has dtype ${dtype}, which a ${data.constructor.name} cannot hold.`);

@@ -5,7 +5,10 @@ import { checkNumbers } from "../arguments.ts";
 import { checkPair, checkSameShape, type LossOptions, reduceLoss } from "./reduction.ts";
 
 /** (prediction − target)², elementwise. */
-export const squaredError = (prediction: Tensor, target: Tensor): Tensor => prediction.sub(target).square();
+export function squaredError(prediction: Tensor, target: Tensor): Tensor {
+  checkPair("squaredError", prediction, target);
+  return prediction.sub(target).square();
+}
 
 /** Squared error. Throws ShapeError where the shapes differ and neither has one element. */
 export function mseLoss(prediction: Tensor, target: Tensor, options: LossOptions = {}): Tensor {

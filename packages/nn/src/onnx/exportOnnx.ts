@@ -3,12 +3,14 @@
  * module, users' own included, and no network needs an exporter of its own.
  */
 import { type AnyTensor, evaluate, UsageError } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
 import type { ResNet } from "../models/resnet/resnet.ts";
 import type { UNet } from "../models/unet/unet.ts";
 import { checkOnnxSize, encodeOnnx, type OnnxNode, type OnnxValueInfo } from "./model.ts";
 import { translatorOf, wholeModules } from "./ops/index.ts";
 import { type OpenShape, openShapes } from "./shapes.ts";
 import {
+  checkSource,
   type OnnxSource,
   type ResNetOnnxOptions,
   resNetOnnx,
@@ -35,6 +37,8 @@ const batches = [2, 3] as const;
  *   extents, for randomness and f16; CheckpointError over 2 GiB
  */
 export async function exportOnnx(source: OnnxSource, options: OnnxExportOptions = {}): Promise<Uint8Array> {
+  checkOptions("exportOnnx", options, ["metadata"]);
+  checkSource("exportOnnx", source);
   const state = source.module.namedState();
   await evaluate(...state.values());
   const names = new Map([...state].map(([name, variable]): [AnyTensor, string] => [resolve(variable), name]));
@@ -65,16 +69,24 @@ export async function exportOnnx(source: OnnxSource, options: OnnxExportOptions 
 }
 
 /** A denoiser as an ONNX file: inputs `x` [N, C, S, S] and `t` [N], output `noise` [N, C, S, S]. */
-export const exportUNetOnnx = (
+export async function exportUNetOnnx(
   unet: UNet,
-  { metadata, ...options }: UNetOnnxOptions & OnnxExportOptions,
-): Promise<Uint8Array> => exportOnnx(unetOnnx(unet, options), metadata && { metadata });
+  options: UNetOnnxOptions & OnnxExportOptions,
+): Promise<Uint8Array> {
+  checkOptions("exportUNetOnnx", options, ["imageSize", "metadata"], "{ imageSize: 64 }");
+  const { metadata, ...sizes } = options;
+  return exportOnnx(unetOnnx(unet, sizes), metadata && { metadata });
+}
 
 /** An extractor as an ONNX file: input `x` [N, 3, S, S], one output a feature. Norms are folded if `foldBatchNorm` did. */
-export const exportResNetOnnx = (
+export async function exportResNetOnnx(
   net: ResNet,
-  { metadata, ...options }: ResNetOnnxOptions & OnnxExportOptions,
-): Promise<Uint8Array> => exportOnnx(resNetOnnx(net, options), metadata && { metadata });
+  options: ResNetOnnxOptions & OnnxExportOptions,
+): Promise<Uint8Array> {
+  checkOptions("exportResNetOnnx", options, ["imageSize", "features", "metadata"], "{ imageSize: 224 }");
+  const { metadata, ...sizes } = options;
+  return exportOnnx(resNetOnnx(net, sizes), metadata && { metadata });
+}
 
 /** Reads back what the file holds as constants. Both recordings must have the same ones. */
 async function readConstants(

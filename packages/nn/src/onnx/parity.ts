@@ -1,7 +1,8 @@
 /** Whether another runtime gives, for an exported file, what this library does. */
 import { evaluate, ShapeError, tensor } from "@ddad/tensor";
+import { checkKind } from "../arguments.ts";
 import { elements } from "../stateDict.ts";
-import type { OnnxSource } from "./source.ts";
+import { checkSource, type OnnxSource } from "./source.ts";
 import { inEvaluation } from "./trace.ts";
 import { fileOrder } from "./translation.ts";
 import { transpose } from "./transpose.ts";
@@ -43,6 +44,10 @@ export async function compareOnnx(
   inputs: OnnxArrays,
   run: OnnxRunner,
 ): Promise<OnnxDifference[]> {
+  checkSource("compareOnnx", source);
+  for (const [name, array] of Object.entries(Object(inputs) as OnnxArrays))
+    checkKind("compareOnnx", `input ${name}`, array, Array.isArray(array?.shape), "{ shape, data }");
+  checkKind("compareOnnx", "run", run, typeof run === "function", "a function of the inputs");
   const theirs = await run(inputs);
   const own = Object.fromEntries(
     Object.entries(inputs).map(([name, { shape, data }]) => {
@@ -120,6 +125,14 @@ export async function onnxRuntimeRunner(
   runtime: OnnxRuntime,
   model: Uint8Array,
 ): Promise<{ readonly run: OnnxRunner; release(): Promise<void> }> {
+  const canCreate = typeof runtime?.InferenceSession?.create === "function";
+  checkKind(
+    "onnxRuntimeRunner",
+    "the runtime",
+    runtime,
+    canCreate,
+    "the module onnxruntime-web or onnxruntime-node",
+  );
   const session = await runtime.InferenceSession.create(model);
   const run: OnnxRunner = async (inputs) => {
     const feeds = Object.entries(inputs).map(([name, { shape, data }]) => [

@@ -1,9 +1,11 @@
 /** The source of an export: a module, its inputs and its call. */
 import type { Tensor } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkKind, checkSizes } from "../arguments.ts";
 import type { FeatureName } from "../models/resnet/options.ts";
 import type { ResNet } from "../models/resnet/resnet.ts";
 import type { UNet } from "../models/unet/unet.ts";
-import type { Module } from "../module.ts";
+import { Module } from "../module.ts";
 
 /** A number, or the size of the batch, which the file leaves open. */
 export type Extent = number | "N";
@@ -28,6 +30,16 @@ export interface OnnxSource {
   forward(inputs: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>>;
 }
 
+/** Throws UsageError unless `source` has all that an export needs. */
+export function checkSource(op: string, source: OnnxSource): void {
+  const { module, inputs, forward } = Object(source) as Partial<OnnxSource>;
+  const isSource =
+    module instanceof Module &&
+    Object.values(Object(inputs)).every(Array.isArray) &&
+    typeof forward === "function";
+  checkKind(op, "the source", source, isSource, "{ name, module, inputs, forward }");
+}
+
 /** Options of `unetOnnx` and `exportUNetOnnx`. */
 export interface UNetOnnxOptions {
   /** Height and width of the images. */
@@ -35,7 +47,10 @@ export interface UNetOnnxOptions {
 }
 
 /** A denoiser: `x` [N, C, S, S] and the time steps `t` [N] to `noise` [N, C, S, S]. */
-export function unetOnnx(unet: UNet, { imageSize }: UNetOnnxOptions): OnnxSource {
+export function unetOnnx(unet: UNet, options: UNetOnnxOptions): OnnxSource {
+  const { imageSize } = checkOptions("unetOnnx", options, ["imageSize"], "{ imageSize: 64 }");
+  checkSizes("unetOnnx", { imageSize });
+  checkKind("unetOnnx", "the network", unet, unet instanceof Module && "outConv" in unet, "a UNet");
   const channels = unet.outConv.weight.shape[3]!;
   return {
     name: "denoiser",
@@ -55,7 +70,10 @@ export interface ResNetOnnxOptions {
 
 /** An extractor: `x` [N, 3, S, S], normalised as for `features`, to one output a feature. */
 export function resNetOnnx(net: ResNet, options: ResNetOnnxOptions): OnnxSource {
+  checkOptions("resNetOnnx", options, ["imageSize", "features"], "{ imageSize: 224 }");
   const { imageSize, features = ["layer1", "layer2", "layer3"] } = options;
+  checkSizes("resNetOnnx", { imageSize });
+  checkKind("resNetOnnx", "the network", net, net instanceof Module && "parts" in net, "a ResNet");
   return {
     name: "extractor",
     module: net,

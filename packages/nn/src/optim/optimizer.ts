@@ -231,10 +231,12 @@ export abstract class Optimizer {
    * Records one step; evaluating `variables` carries it out.
    *
    * @param gradients those of `parameters`, in their order
-   * @throws UsageError where the step before is not evaluated yet (inside `compile`, several steps can be recorded)
+   * @throws ShapeError where the gradients are not as many tensors as the parameters, UsageError where the step before is not evaluated
+   * yet (inside `compile`, several steps can be recorded)
    */
   step(gradients: readonly Tensor[], options: StepOptions = {}): void {
     const op = `${this.#name}.step`;
+    checkOptions(op, options, ["gradientScale", "control"]);
     if (!Array.isArray(gradients)) {
       throw new UsageError(
         `${op}: it needs the gradients. Write await optimizer.minimize(loss), or ` +
@@ -249,10 +251,7 @@ export abstract class Optimizer {
     }
     checkTensors(op, "the gradients", gradients);
     this.#refuseSecondStep("step");
-    const { gradientScale, control = this.control() } = checkOptions(op, options, [
-      "gradientScale",
-      "control",
-    ]);
+    const { gradientScale, control = this.control() } = options;
     const scaled = gradientScale ? where(this.#scaleMask, gradientScale, control) : control;
     for (const [index, gradient] of gradients.entries()) this.update(index, gradient, scaled);
     this.#versions = this.variables.map(writeCount);

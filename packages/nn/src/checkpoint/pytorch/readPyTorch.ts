@@ -1,6 +1,8 @@
 /** Files of torch.save (.pth, .pt, .ckpt), read without executing anything. */
+import { checkOptions } from "@ddad/tensor/internal";
 import { withoutModulePrefix } from "../../stateDict.ts";
 import { Checkpoint } from "../checkpoint.ts";
+import { checkBytes } from "../safetensors.ts";
 import { chooseTensors, type LeftOut } from "./choose.ts";
 import { readLegacy } from "./legacy.ts";
 import { readTensors } from "./tensors.ts";
@@ -44,12 +46,14 @@ export const isPyTorch = (bytes: Uint8Array): boolean =>
  * prefix `module.` is dropped where every name has it.
  *
  * @param options `entry`: dotted path of the dict to take instead, such as `ema`
- * @throws CheckpointError with a sentence
+ * @throws CheckpointError with a sentence, UsageError for what is not bytes
  */
 export function readPyTorch(
   bytes: Uint8Array,
-  { entry }: { readonly entry?: string | undefined } = {},
+  options: { readonly entry?: string | undefined } = {},
 ): PyTorchCheckpoint {
+  const { entry } = checkOptions("readPyTorch", options, ["entry"]);
+  checkBytes("readPyTorch", bytes);
   const archive = bytes[0] === 0x80 ? readLegacy(bytes) : readZip(bytes);
   const choice = chooseTensors(archive.root, entry);
   const tensors = readTensors(choice.tensors, archive, bytes.length);

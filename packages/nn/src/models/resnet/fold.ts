@@ -1,5 +1,6 @@
 /** Folding: convolution and batch norm in evaluation mode are one convolution. */
 import { evaluate, UsageError } from "@ddad/tensor";
+import { checkKind } from "../../arguments.ts";
 import type { BatchNorm2d } from "../../layers/batchNorm2d.ts";
 import { ResNet } from "./resnet.ts";
 
@@ -11,9 +12,10 @@ import { ResNet } from "./resnet.ts";
  *
  * @param net left as it is; training it later does not change the copy
  * @returns an evaluated network with buffers of its own; `dispose()` frees them
- * @throws UsageError where `net` is folded already
+ * @throws UsageError where `net` is folded already, or no ResNet
  */
 export async function foldBatchNorm(net: ResNet): Promise<ResNet> {
+  checkKind("foldBatchNorm", "the network", net, net instanceof ResNet, "a ResNet");
   if (net.options.foldedBatchNorm)
     throw new UsageError("foldBatchNorm: this network is folded already; use it as it is.");
   const folded = new ResNet({ ...net.options, foldedBatchNorm: true, init: "zeros" }).eval().freeze();

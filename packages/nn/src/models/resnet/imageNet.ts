@@ -1,5 +1,6 @@
 /** The normalisation that networks trained on ImageNet expect of their input. */
 import { ShapeError, type Tensor, tensor } from "@ddad/tensor";
+import { checkTensor } from "@ddad/tensor/internal";
 
 /** Mean of ImageNet's red, green and blue values in [0, 1], as torchvision's weights use it. */
 export const imageNetMean: readonly [number, number, number] = [0.485, 0.456, 0.406];
@@ -14,6 +15,7 @@ export const imageNetStd: readonly [number, number, number] = [0.229, 0.224, 0.2
  * @returns the same shape
  */
 export function normaliseForImageNet(images: Tensor): Tensor {
+  checkTensor("normaliseForImageNet", "images", images);
   if (images.shape.length !== 4 || images.shape[3] !== 3) {
     throw new ShapeError(
       `normaliseForImageNet: images must be [N, H, W, 3], but are [${images.shape.join(", ")}]. ` +

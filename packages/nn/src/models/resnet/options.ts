@@ -1,4 +1,6 @@
 /** Options of a ResNet, and the plan of its convolutions. */
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkKind, checkSizes } from "../../arguments.ts";
 
 /** Stages by torchvision's names. As features they are the stages' outputs, [N, H/4, W/4, …] to [N, H/32, W/32, …]. */
 export type FeatureName = "layer1" | "layer2" | "layer3" | "layer4";
@@ -39,6 +41,20 @@ export interface ResNetOptions {
   readonly seed?: number | undefined;
 }
 
+/** Names of the options that all networks with a name take. */
+export const variantOptions = [
+  "style",
+  "baseChannels",
+  "inChannels",
+  "numClasses",
+  "lastLayer",
+  "foldedBatchNorm",
+  "init",
+  "seed",
+] as const;
+
+const optionNames = ["block", "layers", "widthPerGroup", ...variantOptions] as const;
+
 /** A square convolution without a bias, padded so that stride 1 keeps the size. */
 export interface ConvolutionPlan {
   readonly inputs: number;
@@ -69,18 +85,23 @@ export interface ResNetPlan {
 
 /** Fills in the defaults. Throws RangeError with a sentence where the options do not fit together. */
 export function planResNet(options: ResNetOptions): ResNetPlan {
+  checkOptions("ResNet", options, optionNames, "{ layers: [2, 2, 2, 2] }");
   const { block = "bottleneck", layers, style = "torch", lastLayer } = options;
   const { widthPerGroup = 64, baseChannels = 64, inChannels = 3, numClasses = 1000 } = options;
-  checkCounts({ widthPerGroup, baseChannels, inChannels, numClasses });
+  checkSizes("ResNet", { widthPerGroup, baseChannels, inChannels, numClasses });
+  checkKind("ResNet", "layers", layers, Array.isArray(layers), "one to four whole numbers of blocks");
   if (layers.length < 1 || layers.length > 4 || !layers.every((blocks) => isCount(blocks))) {
     throw new RangeError(
       `ResNet: layers must be one to four whole numbers of blocks, but are [${layers.join(", ")}].`,
     );
   }
+  checkKind("ResNet", "block", block, ["basic", "bottleneck"].includes(block), '"basic" or "bottleneck"');
+  const styles = ["torch", "caffe", "preactivation"];
+  checkKind("ResNet", "style", style, styles.includes(style), '"torch", "caffe" or "preactivation"');
   if (block === "basic" && widthPerGroup !== 64) {
     throw new RangeError(`ResNet: only bottleneck blocks have a widthPerGroup, but it is ${widthPerGroup}.`);
   }
-  const built = lastLayer === undefined ? layers.length : Number(lastLayer.slice("layer".length));
+  const built = lastLayer === undefined ? layers.length : Number(/^layer([1-4])$/.exec(lastLayer)?.[1]);
   if (!(built <= layers.length)) {
     throw new RangeError(
       `ResNet: lastLayer is ${lastLayer}, but layers [${layers.join(", ")}] end at layer${layers.length}.`,
@@ -135,13 +156,6 @@ const bottleneck = (
 ];
 
 const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1;
-
-function checkCounts(counts: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(counts)) {
-    if (!isCount(value))
-      throw new RangeError(`ResNet: ${name} must be a whole number of at least 1, but is ${value}.`);
-  }
-}
 
 /** Channels of every batch norm of a network. */
 function normChannels(plan: ResNetPlan): number[] {

@@ -1,11 +1,13 @@
 /** Residual networks for images: the feature extractor. */
 import { maxPool, ShapeError, type Tensor, UsageError } from "@ddad/tensor";
+import { checkTensor } from "@ddad/tensor/internal";
+import { checkKind } from "../../arguments.ts";
 import { HostRandom } from "../../hostRandom.ts";
 import { allZeros, defaultRandom } from "../../init.ts";
 import type { Conv2d } from "../../layers/conv2d.ts";
 import { Linear } from "../../layers/linear.ts";
 import { Module } from "../../module.ts";
-import type { StateEntry } from "../../stateDict.ts";
+import { checkStateDict, type StateEntry } from "../../stateDict.ts";
 import { PostActivationBlock, PreactivationBlock, PreactivationNorm, type ResNetBlock } from "./block.ts";
 import {
   type FeatureName,
@@ -98,6 +100,8 @@ export class ResNet extends Module {
    * @throws RangeError for a stage that is not built
    */
   features<N extends FeatureName>(x: Tensor, names: readonly N[]): Record<N, Tensor> {
+    checkTensor("ResNet", "x", x);
+    checkKind("ResNet", "the features", names, Array.isArray(names), 'an array of names, such as ["layer1"]');
     const wanted = names.map((name) => this.#stageOf(name));
     if (wanted.length === 0) throw new RangeError("ResNet: features needs at least one name, but got none.");
     const found = this.#run(x, Math.max(...wanted));
@@ -124,6 +128,7 @@ export class ResNet extends Module {
    * @throws StateDictError that lists every mismatch
    */
   loadPretrained(dict: ReadonlyMap<string, StateEntry>): PretrainedReport {
+    checkStateDict("ResNet.loadPretrained", dict);
     const { state, ...report } = selectPretrained(dict, this.namedState(), this.options.lastLayer);
     this.loadStateDict(state);
     return report;
@@ -146,6 +151,7 @@ export class ResNet extends Module {
   }
 
   #stem(x: Tensor): Tensor {
+    checkTensor("ResNet", "x", x);
     const { style, stem } = this.#plan;
     if (x.shape.length !== 4 || x.shape[3] !== stem.inputs) {
       throw new ShapeError(`ResNet: x must be [N, H, W, ${stem.inputs}], but is [${x.shape.join(", ")}].`);
@@ -171,7 +177,7 @@ export class ResNet extends Module {
     if (stage >= 0) return stage;
     const built = this.#stages.map((_, index) => nameOf(index)).join(", ");
     throw new RangeError(
-      `ResNet: there is no feature ${name}; this network is built with ${built} (see "lastLayer").`,
+      `ResNet: there is no feature ${String(name)}; this network is built with ${built} (see "lastLayer").`,
     );
   }
 }

@@ -1,5 +1,6 @@
 /** The ResNets that have names, with torchvision's sizes. */
-import type { ResNetOptions } from "./options.ts";
+import { checkOptions } from "@ddad/tensor/internal";
+import { type ResNetOptions, variantOptions } from "./options.ts";
 import { ResNet } from "./resnet.ts";
 
 /** The options that distinguish the named networks. */
@@ -22,8 +23,12 @@ export type ResNetVariantOptions = Omit<ResNetOptions, "block" | "layers" | "wid
 
 const variant =
   <O extends ResNetVariantOptions>(name: ResNetName) =>
-  (options?: O): ResNet =>
-    new ResNet({ ...options, ...resNetSizes[name] });
+  (options?: O): ResNet => {
+    const known =
+      name === "resnet50v2" ? variantOptions.filter((option) => option !== "style") : variantOptions;
+    if (options !== undefined) checkOptions<ResNetVariantOptions>(name, options, known, "{ numClasses: 10 }");
+    return new ResNet({ ...options, ...resNetSizes[name] });
+  };
 
 /** 18 layers of basic blocks; this and the next four are of He et al., "Deep residual learning" (CVPR 2016). */
 export const resnet18 = variant<ResNetVariantOptions>("resnet18");

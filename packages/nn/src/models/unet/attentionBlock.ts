@@ -1,4 +1,6 @@
 import { attentionPacked, type Tensor } from "@ddad/tensor";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkChannels, checkSizes } from "../../arguments.ts";
 import type { HostRandom } from "../../hostRandom.ts";
 import { allZeros } from "../../init.ts";
 import { GroupNorm } from "../../layers/groupNorm.ts";
@@ -29,9 +31,15 @@ export class AttentionBlock extends Module {
   /** Number of heads; each has C / heads channels. */
   readonly heads: number;
 
-  /** @throws RangeError where `heads` does not divide `channels` */
-  constructor({ channels, heads, random }: AttentionBlockOptions) {
+  /** @throws RangeError where a size is not a whole number or `heads` does not divide `channels`, UsageError for an unknown option */
+  constructor(options: AttentionBlockOptions) {
     super();
+    const { channels, heads, random } = checkOptions("AttentionBlock", options, [
+      "channels",
+      "heads",
+      "random",
+    ]);
+    checkSizes("AttentionBlock", { channels, heads });
     if (channels % heads !== 0) {
       throw new RangeError(`AttentionBlock: ${heads} heads do not divide ${channels} channels.`);
     }
@@ -43,6 +51,7 @@ export class AttentionBlock extends Module {
 
   /** x [N, H, W, C] → the same shape */
   forward(x: Tensor): Tensor {
+    checkChannels("AttentionBlock", x, this.toQkv.weight.shape[0]!, 4);
     const [n, height, width, channels] = x.shape as [number, number, number, number];
     const tokens = height * width;
     const depth = channels / this.heads;

@@ -1,4 +1,6 @@
 /** Options of a UNet, and the published defaults by image size. */
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkKind, checkSizes } from "../../arguments.ts";
 
 /**
  * "f32", or "mixed": features and the weights that meet them are f16 (sums, norms, softmax and every gradient of a weight stay
@@ -55,11 +57,26 @@ export interface UNetPlan {
   readonly dropout: number;
 }
 
+const optionNames = [
+  "imageSize",
+  "inChannels",
+  "baseChannels",
+  "heads",
+  "dropout",
+  "channelMultipliers",
+  "blocksPerLevel",
+  "attentionSizes",
+  "precision",
+  "recompute",
+  "seed",
+] as const;
+
 /** Groups of every norm. */
 const groups = 32;
 
 /** Fills in the defaults. Throws RangeError with a sentence where the numbers do not fit together. */
 export function planUNet(options: UNetOptions): UNetPlan {
+  checkOptions("UNet", options, optionNames, "{ imageSize: 64 }");
   const {
     imageSize,
     inChannels = 3,
@@ -68,8 +85,14 @@ export function planUNet(options: UNetOptions): UNetPlan {
     dropout = 0,
     blocksPerLevel = 2,
     attentionSizes = [32, 16, 8],
+    channelMultipliers,
+    precision = "f32",
   } = options;
-  const multipliers = options.channelMultipliers ?? defaultMultipliers[imageSize];
+  checkSizes("UNet", { imageSize, inChannels, baseChannels, heads, blocksPerLevel });
+  for (const [name, list] of Object.entries({ channelMultipliers, attentionSizes }))
+    if (list) checkKind("UNet", name, list, Array.isArray(list), "an array of numbers");
+  checkKind("UNet", "precision", precision, ["f32", "mixed"].includes(precision), '"f32" or "mixed"');
+  const multipliers = channelMultipliers ?? defaultMultipliers[imageSize];
   if (!multipliers) {
     const known = Object.keys(defaultMultipliers).join(", ");
     throw new RangeError(

@@ -1,4 +1,5 @@
 import type { RandomStream, Tensor } from "@ddad/tensor";
+import { checkOptions, checkTensor } from "@ddad/tensor/internal";
 import type { HostRandom } from "../../hostRandom.ts";
 import { allZeros } from "../../init.ts";
 import { Conv2d } from "../../layers/conv2d.ts";
@@ -55,9 +56,15 @@ export class ResidualBlock extends Module {
   /** On both paths; undefined where the size stays. */
   readonly resample: Upsample | Downsample | undefined;
 
-  /** Both numbers of channels must be multiples of 32. */
-  constructor({ inputs, outputs, timeFeatures, dropout, resample, random }: ResidualBlockOptions) {
+  /** Both numbers of channels must be multiples of 32. Throws UsageError for an unknown option. */
+  constructor(options: ResidualBlockOptions) {
     super();
+    const known = ["inputs", "outputs", "timeFeatures", "dropout", "resample", "random"] as const;
+    const { inputs, outputs, timeFeatures, dropout, resample, random } = checkOptions(
+      "ResidualBlock",
+      options,
+      known,
+    );
     const zeros = { init: allZeros, initBias: allZeros };
     this.norm1 = new GroupNorm(32, inputs, { activation: "silu" });
     this.conv1 = new Conv2d(inputs, outputs, 3, { padding: 1, random });
@@ -75,6 +82,7 @@ export class ResidualBlock extends Module {
    * @returns [N, H', W', outputs]
    */
   forward(x: Tensor, time: Tensor, random?: RandomStream): Tensor {
+    checkTensor("ResidualBlock", "x", x);
     const resized = (value: Tensor): Tensor => this.resample?.forward(value) ?? value;
     const shift = this.timeProjection.forward(time).cast(x.dtype);
     const h = this.conv1.forward(resized(this.norm1.forward(x))).add(shift);

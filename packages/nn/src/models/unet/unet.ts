@@ -1,5 +1,6 @@
 /** The denoising network of DDAD: a UNet of residual and attention blocks with a time embedding. */
 import { concat, type RandomStream, recompute, ShapeError, type Tensor, UsageError } from "@ddad/tensor";
+import { checkOptions, checkTensor } from "@ddad/tensor/internal";
 import { HostRandom } from "../../hostRandom.ts";
 import { allZeros, defaultRandom } from "../../init.ts";
 import { Conv2d } from "../../layers/conv2d.ts";
@@ -43,9 +44,9 @@ export class UNet extends Module {
   /** @throws RangeError for options that do not fit together */
   constructor(options: UNetOptions) {
     super();
+    const plan = planUNet(options);
     this.recompute = options.recompute ?? false;
     this.precision = options.precision ?? "f32";
-    const plan = planUNet(options);
     const random = options.seed === undefined ? defaultRandom() : new HostRandom(options.seed);
     const blocks = new Blocks(plan, random);
     const [first] = plan.levels as [number];
@@ -75,7 +76,8 @@ export class UNet extends Module {
    * @param options `random`: what dropout draws from in training; default: anew in each call, from the generator of `setSeed`
    * @returns [N, H, W, C]
    */
-  forward(x: Tensor, t: TimeSteps, { random }: { readonly random?: RandomStream | undefined } = {}): Tensor {
+  forward(x: Tensor, t: TimeSteps, options: { readonly random?: RandomStream | undefined } = {}): Tensor {
+    const { random } = checkOptions("UNet", options, ["random"]);
     this.#checkShapes(x, t);
     const embedding = this.timeEmbedding.forward(t);
     const time = embedding.silu().reshape([x.shape[0]!, 1, 1, embedding.shape[1]!]); // activated once for all blocks
@@ -138,6 +140,8 @@ export class UNet extends Module {
   }
 
   #checkShapes(x: Tensor, t: TimeSteps): void {
+    checkTensor("UNet", "x", x);
+    checkTensor("UNet", "t", t);
     const halvings = this.up
       .flat()
       .filter((layer) => layer instanceof ResidualBlock && layer.resample).length;
