@@ -11,7 +11,7 @@ const printed: Readonly<Record<string, RegExp>> = {
   kernels: /^output \[ 2 \] flops 36\ndistances \[ 0, 1 \]\n[\s\S]*@compute @workgroup_size/,
   tensor: /^weight 1\.00 2\.00\n$/,
   nn: /^answers -?0\.0 1\.0 1\.0 -?0\.0\ncheckpoint \d+ bytes\n$/,
-  node: /^training on \d+ images [\s\S]*step: 50 steps\n[\s\S]*test\/good\/0\.png \d\.\d\d (good|defective)\n/,
+  node: /^[\s\S]*training on \d+ images [\s\S]*step: 50 steps\n[\s\S]*test\/good\/000\.png \d\.\d\d (good|defective)\n/,
   ddad: /^test\/good\/0 \d\.\d\d good\n[\s\S]*test\/scratch\/0 \d\.\d\d defective\n/,
 };
 const folders: Readonly<Record<string, string>> = { kernels: "kernels-wgsl" };

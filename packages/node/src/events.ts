@@ -28,11 +28,13 @@ export type StageEvent =
 
 /** How far a piece of work is, such as decoding images or training. */
 export interface ProgressEvent {
+  /** Which event it is. */
   readonly type: "progress";
   /** What is done, such as `step` or `inspecting`. */
   readonly task: string;
   /** What `done` and `total` count, such as `images`. */
   readonly unit: string;
+  /** How much is done. */
   readonly done: number;
   /** Undefined where nobody knows it. */
   readonly total?: number | undefined;

@@ -41,6 +41,7 @@ export function modelPath(path: string): string {
   throw new DataError(`${path} holds neither ${modelFile} nor ${stateFile}; is it the folder of a run?`);
 }
 
+/** A model, its file, and its settings with the changes that were asked for. */
 export type OpenModel = { readonly path: string; readonly model: Model; readonly config: Config };
 
 /**

@@ -32,12 +32,15 @@ export interface PredictOptions extends StageOptions {
 
 /** What was found in one image. */
 export interface Prediction {
+  /** Path of the image. */
   readonly file: string;
+  /** Anomaly score: the largest value of the map. */
   readonly score: number;
   /** Null where the model is not calibrated. */
   readonly decision: "good" | "defective" | null;
   /** Marked parts of the image, in its own pixels; none where the model is not calibrated. */
   readonly regions: readonly DefectRegion[];
+  /** Path of the overlay, PNG. */
   readonly overlay: string;
   /** The map as it was computed, float32, `.npy`. */
   readonly map: string;
