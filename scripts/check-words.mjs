@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// One word for one thing, the field's own, in the lower packages, their docs and the benchmarks. Only phrases that are nearly always
+// One word for one thing, the field's own, in all packages, the docs and the benchmarks. Only phrases that are nearly always
 // home-made are listed; `unless` names the senses in which a word stays.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -10,6 +10,9 @@ const paths = [
   "packages/kernels-wgsl",
   "packages/tensor",
   "packages/nn",
+  "packages/ddad",
+  "packages/node",
+  "packages/cli",
   "bench",
   "README.md",
   "docs/architecture.md",
@@ -19,10 +22,13 @@ const paths = [
   "docs/for-pytorch-users.md",
   "docs/adding-a-kernel.md",
   "docs/adding-an-op.md",
+  "docs/settings.md",
+  "docs/data-sets.md",
+  "docs/results.md",
 ];
 
 const rules = [
-  { say: "image", not: /\bpictures?\b/i, unless: /\bPictures\b/ }, // a type of @ddad/ddad
+  { say: "image", not: /\bpictures?\b/i },
   // Halving a number stays: sizes, memory, a loss scale, the bits of a word.
   { say: "f16", not: /\bhalves\b/i, unless: /memory|scale|height|Downsample|exponent|\bbits?\b/ },
   { say: "contiguous", not: /\bside by side\b|sideBySide/ },

@@ -81,7 +81,7 @@ function withPresetOf(options: PipelineOptions, category: string | undefined): P
   };
 }
 
-/** The categories asked for, all that there are, or undefined for a root that is a data set itself. */
+/** The categories asked for, or all of them, or undefined for a root that is a data set itself. */
 function categoriesOf({ data }: Config, asked: string | undefined): (string | undefined)[] {
   if (asked !== undefined) {
     const names = asked.split(",").map((name) => name.trim());

@@ -66,7 +66,7 @@ function byGroup(
   );
 }
 
-/** A result whose row of a table is told apart by its name. */
+/** A result whose row of a table its name distinguishes. */
 const asRow = ({ name, result }: FoundRun): EvaluationResult => ({ ...result, category: name });
 
 /** One text, or none where nothing differs. */

@@ -94,7 +94,7 @@ describe("ddad", () => {
   });
 
   it("resumes to the very files of an uninterrupted run", async () => {
-    const out = join(folder, "halves");
+    const out = join(folder, "f16");
     const first = await train(out, "--stop-after", "3");
     expect(first.code, first.errors).to.equal(0);
     expect(JSON.parse(first.output)).to.include({ steps: 3 });
@@ -105,8 +105,8 @@ describe("ddad", () => {
     }
   });
 
-  it("goes on with other settings of the detection, which the model then has and is calibrated for", async () => {
-    const out = join(folder, "halves");
+  it("resumes with other settings of the detection, which the model then has and is calibrated for", async () => {
+    const out = join(folder, "f16");
     const guidance = ["--set", "sampling.guidance=3"];
     const { code, output, errors } = await ddad("train", "--resume", "--out", out, ...guidance);
     expect(code, errors).to.equal(0);
@@ -220,7 +220,7 @@ describe("ddad", () => {
   });
 
   it("calibrates a model in its file, for the settings asked for", async () => {
-    const out = join(folder, "halves");
+    const out = join(folder, "f16");
     const { code, output, errors } = await ddad(
       ...["calibrate", "--checkpoint", out, "--set", "sampling.guidance=1", "--json"],
     );

@@ -2,7 +2,7 @@
 import { expect } from "chai";
 import { stopOnInterrupt } from "../src/interrupt.ts";
 
-/** The listeners that there are: the test runner has one, too. */
+/** All listeners: the test runner has one, too. */
 const listening = (): NodeJS.SignalsListener[] => process.listeners("SIGINT") as NodeJS.SignalsListener[];
 
 describe("stopOnInterrupt", () => {

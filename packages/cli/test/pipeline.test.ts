@@ -36,7 +36,7 @@ describe("ddad run", function () {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it("goes from images to a table of all categories, one model file each, and goes on where it stopped", async () => {
+  it("goes from images to a table of all categories, one model file each, and resumes where it stopped", async () => {
     const out = join(folder, "runs");
     const tile = join(out, "tile");
     const begun = await ddad(

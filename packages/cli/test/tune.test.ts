@@ -55,18 +55,18 @@ describe("--tune", () => {
     // By the same choices, untuned or stopped between, a run ends at the same files.
     const plain = await train("plain");
     expect(plain.errors).to.not.match(/kernel/);
-    const half = await train("halves", "--tune", "--stop-after", "2");
+    const half = await train("f16", "--tune", "--stop-after", "2");
     expect(half.errors).to.match(nothing);
-    const rest = await ddad("train", "--resume", "--out", join(folder, "halves"), "--tune");
+    const rest = await ddad("train", "--resume", "--out", join(folder, "f16"), "--tune");
     expect(rest.errors).to.match(nothing);
     for (const name of ["model.safetensors", "checkpoint.safetensors", "config.yaml"]) {
-      const [first, ...others] = ["tuned", "plain", "halves"].map((run) =>
+      const [first, ...others] = ["tuned", "plain", "f16"].map((run) =>
         readFileSync(join(folder, run, name)),
       );
       for (const other of others) expect(other.equals(first!), name).to.equal(true);
     }
     // Nothing is left to train, so nothing to measure.
-    const complete = await ddad("train", "--resume", "--out", join(folder, "halves"), "--tune");
+    const complete = await ddad("train", "--resume", "--out", join(folder, "f16"), "--tune");
     expect(complete.code).to.equal(0);
     expect(complete.errors).to.not.match(/kernel/);
 

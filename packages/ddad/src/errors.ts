@@ -1,4 +1,4 @@
-/** The two ways a user can be told that something of theirs, not of the program's, must change. */
+/** Errors caused by user input. */
 
 /** A folder, file or image that cannot be used. The message is one sentence that names it and says what to do. */
 export class DataError extends Error {

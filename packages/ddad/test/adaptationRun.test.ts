@@ -1,4 +1,4 @@
-/** Adaptation on small networks: what is kept, when it stops, and that it goes on where it stopped. */
+/** Adaptation on small networks: what is kept, when it stops, and that it resumes where it stopped. */
 import {
   CheckpointError,
   evaluate,
@@ -97,7 +97,7 @@ describe("adapt", function () {
     expect(kept[0]!.state).to.deep.equal(await net.stateDict());
   });
 
-  it("goes on where it stopped, to the same weights bit for bit", async () => {
+  it("resumes where it stopped, to the same weights bit for bit", async () => {
     const config = configWith({ patience: 9 });
     const whole = await run(config);
     const stop = new AbortController();

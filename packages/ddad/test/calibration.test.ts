@@ -80,7 +80,7 @@ describe("buildCalibration", () => {
 });
 
 describe("calibrate", () => {
-  it("comes to the same where distances are computed again instead of remembered", async () => {
+  it("comes to the same where distances are recomputed instead of remembered", async () => {
     const config = smallConfig({ features: { network: "resnet18" }, sampling: { eta: 1 } });
     const denoiser: Denoiser = { forward: (x) => x.mul(0.1) };
     const extractor: Extractor = {
@@ -116,7 +116,7 @@ describe("falseAlarmThreshold", () => {
       /at least two held-out good images, but there is one/,
     );
   });
-  it("is extrapolated, and said to be, exactly where it is beyond the scores that there are", () => {
+  it("is extrapolated, and said to be, exactly where it is beyond all scores", () => {
     for (const [count, rate] of [
       [9, 0.1],
       [19, 0.05],

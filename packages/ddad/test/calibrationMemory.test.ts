@@ -10,7 +10,7 @@ describe("memory of a calibration", () => {
     const args = [count, side, remembered].map(String);
     const output = execFileSync(process.execPath, [...node, ...args], { encoding: "utf8", stdio: "pipe" });
     const { before, peak } = JSON.parse(output) as { before: number; peak: number };
-    // Both distances of an image, its map and its share of all pixels sorted would be 16 bytes a pixel.
+    // Both distances of an image, its map and its part of all pixels sorted would be 16 bytes a pixel.
     expect((peak - before) / (count * side * side)).to.be.below(6);
   });
 });

@@ -137,7 +137,7 @@ describe("parseConfig", () => {
       "data.imageSize must be at least 8, but is -64.",
     ],
     ["steps others hang on", { training: { steps: -1 } }, "training.steps must be at least 1, but is -1."],
-    ["what is no number", { training: { clip: Number.NaN } }, "training.clip must be a number, but is NaN."],
+    ["NaN", { training: { clip: Number.NaN } }, "training.clip must be a number, but is NaN."],
     ["a number too small", { training: { steps: 0 } }, "training.steps must be at least 1, but is 0."],
     ["a number too large", { training: { ema: 1 } }, "training.ema must be less than 1, but is 1."],
     [

@@ -166,7 +166,7 @@ describe("costOf", () => {
       detection: { blurSigma: 1 },
     });
     const convolution = 9 * 32 * 32;
-    // In and out; blocks down, twice in the middle and twice up, where the joined halves need another projection.
+    // In and out; blocks down, twice in the middle and twice up, where the joined parts need another projection.
     const blocks = 3 * 2 * convolution + 2 * (3 * convolution + 64 * 32);
     const perPosition = 2 * 9 * 3 * 32 + blocks;
     const attention = 64 * 4 * 32 * 32 + 2 * 64 * 64 * 32;

@@ -131,7 +131,7 @@ describe("PixelMetrics", () => {
     expect(of(0, -0, -0, 0, 0, 0).result().auroc).to.equal(0.5);
   });
 
-  it("goes on after a result, and counts images, regions and false positives", () => {
+  it("continues after a result, and counts images, regions and false positives", () => {
     const set = images(5, 6);
     const pixels = new PixelMetrics();
     set.maps.forEach((map, i) => {

@@ -160,7 +160,7 @@ describe("PatchCore", () => {
     }
   });
 
-  it("fills the same bank for a seed, whether patches are remembered or computed again", async () => {
+  it("fills the same bank for a seed, whether patches are remembered or recomputed", async () => {
     const told = new Map<string, number[]>();
     using first = await fit({
       seed: 4,

@@ -73,7 +73,7 @@ describe("greedyCoreset", () => {
     expect([...chosen].sort()).to.deep.equal([0, 1, 2, 3, 4]);
   });
 
-  it("refuses more points than there are, and numbers that are none", async () => {
+  it("refuses more points than there are, and NaN", async () => {
     const refusal = async (points: Float32Array, count: number): Promise<string> =>
       greedyCoreset(points, 2, count).then(
         () => "",

@@ -202,7 +202,7 @@ describe("the page", () => {
     expect(page).to.contain("There is no image of it.");
   });
 
-  it("is made by the library of an evaluation at hand, without files", async () => {
+  it("is made by the library of an evaluation in memory, without files", async () => {
     const evaluation = await madeUpEvaluation();
     const { result, scores } = evaluation;
     const wrong = {

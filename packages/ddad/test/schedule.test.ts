@@ -57,7 +57,7 @@ describe("samplingSteps", () => {
     expect(steps.map((step) => step.t)).to.deep.equal([240, 210, 180, 150, 120, 90, 60, 30, 0]);
   });
 
-  it("is told the noise it sees where the number of steps is given", () => {
+  it("gets the time step that it sees where the number of steps is given", () => {
     expect(samplingSteps({ start: 250, stride: 25, steps: 5 })).to.deep.equal([
       { t: 250, previous: 200 },
       { t: 200, previous: 150 },

@@ -62,7 +62,7 @@ function skipWithoutHalves(context: Mocha.Context, precision: Config["precision"
 
 describe("Trainer", () => {
   for (const precision of ["f32", "mixed"] as const) {
-    it(`goes on from its state to the same weights, bit for bit, in ${precision}`, async function () {
+    it(`resumes from its state to the same weights, bit for bit, in ${precision}`, async function () {
       skipWithoutHalves(this, precision);
       const config = configOf({}, precision);
       using whole = await Trainer.create(config, set);
@@ -137,7 +137,7 @@ describe("Trainer", () => {
     // A bucket counts as many times as it has time steps.
     const weighed = buckets.reduce((sum, { from, to, loss }) => sum + loss * (to - from + 1), 0);
     expect(mean).to.be.closeTo(weighed / 301, 1e-12);
-    // Halves of the set, each alone and in batches of another size, have the same losses as together.
+    // The two parts of the set, each alone and in batches of another size, have the same losses as together.
     using parts = await Trainer.create(configOf({ microBatch: 1 }), set, await trainer.state());
     const half = async (from: number): Promise<number[]> => {
       const data = set.images.data.subarray(from * size * size * 3, (from + 3) * size * size * 3);

@@ -114,7 +114,7 @@ describe("memory of a training", function () {
     expect(error).to.be.instanceOf(MemoryBudgetError).and.to.be.instanceOf(ConfigError);
     expect(error).to.include({ budget: 5e6, needed: least.total });
     expect((error as Error).message).to.match(
-      /^training\.memory is 5MB, but 1 image at a time, with blocks computed again, takes [\d.]+ MB, of which [\d.]+ MB are held throughout: allow [\d.]+ MB by training\.memory, lower data\.imageSize, take the small network, model\.variant ddad-s or keep no EMA by training\.ema 0 \([\d.]+ MB\)\.$/,
+      /^training\.memory is 5MB, but 1 image at a time, with gradient checkpointing, takes [\d.]+ MB, of which [\d.]+ MB are held throughout: allow [\d.]+ MB by training\.memory, lower data\.imageSize, take the small network, model\.variant ddad-s or keep no EMA by training\.ema 0 \([\d.]+ MB\)\.$/,
     );
     const allowed = /allow ([\d.]+ MB)/.exec((error as Error).message)![1]!;
     expect(await planned({ memory: allowed })).to.include({ microBatch: 1, recompute: true });
@@ -129,7 +129,7 @@ describe("memory of a training", function () {
     );
   });
 
-  it("is told before the first step, and what the budget turned on; the result is that of the parts alone", async () => {
+  it("is reported before the first step, and what the budget turned on; the result is that of the parts alone", async () => {
     const { total } = await planned({ microBatch: 1 });
     const budget = resolveConfig(settings({ memory: megabytes(total - 1e3), steps: 1 }));
     const parts = resolveConfig(settings({ microBatch: 1, steps: 1 }));
@@ -150,7 +150,7 @@ describe("memory of a training", function () {
     }
     expect(told).to.have.length(5);
     expect(told[0]).to.match(
-      /^planned device memory for 1 image at a time, blocks computed again: [\d.]+ MB \(parameters [\d.]+ MB, optimiser state [\d.]+ MB, EMA [\d.]+ MB, gradient sums [\d.]+ MB, images and results [\d.]+ kB, intermediates [\d.]+ MB\); the driver and compiled shaders come on top$/,
+      /^planned device memory for 1 image at a time, gradient checkpointing: [\d.]+ MB \(parameters [\d.]+ MB, optimiser state [\d.]+ MB, EMA [\d.]+ MB, gradient sums [\d.]+ MB, images and results [\d.]+ kB, intermediates [\d.]+ MB\); the driver and compiled shaders come on top$/,
     );
     expect(told[1]).to.match(
       /^Without computing blocks again .* fits into [\d.]+MB, so training\.recompute is on/,
@@ -215,7 +215,7 @@ describe("amounts of memory", () => {
     }
   });
 
-  it("are compared with few candidates: the largest, then by halves", () => {
+  it("are compared with few candidates: the largest, then by powers of two", () => {
     expect(divisorsOf(12)).to.deep.equal([1, 2, 3, 4, 6, 12]);
     const candidates = divisorsOf(96);
     for (const bound of [0, ...candidates, 100]) {

@@ -32,7 +32,7 @@ async function finalState(options: Partial<TrainingOptions> & Pick<TrainingOptio
 }
 
 describe("train", () => {
-  it("goes on after a stop to the very weights of an uninterrupted run", async () => {
+  it("resumes after a stop to the very weights of an uninterrupted run", async () => {
     const config = smallConfig({ training: { microBatch: 2 } });
     const whole = await finalState({ config });
     const half = await finalState({ config, stopAfter: 3 });
@@ -46,7 +46,7 @@ describe("train", () => {
     expect(resumed.state.best).to.deep.equal(whole.state.best);
   });
 
-  it("finishes the step and saves when it is told to stop", async () => {
+  it("finishes the step and saves when it is asked to stop", async () => {
     const stop = new AbortController();
     const { result, state } = await finalState({
       config: smallConfig({ training: { logEvery: 1 } }),

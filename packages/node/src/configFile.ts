@@ -42,7 +42,7 @@ export type ConfigFile = {
 };
 
 /**
- * Reads a configuration file, ours or the config.yaml of the published DDAD code, which is told by its form. Only this function
+ * Reads a configuration file, ours or the config.yaml of the published DDAD code, which its form shows. Only this function
  * knows of formats.
  *
  * @param given settings that will stand above the file's: where they put the data set, its images are counted.

@@ -40,7 +40,7 @@ export interface ProgressEvent {
   readonly total?: number | undefined;
   /** How much was done before this work began, as where a training is resumed. */
   readonly first: number;
-  /** Whether no more of this work is told. */
+  /** Whether this is the last event of this work. */
   readonly ended: boolean;
   /** More about it as text, such as the kernel that was measured last. */
   readonly details?: string | undefined;
@@ -70,7 +70,7 @@ export type ProgressDetails = Pick<ProgressEvent, "details" | "loss" | "imagesPe
 /** Tells how far one piece of work is. */
 export interface Progress {
   update(done: number, total?: number, details?: ProgressDetails): void;
-  /** Tells that no more is told, where the work ended before its total. */
+  /** Ends the progress, where the work ended before its total. */
   end(): void;
 }
 

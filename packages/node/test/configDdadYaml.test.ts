@@ -82,7 +82,7 @@ describe("config.yaml of the published code", () => {
     expect(dead(1)).to.deep.equal(["checkpoint_name", "exp_name", "w_DA", "seed"]);
   });
 
-  it("is told from our own by its form", () => {
+  it("is distinguished from our own by its form", () => {
     expect(isDdadYaml(content(1))).to.equal(true);
     expect(isDdadYaml(JSON.parse(JSON.stringify(resolveConfig({ data: { root: "a" } }))))).to.equal(false);
     expect(isDdadYaml({ data: { data_dir: "a" }, model: { variant: "ddad" } })).to.equal(false);

@@ -64,7 +64,7 @@ describe("configuration files", () => {
     return join(folder, name);
   };
 
-  it("may be YAML or JSON, and the command line goes on top", () => {
+  it("may be YAML or JSON, and the command line overrides it", () => {
     const yaml = write(
       "a.yaml",
       "protocol: paper\ndata:\n  root: parts # the folder\ntraining: { steps: 7 }\n",

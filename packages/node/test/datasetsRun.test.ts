@@ -31,7 +31,7 @@ describe("the images of a run", () => {
   const record = (): SplitRecord =>
     JSON.parse(readFileSync(tree.path("run/split.json"), "utf8")) as SplitRecord;
 
-  /** What is told meanwhile, a line each. */
+  /** The notices meanwhile, a line each. */
   async function heard(work: (options: StageOptions) => Promise<unknown>): Promise<string> {
     let text = "";
     await work({

@@ -60,7 +60,7 @@ export type AdaptationOptions = {
   /** Held-out good images, by which the strict protocol chooses the network and stops. */
   readonly heldOut: NamedImages;
   readonly resume?: AdaptationRunState | undefined;
-  /** Stops after the step at hand. */
+  /** Stops after the current step. */
   readonly signal?: AbortSignal | undefined;
   /** Before the first step: what it will take on the device. */
   readonly onMemory?: (memory: PlannedMemory) => void;
@@ -87,7 +87,7 @@ export type AdaptationResult = {
  * their reconstructions will be compared in detection. The network with the lowest one is kept, the one at the start included,
  * and `adaptation.patience` looks without a lower one end it. The paper's protocol takes all steps and keeps the last network.
  *
- * @throws ConfigError where it is to go on with other settings than it began with.
+ * @throws ConfigError where it would resume with other settings than it began with.
  */
 export async function adapt(options: AdaptationOptions): Promise<AdaptationResult> {
   const { config, extractor, heldOut, resume, signal, onProgress } = options;

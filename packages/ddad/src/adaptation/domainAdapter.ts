@@ -116,7 +116,7 @@ export class DomainAdapter {
 
   /**
    * @param extractor as it was before any adaptation; it is changed
-   * @param state where to go on
+   * @param state where to resume
    */
   static async create(
     extractor: ResNet,

@@ -50,14 +50,14 @@ export function costOf(config: Pick<Config, "data" | "model" | "training" | "sam
   };
 }
 
-/** How often the image has been halved where a layer works, told by the layer's place in the published network. */
+/** How often the image has been halved where a layer works, by the layer's place in the published network. */
 function levelOf(name: string, levels: number, blocksPerLevel: number): number {
   const [part, stageText, layerText] = name.split(".");
   const stage = Number(stageText);
   const perLevel = blocksPerLevel + 1;
   switch (part) {
     case "down":
-      // The input's convolution, then of every level its blocks and one that halves the size before it convolves.
+      // The input's convolution, then of every level its blocks and one that divides the size by two before it convolves.
       return Math.ceil(Math.max(stage - blocksPerLevel, 0) / perLevel);
     case "middle":
       return levels - 1;

@@ -18,7 +18,7 @@ export type Preset = {
 };
 
 /**
- * What was published for a category, as far as the protocol has a place for it.
+ * What was published for a category, where the protocol has a place for it.
  *
  * - Under paper all of it: w, v, λ, the batches, and the epochs as steps of this many images.
  * - Under strict w, v, λ and the batch of the adaptation. The denoiser visits every time step as often as published: as strict

@@ -94,7 +94,7 @@ export function recordSplit(
   };
 }
 
-/** Images that there are more, or no longer, since their ids were recorded. */
+/** Images that are new, or gone, since their ids were recorded. */
 export function splitChanges(
   recorded: readonly string[],
   samples: readonly Sample[],

@@ -93,7 +93,7 @@ export async function buildCalibration(
   const wrong = scores.find((score) => !Number.isFinite(score));
   if (wrong !== undefined) {
     throw new RangeError(
-      `calibration: a held-out good image scores ${wrong}; the weights hold numbers that are none, or too large ones.`,
+      `calibration: a held-out good image scores ${wrong}: the weights contain NaN or Infinity, or values too large.`,
     );
   }
   for (const [name, scale] of Object.entries(scales ?? {})) {

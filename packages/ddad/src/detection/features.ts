@@ -1,4 +1,4 @@
-/** What a network trained on photographs sees in images: the features that defects are told by, and how far they differ. */
+/** What a network trained on photographs sees in images: the features that reveal defects, and how far they differ. */
 import {
   averagePool,
   cosineDistance,
@@ -28,7 +28,7 @@ export type ExtractorNetwork = keyof typeof networks;
 /** Names of the networks that can compare features. */
 export const extractorNetworks = Object.keys(networks) as [ExtractorNetwork, ...ExtractorNetwork[]];
 
-/** A network built as far as its features are used; its weights are yet to be loaded. */
+/** A network up to the last layer whose features are used; its weights are yet to be loaded. */
 export const createExtractor = (network: ExtractorNetwork): ResNet =>
   new ResNet({ ...resNetSizes[networks[network]], lastLayer: "layer3", init: "zeros" });
 

@@ -72,9 +72,9 @@ export type SamplingOptions = {
  * The time steps of one reconstruction, falling; the last goes to −1.
  *
  * By `stride`, as published, its multiples below `start`: `{ start: 250, stride: 25 }` gives 225 → 200 → … → 25 → 0 → −1; the
- * image is noised to 250, but the first call of the network is told 225.
+ * image is noised to 250, but the first step passes 225 to the network.
  *
- * By `steps`, that many evenly spaced ones from `start` on, so that the network is told the noise it sees, which matters the
+ * By `steps`, that many evenly spaced ones from `start` on, so that the network gets the time step of the noise it sees, which matters the
  * more the fewer they are: 5 give 250 → 200 → 150 → 100 → 50 → −1.
  *
  * @throws RangeError unless all are whole numbers of at least 1, and `steps` at most `start`.

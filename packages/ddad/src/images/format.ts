@@ -1,4 +1,4 @@
-/** Which image formats there are, told by what a file begins with, not by its name. */
+/** Image formats, recognised by the first bytes of a file, not by its name. */
 
 /** Image formats that are read. */
 export type ImageFormat = "PNG" | "JPEG" | "BMP" | "TIFF" | "WebP";

@@ -32,7 +32,7 @@ export const divisorsOf = (count: number): number[] =>
 
 /**
  * The largest of rising candidates that fits, where everything below one that fits does, too; undefined where none does. Asks for
- * the largest first, as that is what fits without a bound, and then by halves.
+ * the largest first, as that is what fits without a bound, and then by powers of two.
  */
 export function largestFitting(
   candidates: readonly number[],

@@ -173,7 +173,7 @@ export class PixelMetrics {
       all.regions.set(regions, at);
       at += keys.length;
     }
-    // The parts are let go before the sort, which takes as much memory again.
+    // The parts are released before the sort, which takes as much memory again.
     this.#defective = [all];
     parts.length = 0;
     return this.#sortDefective();

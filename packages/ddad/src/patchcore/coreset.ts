@@ -24,7 +24,7 @@ const largestFloat = 2 ** 127;
  * Savarese, "Active learning for convolutional neural networks: a core-set approach", ICLR 2018): each next point is the one
  * farthest from all chosen so far; among equals the one that comes first.
  *
- * Distances only shrink as points are chosen. So as long as the farthest of a shortlist is at least as far as everything
+ * Distances only shrink as points are chosen. So as long as the farthest of a shortlist is no nearer than everything
  * outside of it was, it is the farthest of all: many points are chosen on the host from one shortlist, and the device then
  * brings the distances of all points up to date with them at once, as a matrix product.
  *

@@ -1,4 +1,4 @@
-/** Images side by side: what was seen, what it should look like, where they differ, and the truth. */
+/** Images in rows: what was seen, what it should look like, where they differ, and the truth. */
 import { type Color, createImage, type Image, toRgb } from "../images/image.ts";
 import { resizeNearest } from "../images/resize.ts";
 import { drawText, fontHeight } from "./font.ts";

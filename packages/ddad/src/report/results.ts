@@ -44,7 +44,7 @@ export type ResultIntervals = {
   pixel?: { auroc: Interval; aupro30: Interval; aupro05: Interval };
 };
 
-/** How well one kind of defect is told from good images. */
+/** How well one kind of defect is separated from good images. */
 export type KindResult = {
   readonly kind: string;
   readonly images: number;

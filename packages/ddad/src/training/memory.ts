@@ -17,7 +17,7 @@ import { type NoisedArguments, type TrainingArguments, TrainingStep } from "./st
 export type TrainingMemory = PlannedMemory & {
   /** Images computed at a time. */
   readonly microBatch: number;
-  /** Whether blocks are computed again for the gradient. */
+  /** Whether gradient checkpointing is on. */
   readonly recompute: boolean;
   /** Bytes of the largest tensor: adapters bind so many and no more. */
   readonly largest: number;
@@ -73,7 +73,7 @@ const noisedSpecs = (count: number, size: number): TensorSpec[] => [
 
 /**
  * The step of a configuration, with as many images at a time as its budget, `training.memory`, has room for and the adapter can
- * bind: the largest divisor of the batch, with the blocks computed again where not even one image fits otherwise. A number that is
+ * bind: the largest divisor of the batch, with gradient checkpointing where not even one image fits otherwise. A number that is
  * given stands.
  *
  * @throws MemoryBudgetError where nothing fits.
@@ -118,7 +118,7 @@ function refusal({ model, training }: Config, least: TrainingMemory): string {
     if (training.ema > 0) cures.push(`keep no EMA by training.ema 0 (${formatMemory(held["EMA"]!)})`);
   }
   return (
-    `training.memory is ${training.memory}, but ${microBatchText(least)}${recompute ? ", with blocks computed again," : ""} ` +
+    `training.memory is ${training.memory}, but ${microBatchText(least)}${recompute ? ", with gradient checkpointing," : ""} ` +
     `${microBatch === 1 ? "takes" : "take"} ${formatMemory(total)}, of which ${formatMemory(kept)} are held throughout: ` +
     `${cures.slice(0, -1).join(", ")} or ${cures.at(-1)}.`
   );
@@ -126,7 +126,7 @@ function refusal({ model, training }: Config, least: TrainingMemory): string {
 
 /** The plan of a training for people, one line. */
 export const describeTrainingMemory = (memory: TrainingMemory): string =>
-  describeMemory(memory, `${microBatchText(memory)}${memory.recompute ? ", blocks computed again" : ""}`);
+  describeMemory(memory, `${microBatchText(memory)}${memory.recompute ? ", gradient checkpointing" : ""}`);
 
 const microBatchText = ({ microBatch }: TrainingMemory): string =>
   `${microBatch} ${microBatch === 1 ? "image" : "images"} at a time`;

@@ -37,7 +37,7 @@ export type TrainingOptions = {
   readonly heldOut: NamedImages;
   /** Where to resume, and the best model until then. */
   readonly resume?: { readonly state: TrainingState; readonly best?: Model | undefined } | undefined;
-  /** Stops after the step at hand. */
+  /** Stops after the current step. */
   readonly signal?: AbortSignal | undefined;
   /** Stops once this many steps are done, as the signal would. */
   readonly stopAfter?: number | undefined;

@@ -30,7 +30,7 @@ type Compiled = (...args: AnyTensor[]) => Promise<Tensor>;
 
 /**
  * Trains one network. Everything random is a function of the seed, the step and the image, so that a training that
- * goes on from its state ends at the same weights as one that never stopped.
+ * resumes from its state ends at the same weights as one that never stopped.
  */
 export class Trainer {
   readonly config: Config;

@@ -38,7 +38,7 @@ export function decodePng(bytes: Uint8Array, name = "The image"): Image {
 function readPng(bytes: Uint8Array): PNG & { colorType: number } {
   const chunks = splitChunks(bytes);
   checkLength(chunks);
-  // pngjs blackens the pixels of a transparent colour, so it does not get to see that there is one.
+  // pngjs blackens the pixels of a transparent colour, so it does not get to see one.
   const opaque = chunks.filter((chunk) => chunk.type !== "tRNS");
   const file = Buffer.concat([Buffer.from(signature), ...opaque.map((chunk) => chunk.bytes)]);
   return PNG.sync.read(file) as PNG & { colorType: number };

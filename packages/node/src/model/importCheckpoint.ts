@@ -13,7 +13,7 @@ import { asExtractor, asUNet, checkKind, type Network } from "./importNetwork.ts
 
 /** Options of `importCheckpoint`. */
 export interface ImportCheckpointOptions {
-  /** `unet`, or a name of torchvision's. Default: told by the shapes. */
+  /** `unet`, or a name of torchvision's. Default: recognised by the shapes. */
   readonly kind?: string | undefined;
   /** Dotted path of the weights, where the file holds several. */
   readonly entry?: string | undefined;

@@ -36,7 +36,7 @@ export type Network = {
   ): Uint8Array;
 };
 
-/** @throws ConfigError for a kind that there is not. */
+/** @throws ConfigError for an unknown kind. */
 export function checkKind(kind: string | undefined): void {
   if (kind === undefined || kind === "unet" || torchvisionNames.has(kind)) return;
   const kinds = ["unet", ...torchvisionNames.keys()].join(", ");

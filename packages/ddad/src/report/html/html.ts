@@ -34,7 +34,7 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Also takes out what no XML may hold: control characters, halves of surrogate pairs, and two that are none. */
+/** Also takes out what no XML may hold: control characters, single surrogates, and two that are none. */
 const escapeText = (text: string): string =>
   text
     .replace(/(?![\t\n\r])\p{Cc}|\p{Cs}|[\ufffe\uffff]/gu, "\ufffd")

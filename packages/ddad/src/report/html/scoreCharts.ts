@@ -53,7 +53,7 @@ export function precisionRecallChart(set: ScoredSet): Html {
   });
 }
 
-/** Bins of a histogram, about as many as are told apart in print. */
+/** Bins of a histogram, about as many as print can show. */
 const binCount = 24;
 
 /** Above the highest bar there is room for the name of the threshold. */

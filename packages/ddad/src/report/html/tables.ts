@@ -72,7 +72,7 @@ function metricCell({ value, interval, exact }: Column, result: EvaluationResult
   return html`<td>${percent(value(result))}${parts.length > 0 && html`<small>${parts.join(": ")}</small>`}</td>`;
 }
 
-/** How well each kind of defect is told from good images. */
+/** How well each kind of defect is separated from good images. */
 export function kindTable({ kinds }: EvaluationResult): Html {
   return html`<div class="scroll"><table>
 <thead><tr><th class="text">kind of defect</th><th>images</th><th>found</th><th>image AUROC</th><th>pixel AUROC</th><th>AUPRO 0.3</th></tr></thead>
