@@ -203,7 +203,13 @@ describe("ddad import", () => {
       path("other.pth"),
       ...out,
     );
-    await fails(2, /evil\.pth: PyTorch: it holds os\.system, /, "import", path("evil.pth"), ...out);
+    await fails(
+      2,
+      /evil\.pth: PyTorch: it holds no tensor\..* it is os\.system\. /,
+      "import",
+      path("evil.pth"),
+      ...out,
+    );
     await fails(2, /nowhere\.pth cannot be read/, "import", path("nowhere.pth"), ...out);
     await fails(2, /--kind vit is not known/, "import", path("unet.pth"), ...out, "--kind", "vit");
     await fails(2, /holds no resnet18/, "import", path("unet.pth"), ...out, "--kind", "resnet18");

@@ -5,8 +5,10 @@ import "@ddad/tensor";
 
 export * from "@ddad/tensor";
 export { Checkpoint } from "./checkpoint/checkpoint.ts";
+export type { UnreadableTensor } from "./checkpoint/entry.ts";
 export type { LeftOut } from "./checkpoint/pytorch/choose.ts";
 export { PyTorchCheckpoint, readPyTorch } from "./checkpoint/pytorch/readPyTorch.ts";
+export type { OpaqueValue } from "./checkpoint/pytorch/walker.ts";
 export { type ReadOptions, readCheckpoint } from "./checkpoint/readCheckpoint.ts";
 export { readSafetensors, writeSafetensors } from "./checkpoint/safetensors.ts";
 export { type BatchTypes, type Collated, collate, type Shaped } from "./data/collate.ts";

@@ -2,10 +2,26 @@
 
 import { checkKind } from "./arguments.ts";
 
-/** Element types that a checkpoint may hold. */
-export type StateType = "f64" | "f32" | "f16" | "bf16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
+/** Element types that a checkpoint may hold; "other" for all whose elements are not read. */
+export type StateType =
+  | "f64"
+  | "f32"
+  | "f16"
+  | "bf16"
+  | "f8e4m3"
+  | "f8e5m2"
+  | "i64"
+  | "i32"
+  | "i16"
+  | "i8"
+  | "u64"
+  | "u32"
+  | "u16"
+  | "u8"
+  | "bool"
+  | "other";
 
-/** Elements on the host. f16 and bf16 are widened to Float32Array (exact); bool is 0 or 1 in a Uint8Array. */
+/** Elements on the host. Floats of 16 and 8 bits are widened to Float32Array (exact); bool is 0 or 1 in a Uint8Array. */
 export type StateData =
   | Float64Array
   | Float32Array
@@ -13,6 +29,9 @@ export type StateData =
   | Int32Array
   | Int16Array
   | Int8Array
+  | BigUint64Array
+  | Uint32Array
+  | Uint16Array
   | Uint8Array;
 
 /** One array: `data` in C order, as many elements as `shape` says. */
@@ -21,7 +40,10 @@ export interface StateEntry {
   readonly shape: readonly number[];
   /** Type of the elements in the file. */
   readonly dtype: StateType;
-  /** The elements; f16 and bf16 as f32. */
+  /**
+   * The elements; floats of 16 and 8 bits as f32. Checkpoints of large files read them when this is first used. Throws
+   * CheckpointError where the elements cannot be read (`dtype` "other").
+   */
   readonly data: StateData;
 }
 
@@ -102,7 +124,7 @@ export function checkStateDict(op: string, dict: unknown): void {
   const kind = "a Map from names to arrays, as stateDict() and readCheckpoint give it";
   checkKind(op, "the state dict", dict, dict instanceof Map, kind);
   for (const [name, entry] of dict as ReadonlyMap<unknown, StateEntry | undefined>) {
-    const isEntry = Array.isArray(entry?.shape) && ArrayBuffer.isView(entry.data) && !!entry.dtype;
+    const isEntry = Array.isArray(entry?.shape) && hasData(entry) && !!entry.dtype;
     checkKind(
       op,
       `"${name}" of the state dict`,
@@ -112,6 +134,10 @@ export function checkStateDict(op: string, dict: unknown): void {
     );
   }
 }
+
+/** Whether there is an array, or a getter that reads one, which is not called here: nobody may need it. */
+const hasData = (entry: StateEntry): boolean =>
+  Object.getOwnPropertyDescriptor(entry, "data")?.get !== undefined || ArrayBuffer.isView(entry.data);
 
 /** Drops the prefix `module.` that PyTorch's DataParallel leaves, where every name has it. */
 export function withoutModulePrefix(dict: ReadonlyMap<string, StateEntry>): ReadonlyMap<string, StateEntry> {

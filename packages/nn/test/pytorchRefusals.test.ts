@@ -24,41 +24,43 @@ const refuses = (file: Uint8Array, message: RegExp): void => {
   expect(() => readPyTorch(file)).to.throw(CheckpointError, message);
 };
 
-describe("PyTorch's files that hold more than tensors", () => {
+describe("PyTorch's files whose weights are not tensors that are read", () => {
   const foreign: [string, Part, RegExp][] = [
-    ["a call of os.system", call(named("os", "system"), text("touch /tmp/x")), /holds os\.system, and only/],
-    ["a call of eval", call(named("builtins", "eval"), text("1")), /holds builtins\.eval, and only/],
-    ["a name only", dict(["a", named("posix", "system")]), /holds posix\.system/],
-    ["a name from the stack", [text("os"), text("system"), 0x93], /holds os\.system/],
+    [
+      "a call of os.system",
+      call(named("os", "system"), text("touch /tmp/x")),
+      /no tensor.* it is os\.system/,
+    ],
+    ["a call of eval", call(named("builtins", "eval"), text("1")), /no tensor.* it is builtins\.eval/],
+    ["a name only", dict(["a", named("posix", "system")]), /"a" is posix\.system/],
+    ["a name from the stack", [text("os"), text("system"), 0x93], /it is os\.system/],
     [
       "a name like one of JavaScript's",
       named("constructor", "constructor"),
-      /holds constructor\.constructor/,
+      /it is constructor\.constructor/,
     ],
     [
       "a whole network",
-      named("torch.nn.modules.conv", "Conv2d"),
-      /Conv2d, .* torch\.save\(model\.state_dict/,
+      [named("torch.nn.modules.conv", "Conv2d"), ")", 0x81, "}b"],
+      /it is torch\.nn\.modules\.conv\.Conv2d\. In Python, save the weights alone: torch\.save\(model\.state_dict/,
     ],
-    ["numpy", named("numpy.core.multiarray", "scalar"), /holds numpy\.core\.multiarray\.scalar/],
-    [
-      "complex numbers",
-      storage("0", 2, "ComplexFloatStorage"),
-      /torch\.ComplexFloatStorage, complex numbers/,
-    ],
-    ["a quantised tensor", named("torch._utils", "_rebuild_qtensor"), /quantised.*dequantize\(\)/],
-    ["a sparse tensor", named("torch._utils", "_rebuild_sparse_tensor"), /sparse.*to_dense\(\)/],
-    ["an unknown type", named("torch", "float8_e4m3fn"), /float8_e4m3fn, an unsupported element type/],
-    ["a call of a class", call(named("torch", "Tensor")), /it calls torch\.Tensor/],
+    ["a call of a class", call(named("torch", "Tensor")), /it is torch\.Tensor/],
     ["a call of a number", call(integer(3)), /it calls 3/],
-    ["an object of a class", [named("torch", "Tensor"), ")", 0x81], /instruction 0x81, which torch\.save/],
+    ["an object of a number", [integer(3), ")", 0x81], /makes an object of 3/],
     ["attributes of a class", [named("torch", "Tensor"), "}b"], /sets attributes .* of torch\.Tensor/],
+    ["attributes of a number", [integer(3), "}b"], /sets attributes .* of 3/],
     ["a type that makes itself", fromType(named("torch._tensor", "_rebuild_from_type_v2")), /made by torch/],
+    ["a registered class, in one byte", [0x82, 7], /EXT, 0x82\) names a class by a number/],
+    ["a registered class, in two", [0x83, 7, 0], /EXT, 0x83/],
+    ["a registered class, in four", [0x84, 7, 0, 0, 0], /EXT, 0x84/],
+    ["a buffer outside of the file", [0x97], /0x97\) refers to data outside of the file/],
+    ["an object of protocol 0", ["(ios\nsystem\n"], /instruction 0x69, which torch\.save does not write/],
+    ["an object of protocol 1", ["(", named("os", "system"), "o"], /instruction 0x6f, which/],
   ];
   for (const [what, part, message] of foreign) {
     it(what, () => {
       refuses(zipFile(part), message);
-      refuses(legacyFile(part), message);
+      refuses(legacyFile(part, {}), message);
     });
   }
 
@@ -66,13 +68,63 @@ describe("PyTorch's files that hold more than tensors", () => {
     return call(named("torch._tensor", "_rebuild_from_type_v2"), how, named("torch", "Tensor"), tuple(), "N");
   }
 
-  it("a lazy negation", () => {
-    const args = [storage("0", 2), integer(0), tuple(integer(2)), tuple(integer(1)), 0x89, "N"];
-    const metadata = dict(["neg", 0x88]);
-    refuses(
-      zipFile(call(named("torch._utils", "_rebuild_tensor_v2"), ...args, metadata)),
-      /save tensor\.resolve_neg\(\)/,
-    );
+  const size = tuple(integer(2));
+  const window = [integer(0), size, tuple(integer(1))];
+  const complex = tensor({ storage: storage("0", 1, "ComplexFloatStorage"), shape: [1] });
+  const quantised = storage("0", 8, "QInt8Storage");
+  const coo = tuple(tensor(), tensor(), call(named("torch", "Size"), size));
+  const meta = named("torch._utils", "_rebuild_meta_tensor_no_storage");
+  const negated = [storage("0", 2), ...window, 0x89, "N", dict(["neg", 0x88])];
+  const untyped = [
+    tuple(text("storage"), named("torch.storage", "UntypedStorage"), text("0"), text("cpu"), integer(8)),
+    "Q",
+  ];
+  const bits = [untyped, ...window, 0x89, "N", named("torch", "bits16")];
+  const kinds: [string, Part, RegExp][] = [
+    ["complex", complex, /"a" \[1\] has type torch\.ComplexFloatStorage: complex numbers.*view_as_real/],
+    [
+      "quantised",
+      call(named("torch._utils", "_rebuild_qtensor"), quantised, ...window),
+      /"a" \[2\] has type torch\.QInt8Storage: a quantised tensor.*dequantize\(\)/,
+    ],
+    [
+      "sparse",
+      call(named("torch._utils", "_rebuild_sparse_tensor"), named("torch", "sparse_coo"), coo),
+      /"a" \[2\] has type torch\.sparse_coo: a sparse tensor.*to_dense\(\)/,
+    ],
+    ["without elements", call(meta, named("torch", "float32"), size), /"a" \[2\].* no elements/],
+    [
+      "a lazy view",
+      call(named("torch._utils", "_rebuild_tensor_v2"), ...negated),
+      /lazy view.*resolve_neg\(\)/,
+    ],
+    [
+      "of an unknown type",
+      call(named("torch._utils", "_rebuild_tensor_v3"), ...bits),
+      /"a" \[2\] has type torch\.bits16: an element type that is not read/,
+    ],
+  ];
+  for (const [what, part, message] of kinds) {
+    it(`a tensor that is ${what}: refused alone, listed beside others`, () => {
+      refuses(zipFile(dict(["a", part])), message);
+      const both = readPyTorch(
+        zipFile(dict(["a", part], ["b", tensor({ storage: storage("1", 2) })]), {
+          0: floats(1, 2),
+          1: floats(3, 4),
+        }),
+      );
+      expect(both.unreadable.map(({ name }) => name)).to.deep.equal(["a"]);
+      expect(both.get("a")).to.have.property("dtype", "other");
+      expect(() => both.get("a")!.data).to.throw(CheckpointError, message);
+      expect([...both.get("b")!.data]).to.deep.equal([3, 4]);
+    });
+  }
+
+  it("complex and quantised tensors of the older container", () => {
+    refuses(legacyFile(dict(["a", complex]), undefined, { length: 1 }), kinds[0]![2]);
+    refuses(legacyFile(dict(["a", kinds[1]![1]]), undefined, { length: 8 }), kinds[1]![2]);
+    const cut = legacyFile(dict(["a", complex]), { 0: floats(1) }, { length: 1 });
+    refuses(cut, /cut off: storage 0 ends at byte \d+/);
   });
 });
 
@@ -110,7 +162,11 @@ describe("PyTorch's files that are damaged", () => {
   const cases: [string, Uint8Array, RegExp][] = [
     ["big endian, zip", zipFile(good, undefined, { byteorder: big }), /stored "big"-endian/],
     ["big endian, legacy", legacyFile(good, undefined, { littleEndian: false }), /stored "big"-endian/],
-    ["another pickle", legacyFile(good, undefined, { magic: integer(5) }), /not one of torch\.save/],
+    [
+      "another pickle",
+      legacyFile(good, undefined, { magic: integer(5) }),
+      /it is a pickle of 5, but not a file of torch\.save/,
+    ],
     ["another version", legacyFile(good, undefined, { version: 1002 }), /version 1002 .*only 1001/],
     ["protocol 1", bytes(0x80, 1, "N."), /protocol 1; torch\.save writes 2 to 5/],
     ["protocol 0", bytes(0x80, 2, "I5\n."), /instruction 0x49, which torch\.save does not write/],
@@ -158,12 +214,14 @@ describe("PyTorch's files that are damaged", () => {
   it("a directory that lists more than the file can hold", () => {
     const file = Uint8Array.from(zipFile(good));
     new DataView(file.buffer).setUint16(file.length - 14, 65535, true);
+    refuses(file, /two counts of files differ/);
+    new DataView(file.buffer).setUint16(file.length - 12, 65535, true);
     refuses(file, /the directory lists more than there is/);
   });
 
   it("an archive of something else, and a file of nothing", async () => {
     refuses(bytes("PK", 5, 6, Array(18).fill(0)), /one data\.pkl in a folder; this one has 0/);
-    refuses(bytes(), /cut off or damaged/);
+    refuses(bytes(), /the file is empty/);
     const error = await readCheckpoint(bytes("PK", 3, 4, "nothing more")).catch((reason: Error) => reason);
     expect(error).to.be.instanceOf(CheckpointError);
   });
@@ -183,6 +241,31 @@ describe("PyTorch's files that are bombs", () => {
   it("a list of twice the same list, forty times over", () => {
     const doubled = Array.from({ length: 40 }, (_, i) => ["](", "h", i, "h", i, "eq", i + 1]);
     refuses(zipFile(["]q", 0, doubled]), /nests more than 1000000 values/);
+  });
+
+  it("marks without end, values kept without end", () => {
+    refuses(zipFile(["("].concat(Array(100).fill("(".repeat(1000)))), /nests more than 10000 values/);
+    refuses(zipFile(["N", "\x94".repeat(2_100_000)]), /keeps more than 2000000 values/);
+  });
+
+  it("names of tensors longer than any", () => {
+    const name = "n".repeat(5000);
+    refuses(zipFile(dict([name, tensor()])), /the name of a tensor has more than 4096 characters/);
+  });
+
+  it("a class with a name of a megabyte that drives a terminal", () => {
+    const name = `evil\x1b[2J${"x".repeat(2 ** 20)}`;
+    const error = (() => {
+      try {
+        return readPyTorch(zipFile(named("os", name)));
+      } catch (reason) {
+        return reason;
+      }
+    })();
+    expect(error).to.be.instanceOf(CheckpointError);
+    const { message } = error as CheckpointError;
+    expect(message).to.include("os.evil\\u001b[2Jxxx").and.to.have.length.below(400);
+    expect(message).not.to.include("\x1b");
   });
 
   it("containers without end", () => {

@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { sharedOrSkip } from "../../tensor/test/shared.ts";
+import { e4m3, e5m2 } from "../src/checkpoint/float8.ts";
 import { narrowBfloat16, narrowFloat16, widenBfloat16, widenFloat16 } from "../src/checkpoint/float16.ts";
 import { readCheckpoint } from "../src/checkpoint/readCheckpoint.ts";
 import { readSafetensors, writeSafetensors } from "../src/checkpoint/safetensors.ts";
 import { CheckpointError } from "../src/errors.ts";
+import { Linear } from "../src/layers/linear.ts";
 import type { StateDict } from "../src/stateDict.ts";
 
 /** A file from its header (text or object) and the bytes after it. */
@@ -37,6 +39,11 @@ describe("safetensors", () => {
     ["int", { shape: [1], dtype: "i32", data: new Int32Array([-7]) }],
     ["short", { shape: [1], dtype: "i16", data: new Int16Array([-300]) }],
     ["byte", { shape: [1], dtype: "u8", data: new Uint8Array([255]) }],
+    ["word", { shape: [2], dtype: "u16", data: new Uint16Array([0, 65535]) }],
+    ["long word", { shape: [1], dtype: "u32", data: new Uint32Array([2 ** 32 - 1]) }],
+    ["longest word", { shape: [1], dtype: "u64", data: new BigUint64Array([2n ** 64n - 1n]) }],
+    ["eighth", { shape: [3], dtype: "f8e4m3", data: new Float32Array([448, -(2 ** -9), 0.4375]) }],
+    ["wide eighth", { shape: [3], dtype: "f8e5m2", data: new Float32Array([57344, -(2 ** -16), 0.4375]) }],
     ["empty", { shape: [0, 4], dtype: "f32", data: new Float32Array(0) }],
     ['strange "name" \\ é', { shape: [1], dtype: "f32", data: new Float32Array([9]) }],
   ]);
@@ -78,7 +85,8 @@ describe("safetensors", () => {
   });
 
   const refusals: [string, Uint8Array, RegExp][] = [
-    ["an empty file", new Uint8Array(0), /the file has 0 bytes, fewer than the 8/],
+    ["an empty file", new Uint8Array(0), /the file is empty \(0 bytes\)/],
+    ["a file of five bytes", Uint8Array.of(1, 200, 3, 4, 5), /the file has 5 bytes, fewer than the 8/],
     ["a huge header", new Uint8Array(16).fill(255), /the header claims .* bytes, more than the 100000000/],
     [
       "a cut header",
@@ -95,9 +103,14 @@ describe("safetensors", () => {
       /"a" occurs twice/,
     ],
     [
-      "an unknown type",
-      file({ a: { ...u8(0, 1), dtype: "F8" } }, [0]),
-      /"a" has dtype "F8"; known are F64, F32/,
+      "a type that is no name",
+      file({ a: { ...u8(0, 1), dtype: ["F8"] } }, [0]),
+      /"a" has dtype \["F8"\]; known are F64, F32/,
+    ],
+    [
+      "a range that ends before it begins",
+      file({ a: { ...u8(0, 1), dtype: "F4", data_offsets: [1, 0] } }, [0]),
+      /range has -1/,
     ],
     ["a bad shape", file({ a: u8(0, 1, [-1]) }, [0]), /"a" has shape \[-1\]/],
     [
@@ -119,6 +132,54 @@ describe("safetensors", () => {
   for (const [what, bytes, message] of refusals) {
     it(`refuses ${what}`, () => expect(() => readSafetensors(bytes)).to.throw(CheckpointError, message));
   }
+
+  it("lists tensors of types that are not read, and refuses them by name when they are needed", () => {
+    const types = ["F4", "F6_E2M3", "F8_E8M0", "F8_E4M3FNUZ", "C64", "Q4_K"];
+    const others = types.map((dtype, i) => [dtype, { ...u8(i, i + 1, [2]), dtype }] as const);
+    const bytes = file({ ...Object.fromEntries(others), a: u8(6, 7) }, [0, 0, 0, 0, 0, 0, 9]);
+    const read = readSafetensors(bytes);
+    expect(read.unreadable).to.deep.equal(types.map((type) => ({ name: type, type, shape: [2] })));
+    expect([...read.get("a")!.data]).to.deep.equal([9]);
+    for (const type of types) {
+      expect(read.get(type)).to.include({ dtype: "other" });
+      const message = new RegExp(
+        `"${type}" has element type ${type}, which is not read; read are F64, .*BOOL`,
+      );
+      expect(() => read.get(type)!.data).to.throw(CheckpointError, message);
+      expect(() => writeSafetensors(read)).to.throw(CheckpointError, /has element type F4/);
+    }
+  });
+
+  it("a layer loads from 8-bit floats, does not mind other types beside them, and names one that it needs", async () => {
+    const weight = { dtype: "F8_E4M3", shape: [1, 2], data_offsets: [0, 2] };
+    const bias = { dtype: "U8", shape: [1], data_offsets: [2, 3] };
+    using layer = new Linear(2, 1);
+    const load = (header: object) =>
+      layer.loadStateDict(readSafetensors(file(header, [0x38, 0xb0, 0])), { strict: false });
+    expect(load({ weight, other: { ...bias, dtype: "F4" } })).to.deep.equal({
+      missing: ["bias"],
+      unexpected: ["other"],
+    });
+    expect([...(await layer.weight.data())]).to.deep.equal([1, -0.5]);
+    expect(() => load({ weight, bias: { ...bias, dtype: "F4" } })).to.throw(
+      CheckpointError,
+      /"bias" has element type F4, which is not read/,
+    );
+  });
+
+  it("names and shapes of many megabytes, deeply nested", () => {
+    const long = "n".repeat(2 ** 24);
+    expect(readSafetensors(file({ [long]: u8(0, 1) }, [7])).get(long)!.data[0]).to.equal(7);
+    const refused = (header: string, message: RegExp) => {
+      const read = () => readSafetensors(file(header));
+      expect(read).to.throw(CheckpointError, message);
+      expect(read).to.throw(CheckpointError).with.property("message").with.length.below(400);
+    };
+    const nested = `${"[".repeat(5000)}${"]".repeat(5000)}`;
+    refused(`{"a":{"dtype":"U8","shape":${nested},"data_offsets":[0,0]}}`, /has shape \[…\]/);
+    refused(`{"a":{"dtype":${nested},"shape":[],"data_offsets":[0,0]}}`, /has dtype \[…\]/);
+    refused(`{"${long}":3}`, /"n{80}…" must be described/);
+  });
 
   it("refuses every truncation of a good file", () => {
     const bytes = writeSafetensors(everyType);
@@ -165,6 +226,54 @@ describe("16-bit floats", () => {
     expect([
       ...widenBfloat16(narrowBfloat16(new Float32Array([1 + 2 ** -8, 1 + 3 * 2 ** -8]))),
     ]).to.deep.equal([1, 1 + 2 ** -6]);
+  });
+});
+
+describe("8-bit floats", () => {
+  const codes = Uint8Array.from({ length: 256 }, (_, code) => code);
+
+  it("every code survives widening and narrowing", () => {
+    for (const [format, nan] of [
+      [e4m3, [0x7f, 0xff]],
+      [e5m2, [0x7d, 0x7e, 0x7f, 0xfd, 0xfe, 0xff]],
+    ] as const) {
+      const widened = format.widen(codes);
+      expect([...codes].filter((code) => Number.isNaN(widened[code]))).to.deep.equal(nan);
+      const numbers = codes.filter((code) => !Number.isNaN(widened[code]));
+      expect(format.narrow(format.widen(numbers))).to.deep.equal(numbers);
+    }
+  });
+
+  it("E5M2 is the upper half of binary16", () => {
+    expect(e5m2.widen(codes)).to.deep.equal(widenFloat16(Uint16Array.from(codes, (code) => code << 8)));
+  });
+
+  it("E4M3: the values of its definition", () => {
+    const values = { 1: 2 ** -9, 7: 7 * 2 ** -9, 8: 2 ** -6, 56: 1, 57: 1.125, 126: 448, 254: -448 };
+    const widened = e4m3.widen(codes);
+    for (const [code, value] of Object.entries(values)) expect(widened[Number(code)], code).to.equal(value);
+  });
+
+  it("rounds to the nearest, ties to even, as PyTorch does", () => {
+    const narrowed = (format: typeof e4m3, ...values: number[]) => [
+      ...format.widen(format.narrow(new Float32Array(values))),
+    ];
+    expect(narrowed(e4m3, 1.0625, 1.1875, 2 ** -10, 3 * 2 ** -10, 464, -464)).to.deep.equal([
+      1,
+      1.25,
+      0,
+      2 ** -8,
+      448,
+      -448,
+    ]);
+    expect(narrowed(e4m3, 465, Number.NEGATIVE_INFINITY, Number.NaN).every(Number.isNaN)).to.equal(true);
+    expect(narrowed(e5m2, 1.125, 1.375, 61439, 61440, -1e30)).to.deep.equal([
+      1,
+      1.5,
+      57344,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+    ]);
   });
 });
 

@@ -5,6 +5,6 @@ export interface Archive {
   readonly container: "zip" | "legacy";
   /** The object that was saved. */
   readonly root: PickleValue;
-  /** The bytes of storages by key. Each array fills a buffer of its own, so that arrays of other types can view it. */
-  storages(keys: ReadonlySet<string>): Map<string, Uint8Array<ArrayBuffer>>;
+  /** A copy of bytes of the storage `key`, in a buffer of its own, so that arrays of any type can view it. */
+  storageBytes(key: string, start: number, end: number): Uint8Array<ArrayBuffer>;
 }

@@ -1,8 +1,13 @@
 /** Reads numbers and texts one after another; every length is checked against what is left before anything is made. */
 import { refuse } from "./values.ts";
 
+/** Texts and bytes above this are not made into values: no name is so long. */
+const longestText = 2 ** 16;
+
 export class ByteReader {
   position = 0;
+  /** Bytes passed so far in long texts and arrays of bytes, which take no memory here. */
+  passed = 0;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #what: string;
@@ -17,6 +22,7 @@ export class ByteReader {
   /** A view of the next bytes, not a copy. */
   bytes(count: number): Uint8Array {
     const start = this.#advance(count);
+    if (count > longestText) this.passed += count;
     return this.#bytes.subarray(start, start + count);
   }
 
@@ -52,6 +58,11 @@ export class ByteReader {
     const bytes = this.bytes(count);
     for (let i = count - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]!);
     return plainInteger(BigInt.asIntN(8 * count, value));
+  }
+
+  /** A text; of a long one only a view of its bytes. */
+  longText(count: number): string | Uint8Array {
+    return count > longestText ? this.bytes(count) : this.text(count);
   }
 
   text(count: number): string {

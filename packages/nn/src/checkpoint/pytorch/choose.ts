@@ -1,13 +1,27 @@
 /** Finds the weights among the tensors of a file, and their names. */
-import { describe, type PickleValue, refuse, TensorRecord } from "./values.ts";
+
+import { plain, quoted } from "../words.ts";
+import { type PickleValue, refuse } from "./values.ts";
+import {
+  type AnyRecord,
+  deepest,
+  join,
+  type OpaqueValue,
+  opaqueIn,
+  opaqueType,
+  textOf,
+  Walker,
+} from "./walker.ts";
 
 /** The weights of a file. */
 export interface Choice {
   /** Dotted path of the dict that was taken; "" is the whole file. */
   readonly entry: string;
-  readonly tensors: Map<string, TensorRecord>;
+  readonly tensors: Map<string, AnyRecord>;
   /** The entries beside that path, and how many tensors each holds. */
   readonly leftOut: LeftOut[];
+  /** Values of unknown classes anywhere in the file. */
+  readonly opaque: OpaqueValue[];
 }
 
 /** A part of a file that was not taken. */
@@ -30,8 +44,8 @@ const usualNames = [
   "module",
 ];
 
-const deepest = 64;
-const mostVisits = 1_000_000;
+/** Names of what scripts keep beside the weights, which are never the weights. */
+const besideWeights = /optim|sched|scaler/i;
 
 /**
  * Takes `entry`, where it is given. Otherwise walks down from the top: into a dict of a usual name (`state_dict`, `model`,
@@ -41,13 +55,26 @@ const mostVisits = 1_000_000;
 export function chooseTensors(root: PickleValue, entry?: string): Choice {
   const walker = new Walker();
   const { path, value, leftOut } = entry === undefined ? walkDown(root, walker) : find(root, entry, walker);
-  const tensors = new Map<string, TensorRecord>();
+  const tensors = new Map<string, AnyRecord>();
   for (const [name, tensor] of walker.tensors(value, "", 0)) {
-    if (tensors.has(name)) refuse(`it holds two tensors called "${name}".`);
+    if (tensors.has(name)) refuse(`it holds two tensors called ${quoted(name)}.`);
     tensors.set(name, tensor);
   }
-  if (tensors.size === 0) refuse(`${path === "" ? "it" : `"${path}"`} holds no tensor.`);
-  return { entry: path, tensors, leftOut };
+  if (tensors.size === 0) {
+    refuse(`${path === "" ? "it" : quoted(path)} holds no tensor.${advice(opaqueIn(value, path))}`);
+  }
+  return { entry: path, tensors, leftOut, opaque: opaqueIn(root, "") };
+}
+
+/** What is there in place of tensors, and the cure. */
+function advice(opaque: readonly OpaqueValue[]): string {
+  if (opaque.length === 0) return "";
+  const first = opaque.slice(0, 3).map(({ path, type }) => `${path === "" ? "it" : quoted(path)} is ${type}`);
+  const rest = opaque.length > first.length ? ", …" : "";
+  const cure = opaque.some(({ type }) => type === "numpy.ndarray")
+    ? "convert arrays with torch.from_numpy(array) and save them again"
+    : "save the weights alone: torch.save(model.state_dict(), path)";
+  return ` Objects are not read: ${first.join(", ")}${rest}. In Python, ${cure}.`;
 }
 
 interface Place {
@@ -73,6 +100,11 @@ function weightsAmong(dict: ReadonlyMap<PickleValue, PickleValue>, walker: Walke
   const usual = usualNames.find((name) => isWeights(dict.get(name)));
   if (usual !== undefined) return usual;
   const holding = [...dict].filter(([, value]) => walker.count(value) > 0);
+  const object = usualNames.find((name) => opaqueType(dict.get(name)) !== undefined);
+  if (object !== undefined && holding.every(([name]) => besideWeights.test(textOf(name)))) {
+    const where: OpaqueValue = { path: object, type: opaqueType(dict.get(object))! };
+    refuse(`it holds no weights that are read.${advice([where])}`);
+  }
   return holding.length === 1 && isWeights(holding[0]![1]) ? holding[0]![0] : undefined;
 }
 
@@ -84,7 +116,12 @@ function find(root: PickleValue, entry: string, walker: Walker): Place {
     const key = keys.find((candidate) => textOf(candidate) === name);
     if (!(value instanceof Map) || key === undefined) {
       refuse(
-        `it has no entry "${entry}": ${path === "" ? "the top" : `"${path}"`} holds ${keys.slice(0, 12).map(textOf).join(", ") || "no names"}.`,
+        `it has no entry "${entry}": ${path === "" ? "the top" : quoted(path)} holds ${
+          keys
+            .slice(0, 12)
+            .map((name) => plain(textOf(name)))
+            .join(", ") || "no names"
+        }.`,
       );
     }
     place = below(place, value, key, walker);
@@ -108,43 +145,3 @@ function below(
     ],
   };
 }
-
-/** Keys that are no texts or numbers name nothing that anyone asks for. */
-const textOf = (key: PickleValue): string => (typeof key === "string" ? key : describe(key));
-
-const join = (path: string, key: PickleValue): string =>
-  path === "" ? textOf(key) : `${path}.${textOf(key)}`;
-
-/** Goes through nested containers. They may contain themselves, or each other many times over: both end in a sentence. */
-class Walker {
-  #visits = 0;
-  readonly #counts = new Map<PickleValue, number>();
-
-  /** The tensors in a value. */
-  count(value: PickleValue): number {
-    if (value instanceof TensorRecord) return 1;
-    if (!isContainer(value)) return 0;
-    const known = this.#counts.get(value);
-    if (known !== undefined) return known;
-    let count = 0;
-    for (const _ of this.tensors(value, "", 0)) count++;
-    this.#counts.set(value, count);
-    return count;
-  }
-
-  *tensors(value: PickleValue, path: string, depth: number): Generator<[name: string, TensorRecord]> {
-    if (++this.#visits > mostVisits) refuse(`it nests more than ${mostVisits} values in each other.`);
-    if (value instanceof TensorRecord) {
-      yield [path === "" ? "tensor" : path, value];
-    } else if (isContainer(value)) {
-      if (depth >= deepest) refuse(`its containers are nested more than ${deepest} deep.`);
-      const items = value instanceof Map ? value : [...value].entries();
-      for (const [key, item] of items) yield* this.tensors(item, join(path, key), depth + 1);
-    }
-  }
-}
-
-type Container = Map<PickleValue, PickleValue> | PickleValue[] | Set<PickleValue>;
-
-const isContainer = (value: PickleValue): value is Container =>
-  value instanceof Map || value instanceof Set || Array.isArray(value);

@@ -1,10 +1,9 @@
 /** The state of the machine that a pickle is a program for: a stack with marks, and a memory of values to use again. */
-import type { Named, PickleValue } from "./values.ts";
-import { refuse } from "./values.ts";
+import { type Named, type PickleValue, refuse } from "./values.ts";
 
 /** What the machine asks of the format around it. */
 export interface PickleHost {
-  /** What a name of Python's stands for; throws for those that have no business in a checkpoint. */
+  /** What a name of Python's stands for. */
   named(module: string, name: string): Named;
   /** The object outside of the pickle that `id` names; torch.save keeps its storages there. */
   persistent(id: PickleValue): PickleValue;
@@ -12,6 +11,10 @@ export interface PickleHost {
 
 /** Containers and objects made by one pickle; a tensor takes about seven. */
 const mostObjects = 1_000_000;
+/** Values kept to be used again, texts among them. */
+const mostKept = 2_000_000;
+/** Marks at a time: Python nests a thousand objects at most. */
+const mostMarks = 10_000;
 
 export class Machine {
   readonly host: PickleHost;
@@ -52,6 +55,7 @@ export class Machine {
   }
 
   mark(): void {
+    if (this.#below.length >= mostMarks) refuse(`its pickle nests more than ${mostMarks} values.`);
     this.#below.push(this.#stack);
     this.#stack = [];
   }
@@ -67,6 +71,7 @@ export class Machine {
 
   remember(index = this.#memo.size): void {
     this.#memo.set(index, this.top());
+    if (this.#memo.size > mostKept) refuse(`its pickle keeps more than ${mostKept} values.`);
   }
 
   recall(index: number): void {

@@ -1,11 +1,14 @@
 /** Files of torch.save (.pth, .pt, .ckpt), read without executing anything. */
 import { checkOptions } from "@ddad/tensor/internal";
+import { CheckpointError } from "../../errors.ts";
 import { withoutModulePrefix } from "../../stateDict.ts";
+import { type ByteSource, memorySource } from "../byteSource.ts";
 import { Checkpoint } from "../checkpoint.ts";
-import { checkBytes } from "../safetensors.ts";
+import { foreignFile } from "../foreign.ts";
 import { chooseTensors, type LeftOut } from "./choose.ts";
 import { readLegacy } from "./legacy.ts";
 import { readTensors } from "./tensors.ts";
+import type { OpaqueValue } from "./walker.ts";
 import { readZip } from "./zip.ts";
 
 /** The weights of a file that torch.save wrote, and what else was there. */
@@ -16,6 +19,11 @@ export class PyTorchCheckpoint extends Checkpoint {
   readonly entry: string;
   /** What the file holds beside that dict, such as an optimiser's state or the epoch. */
   readonly leftOut: readonly LeftOut[];
+  /**
+   * Values of classes that this library does not know, such as settings in an `argparse.Namespace`. Nothing of them is read or
+   * executed. The first 1000 are listed.
+   */
+  readonly opaque: readonly OpaqueValue[];
 
   /**
    * @param entries name and array of each weight
@@ -23,22 +31,25 @@ export class PyTorchCheckpoint extends Checkpoint {
    */
   constructor(
     entries: ConstructorParameters<typeof Checkpoint>[0],
-    about: Pick<PyTorchCheckpoint, "container" | "entry" | "leftOut">,
+    about: Pick<PyTorchCheckpoint, "container" | "entry" | "leftOut" | "opaque" | "unreadable">,
   ) {
-    super(entries, {});
+    super(entries, {}, about.unreadable);
     this.container = about.container;
     this.entry = about.entry;
     this.leftOut = about.leftOut;
+    this.opaque = about.opaque;
   }
 }
 
+const isZip = (bytes: Uint8Array): boolean => bytes[0] === 0x50 && bytes[1] === 0x4b;
+
 /** Whether bytes start like a file of torch.save: a zip archive, or the instruction that starts a pickle. */
-export const isPyTorch = (bytes: Uint8Array): boolean =>
-  (bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80;
+export const isPyTorch = (bytes: Uint8Array): boolean => isZip(bytes) || bytes[0] === 0x80;
 
 /**
- * Reads a file of torch.save in either container. Only tensors and plain containers are accepted; anything else that a file
- * names (classes, functions) is refused, as are quantised, sparse, complex and big-endian tensors.
+ * Reads a file of torch.save in either container. Values of unknown classes beside the weights are listed as `opaque`;
+ * nothing is executed. Complex, quantised and sparse tensors are listed as `unreadable`, and refused when they are used;
+ * big-endian files are refused.
  *
  * Scripts save weights in different ways: a state dict itself, or one beside the optimiser and the epoch. Without `entry`,
  * the dict is taken that lies under `state_dict`, `model_state_dict`, `model_state`, `model`, `net`, `network`, `weights` or
@@ -52,14 +63,28 @@ export function readPyTorch(
   bytes: Uint8Array,
   options: { readonly entry?: string | undefined } = {},
 ): PyTorchCheckpoint {
-  const { entry } = checkOptions("readPyTorch", options, ["entry"]);
-  checkBytes("readPyTorch", bytes);
-  const archive = bytes[0] === 0x80 ? readLegacy(bytes) : readZip(bytes);
+  checkOptions("readPyTorch", options, ["entry"]);
+  return readPyTorchFrom(memorySource("readPyTorch", bytes), options);
+}
+
+/** The same from any source; the arrays of one that is not in memory are read when they are first used. */
+export function readPyTorchFrom(
+  source: ByteSource,
+  { entry }: { readonly entry?: string | undefined } = {},
+): PyTorchCheckpoint {
+  const head = source.view(0, Math.min(source.size, 512));
+  const foreign = isPyTorch(head) ? undefined : foreignFile(head, source.size);
+  if (foreign !== undefined) throw new CheckpointError(foreign);
+  const archive = isZip(head) ? readZip(source) : readLegacy(source);
   const choice = chooseTensors(archive.root, entry);
-  const tensors = readTensors(choice.tensors, archive, bytes.length);
-  return new PyTorchCheckpoint(withoutModulePrefix(tensors), {
+  const { entries, unreadable } = readTensors(choice.tensors, archive, source);
+  const named = withoutModulePrefix(entries);
+  const dropped = named === entries ? 0 : "module.".length;
+  return new PyTorchCheckpoint(named, {
     container: archive.container,
     entry: choice.entry,
     leftOut: choice.leftOut,
+    opaque: choice.opaque,
+    unreadable: unreadable.map((tensor) => ({ ...tensor, name: tensor.name.slice(dropped) })),
   });
 }

@@ -1,8 +1,11 @@
 /** From windows of storages to arrays in C order. */
 import { elements, type StateEntry } from "../../stateDict.ts";
+import type { ByteSource } from "../byteSource.ts";
+import { readableEntry, type UnreadableTensor, unreadableEntry } from "../entry.ts";
 import { formats } from "../formats.ts";
+import { quoted, shapeText } from "../words.ts";
 import type { Archive } from "./archive.ts";
-import { refuse, type TensorRecord } from "./values.ts";
+import { refuse, TensorRecord, UnreadableRecord } from "./values.ts";
 
 /**
  * Tensors may share their storage or repeat its elements, so together they can be larger than the file; beyond this many
@@ -11,42 +14,60 @@ import { refuse, type TensorRecord } from "./values.ts";
 const mostCopies = 16;
 const alwaysAllowed = 16 * 2 ** 20;
 
-/** Reads the elements of tensors from an archive of `fileBytes`. Everything is checked before anything is made. */
+/**
+ * The entries of tensors of an archive, whose file is `source`. Everything is checked before anything is read; throws where
+ * none of them can be read.
+ */
 export function readTensors(
-  records: ReadonlyMap<string, TensorRecord>,
+  records: ReadonlyMap<string, TensorRecord | UnreadableRecord>,
   archive: Archive,
-  fileBytes: number,
-): Map<string, StateEntry> {
+  source: ByteSource,
+): { entries: Map<string, StateEntry>; unreadable: UnreadableTensor[] } {
   let total = 0;
-  const users = new Map<string, number>();
+  const unreadable: UnreadableTensor[] = [];
   for (const [name, record] of records) {
-    checkWindow(name, record);
-    total += elements(record.shape) * formats[record.dtype].bytes;
-    users.set(record.storage.key, (users.get(record.storage.key) ?? 0) + 1);
+    if (record instanceof TensorRecord) {
+      checkWindow(name, record);
+      total += elements(record.shape) * formats[record.dtype].bytes;
+    } else unreadable.push({ name, type: record.type, shape: record.shape });
   }
-  if (!(total <= mostCopies * fileBytes + alwaysAllowed)) {
+  if (unreadable.length === records.size) {
+    const [name, record] = [...records][0] as [string, UnreadableRecord];
+    refuse(`it holds no tensor that is read: ${problem(name, record)}`);
+  }
+  if (!(total <= mostCopies * source.size + alwaysAllowed)) {
     refuse(
-      `its tensors would take ${total} bytes, more than ${mostCopies} times the file, which has ${fileBytes}.`,
+      `its tensors would take ${total} bytes, more than ${mostCopies} times the file, which has ${source.size}.`,
     );
   }
-  const storages = archive.storages(new Set(users.keys()));
-  return new Map(
-    [...records].map(([name, record]) => {
-      const { dtype, shape, storage } = record;
-      const whole = storages.get(storage.key)!;
-      // Unshared data need not be copied.
-      const own = users.get(storage.key) === 1 && isContiguous(record) && holdsAll(record, whole);
-      return [name, { shape, dtype, data: formats[dtype].read(own ? whole.buffer : gather(record, whole)) }];
-    }),
-  );
+  const entries = new Map<string, StateEntry>();
+  for (const [name, record] of records) {
+    const { shape } = record;
+    const entry =
+      record instanceof UnreadableRecord
+        ? unreadableEntry(shape, `PyTorch: ${problem(name, record)}`)
+        : readableEntry(source, shape, record.dtype, () =>
+            formats[record.dtype].read(gather(record, archive)),
+          );
+    entries.set(name, entry);
+  }
+  return { entries, unreadable };
 }
 
+const problem = (name: string, { type, shape, reason }: UnreadableRecord): string =>
+  `${quoted(name)} ${shapeText(shape)} has type ${type}: ${reason}.`;
+
+/** The element of its storage that a tensor needs last, counted from the storage's start. */
+const lastElement = ({ offset, shape, strides }: TensorRecord): number =>
+  shape.reduce((position, extent, axis) => position + (extent - 1) * strides[axis]!, offset);
+
 /** All elements that a tensor has must lie in its storage. */
-function checkWindow(name: string, { storage, dtype, offset, shape, strides }: TensorRecord): void {
+function checkWindow(name: string, record: TensorRecord): void {
+  const { storage, dtype, shape } = record;
   const held = storage.dtype === undefined ? storage.length / formats[dtype].bytes : storage.length;
-  const last = shape.reduce((position, extent, axis) => position + (extent - 1) * strides[axis]!, offset);
+  const last = lastElement(record);
   if (elements(shape) > 0 && !(last < held)) {
-    refuse(`"${name}" [${shape.join(", ")}] needs ${last + 1} elements of a storage that has ${held}.`);
+    refuse(`${quoted(name)} ${shapeText(shape)} needs ${last + 1} elements of a storage that has ${held}.`);
   }
 }
 
@@ -59,23 +80,22 @@ function isContiguous({ shape, strides }: TensorRecord): boolean {
   return true;
 }
 
-const holdsAll = ({ dtype, offset, shape, storage }: TensorRecord, whole: Uint8Array): boolean =>
-  offset + storage.start === 0 && elements(shape) * formats[dtype].bytes === whole.length;
-
 const words = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array } as const;
 
-/** The tensor's elements one after another, as they are stored. */
-function gather(record: TensorRecord, whole: Uint8Array<ArrayBuffer>): ArrayBuffer {
-  const { dtype, shape, strides } = record;
-  const bytesEach = formats[dtype].bytes as keyof typeof words;
-  const start = record.offset + record.storage.start;
+/** The tensor's elements one after another, as they are stored. Only the part of the storage that holds them is read. */
+function gather(record: TensorRecord, archive: Archive): ArrayBuffer {
+  const { dtype, shape, strides, storage, offset } = record;
   const count = elements(shape);
-  if (isContiguous(record)) return whole.slice(start * bytesEach, (start + count) * bytesEach).buffer;
+  if (count === 0) return new ArrayBuffer(0);
+  const bytesEach = formats[dtype].bytes as keyof typeof words;
+  const [first, end] = [storage.start + offset, storage.start + lastElement(record) + 1];
+  const part = archive.storageBytes(storage.key, first * bytesEach, end * bytesEach);
+  if (isContiguous(record)) return part.buffer;
   const Words = words[bytesEach];
-  const from = new Words(whole.buffer, 0, Math.floor(whole.length / bytesEach));
+  const from = new Words(part.buffer);
   const to = new Words(count);
   const index = shape.map(() => 0);
-  let position = start;
+  let position = 0;
   for (let i = 0; i < count; i++) {
     to[i] = from[position]!;
     // The next index, the last axis fastest; an axis that is full starts again.
