@@ -60,7 +60,9 @@ export function createProgram(): Command {
     .action(async (options: AdaptOptions) => (await import("./adapt.ts")).runAdapt(options));
 
   withModel(configured(program.command("calibrate")))
-    .description("Calibrate a model again, for example after sampling settings have changed")
+    .description("Calibrate a model again: on more good images, or after sampling settings have changed")
+    .option("--good <folder>", "calibrate on all images there that were not trained on")
+    .option("--force", "also on fewer images than the model is calibrated on")
     .action(async (options: CalibrateOptions) => (await import("./calibrate.ts")).runCalibrate(options));
 
   json(program.command("report").description("Collect results into one table or HTML report"))

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readSafetensors } from "@ddad/nn";
+import { readCheckpoint, readSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import { createImage } from "../../ddad/src/images/image.ts";
 import type { DefectRegion } from "../../ddad/src/report/defectRegions.ts";
@@ -47,7 +47,9 @@ describe("ddad", () => {
     expect(errors).to.match(
       /^planned device memory for 2 images at a time: [\d.]+ MB \(parameters .*\); the driver and compiled/m,
     );
-    expect(errors).to.match(/^2 held-out good images vouch for no rate of false alarms below 1 in 3, but /m);
+    expect(errors).to.match(
+      /^About 1 in 3 good parts will be stopped\. To promise 1 in 100, calibrate with at least 99 /m,
+    );
     expect(
       errors.match(/^step \d: held-out loss [\d.]+ \(t 0–49: [\d.]+, .* t 250–300: [\d.]+\)$/gm),
     ).to.have.length(2);
@@ -174,7 +176,7 @@ describe("ddad", () => {
     expect(errors).to.match(/calibrating on 2 held-out images: sampling.guidance 3 \(calibrated: 2\)/);
     expect(output).to.match(/^category +protocol +images +image AUROC/);
     expect(output).to.match(/threshold [\d.]+: [\d.]+ % of the good images are called defective/);
-    expect(output).to.match(/^2 held-out good images vouch for no rate of false alarms below 1 in 3, but /m);
+    expect(output).to.not.match(/extrapolated|To promise/);
   });
 
   it("predicts for a folder and for an image of another size, with the same scores", async () => {
@@ -225,19 +227,58 @@ describe("ddad", () => {
       ...["calibrate", "--checkpoint", out, "--set", "sampling.guidance=1", "--json"],
     );
     expect(code, errors).to.equal(0);
-    const calibrated = { images: 2, checkpoint: join(out, "model.safetensors"), extrapolated: true };
-    expect(JSON.parse(output)).to.include(calibrated);
-    expect(errors).to.match(/the threshold is extrapolated; hold out more by data\.heldOut/);
-    const rate = ["--set", "detection.falseAlarmRate=0.34"];
-    const vouched = await ddad("calibrate", "--checkpoint", out, ...rate, "--json");
-    expect(JSON.parse(vouched.output)).to.include({ extrapolated: false });
-    expect(vouched.errors).to.not.match(/extrapolated/);
-    await ddad("calibrate", "--checkpoint", out, "--set", "detection.falseAlarmRate=0.01");
+    type Printed = { images: number; threshold: number; before: { images: number; threshold: number } };
+    const calibrated = JSON.parse(output) as Printed;
+    expect(calibrated).to.deep.include({
+      ...{ images: 2, checkpoint: join(out, "model.safetensors"), extrapolated: false },
+      falseAlarmRate: 1 / 3,
+    });
+    expect(errors).to.match(/^About 1 in 3 good parts will be stopped\. /m);
+    const low = ["--set", "detection.falseAlarmRate=0.01"];
+    const extrapolated = await ddad("calibrate", "--checkpoint", out, ...low, "--json");
+    expect(JSON.parse(extrapolated.output)).to.include({ extrapolated: true });
+    expect((JSON.parse(extrapolated.output) as Printed).before.threshold).to.equal(calibrated.threshold);
+    expect(extrapolated.errors).to.match(/^2 good images cannot support a false-alarm rate below 1 in 3, /m);
     const evaluated = await ddad("evaluate", "--checkpoint", out, "--json");
     expect(evaluated.errors).to.not.match(/calibrating/);
     expect((JSON.parse(evaluated.output) as { threshold: number }).threshold).to.equal(
-      (JSON.parse(output) as { threshold: number }).threshold,
+      (JSON.parse(extrapolated.output) as { threshold: number }).threshold,
     );
+  });
+
+  it("calibrates on all good images of a folder, keeps the calibration before, and not on fewer", async () => {
+    const out = join(folder, "halves");
+    const file = join(out, "model.safetensors");
+    const calibrations = async (): Promise<(string | undefined)[]> => {
+      const { metadata } = await readCheckpoint(file);
+      return [metadata["calibration"], metadata["calibrationBefore"]];
+    };
+    const [first] = await calibrations();
+    const rate = ["--set", "detection.falseAlarmRate=0.25"];
+    const good = ["--good", join(root, "test", "good")];
+    const more = await ddad("calibrate", "--checkpoint", out, ...good, ...rate, "--json");
+    expect(more.code, more.errors).to.equal(0);
+    expect(JSON.parse(more.output)).to.deep.include({
+      images: 2,
+      leftOut: { trained: 0, named: 0, copies: 0 },
+    });
+    expect(more.errors).to.match(/2 of them are test images of the data set/);
+    const [second, before] = await calibrations();
+    expect(before).to.equal(first);
+    expect(second).to.not.equal(first);
+    const whole = await ddad("calibrate", "--checkpoint", out, "--good", root, ...rate);
+    expect(whole.code, whole.errors).to.equal(0);
+    expect(whole.errors).to.match(/images in .* are used \(left out: 6 were trained on\)/);
+    expect(whole.output)
+      .to.match(/^before +2 +[\d.]+ +/m)
+      .and.match(/^after +(?:[3-9]|1\d) +[\d.]+ +1 in 4\b/m);
+    const fewer = await ddad("calibrate", "--checkpoint", out, ...good);
+    expect(fewer.code).to.equal(2);
+    expect(fewer.errors).to.match(/is calibrated on \d+ good images, but .*good gives 2: .* or pass --force/);
+    const forced = await ddad("calibrate", "--checkpoint", out, ...good, "--force", "--json");
+    expect(JSON.parse(forced.output)).to.include({ images: 2 });
+    // As it was, for the tests after this.
+    expect((await ddad("calibrate", "--checkpoint", out)).code).to.equal(0);
   });
 
   it("runs the paper's protocol, whose threshold comes from the test set", async () => {

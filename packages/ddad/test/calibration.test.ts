@@ -5,7 +5,9 @@ import {
   buildCalibration,
   calibrationDifferences,
   describeExtrapolation,
+  describeFalseAlarms,
   falseAlarmThreshold,
+  lowestFalseAlarmRate,
 } from "../src/detection/calibration.ts";
 import type { Extractor } from "../src/detection/features.ts";
 import { calibrate } from "../src/detection/inspect.ts";
@@ -126,13 +128,53 @@ describe("falseAlarmThreshold", () => {
       expect(describeExtrapolation(count, rate)).to.equal(undefined);
       expect(describeExtrapolation(count - 1, rate)).to.match(
         new RegExp(
-          `^${count - 1} held-out .* no rate of false alarms below 1 in ${count}, .*falseAlarmRate is ${rate}: .* by data\\.heldOut, or set a higher detection\\.falseAlarmRate$`,
+          `^${count - 1} good images cannot support a false-alarm rate below 1 in ${count}, .*falseAlarmRate is ${rate}: .* at least ${count} good images, or set detection\\.falseAlarmRate=`,
         ),
       );
       const rising = Array.from({ length: count }, (_, i) => 1 + i / count);
       expect(rising).to.include(falseAlarmThreshold(rising, rate));
       expect(falseAlarmThreshold(rising.slice(1), rate)).to.be.above(rising.at(-1)!);
     }
+  });
+  it("is the largest score without a rate, the lowest rate that so many support", () => {
+    for (const count of [2, 22, 49, 99, 1000]) {
+      const rising = Array.from({ length: count }, (_, i) => 1 + i / count);
+      expect(falseAlarmThreshold(rising)).to.equal(rising.at(-1));
+      expect(falseAlarmThreshold(rising, lowestFalseAlarmRate(count)), `${count}`).to.equal(rising.at(-1));
+      expect(describeExtrapolation(count)).to.equal(undefined);
+    }
+  });
+  it("advises a rate that is supported", () => {
+    for (let count = 2; count < 300; count++) {
+      const advised = /detection\.falseAlarmRate=([\d.]+)\.$/.exec(describeExtrapolation(count, 1e-4)!)![1];
+      expect(describeExtrapolation(count, Number(advised)), `${count}`).to.equal(undefined);
+    }
+  });
+  it("keeps its bits for the rates of stored configurations", () => {
+    // As version 0.1 ranked them.
+    const before = (count: number, rate: number): number => Math.ceil((count + 1) * (1 - rate));
+    for (const rate of [0.001, 0.002, 0.005, 0.01, 0.02, 0.025, 0.05, 0.1, 0.2, 0.25, 0.34, 0.5]) {
+      for (let count = 2; count < 1200; count++) {
+        const rank = before(count, rate);
+        if (rank > count) expect(describeExtrapolation(count, rate), `${count}, ${rate}`).to.be.a("string");
+        else {
+          const rising = Array.from({ length: count }, (_, i) => i);
+          expect(falseAlarmThreshold(rising, rate), `${count}, ${rate}`).to.equal(rank - 1);
+        }
+      }
+    }
+  });
+  it("is said in words that need no statistics", () => {
+    expect(describeFalseAlarms(22)).to.equal(
+      "About 1 in 23 good parts will be stopped. To promise 1 in 100, calibrate with at least 99 good images.",
+    );
+    expect(describeFalseAlarms(120)).to.equal("About 1 in 121 good parts will be stopped.");
+    expect(describeFalseAlarms(120, 0.05)).to.equal("About 1 in 20 good parts will be stopped.");
+    expect(describeFalseAlarms(120, 0.34)).to.equal("About 34 % of the good parts will be stopped.");
+    expect(describeFalseAlarms(36, 0.01)).to.equal(
+      "36 good images cannot support a false-alarm rate below 1 in 37, but detection.falseAlarmRate is 0.01: the threshold is " +
+        "extrapolated. Calibrate with at least 99 good images, or set detection.falseAlarmRate=0.028.",
+    );
   });
   it("is never below the largest of few scores", () => {
     const outlier = [...Array.from({ length: 19 }, (_, i) => 1 + i / 1000), 10];

@@ -38,7 +38,6 @@ describe("resolveConfig", () => {
       batchSize: 16,
       blurSigma: 4,
       crop: 0,
-      falseAlarmRate: 0.01,
       pixelFalseAlarmRate: 0.001,
     });
   });

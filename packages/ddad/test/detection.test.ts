@@ -282,7 +282,7 @@ describe("detection", () => {
     for (const metric of [...Object.values(result.image), ...Object.values(result.pixel!)]) {
       expect(metric).to.be.within(0, 1);
     }
-    expect(result.threshold).to.equal(falseAlarmThreshold(calibration.scores, 0.01));
+    expect(result.threshold).to.equal(falseAlarmThreshold(calibration.scores));
     expect(result.msPerImage.p95).to.be.at.least(result.msPerImage.p50);
     expect(kinds).to.have.length(1);
     expect(kinds[0]).to.include({ kind: "spot", images: 3, auroc: result.image.auroc });

@@ -33,6 +33,7 @@ export * from "./stages/calibrate.ts";
 export * from "./stages/data.ts";
 export * from "./stages/evaluate.ts";
 export * from "./stages/fit.ts";
+export * from "./stages/goodImages.ts";
 export * from "./stages/images.ts";
 export * from "./stages/predict.ts";
 export * from "./stages/run.ts";

@@ -234,9 +234,9 @@ export const configSchema = z.strictObject({
       "side of the centre crop that is scored; 0 scores the whole image",
     ),
     falseAlarmRate: setting(
-      z.number().gt(0).lt(1),
+      z.number().gt(0).lt(1).optional(),
       [],
-      "accepted false-alarm rate: fraction of good images called defective",
+      "accepted false-alarm rate: fraction of good images called defective; default: the lowest that the held-out images support, 1/(n+1)",
     ),
     pixelFalseAlarmRate: setting(
       z.number().gt(0).lte(0.5),

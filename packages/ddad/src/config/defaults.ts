@@ -46,7 +46,6 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
     batchSize: 16,
     blurSigma: 4,
     crop: 224,
-    falseAlarmRate: 0.01,
     pixelFalseAlarmRate: 0.001,
   },
 });

@@ -138,41 +138,74 @@ export function pixelThreshold({ pixels }: Calibration, rate: number): number {
   return a.score + part * (b.score - a.score);
 }
 
+/** The lowest false-alarm rate that the scores of so many good images support: 1 in `count + 1`. */
+export const lowestFalseAlarmRate = (count: number): number => 1 / (count + 1);
+
 /**
  * The score from which on an image is called defective, such that a fraction `rate` of good ones is.
  *
- * With enough scores (n + 1 ≥ 1/rate) it is one of them: the smallest that at most that fraction of exchangeable good
- * images exceeds. With fewer it lies beyond all of them, where no data is: then it is the upper prediction bound of a
- * log-normal distribution (of a normal one where a score is not positive), or the largest score, if that is higher.
+ * Without a rate it is the largest score, which of exchangeable good images one in n + 1 exceeds: the lowest rate that n
+ * scores support. With one, and enough scores (n + 1 ≥ 1/rate), it is one of them: the smallest that at most that fraction
+ * of exchangeable good images exceeds. With fewer it lies beyond all of them, where no data is: then it is the upper
+ * prediction bound of a log-normal distribution (of a normal one where a score is not positive), or the largest score, if
+ * that is higher.
  *
  * @throws DataError when there are fewer than two scores.
  */
-export function falseAlarmThreshold(scores: readonly number[], rate: number): number {
+export function falseAlarmThreshold(scores: readonly number[], rate?: number): number {
   checkCount(scores);
   const n = scores.length;
-  if (!isExtrapolated(n, rate)) return [...scores].sort((a, b) => a - b)[rankOf(n, rate) - 1]!;
+  if (!isExtrapolated(n, rate)) {
+    const rank = rate === undefined ? n : Math.min(rankOf(n, rate), n);
+    return [...scores].sort((a, b) => a - b)[rank - 1]!;
+  }
   // A bank of patches gives 0 for an image that it knows by heart, which has no logarithm.
   const positive = scores.every((score) => score > 0);
   const values = positive ? scores.map(Math.log) : scores;
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
-  const bound = mean + studentQuantile(1 - rate, n - 1) * Math.sqrt(variance * (1 + 1 / n));
+  const bound = mean + studentQuantile(1 - rate!, n - 1) * Math.sqrt(variance * (1 + 1 / n));
   return Math.max(positive ? Math.exp(bound) : bound, ...scores);
 }
 
 /** The place, from 1, of the score that is the threshold among rising ones: beyond them where they are too few. */
 const rankOf = (count: number, rate: number): number => Math.ceil((count + 1) * (1 - rate));
 
-/** Whether the threshold for a rate of false alarms lies beyond so many scores, where it is an assumption and no observation. */
-export const isExtrapolated = (count: number, rate: number): boolean => rankOf(count, rate) > count;
+/** Whether the threshold for a false-alarm rate lies beyond so many scores, where it is an assumption and no observation. */
+export const isExtrapolated = (count: number, rate?: number): boolean =>
+  // The rate itself is compared, too: 23 · (1 − 1/23) may come out above 22.
+  rate !== undefined && rate < lowestFalseAlarmRate(count) && rankOf(count, rate) > count;
 
 /** What people should know of a threshold that is extrapolated, and what to do; undefined of one that is not. */
-export function describeExtrapolation(count: number, rate: number): string | undefined {
-  if (!isExtrapolated(count, rate)) return undefined;
+export function describeExtrapolation(count: number, rate?: number): string | undefined {
+  if (rate === undefined || !isExtrapolated(count, rate)) return undefined;
+  const needed = Math.ceil(1 / rate) - 1;
+  // Rounded up, so that the rate that is advised is supported.
+  const supported = Math.ceil(1000 * lowestFalseAlarmRate(count)) / 1000;
   return (
-    `${count} held-out good images vouch for no rate of false alarms below 1 in ${count + 1}, but detection.falseAlarmRate ` +
-    `is ${rate}: the threshold is extrapolated; hold out more by data.heldOut, or set a higher detection.falseAlarmRate`
+    `${count} good images cannot support a false-alarm rate below 1 in ${count + 1}, but detection.falseAlarmRate is ${rate}: ` +
+    `the threshold is extrapolated. Calibrate with at least ${needed} good images, or set detection.falseAlarmRate=${supported}.`
   );
+}
+
+/** A rate that factories often want, and the images that support it. */
+const promise = { rate: 0.01, images: 99 };
+
+/** What a calibration on so many good images promises, and what it takes to promise more: one or two sentences. */
+export function describeFalseAlarms(count: number, rate?: number): string {
+  const extrapolation = describeExtrapolation(count, rate);
+  if (extrapolation !== undefined) return extrapolation;
+  const often = oneIn(rate ?? lowestFalseAlarmRate(count));
+  const stopped = `About ${often.endsWith("%") ? `${often} of the` : often} good parts will be stopped.`;
+  if (rate !== undefined || count >= promise.images) return stopped;
+  return `${stopped} To promise ${oneIn(promise.rate)}, calibrate with at least ${promise.images} good images.`;
+}
+
+/** A rate as people say it: `1 in 23`, or in percent where it is none of one in a whole number. */
+export function oneIn(rate: number): string {
+  const times = Math.round(1 / rate);
+  const near = times >= 2 && Math.abs(rate * times - 1) < 0.02;
+  return near ? `1 in ${times}` : `${Number((100 * rate).toPrecision(3))} %`;
 }
 
 function checkCount({ length }: readonly number[]): void {

@@ -27,6 +27,8 @@ export type Model = {
   /** Optimiser steps of the adaptation behind these weights, where there was one; 0 where none bettered them. */
   readonly adaptedSteps?: number | undefined;
   readonly calibration?: Calibration | undefined;
+  /** What `calibration` replaced when the same weights were calibrated again. */
+  readonly calibrationBefore?: Calibration | undefined;
 };
 
 /** Everything that training needs to resume as if it had never stopped. */
@@ -55,7 +57,7 @@ const bestSchema = z.strictObject({ step: stepSchema, loss: z.number() });
 
 /** The bytes of a model's file. */
 export function encodeModel(model: Model): Uint8Array {
-  const { config, step, weights, extractor, adaptedSteps, calibration } = model;
+  const { config, step, weights, extractor, adaptedSteps, calibration, calibrationBefore } = model;
   const arrays = new Map<string, StateEntry>([
     ...weights,
     ...withPrefix(extractor ?? new Map(), extractorPrefix),
@@ -64,6 +66,7 @@ export function encodeModel(model: Model): Uint8Array {
     ...describe("model", config, step),
     ...(adaptedSteps !== undefined && { adaptedSteps: String(adaptedSteps) }),
     ...(calibration && { calibration: JSON.stringify(calibration) }),
+    ...(calibrationBefore && { calibrationBefore: JSON.stringify(calibrationBefore) }),
   });
 }
 
@@ -117,6 +120,7 @@ export function decodeModel(checkpoint: Checkpoint, name = "The checkpoint"): Mo
     extractor: extractor.size > 0 ? extractor : undefined,
     adaptedSteps: readHeaderText(checkpoint, "adaptedSteps", stepSchema.optional(), name),
     calibration: readHeaderText(checkpoint, "calibration", storedCalibrationSchema, name),
+    calibrationBefore: readHeaderText(checkpoint, "calibrationBefore", storedCalibrationSchema, name),
   };
 }
 

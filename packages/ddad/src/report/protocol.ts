@@ -4,7 +4,7 @@
  */
 
 import type { Config, Protocol } from "../config/config.ts";
-import { isExtrapolated } from "../detection/calibration.ts";
+import { isExtrapolated, lowestFalseAlarmRate } from "../detection/calibration.ts";
 import type { BootstrapOptions } from "../metrics/bootstrap.ts";
 
 /** Which pixels count as defective. */
@@ -96,8 +96,9 @@ export type ProtocolBlock = {
     | {
         source: CalibrationImages;
         images: number;
+        /** What was asked for, or the lowest that so many images support. */
         falseAlarmRate: number;
-        /** Present where so many images cannot vouch for that rate: what it comes to is an assumption. */
+        /** Present where so many images cannot support that rate: what it comes to is an assumption. */
         extrapolated?: true;
       }
     | { source: "test set, largest tpr - fpr" };
@@ -153,7 +154,7 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
         : {
             source: calibrationImages(imported),
             images: heldOutScores,
-            falseAlarmRate: detection.falseAlarmRate,
+            falseAlarmRate: detection.falseAlarmRate ?? lowestFalseAlarmRate(heldOutScores),
             ...(isExtrapolated(heldOutScores, detection.falseAlarmRate) && { extrapolated: true }),
           },
     ...(reconstructs && {

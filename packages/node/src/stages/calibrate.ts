@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import {
   type Calibration,
   DataError,
-  describeExtrapolation,
+  describeFalseAlarms,
   encodeModel,
   isImported,
   type Model,
@@ -15,7 +15,27 @@ import { formatDuration } from "../duration.ts";
 import { notice, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { openDetector, withExtractor } from "../model/detector.ts";
-import { loadHeldOut } from "./data.ts";
+import { findHeldOut, loadSamples } from "./data.ts";
+import { findGoodImages, type LeftOut } from "./goodImages.ts";
+
+/** Options of `calibrateModel`. */
+export interface CalibrateOptions extends StageOptions {
+  /** Folder of good images to calibrate on: all that were not trained on. Default: the held-out images of the data set. */
+  readonly good?: string | undefined;
+  /** Calibrates also on fewer images than the model is calibrated on. Default false. */
+  readonly force?: boolean | undefined;
+}
+
+/** What `calibrateModel` did. */
+export interface CalibrateResult {
+  readonly calibration: Calibration;
+  /** What it replaced; the file of the model keeps it. */
+  readonly before?: Calibration | undefined;
+  /** Images that it is made on. */
+  readonly images: number;
+  /** Images of `good` that were left out. */
+  readonly leftOut?: LeftOut | undefined;
+}
 
 /**
  * Puts into a model what inspecting needs beside its network, and writes it: the extractor's weights, where it has one, and
@@ -25,22 +45,21 @@ export async function completeInto(
   path: string,
   given: Model,
   heldOut: NamedImages,
-  options: StageOptions = {},
+  options: StageOptions & { readonly before?: Calibration | undefined } = {},
 ): Promise<Calibration | undefined> {
   const model = await withExtractor(given);
   const calibration =
     model.config.protocol === "strict" && heldOut.ids.length >= 2
       ? await calibrated(model, heldOut, options)
       : undefined;
-  writeWhole(path, encodeModel({ ...model, calibration }));
+  writeWhole(path, encodeModel({ ...model, calibration, calibrationBefore: options.before }));
   return calibration;
 }
 
 async function calibrated(model: Model, heldOut: NamedImages, options: StageOptions): Promise<Calibration> {
   using detector = await openDetector(model);
   const calibration = await calibrateDetector(detector, model, heldOut, options);
-  const extrapolation = describeExtrapolation(heldOut.ids.length, model.config.detection.falseAlarmRate);
-  if (extrapolation !== undefined) notice(options, extrapolation);
+  notice(options, describeFalseAlarms(heldOut.ids.length, model.config.detection.falseAlarmRate));
   return calibration;
 }
 
@@ -65,27 +84,43 @@ export async function calibrateDetector(
 }
 
 /**
- * Calibrates a model again on the held-out images of its data set, and writes its file.
+ * Calibrates a model again, on good images of a folder or on the held-out images of its data set, and writes its file, which
+ * keeps the calibration before.
  *
- * @param path file of the model
- * @throws DataError for the paper's protocol, which has no calibration, and where there are fewer than two images
+ * @param path file of the model; the folder it lies in may say which images it was trained on
+ * @throws DataError for the paper's protocol, which has no calibration, where there are fewer than two images, and where
+ * there are fewer than the model is calibrated on
  */
 export async function calibrateModel(
   path: string,
   model: Model,
-  options: StageOptions = {},
-): Promise<{ readonly calibration: Calibration; readonly images: number }> {
-  const { config } = model;
+  options: CalibrateOptions = {},
+): Promise<CalibrateResult> {
+  const { config, calibration: before } = model;
   if (config.protocol === "paper") {
     throw new DataError(
       "The paper's protocol has no calibration: it weighs distances by their maxima over a batch, and takes the threshold from the test set.",
     );
   }
-  const heldOut = await loadHeldOut(config, dirname(path), options);
+  const { good, force = false } = options;
+  const folder = dirname(path);
+  const found = good === undefined ? undefined : findGoodImages(good, config, folder, options);
+  const files = found?.files ?? findHeldOut(config, folder, options);
+  const from = good ?? config.data.root;
+  if (files.length < 2) {
+    const why = good === undefined ? `; data.heldOut of the model is ${config.data.heldOut}` : "";
+    throw new DataError(
+      `${from} gives ${files.length} good images that were not trained on, but a calibration needs two${why}.`,
+    );
+  }
+  if (before !== undefined && files.length < before.scores.length && !force) {
+    throw new DataError(
+      `${path} is calibrated on ${before.scores.length} good images, but ${from} gives ${files.length}: the threshold would rest on ` +
+        "fewer. Calibrate on a folder with more (--good FOLDER), or pass --force.",
+    );
+  }
+  const images = await loadSamples(files, config, "good images", options);
   await setupDevice();
-  const calibration = await completeInto(path, model, heldOut, options);
-  if (calibration !== undefined) return { calibration, images: heldOut.ids.length };
-  throw new DataError(
-    `${config.data.root} gives ${heldOut.ids.length} held-out good images, but a calibration needs two; data.heldOut of the model is ${config.data.heldOut}.`,
-  );
+  const calibration = (await completeInto(path, model, images, { ...options, before }))!;
+  return { calibration, before, images: files.length, ...(found && { leftOut: found.leftOut }) };
 }

@@ -5,6 +5,7 @@ import {
   type Config,
   DataError,
   type Dataset,
+  type ImageFile,
   type NamedImages,
   publishedMask,
   recordSplit,
@@ -45,23 +46,29 @@ export async function loadTraining(
     );
   }
   const images = {
-    train: await load(train, config, "training images", options),
-    heldOut: await load(heldOut, config, "held-out images", options),
+    train: await loadSamples(train, config, "training images", options),
+    heldOut: await loadSamples(heldOut, config, "held-out images", options),
   };
   writeSplit(run, recordSplit(dataset, { train, heldOut }, splitOptions(config, record)));
   return images;
 }
 
 /** The held-out good images alone. @param run folder of the run, whose division counts where it has one. */
-export async function loadHeldOut(
-  config: Config,
-  run?: string,
-  options: StageOptions = {},
-): Promise<NamedImages> {
+export const loadHeldOut = (config: Config, run?: string, options: StageOptions = {}): Promise<NamedImages> =>
+  loadSamples(findHeldOut(config, run, options), config, "held-out images", options);
+
+/** The files of the held-out good images. @param run as for `loadHeldOut` */
+export function findHeldOut(config: Config, run?: string, options: StageOptions = {}): Sample[] {
   const dataset = openDataset(config.data.root, config.data);
-  const { heldOut } = divide(config, dataset, recordOf(run, dataset, options), options);
-  return load(heldOut, config, "held-out images", options);
+  return divide(config, dataset, recordOf(run, dataset, options), options).heldOut;
 }
+
+/** The good images of a data set that a run was trained on, or would be. @param record its division, where it is known */
+export const trainedSamples = (
+  config: Config,
+  dataset: Dataset,
+  record: SplitRecord | undefined,
+): readonly Sample[] => splitHeldOut(dataset.train, splitOptions(config, record)).train;
 
 /**
  * The test images with what is known of them.
@@ -90,7 +97,7 @@ export async function loadTest(
     }
     tellChanges("test images", record.test, samples, options);
   }
-  const { images } = await load(samples, config, "test images", options);
+  const { images } = await loadSamples(samples, config, "test images", options);
   const masks = dataset.hasMasks ? await masksOf(samples, config.data.imageSize, options) : undefined;
   return {
     dataset: basename(resolve(root)),
@@ -195,8 +202,9 @@ function tellChanges(
     notice(options, `the data set has changed since the run began: ${what}: ${parts.join(", ")}`);
 }
 
-async function load(
-  samples: readonly Sample[],
+/** Reads images. @param task what progress calls them */
+export async function loadSamples(
+  samples: readonly ImageFile[],
   config: Config,
   task: string,
   options: StageOptions,

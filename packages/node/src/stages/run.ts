@@ -90,11 +90,13 @@ export async function runStages(
   return result;
 }
 
-/** A run that began with other settings is not gone on with; what memory it may take changes no result. */
+/** A run that began with other settings is not resumed; its memory and its false-alarm rate change nothing that is trained. */
 function checkSettings(folder: string, config: Config): void {
   const path = join(folder, "config.yaml");
   const settings = (of: object): string =>
-    JSON.stringify(mergeConfig(of, { training: { memory: undefined } }));
+    JSON.stringify(
+      mergeConfig(of, { training: { memory: undefined }, detection: { falseAlarmRate: undefined } }),
+    );
   if (!existsSync(path) || settings(readConfigFile(path)) === settings(config)) return;
   throw new DataError(
     `${folder} holds a run with other settings (${path}); run it with those, or choose another folder by --out.`,
