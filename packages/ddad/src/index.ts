@@ -17,17 +17,10 @@ export {
   DomainAdapter,
   type DomainAdapterOptions,
 } from "./adaptation/domainAdapter.ts";
-export {
-  type Bound,
-  type Config,
-  type ConfigInput,
-  configSchema,
-  type Protocol,
-  parseConfig,
-  resolveConfig,
-} from "./config/config.ts";
 export { costOf, type DenoiserCost } from "./config/cost.ts";
+export { parseConfig, resolveConfig } from "./config/parse.ts";
 export { type Preset, presets } from "./config/presets.ts";
+export { type Bound, type Config, type ConfigInput, configSchema, type Protocol } from "./config/schema.ts";
 export {
   type ConfigKey,
   type ConfigRecord,

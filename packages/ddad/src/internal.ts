@@ -4,15 +4,17 @@ export * from "./adaptation/domainAdapter.ts";
 export * from "./adaptation/stateFile.ts";
 export * from "./config/binding.ts";
 export * from "./config/categories.ts";
-export * from "./config/config.ts";
+
 export * from "./config/cost.ts";
 export * from "./config/ddadYaml.ts";
 export * from "./config/ddadYamlKeys.ts";
 export * from "./config/defaults.ts";
+export * from "./config/parse.ts";
 export * from "./config/presets.ts";
 export * from "./config/problems.ts";
 export * from "./config/renamed.ts";
 export * from "./config/rules.ts";
+export * from "./config/schema.ts";
 export * from "./config/settings.ts";
 export * from "./data/batches.ts";
 export * from "./data/imageSet.ts";

@@ -1,7 +1,7 @@
 /** Adapts in a process of its own and prints, as JSON, what was planned and what the device counted. Argument: sampling.eta. */
 import { evaluate, memory, resnet18, setupDevice } from "@ddad/nn";
 import { adapt } from "../src/adaptation/adapt.ts";
-import { resolveConfig } from "../src/config/config.ts";
+import { resolveConfig } from "../src/config/parse.ts";
 import type { NamedImages } from "../src/data/imageSet.ts";
 import { createDenoiser } from "../src/diffusion/denoiser.ts";
 import type { PlannedMemory } from "../src/memory/planned.ts";

@@ -11,7 +11,7 @@ import {
 import { expect } from "chai";
 import { type AdaptationOptions, type AdaptationRunState, adapt } from "../src/adaptation/adapt.ts";
 import { decodeAdaptationState, encodeAdaptationState } from "../src/adaptation/stateFile.ts";
-import { resolveConfig } from "../src/config/config.ts";
+import { resolveConfig } from "../src/config/parse.ts";
 import { createDenoiser } from "../src/diffusion/denoiser.ts";
 import { ConfigError } from "../src/errors.ts";
 import { smallConfig, smallImages } from "./small.ts";

@@ -3,7 +3,7 @@
  * Arguments: images, side in pixels, bytes of distances to remember (as many as by default, without it).
  */
 import { setupDevice } from "@ddad/nn";
-import { resolveConfig } from "../src/config/config.ts";
+import { resolveConfig } from "../src/config/parse.ts";
 import { calibrate } from "../src/detection/inspect.ts";
 
 const [count, side, cacheBytes] = process.argv.slice(2).map(Number) as [number, number, number?];

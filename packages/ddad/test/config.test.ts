@@ -1,7 +1,8 @@
 /** Completing and checking a configuration. */
 import { expect } from "chai";
 import { boundSettings, settingsBound } from "../src/config/binding.ts";
-import { type ConfigInput, configSchema, parseConfig, resolveConfig } from "../src/config/config.ts";
+import { parseConfig, resolveConfig } from "../src/config/parse.ts";
+import { type ConfigInput, configSchema } from "../src/config/schema.ts";
 import { configKeys, mergeConfig } from "../src/config/settings.ts";
 import { ConfigError } from "../src/errors.ts";
 import { smallConfig } from "./small.ts";

@@ -7,10 +7,11 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { parse } from "yaml";
 import * as z from "zod";
-import { type Config, configSchema, type Protocol, resolveConfig } from "../src/config/config.ts";
 import { costOf } from "../src/config/cost.ts";
 import { translateDdadYaml } from "../src/config/ddadYaml.ts";
+import { resolveConfig } from "../src/config/parse.ts";
 import { presets } from "../src/config/presets.ts";
+import { type Config, configSchema, type Protocol } from "../src/config/schema.ts";
 import { type ConfigRecord, configKeys } from "../src/config/settings.ts";
 
 type BaseSchema = z.core.JSONSchema.BaseSchema;

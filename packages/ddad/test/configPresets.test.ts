@@ -2,9 +2,10 @@
 import { expect } from "chai";
 import { configOver } from "../../node/src/settings.ts";
 import { type CategorySettings, categories, findCategory, stepsOfEpochs } from "../src/config/categories.ts";
-import { type ConfigInput, configSchema, parseConfig, resolveConfig } from "../src/config/config.ts";
 import { costOf } from "../src/config/cost.ts";
+import { parseConfig, resolveConfig } from "../src/config/parse.ts";
 import { presets } from "../src/config/presets.ts";
+import { type ConfigInput, configSchema } from "../src/config/schema.ts";
 import { parseSettings } from "../src/config/settings.ts";
 import { createDenoiser } from "../src/diffusion/denoiser.ts";
 import { ConfigError } from "../src/errors.ts";

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { encodePng } from "../../node/src/images/png.ts";
-import type { Config } from "../src/config/config.ts";
+import type { Config } from "../src/config/schema.ts";
 import { buildCalibration } from "../src/detection/calibration.ts";
 import { type Evaluation, evaluateInspections, type ScoredImage } from "../src/evaluation/evaluation.ts";
 import { createImage } from "../src/images/image.ts";

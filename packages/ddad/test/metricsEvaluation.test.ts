@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { Config } from "../src/config/config.ts";
+import type { Config } from "../src/config/schema.ts";
 import { buildCalibration, type Calibration } from "../src/detection/calibration.ts";
 import type { Inspection } from "../src/detection/inspect.ts";
 import { DataError } from "../src/errors.ts";

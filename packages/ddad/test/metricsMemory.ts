@@ -3,7 +3,7 @@
  * Arguments: images, side in pixels.
  */
 
-import { resolveConfig } from "../src/config/config.ts";
+import { resolveConfig } from "../src/config/parse.ts";
 import { buildCalibration } from "../src/detection/calibration.ts";
 import type { Inspection } from "../src/detection/inspect.ts";
 import { evaluateInspections, type LabelledImage } from "../src/evaluation/evaluation.ts";

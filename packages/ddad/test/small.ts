@@ -1,5 +1,6 @@
 /** A network and images small enough to train in a test. */
-import { type Config, type ConfigInput, resolveConfig } from "../src/config/config.ts";
+import { resolveConfig } from "../src/config/parse.ts";
+import type { Config, ConfigInput } from "../src/config/schema.ts";
 import type { ImageSet, NamedImages } from "../src/data/imageSet.ts";
 import { uniform } from "../src/data/random.ts";
 

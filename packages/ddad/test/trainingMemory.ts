@@ -3,7 +3,7 @@
  * counted. Arguments: the configuration as JSON, optimiser steps, held-out images to validate with (0 does not).
  */
 import { memory, setupDevice } from "@ddad/nn";
-import { resolveConfig } from "../src/config/config.ts";
+import { resolveConfig } from "../src/config/parse.ts";
 import type { NamedImages } from "../src/data/imageSet.ts";
 import { Trainer } from "../src/training/trainer.ts";
 

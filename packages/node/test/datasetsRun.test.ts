@@ -1,7 +1,8 @@
 /** The images of a run: divided once, and the same ever after. */
 import { readFileSync, rmSync } from "node:fs";
 import { expect } from "chai";
-import { type Config, resolveConfig } from "../../ddad/src/config/config.ts";
+import { resolveConfig } from "../../ddad/src/config/parse.ts";
+import type { Config } from "../../ddad/src/config/schema.ts";
 import type { SplitRecord } from "../../ddad/src/data/split.ts";
 import { maskImage } from "../../ddad/src/images/mask.ts";
 import type { StageOptions } from "../src/events.ts";

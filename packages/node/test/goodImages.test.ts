@@ -1,7 +1,8 @@
 /** Which images of a folder a model may be calibrated on. */
 import { copyFileSync, rmSync } from "node:fs";
 import { expect } from "chai";
-import { type Config, resolveConfig } from "../../ddad/src/config/config.ts";
+import { resolveConfig } from "../../ddad/src/config/parse.ts";
+import type { Config } from "../../ddad/src/config/schema.ts";
 import { createImage, type Image } from "../../ddad/src/images/image.ts";
 import { loadTraining } from "../src/stages/data.ts";
 import { findGoodImages } from "../src/stages/goodImages.ts";

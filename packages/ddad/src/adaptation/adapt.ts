@@ -10,7 +10,7 @@ import {
 } from "@ddad/nn";
 import { heldBytes } from "@ddad/nn/internal";
 import { settingsBound } from "../config/binding.ts";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import { batchIndices } from "../data/batches.ts";
 import { gatherPixels, type NamedImages } from "../data/imageSet.ts";
 import { hashText } from "../data/random.ts";

@@ -1,6 +1,6 @@
 /** Which settings a run, a model, a calibration or an adaptation keeps: read from the table of settings. */
 import * as z from "zod";
-import { type Bound, type Config, configSchema } from "./config.ts";
+import { type Bound, type Config, configSchema } from "./schema.ts";
 import { configKeys } from "./settings.ts";
 
 /** Paths of the settings that something must keep, such as `data.imageSize`, in their order. */

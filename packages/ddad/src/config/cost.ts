@@ -2,7 +2,7 @@
 import { defaultMultipliers, unetLayout } from "@ddad/nn/internal";
 import { unetOptions } from "../diffusion/denoiser.ts";
 import { samplingSteps } from "../diffusion/schedule.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./schema.ts";
 
 /** Parameters and floating-point operations; a multiply-add counts 2. */
 export type DenoiserCost = {

@@ -1,5 +1,5 @@
 /** What a setting is when neither it nor a preset is given. Depends on the protocol, the network and a few settings that are given. */
-import type { Config, ConfigInput } from "./config.ts";
+import type { Config, ConfigInput } from "./schema.ts";
 
 type Defaults = Omit<Config, "data"> & { data: Omit<Config["data"], "root"> };
 

@@ -4,8 +4,8 @@
  */
 
 import { type CategorySettings, categories, stepsOfEpochs } from "./categories.ts";
-import type { Config, ConfigInput } from "./config.ts";
 import { defaultsFor, positiveOr } from "./defaults.ts";
+import type { Config, ConfigInput } from "./schema.ts";
 import { type ConfigRecord, isRecord, mergeConfig } from "./settings.ts";
 
 /** Settings that go by a name. */

@@ -2,9 +2,9 @@
 import type * as z from "zod";
 import { samplingSteps } from "../diffusion/schedule.ts";
 import { memoryForm, parseMemory } from "../memory/budget.ts";
-import type { Config } from "./config.ts";
 import { presets, presetsNamed } from "./presets.ts";
 import { nearestName } from "./problems.ts";
+import type { Config } from "./schema.ts";
 
 type Rule = {
   /** Settings it reads; it is left alone when one of them is wrong by itself. */

@@ -4,8 +4,8 @@
  */
 import * as z from "zod";
 import { boundSection, boundSettings, describeChanges } from "../config/binding.ts";
-import { type Config, configSchema } from "../config/config.ts";
 import { translateRenamed } from "../config/renamed.ts";
+import { type Config, configSchema } from "../config/schema.ts";
 import { isRecord } from "../config/settings.ts";
 import { DataError } from "../errors.ts";
 import { ScoreCounts } from "../metrics/scoreCounts.ts";

@@ -1,6 +1,6 @@
 /** How far an image is from its reconstruction, pixel by pixel, and the map made of such distances. */
 import { gaussianBlur, pad, slice, type Tensor } from "@ddad/nn";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 
 /** D_p: the mean over channels of |a − b|. a and b `[N, H, W, C]` → `[N, H, W, 1]`. */
 export const pixelDistance = (a: Tensor, b: Tensor): Tensor => a.sub(b).abs().mean(3, { keepDims: true });

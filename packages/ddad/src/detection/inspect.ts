@@ -1,6 +1,6 @@
 /** From images to anomaly maps and scores. */
 import { compile, evaluate, Module, type Tensor, tensor } from "@ddad/nn";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import { gatherPixels, type NamedImages } from "../data/imageSet.ts";
 import { hashText } from "../data/random.ts";
 import { createSchedule, type Denoiser } from "../diffusion/denoiser.ts";

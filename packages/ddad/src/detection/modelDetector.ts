@@ -1,6 +1,6 @@
 /** From a model, as a file holds it, to what inspects images. */
 import { CheckpointError, evaluate, foldBatchNorm, type ResNet } from "@ddad/nn";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import type { NamedImages } from "../data/imageSet.ts";
 import { createDenoiser } from "../diffusion/denoiser.ts";
 import { normaliserOf } from "../evaluation/evaluation.ts";

@@ -1,6 +1,6 @@
 /** The network that predicts noise, and the loss that it learns from. */
 import { addNoise, type RandomStream, type Tensor, UNet, type UNetOptions } from "@ddad/nn";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import { linearSchedule, type NoiseSchedule } from "./schedule.ts";
 
 /** Whatever predicts the noise in an image; `UNet` is one. */

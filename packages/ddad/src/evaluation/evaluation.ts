@@ -1,6 +1,6 @@
 /** How well defects are found in images of which it is known whether they have any. */
 import { currentDevice } from "@ddad/nn";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import type { ImageSet } from "../data/imageSet.ts";
 import type { Calibration } from "../detection/calibration.ts";
 import { falseAlarmThreshold } from "../detection/calibration.ts";

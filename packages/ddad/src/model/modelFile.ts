@@ -11,7 +11,8 @@ import {
 } from "@ddad/nn";
 import { underPrefix, withPrefix } from "@ddad/nn/internal";
 import * as z from "zod";
-import { type Config, parseConfig } from "../config/config.ts";
+import { parseConfig } from "../config/parse.ts";
+import type { Config } from "../config/schema.ts";
 import { type Calibration, storedCalibrationSchema } from "../detection/calibration.ts";
 import { ConfigError } from "../errors.ts";
 import { readHeaderText } from "./header.ts";

@@ -3,7 +3,7 @@
  * comparable. Everything is plain data and the same for the same run, but the device and the time.
  */
 
-import type { Config, Protocol } from "../config/config.ts";
+import type { Config, Protocol } from "../config/schema.ts";
 import { isExtrapolated, lowestFalseAlarmRate } from "../detection/calibration.ts";
 import type { BootstrapOptions } from "../metrics/bootstrap.ts";
 

@@ -1,5 +1,5 @@
 /** Results of an evaluation, and tables of them. */
-import type { Protocol } from "../config/config.ts";
+import type { Protocol } from "../config/schema.ts";
 import type { ImageIntervals, Interval } from "../metrics/bootstrap.ts";
 import type { ProtocolBlock } from "./protocol.ts";
 

@@ -1,7 +1,7 @@
 /** The device memory of a training, planned before its first step, and what of it fits into a budget. */
 import { currentDevice, planBytes, type Tensor, type TensorSpec } from "@ddad/nn";
 import { bufferBytes, heldBytes } from "@ddad/nn/internal";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import { MemoryBudgetError } from "../errors.ts";
 import { divisorsOf, formatMemory, largestFitting, parseMemory, roomFor } from "../memory/budget.ts";
 import {

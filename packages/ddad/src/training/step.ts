@@ -19,7 +19,7 @@ import {
   where,
 } from "@ddad/nn";
 import { accumulate, clipScale, contiguousZeros } from "@ddad/nn/internal";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import { createDenoiser, denoisingError } from "../diffusion/denoiser.ts";
 
 /** What a step of the training reads. */

@@ -8,7 +8,7 @@ import {
   tune,
 } from "@ddad/nn";
 import { trimBuffers } from "@ddad/nn/internal";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import type { NamedImages } from "../data/imageSet.ts";
 import { divisorsOf, formatMemory } from "../memory/budget.ts";
 import type { Model, TrainingState } from "../model/modelFile.ts";

@@ -12,7 +12,7 @@ import {
   type UNet,
 } from "@ddad/nn";
 import { isPending, trimBuffers } from "@ddad/nn/internal";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import { batchIndices } from "../data/batches.ts";
 import { gatherPixels, type NamedImages } from "../data/imageSet.ts";
 import { hashText } from "../data/random.ts";

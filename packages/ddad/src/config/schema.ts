@@ -5,13 +5,6 @@
 import * as z from "zod";
 import { datasetFormats } from "../data/sample.ts";
 import { extractorNetworks } from "../detection/features.ts";
-import { ConfigError } from "../errors.ts";
-import { defaultsFor } from "./defaults.ts";
-import { withPresets } from "./presets.ts";
-import { describeIssues } from "./problems.ts";
-import { translateRenamed } from "./renamed.ts";
-import { brokenRules } from "./rules.ts";
-import { isRecord, mergeConfig } from "./settings.ts";
 
 const count = (least: number) => z.int().min(least);
 const fraction = () => z.number().min(0).lt(1);
@@ -264,24 +257,3 @@ export type ConfigInput = {
   precision?: Config["precision"];
   data: Partial<Config["data"]> & { root: string };
 };
-
-/** Fills a configuration up with its presets and the defaults of its protocol, and checks it. @throws ConfigError as `parseConfig`. */
-export function resolveConfig(input: ConfigInput): Config {
-  return parseConfig(input);
-}
-
-/**
- * Like `resolveConfig`, for what comes from outside: a file, a command line, a checkpoint.
- *
- * @throws ConfigError with every problem found, one sentence each.
- */
-export function parseConfig(input: unknown): Config {
-  if (!isRecord(input)) throw new ConfigError(["A configuration must be a set of named settings."]);
-  const given = withPresets(translateRenamed(input).settings);
-  const complete = mergeConfig(defaultsFor(given), given);
-  const { success, data, error } = configSchema.safeParse(complete);
-  const issues = error?.issues ?? [];
-  const problems = [...describeIssues(issues, complete, configSchema), ...brokenRules(complete, issues)];
-  if (!success || problems.length > 0) throw new ConfigError(problems);
-  return data;
-}

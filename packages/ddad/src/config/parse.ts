@@ -1,0 +1,30 @@
+/** From what was given to a complete configuration: presets and defaults supply the rest, and everything is checked. */
+import { ConfigError } from "../errors.ts";
+import { defaultsFor } from "./defaults.ts";
+import { withPresets } from "./presets.ts";
+import { describeIssues } from "./problems.ts";
+import { translateRenamed } from "./renamed.ts";
+import { brokenRules } from "./rules.ts";
+import { type Config, type ConfigInput, configSchema } from "./schema.ts";
+import { isRecord, mergeConfig } from "./settings.ts";
+
+/** Fills a configuration up with its presets and the defaults of its protocol, and checks it. @throws ConfigError as `parseConfig`. */
+export function resolveConfig(input: ConfigInput): Config {
+  return parseConfig(input);
+}
+
+/**
+ * Like `resolveConfig`, for what comes from outside: a file, a command line, a checkpoint.
+ *
+ * @throws ConfigError with every problem found, one sentence each.
+ */
+export function parseConfig(input: unknown): Config {
+  if (!isRecord(input)) throw new ConfigError(["A configuration must be a set of named settings."]);
+  const given = withPresets(translateRenamed(input).settings);
+  const complete = mergeConfig(defaultsFor(given), given);
+  const { success, data, error } = configSchema.safeParse(complete);
+  const issues = error?.issues ?? [];
+  const problems = [...describeIssues(issues, complete, configSchema), ...brokenRules(complete, issues)];
+  if (!success || problems.length > 0) throw new ConfigError(problems);
+  return data;
+}
