@@ -25,9 +25,25 @@ export async function runImport(file: string, options: ImportOptions): Promise<v
   printResult(options.json, result, `wrote ${out}: ${kinds.join("; ")}`);
 }
 
+/** Names come from files: control characters must not reach a terminal, nor do long texts help there. */
+const visible = (text: string): string =>
+  text.slice(0, 300).replace(/\p{C}/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+
 function describeImport(report: ImportReport): string {
-  const { format, entry, prefix, kind, found, matched, parameters, skipped, missing, leftOut, assumed } =
-    report;
+  const {
+    format,
+    entry,
+    prefix,
+    kind,
+    found,
+    matched,
+    parameters,
+    skipped,
+    missing,
+    leftOut,
+    opaque,
+    assumed,
+  } = report;
   const where = [format, ...(entry ? [`entry ${entry}`] : []), ...(prefix ? [`prefix ${prefix}`] : [])];
   const rows: [string, number | string, string][] = [
     ["found", found, where.join(", ")],
@@ -35,9 +51,20 @@ function describeImport(report: ImportReport): string {
     ["skipped", skipped.length, some(skipped)],
     ["missing", missing.length, some(missing)],
     ...leftOut.map(({ path, tensors }): [string, number, string] => ["left out", tensors, path]),
+    ...(opaque.length > 0
+      ? [
+          ["opaque", opaque.length, some(opaque.map(({ path, type }) => `${path} (${type})`))] as [
+            string,
+            number,
+            string,
+          ],
+        ]
+      : []),
     ...(assumed.length > 0 ? [["assumed", "", assumed.join(", ")] as [string, string, string]] : []),
   ];
   return rows
-    .map(([what, count, which]) => `${what.padEnd(9)} ${String(count).padStart(6)}  ${which}`.trimEnd())
+    .map(([what, count, which]) =>
+      `${what.padEnd(9)} ${String(count).padStart(6)}  ${visible(which)}`.trimEnd(),
+    )
     .join("\n");
 }

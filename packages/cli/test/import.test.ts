@@ -33,6 +33,7 @@ describe("ddad import", () => {
       format: "zip",
       entry: "",
       leftOut: [],
+      opaque: [],
       prefix: "",
       kind: "unet",
       found: 162,
@@ -56,6 +57,7 @@ describe("ddad import", () => {
     );
     const wrapped = pickle.dict(
       ["epoch", pickle.integer(3)],
+      ["args\u001b[2J", pickle.call(pickle.named("argparse", "Namespace"))],
       ["state_dict", root],
       ["optimizer", pickle.dict(["momentum", pickle.tensor({ storage: pickle.storage("buffer", 2) })])],
     );
@@ -70,7 +72,9 @@ describe("ddad import", () => {
       "skipped        1  loss.scale",
       "missing        0",
       "left out       0  epoch",
+      "left out       0  args\\u{1b}[2J",
       "left out       1  optimizer",
+      "opaque         1  args\\u{1b}[2J (argparse.Namespace)",
       "assumed           protocol=paper, model.dropout=0.3",
       "",
     ]);

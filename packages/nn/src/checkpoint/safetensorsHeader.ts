@@ -111,14 +111,14 @@ function parse(source: ByteSource): { fields: Record<string, unknown>; start: nu
     refuse(`the header is no JSON in UTF-8 (${plain((error as Error).message)}).`);
   }
   if (!isRecord(fields)) refuse("the header must be a JSON object.");
-  const twice = firstDuplicate(topLevelKeys(text));
+  const twice = firstDuplicate(text, Object.keys(fields).length);
   if (twice !== undefined) refuse(`the name ${quoted(twice)} occurs twice in the header.`);
   return { fields, start };
 }
 
 const quote = 0x22;
 
-/** The keys of a JSON object as written: JSON.parse keeps only the last of equal ones. `text` is known to be JSON. */
+/** The keys of a JSON object as written, with their quotes. `text` is known to be JSON. */
 function* topLevelKeys(text: string): Generator<string> {
   let depth = 0;
   for (let i = 0; i < text.length; i++) {
@@ -127,8 +127,7 @@ function* topLevelKeys(text: string): Generator<string> {
     else if (code === 0x7d || code === 0x5d) depth--;
     else if (code === quote) {
       const end = endOfText(text, i);
-      if (depth === 1 && /^\s*:/.test(text.slice(end, end + 64)))
-        yield JSON.parse(text.slice(i, end)) as string;
+      if (depth === 1 && isKey(text, end)) yield text.slice(i, end);
       i = end - 1;
     }
   }
@@ -141,9 +140,23 @@ function endOfText(text: string, start: number): number {
   return end + 1;
 }
 
-function firstDuplicate(names: Iterable<string>): string | undefined {
+/** Whether a colon follows. */
+function isKey(text: string, end: number): boolean {
+  let next = end;
+  while (/\s/.test(text[next] ?? "")) next++;
+  return text[next] === ":";
+}
+
+/** A key that occurs twice: JSON.parse keeps only the last of equal ones, and so `kept` keys. */
+function firstDuplicate(text: string, kept: number): string | undefined {
+  let written = 0;
+  for (const _ of topLevelKeys(text)) written++;
+  if (written === kept) return undefined;
   const seen = new Set<string>();
-  for (const name of names) if (seen.size === seen.add(name).size) return name;
+  for (const key of topLevelKeys(text)) {
+    const name = JSON.parse(key) as string;
+    if (seen.size === seen.add(name).size) return name;
+  }
   return undefined;
 }
 

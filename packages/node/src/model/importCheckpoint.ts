@@ -49,6 +49,8 @@ export type ImportReport = {
   missing: string[];
   /** What the file holds beside the dict, such as an optimiser. */
   leftOut: { path: string; tensors: number }[];
+  /** Values of classes that are not known, such as `argparse.Namespace`: not read. */
+  opaque: { path: string; type: string }[];
   /** Settings that shapes do not tell and nobody gave. */
   assumed: string[];
 };
@@ -116,12 +118,12 @@ async function examine(
 function sourceOf(
   checkpoint: Checkpoint,
   asked: string | undefined,
-): Pick<ImportReport, "format" | "entry" | "leftOut"> {
+): Pick<ImportReport, "format" | "entry" | "leftOut" | "opaque"> {
   if (!(checkpoint instanceof PyTorchCheckpoint)) {
-    return { format: "safetensors", entry: asked ?? "", leftOut: [] };
+    return { format: "safetensors", entry: asked ?? "", leftOut: [], opaque: [] };
   }
-  const { container, entry, leftOut } = checkpoint;
-  return { format: container, entry, leftOut: [...leftOut] };
+  const { container, entry, leftOut, opaque } = checkpoint;
+  return { format: container, entry, leftOut: [...leftOut], opaque: [...opaque] };
 }
 
 /** A name that each kind of network has, and no other. */
