@@ -92,12 +92,25 @@ function showOptions(signature) {
   for (const parameter of parameters) {
     if (parameter.name === unnamed) parameter.name = nameOf(parameter, parameters);
     for (const type of [parameter.type, ...(parameter.type?.types ?? [])]) {
+      if (type?.type === "reference") showPart(type);
       const target = type?.type === "reference" ? type.reflection : undefined;
       if (!target || !isOptions(target)) continue;
       parameter.comment ??= new Comment();
       parameter.comment.blockTags.push(new CommentTag("@expandType", [{ kind: "text", text: target.name }]));
     }
   }
+}
+
+/** The same for a part of them: Pick<Options, …>, Omit<Options, …> or Partial<Options>. */
+function showPart(type) {
+  const [whole, keys] = type.typeArguments ?? [];
+  const target = whole?.type === "reference" ? whole.reflection : undefined;
+  if (!target || !isOptions(target) || !["Pick", "Omit", "Partial"].includes(type.name)) return;
+  const listed = (keys?.types ?? [keys]).map((key) => key?.value);
+  const shown = (target.children ?? []).filter(
+    ({ name }) => type.name === "Partial" || listed.includes(name) === (type.name === "Pick"),
+  );
+  type.highlightedProperties = new Map(shown.map(({ name, comment }) => [name, comment?.summary ?? []]));
 }
 
 const unnamed = "__namedParameters";

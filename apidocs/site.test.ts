@@ -12,7 +12,10 @@ interface Reflection {
   readonly children?: readonly Reflection[];
   readonly signatures?: readonly Reflection[];
   readonly parameters?: readonly Reflection[];
-  readonly type?: { readonly name?: string };
+  readonly type?: {
+    readonly name?: string;
+    readonly highlightedProperties?: Readonly<Record<string, unknown>>;
+  };
   readonly comment?: { readonly blockTags?: readonly { tag: string; content: { text: string }[] }[] };
 }
 
@@ -63,4 +66,15 @@ describe("the API site", () => {
       expect(expanded.map(({ content }) => content[0]!.text)).to.deep.equal([options]);
     });
   }
+
+  it("lists a part of options, too", () => {
+    const pool = project
+      .children!.flatMap(({ children }) => children!)
+      .find(({ name }) => name === "MaxPool2d")!;
+    const maker = pool.children!.find(({ name }) => name === "constructor")!;
+    const options = maker.signatures![0]!.parameters!.find(({ name }) => name === "options")!;
+    const names = Object.keys(options.type!.highlightedProperties!);
+    expect(names).to.include.members(["dilation", "stride", "padding", "ceilMode"]);
+    expect(names).not.to.include("kernelSize");
+  });
 });

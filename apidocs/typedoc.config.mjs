@@ -25,6 +25,7 @@ export default {
     compactFolders: true,
     includeFolders: false,
   },
+  useFirstParagraphOfCommentAsSummary: true,
   sort: ["kind", "required-first", "alphabetical"],
   kindSortOrder: [
     "Function",
