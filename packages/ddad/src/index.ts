@@ -29,7 +29,15 @@ export {
   parseSettings,
 } from "./config/settings.ts";
 export { type BatchOptions, batchIndices } from "./data/batches.ts";
-export { gatherPixels, type ImageSet, imageAt, type NamedImages, stackImages } from "./data/imageSet.ts";
+export {
+  gatherPixels,
+  type ImageSet,
+  type ImageSource,
+  imageAt,
+  type NamedImages,
+  type NamedPixels,
+  stackImages,
+} from "./data/imageSet.ts";
 export type { DefectKind } from "./data/procedural/defects.ts";
 export {
   generateProcedural,
@@ -68,6 +76,7 @@ export {
   inspect,
 } from "./detection/inspect.ts";
 export { loadDetector, type ModelDetector, type ModelDetectorOptions } from "./detection/modelDetector.ts";
+export type { Decision } from "./detection/verdict.ts";
 export {
   createDenoiser,
   createSchedule,

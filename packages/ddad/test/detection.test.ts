@@ -3,7 +3,7 @@ import { evaluate, ResNet, tensor, type UNet } from "@ddad/nn";
 import { expect } from "chai";
 import { formulaWeights, largestDifference } from "../../nn/test/golden.ts";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
-import { gatherPixels, imageAt } from "../src/data/imageSet.ts";
+import { gatherPixels, imageAt, type NamedPixels } from "../src/data/imageSet.ts";
 import { calibrationDifferences, falseAlarmThreshold } from "../src/detection/calibration.ts";
 import { anomalyMap, centerCrop, cropRange, pixelDistance } from "../src/detection/distance.ts";
 import { type Extractor, featureDistance } from "../src/detection/features.ts";
@@ -102,6 +102,37 @@ describe("detection", () => {
       }
     });
   }
+
+  it("says the same of images that come one after the other, and takes no more than the next", async () => {
+    const config = smallConfig();
+    let taken = 0;
+    async function* source(): AsyncGenerator<NamedPixels> {
+      for (const [index, id] of ids.entries()) {
+        taken++;
+        yield { id, pixels: gatherPixels(images, [index]) };
+      }
+    }
+    const whole = [];
+    for await (const found of inspect({ denoiser: net, config }, { images, ids })) whole.push(found);
+    let index = 0;
+    for await (const { id, score, map } of inspect({ denoiser: net, config }, source())) {
+      expect(taken).to.equal(index + 1);
+      expect({ id, score, map }).to.deep.equal({
+        id: ids[index],
+        score: whole[index]!.score,
+        map: whole[index++]!.map,
+      });
+    }
+    expect(index).to.equal(ids.length);
+  });
+
+  it("refuses images that are not square", async () => {
+    const wrong = [{ id: "flat.png", pixels: new Float32Array(8 * 7 * 3) }];
+    const found = inspect({ denoiser: net, config: smallConfig() }, wrong);
+    const error = await found.next().catch((caught: Error) => caught);
+    expect(error).to.be.instanceOf(RangeError);
+    expect((error as Error).message).to.match(/flat\.png has 168 values, but a square RGB image/);
+  });
 
   it("says the same, bit for bit, of 16 images in any company when features are compared as well", async () => {
     const config = smallConfig({ features: { network: "resnet18" } });

@@ -2,7 +2,7 @@
 import { CheckpointError, ResNet, readSafetensors, type Tensor, tensor, writeSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import { largestDifference } from "../../nn/test/golden.ts";
-import { type ImageSet, imageAt } from "../src/data/imageSet.ts";
+import { gatherPixels, type ImageSet, imageAt } from "../src/data/imageSet.ts";
 import { uniform } from "../src/data/random.ts";
 import { falseAlarmThreshold } from "../src/detection/calibration.ts";
 import type { Extractor } from "../src/detection/features.ts";
@@ -10,6 +10,7 @@ import type { Inspection } from "../src/detection/inspect.ts";
 import { MemoryBank } from "../src/patchcore/memoryBank.ts";
 import { type FitOptions, PatchCore } from "../src/patchcore/patchcore.ts";
 import { patchFeatures } from "../src/patchcore/patches.ts";
+import { imageScore } from "../src/patchcore/score.ts";
 
 type Grid = {
   readonly values: Float64Array;
@@ -127,6 +128,23 @@ describe("PatchCore", () => {
     for await (const inspection of patchCore.inspect({ images, ids: idsOf(images) })) found.push(inspection);
     return found;
   }
+
+  it("says the same of images that come one after the other", async () => {
+    using patchCore = await fit();
+    const images = stripes(3, 5, (index) => index === 1);
+    const source = idsOf(images).map((id, index) => ({ id, pixels: gatherPixels(images, [index]) }));
+    const found: Inspection[] = [];
+    for await (const inspection of patchCore.inspect(source)) found.push(inspection);
+    expect(found).to.deep.equal(await inspectAll(patchCore, images));
+  });
+
+  it("scores an image NaN whose features are, and does not pick a patch of it", async () => {
+    const far = Float32Array.of(1, Number.NaN, 2);
+    const unreachable = async (): Promise<Float32Array> => expect.fail("asked for a patch");
+    using patchCore = await fit();
+    expect(await imageScore(patchCore.bank, far, unreachable, 9)).to.be.NaN;
+    expect(await imageScore(patchCore.bank, Float32Array.of(1, Infinity), unreachable, 9)).to.equal(Infinity);
+  });
 
   for (const neighbours of [1, 9]) {
     it(`tells planted squares from good images, and where they are, by ${neighbours} neighbours`, async () => {

@@ -15,6 +15,35 @@ export type ImageSet = {
 /** Images by their ids, on which the noise of each depends, in training and, where the protocol draws any, in detection. */
 export type NamedImages = { readonly images: ImageSet; readonly ids: readonly string[] };
 
+/** One image to inspect. */
+export type NamedPixels = {
+  readonly id: string;
+  /** `[size, size, 3]` in [−1, 1], as `toPixels` gives them. */
+  readonly pixels: Float32Array;
+};
+
+/** Images to inspect: all of them in memory, or one after the other as they come. */
+export type ImageSource = NamedImages | Iterable<NamedPixels> | AsyncIterable<NamedPixels>;
+
+/** The images of a source, one after the other. */
+export async function* eachImage(source: ImageSource): AsyncGenerator<NamedPixels> {
+  if (!("images" in source)) {
+    yield* source;
+    return;
+  }
+  const { images, ids } = source;
+  for (const [index, id] of ids.entries()) yield { id, pixels: gatherPixels(images, [index]) };
+}
+
+/** The side of a square image. @throws RangeError where the pixels are none. */
+export function sideOf({ id, pixels }: NamedPixels): number {
+  const size = Math.sqrt(pixels.length / 3);
+  if (Number.isInteger(size) && size > 0) return size;
+  throw new RangeError(
+    `inspect: ${id} has ${pixels.length} values, but a square RGB image has size · size · 3; resize it to data.imageSize.`,
+  );
+}
+
 /** Bytes that a set takes. */
 export const imageSetBytes = (count: number, size: number): number => count * size * size * 3;
 

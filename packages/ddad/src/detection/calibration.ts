@@ -10,6 +10,7 @@ import { isRecord } from "../config/settings.ts";
 import { DataError } from "../errors.ts";
 import { ScoreCounts } from "../metrics/scoreCounts.ts";
 import type { DistanceScales } from "./distance.ts";
+import { type Likeness, likenessSchema } from "./likeness.ts";
 
 /** The sections of settings that a calibration holds for, as the table of settings says. */
 const kept = {
@@ -31,6 +32,8 @@ export const calibrationSchema = z.strictObject({
   scores: z.array(z.number()).min(2),
   /** Scores that a fraction of the pixels of these images reaches, the fractions falling. */
   pixels: z.array(z.strictObject({ fraction: z.number().positive(), score: z.number() })).min(1),
+  /** What these images look like as a whole; without it no image is called unlike them. */
+  likeness: likenessSchema.optional(),
   /** Settings that all of it holds for. */
   precision: configSchema.shape.precision.default("f32"),
   features: kept.features,
@@ -75,6 +78,7 @@ export type HeldOutInspection = { readonly score: number; readonly map: Float32A
  * A calibration by what held-out good images gave under a configuration. Of a map no more is kept than `ScoreCounts` does.
  *
  * @param scales that the distances were divided by.
+ * @param likeness of the same images.
  * @throws DataError when there are fewer than two.
  * @throws RangeError when a score is not a finite number, or a scale is nothing to divide by.
  */
@@ -82,6 +86,7 @@ export async function buildCalibration(
   config: Config,
   inspections: AsyncIterable<HeldOutInspection> | Iterable<HeldOutInspection>,
   scales?: DistanceScales,
+  likeness?: Likeness,
 ): Promise<Calibration> {
   const scores: number[] = [];
   const pixels = new ScoreCounts();
@@ -108,6 +113,7 @@ export async function buildCalibration(
     ...(scales && { scales }),
     scores: scores.sort((a, b) => a - b),
     pixels: pixelFractions.map((fraction) => ({ fraction, score: pixels.reachedBy(fraction) })),
+    ...(likeness && { likeness }),
     precision: config.precision,
     features,
     sampling: config.sampling,

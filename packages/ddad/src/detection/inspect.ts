@@ -1,7 +1,16 @@
 /** From images to anomaly maps and scores. */
 import { compile, evaluate, Module, type Tensor, tensor } from "@ddad/nn";
 import type { Config } from "../config/schema.ts";
-import { gatherPixels, type NamedImages } from "../data/imageSet.ts";
+import {
+  eachImage,
+  gatherPixels,
+  type ImageSet,
+  type ImageSource,
+  imageAt,
+  type NamedImages,
+  type NamedPixels,
+  sideOf,
+} from "../data/imageSet.ts";
 import { hashText } from "../data/random.ts";
 import { createSchedule, type Denoiser } from "../diffusion/denoiser.ts";
 import { reconstruct } from "../diffusion/reconstruction.ts";
@@ -13,6 +22,7 @@ import {
 } from "./calibration.ts";
 import { anomalyMap, batchWeights, type DistanceScales, distanceWeights, pixelDistance } from "./distance.ts";
 import { type Extractor, featureDistance } from "./features.ts";
+import { describeImage, fitLikeness, type Likeness } from "./likeness.ts";
 
 /** What inspects images. The networks are in evaluation mode. */
 export type Detector = {
@@ -46,37 +56,54 @@ export type ReconstructedInspection = Inspection & { readonly reconstruction: Fl
  * digits; so what is said of an image is the same, bit for bit, whatever it is inspected with. The paper's protocol is the
  * exception, by design of the published code: there distances are weighed by their maxima over `detection.batchSize` images
  * in the order given.
+ *
+ * @param images a set, or images that come one after the other: then no more than one is held, or one batch where the
+ *   paper's protocol weighs over it.
+ * @throws RangeError where an image is not square, or the calibration was made with other settings.
  */
 export async function* inspect(
   detector: Detector,
-  images: NamedImages,
+  images: ImageSource,
 ): AsyncGenerator<ReconstructedInspection> {
   const { config, calibration } = detector;
   checkDetector(detector);
   const byBatch = config.protocol === "paper" && calibration === undefined && detector.extractor;
   const together = byBatch ? config.detection.batchSize : 1;
-  for (let from = 0; from < images.ids.length; from += together) {
-    const ids = images.ids.slice(from, from + together);
-    const measured: (Measured & { readonly milliseconds: number })[] = [];
-    for (const k of ids.keys()) {
+  const fixed = byBatch ? undefined : distanceWeights(config, calibration?.scales);
+  for await (const batch of batches(measureAll(detector, images), together)) {
+    const weights = fixed ?? batchWeights(maximaOfAll(batch), config.detection.pixelWeight);
+    for (const { id, reconstruction, distances, milliseconds: before } of batch) {
       const started = performance.now();
-      const found = await measure(detector, images, from + k);
-      measured.push({ ...found, milliseconds: performance.now() - started });
-    }
-    const weights = byBatch
-      ? batchWeights(
-          measured.map(({ distances }) => maximaOf(distances)),
-          config.detection.pixelWeight,
-        )
-      : distanceWeights(config, calibration?.scales);
-    for (const [k, id] of ids.entries()) {
-      const started = performance.now();
-      const { reconstruction, distances, milliseconds: before } = measured[k]!;
       const map = await mapOf(distances, weights, config);
       const milliseconds = before + performance.now() - started;
       yield { id, score: largest(map), map, mapSize: Math.sqrt(map.length), reconstruction, milliseconds };
     }
   }
+}
+
+type TimedMeasurement = Measured & { readonly id: string; readonly milliseconds: number };
+
+async function* measureAll(detector: Detector, images: ImageSource): AsyncGenerator<TimedMeasurement> {
+  for await (const image of eachImage(images)) {
+    const started = performance.now();
+    const found = await measure(detector, image);
+    yield { ...found, id: image.id, milliseconds: performance.now() - started };
+  }
+}
+
+const maximaOfAll = (batch: readonly Measured[]): DistanceScales[] =>
+  batch.map(({ distances }) => maximaOf(distances));
+
+/** What comes, in arrays of `size`; the last one may be shorter. */
+async function* batches<T>(source: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let batch: T[] = [];
+  for await (const item of source) {
+    batch.push(item);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 /** How a calibration goes about its work. */
@@ -100,7 +127,7 @@ export async function calibrate(
   let room = cacheBytes;
   const maxima: DistanceScales[] = [];
   for (const index of images.ids.keys()) {
-    const { distances } = await measure(detector, images, index);
+    const { distances } = await measure(detector, named(images, index));
     maxima.push(maximaOf(distances));
     const { pixel, feature } = distances;
     const bytes = pixel.byteLength + (feature?.byteLength ?? 0);
@@ -114,13 +141,22 @@ export async function calibrate(
   const weights = distanceWeights(config, scales);
   async function* inspections(): AsyncGenerator<HeldOutInspection> {
     for (const index of images.ids.keys()) {
-      const distances = remembered.get(index) ?? (await measure(detector, images, index)).distances;
+      const distances = remembered.get(index) ?? (await measure(detector, named(images, index))).distances;
       const map = await mapOf(distances, weights, config);
       yield { score: largest(map), map };
     }
   }
-  return buildCalibration(config, inspections(), scales);
+  return buildCalibration(config, inspections(), scales, likenessOfSet(images.images));
 }
+
+/** What the images of a set look like as a whole; undefined where they are too few to tell. */
+export const likenessOfSet = (set: ImageSet): Likeness | undefined =>
+  fitLikeness(Array.from({ length: set.count }, (_, index) => describeImage(imageAt(set, index))));
+
+const named = ({ ids, images }: NamedImages, index: number): NamedPixels => ({
+  id: ids[index]!,
+  pixels: gatherPixels(images, [index]),
+});
 
 /**
  * A configuration that compares features without a network to do it must not pass for one that does, nor a calibration for one
@@ -150,14 +186,14 @@ type Measured = { readonly reconstruction: Float32Array; readonly distances: Dis
 /** The reconstruction of one image and its distances from it. */
 async function measure(
   { config, denoiser, extractor }: Omit<Detector, "calibration">,
-  { ids, images }: NamedImages,
-  index: number,
+  image: NamedPixels,
 ): Promise<Measured> {
-  using input = tensor(gatherPixels(images, [index]), [1, images.size, images.size, 3]);
+  const size = sideOf(image);
+  using input = tensor(image.pixels, [1, size, size, 3]);
   using reconstruction = await reconstruct(denoiser, input, input, {
     ...config.sampling,
     schedule: createSchedule(config),
-    images: [hashText(ids[index]!)],
+    images: [hashText(image.id)],
   });
   using pixel = pixelDistance(reconstruction, input);
   // Weights loaded a moment ago must be in the buffers that the compiled distance reads.

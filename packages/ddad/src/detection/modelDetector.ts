@@ -1,7 +1,7 @@
 /** From a model, as a file holds it, to what inspects images. */
 import { CheckpointError, evaluate, foldBatchNorm, type ResNet } from "@ddad/nn";
 import type { Config } from "../config/schema.ts";
-import type { NamedImages } from "../data/imageSet.ts";
+import type { ImageSource, NamedImages } from "../data/imageSet.ts";
 import { createDenoiser } from "../diffusion/denoiser.ts";
 import { normaliserOf } from "../evaluation/evaluation.ts";
 import { isImported, type Model } from "../model/modelFile.ts";
@@ -9,13 +9,17 @@ import { PatchCore } from "../patchcore/patchcore.ts";
 import type { Normaliser } from "../report/protocol.ts";
 import { buildCalibration, type Calibration } from "./calibration.ts";
 import { createExtractor } from "./features.ts";
-import { calibrate, type Inspection, inspect } from "./inspect.ts";
+import { calibrate, type Inspection, inspect, likenessOfSet } from "./inspect.ts";
 
 /** A model that inspects by its own method, and owns its networks. */
 export type ModelDetector = Disposable & {
   readonly config: Config;
-  /** @param calibration one made with this configuration; without it distances stand as they are */
-  inspect(images: NamedImages, calibration?: Calibration): AsyncGenerator<Inspection>;
+  /**
+   * Inspects images, a set of them or as they come; the results come in the same order.
+   *
+   * @param calibration one made with this configuration; without it distances stand as they are
+   */
+  inspect(images: ImageSource, calibration?: Calibration): AsyncGenerator<Inspection>;
   /** Calibrates on good images that were not trained on. */
   calibrate(images: NamedImages): Promise<Calibration>;
   /** What distances are divided by, with a calibration or without one. */
@@ -95,11 +99,12 @@ async function reconstructionDetector(
 function patchDetector({ weights }: Model, config: Config, extractor: ResNet): ModelDetector {
   const { neighbours } = config.patchcore;
   const patchCore = PatchCore.fromState(extractor, weights, { neighbours });
-  const inspectAll = (images: NamedImages) => patchCore.inspect(images, config.detection);
+  const inspectAll = (images: ImageSource) => patchCore.inspect(images, config.detection);
   return {
     config,
     inspect: inspectAll,
-    calibrate: (images) => buildCalibration(config, inspectAll(images)),
+    calibrate: (images) =>
+      buildCalibration(config, inspectAll(images), undefined, likenessOfSet(images.images)),
     normaliser: () => "none",
     [Symbol.dispose]() {
       patchCore.dispose();

@@ -16,7 +16,7 @@ import {
   type Tensor,
   tensor,
 } from "@ddad/nn";
-import { gatherPixels, type ImageSet, type NamedImages } from "../data/imageSet.ts";
+import { eachImage, gatherPixels, type ImageSet, type ImageSource, sideOf } from "../data/imageSet.ts";
 import { type AnomalyMapOptions, anomalyMap } from "../detection/distance.ts";
 import { distanceLayers, type Extractor } from "../detection/features.ts";
 import type { Inspection } from "../detection/inspect.ts";
@@ -74,7 +74,11 @@ export class PatchCore {
   static async fit(extractor: Extractor, images: ImageSet, options: FitOptions = {}): Promise<PatchCore> {
     const { layers = patchCoreDefaults.layers, neighbours = patchCoreDefaults.neighbours } = options;
     const patches = patchesBy(extractor, layers);
-    const { values, dimension } = await collectBank((k) => patches(images, k), images.count, options);
+    const { values, dimension } = await collectBank(
+      (k) => patches(gatherPixels(images, [k]), images.size),
+      images.count,
+      options,
+    );
     return new PatchCore(extractor, new MemoryBank(values, dimension), { layers, neighbours });
   }
 
@@ -117,21 +121,23 @@ export class PatchCore {
    * with. The map holds the distances of the patches to the bank, enlarged to the image and blurred; the score is
    * `imageScore`'s, from the distances before.
    *
-   * @param images of the size of those that filled the bank, as their patches are compared.
+   * @param images of the size of those that filled the bank, as their patches are compared; a set, or images that come one
+   *   after the other, of which no more than one is held.
    * @param map the blur, by default 4 pixels of 256 as in the paper, and the crop; the score sees the whole image.
    */
   async *inspect(
-    { images, ids }: NamedImages,
-    { blurSigma = images.size / 64, crop = 0 }: Partial<AnomalyMapOptions> = {},
+    images: ImageSource,
+    { blurSigma, crop = 0 }: Partial<AnomalyMapOptions> = {},
   ): AsyncGenerator<Inspection> {
-    for (const [index, id] of ids.entries()) {
-      using patches = await this.#patches(images, index);
+    for await (const image of eachImage(images)) {
+      const size = sideOf(image);
+      using patches = await this.#patches(image.pixels, size);
       const vectors = this.#vectorsOf(patches);
       using nearest = this.bank.nearest(vectors);
       const distances = (await nearest.data()) as Float32Array;
       const grid = [1, ...patches.shape.slice(1, 3), 1];
-      const enlarged = resizeBilinear(nearest.reshape(grid), [images.size, images.size]);
-      using blurred = anomalyMap([{ distance: enlarged }], { blurSigma, crop });
+      const enlarged = resizeBilinear(nearest.reshape(grid), [size, size]);
+      using blurred = anomalyMap([{ distance: enlarged }], { blurSigma: blurSigma ?? size / 64, crop });
       const map = (await blurred.data()) as Float32Array;
       const score = await imageScore(
         this.bank,
@@ -139,12 +145,12 @@ export class PatchCore {
         (place) => rowOf(vectors, place),
         this.settings.neighbours,
       );
-      yield { id, score, map, mapSize: Math.sqrt(map.length) };
+      yield { id: image.id, score, map, mapSize: Math.sqrt(map.length) };
     }
   }
 
   /** Scores of images, rising: of held-out good ones they are what `falseAlarmThreshold` takes. */
-  async scores(images: NamedImages): Promise<number[]> {
+  async scores(images: ImageSource): Promise<number[]> {
     const scores: number[] = [];
     for await (const { score } of this.inspect(images)) scores.push(score);
     return scores.sort((a, b) => a - b);
@@ -172,15 +178,15 @@ export class PatchCore {
   }
 }
 
-/** Computes the patches `[1, h, w, C]` of an image of a set; recorded once. */
-type PatchesOf = (images: ImageSet, index: number) => Promise<Tensor>;
+/** Computes the patches `[1, h, w, C]` of an image `[size, size, 3]`; recorded once. */
+type PatchesOf = (pixels: Float32Array, size: number) => Promise<Tensor>;
 
 function patchesBy(extractor: Extractor, layers: readonly FeatureName[]): PatchesOf {
   const patches = compile((image: Tensor) => patchFeatures(extractor, image, layers));
-  return async (images, index) => {
+  return async (pixels, size) => {
     // Weights loaded a moment ago must be in the buffers that the compiled function reads.
     if (extractor instanceof Module) await evaluate(...extractor.namedState().values());
-    using image = tensor(gatherPixels(images, [index]), [1, images.size, images.size, 3]);
+    using image = tensor(pixels, [1, size, size, 3]);
     return await patches(image);
   };
 }

@@ -6,6 +6,8 @@ import type { MemoryBank } from "./memoryBank.ts";
  * the bank nearest to it, n the b patches of the bank nearest to m, itself among them. The rarer m is among good patches, the
  * less p's likeness to it excuses. With b = 1, or one patch in the bank, there is nothing to weigh: s = ‖p − m‖.
  *
+ * NaN or Infinity among the distances is the score itself: there is no patch to weigh it by.
+ *
  * @param distances `[T]`, of all patches of the image to the bank.
  * @param patchAt the vector of a patch of the image.
  */
@@ -15,7 +17,9 @@ export async function imageScore(
   patchAt: (index: number) => Promise<Float32Array>,
   neighbours: number,
 ): Promise<number> {
-  const farthest = distances.indexOf(distances.reduce((a, b) => Math.max(a, b), 0));
+  const largestDistance = distances.reduce((a, b) => Math.max(a, b), 0);
+  if (!Number.isFinite(largestDistance)) return largestDistance;
+  const farthest = distances.indexOf(largestDistance);
   const score = distances[farthest]!;
   if (Math.min(neighbours, bank.size) === 1) return score;
   const fromPatch = await bank.distancesFrom(await patchAt(farthest));

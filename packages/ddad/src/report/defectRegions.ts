@@ -27,9 +27,21 @@ export type DefectRegionsOptions = {
 /** The 8-connected regions whose values reach the threshold, highest score first. */
 export function defectRegions(
   map: Float32Array,
-  { mapSize, size, width, height, threshold }: DefectRegionsOptions,
+  { threshold, ...place }: DefectRegionsOptions,
 ): DefectRegion[] {
-  const marked = Uint8Array.from(map, (value) => Number(value >= threshold));
+  return regionsOfMask(
+    map,
+    Uint8Array.from(map, (value) => Number(value >= threshold)),
+    place,
+  );
+}
+
+/** The 8-connected regions of marked pixels of a map, highest score first. */
+export function regionsOfMask(
+  map: Float32Array,
+  marked: Uint8Array,
+  { mapSize, size, width, height }: Omit<DefectRegionsOptions, "threshold">,
+): DefectRegion[] {
   const { count, labels, sizes } = findRegions(marked, mapSize, mapSize);
   const bounds = Array.from({ length: count }, () => ({
     ...{ left: Infinity, top: Infinity, right: -1, bottom: -1, score: -Infinity },
@@ -46,12 +58,18 @@ export function defectRegions(
   });
   const { start, before } = cropRange(size, mapSize);
   const scale = { x: width / size, y: height / size };
-  const place = (position: number, along: "x" | "y", limit: number): number =>
-    Math.min(Math.max(Math.round((position + start - before) * scale[along]), 0), limit);
+  /** A span of the map in the image: at least one pixel, where the image is smaller than the map. */
+  const span = (first: number, last: number, along: "x" | "y", limit: number): [number, number] => {
+    const at = (position: number): number =>
+      Math.min(Math.max(Math.round((position + start - before) * scale[along]), 0), limit);
+    const from = Math.min(at(first), limit - 1);
+    return [from, Math.max(at(last + 1) - from, 1)];
+  };
   const regions = bounds.map(({ left, top, right, bottom, score }, k): DefectRegion => {
-    const [x, y] = [place(left, "x", width), place(top, "y", height)];
-    const box = { x, y, width: place(right + 1, "x", width) - x, height: place(bottom + 1, "y", height) - y };
-    return { box, area: Math.round(sizes[k]! * scale.x * scale.y), score };
+    const [x, boxWidth] = span(left, right, "x", width);
+    const [y, boxHeight] = span(top, bottom, "y", height);
+    const area = Math.max(Math.round(sizes[k]! * scale.x * scale.y), 1);
+    return { box: { x, y, width: boxWidth, height: boxHeight }, area, score };
   });
   return regions.sort((a, b) => b.score - a.score);
 }
