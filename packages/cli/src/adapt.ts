@@ -7,7 +7,7 @@ import { askedBy, type ConfigOptions } from "./settings.ts";
 import { printResult } from "./terminal.ts";
 
 export type AdaptOptions = ConfigOptions &
-  ModelOptions & { readonly resume?: boolean; readonly json?: boolean };
+  ModelOptions & { readonly resume?: boolean; readonly skipUnreadable?: boolean; readonly json?: boolean };
 
 export async function runAdapt(options: AdaptOptions): Promise<void> {
   const { path, model, config } = await openModel(
@@ -17,10 +17,11 @@ export async function runAdapt(options: AdaptOptions): Promise<void> {
   );
   using interrupt = stopOnInterrupt();
   const { signal } = interrupt;
+  const { resume, skipUnreadable } = options;
   const result = await adaptRun(
     path,
     { ...model, config },
-    { resume: options.resume, signal, onEvent: eventPrinter() },
+    { resume, skipUnreadable, signal, onEvent: eventPrinter() },
   );
   const { steps, kept, stopped } = result;
   printResult(

@@ -14,12 +14,17 @@ import { askedBy, type ConfigOptions } from "./settings.ts";
 import { printResult } from "./terminal.ts";
 
 export type CalibrateOptions = ConfigOptions &
-  ModelOptions & { readonly good?: string; readonly force?: boolean; readonly json?: boolean };
+  ModelOptions & {
+    readonly good?: string;
+    readonly force?: boolean;
+    readonly skipUnreadable?: boolean;
+    readonly json?: boolean;
+  };
 
 export async function runCalibrate(options: CalibrateOptions): Promise<void> {
   const { path, model, config } = await openModel(checkpointOf(options, options), askedBy(options));
-  const { good, force } = options;
-  const stage = { good, force, onEvent: eventPrinter() };
+  const { good, force, skipUnreadable } = options;
+  const stage = { good, force, skipUnreadable, onEvent: eventPrinter() };
   const { calibration, before, leftOut } = await calibrateModel(path, { ...model, config }, stage);
   const after = decisionOf(calibration, config.detection.falseAlarmRate);
   const earlier = before && decisionOf(before, model.config.detection.falseAlarmRate);

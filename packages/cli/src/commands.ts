@@ -23,7 +23,7 @@ export function createProgram(): Command {
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError("(ddad --help lists the commands, ddad <command> --help their options)");
 
-  configured(program.command("train").description("Train a network on images of good parts"))
+  skipping(configured(program.command("train").description("Train a network on images of good parts")))
     .option("--method <name>", "ddad or patchcore (default: ddad)")
     .option("--memory <amount>", "GPU memory that training may take, such as 8GB (training.memory)")
     .option("--tune", "first measure the kernels of a training step and keep the fastest for this machine")
@@ -33,7 +33,7 @@ export function createProgram(): Command {
     .option("--stop-after <steps>", "stop after this many steps, as Ctrl-C would", wholeNumber)
     .action(async (options: TrainOptions) => (await import("./train.ts")).runTrain(options));
 
-  configured(program.command("run"))
+  skipping(configured(program.command("run")))
     .description("Train, adapt, calibrate and evaluate, one category of a data set after another")
     .option("--method <name>", "ddad or patchcore (default: ddad)")
     .option("--memory <amount>", "GPU memory that training may take, such as 8GB (training.memory)")
@@ -42,7 +42,7 @@ export function createProgram(): Command {
     .option("--out <folder>", "folder of the runs and their summary (default: runs/<data set>)")
     .action(async (options: PipelineOptions) => (await import("./pipeline.ts")).runPipeline(options));
 
-  withModel(configured(program.command("evaluate").description("Evaluate a model on a test set")))
+  withModel(skipping(configured(program.command("evaluate").description("Evaluate a model on a test set"))))
     .option("--out <folder>", "also write results.json and an image of each inspection there")
     .action(async (options: EvaluateOptions) => (await import("./evaluate.ts")).runEvaluate(options));
 
@@ -54,12 +54,12 @@ export function createProgram(): Command {
       (await import("./predict.ts")).runPredict(path, options),
     );
 
-  withModel(configured(program.command("adapt")))
+  withModel(skipping(configured(program.command("adapt"))))
     .description("Adapt the feature extractor to good images and their reconstructions (domain adaptation)")
     .option("--resume", "resume the adaptation")
     .action(async (options: AdaptOptions) => (await import("./adapt.ts")).runAdapt(options));
 
-  withModel(configured(program.command("calibrate")))
+  withModel(skipping(configured(program.command("calibrate"))))
     .description("Calibrate a model again: on more good images, or after sampling settings have changed")
     .option("--good <folder>", "calibrate on all images there that were not trained on")
     .option("--force", "also on fewer images than the model is calibrated on")
@@ -134,6 +134,12 @@ const configured = (command: Command): Command =>
     .option("--preset <name>", "settings by name, such as mvtec/screw or quick (see ddad presets)")
     .option("--set <key=value>", "one setting, such as training.steps=500 (repeatable)", collect, [])
     .option("--data <folder>", "folder of the data set (data.root)");
+
+const skipping = (command: Command): Command =>
+  command.option(
+    "--skip-unreadable",
+    "leave out images that cannot be read, with a notice, instead of failing",
+  );
 
 const withModel = (command: Command): Command =>
   command.option("--checkpoint <path>", "model file, or folder of a run");

@@ -7,11 +7,16 @@ import { askedBy, type ConfigOptions } from "./settings.ts";
 import { printResult } from "./terminal.ts";
 
 export type EvaluateOptions = ConfigOptions &
-  ModelOptions & { readonly out?: string; readonly json?: boolean };
+  ModelOptions & { readonly out?: string; readonly skipUnreadable?: boolean; readonly json?: boolean };
 
 export async function runEvaluate(options: EvaluateOptions): Promise<void> {
   const { path, model, config } = await openModel(checkpointOf(options, options), askedBy(options));
-  const evaluation = await evaluateModel(model, config, path, { out: options.out, onEvent: eventPrinter() });
+  const { out, skipUnreadable } = options;
+  const evaluation = await evaluateModel(model, config, path, {
+    out,
+    skipUnreadable,
+    onEvent: eventPrinter(),
+  });
   printResult(options.json, evaluation.result, describeEvaluation(evaluation));
 }
 

@@ -11,6 +11,7 @@ export type FitOptions = ConfigOptions & {
   readonly out?: string;
   readonly overwrite?: boolean;
   readonly tune?: boolean;
+  readonly skipUnreadable?: boolean;
   readonly json?: boolean;
 };
 
@@ -24,7 +25,10 @@ export async function runFit(options: FitOptions): Promise<void> {
       `${folder} already holds a run; replace it with --overwrite, or choose another folder with --out.`,
     );
   }
-  const { patches, seconds } = await fitRun(folder, config, { onEvent: eventPrinter() });
+  const { patches, seconds } = await fitRun(folder, config, {
+    onEvent: eventPrinter(),
+    skipUnreadable: options.skipUnreadable,
+  });
   printResult(
     options.json,
     { method: config.method, patches, seconds, checkpoint: path },

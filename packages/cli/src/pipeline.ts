@@ -18,6 +18,7 @@ export type PipelineOptions = ConfigOptions & {
   readonly out?: string;
   readonly categories?: string;
   readonly tune?: boolean;
+  readonly skipUnreadable?: boolean;
   readonly json?: boolean;
 };
 
@@ -27,7 +28,8 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
   const folder = options.out ?? join("runs", basename(resolve(base.data.root)));
   const categories = categoriesOf(base, options.categories);
   using interrupt = stopOnInterrupt();
-  const stage = { signal: interrupt.signal, onEvent: eventPrinter(), tune: options.tune };
+  const { tune, skipUnreadable } = options;
+  const stage = { signal: interrupt.signal, onEvent: eventPrinter(), tune, skipUnreadable };
   const results: EvaluationResult[] = [];
   const failures: { category: string | undefined; error: Error }[] = [];
   for (const [index, category] of categories.entries()) {

@@ -15,6 +15,7 @@ export type TrainOptions = ConfigOptions & {
   readonly overwrite?: boolean;
   readonly stopAfter?: number;
   readonly tune?: boolean;
+  readonly skipUnreadable?: boolean;
   readonly json?: boolean;
 };
 
@@ -40,9 +41,9 @@ export async function runTrain(options: TrainOptions): Promise<void> {
     say(`the run in ${folder} is complete: it has all its ${config.training.steps} steps`);
   }
   using interrupt = stopOnInterrupt();
-  const { stopAfter, tune } = options;
+  const { stopAfter, tune, skipUnreadable } = options;
   const result = await trainRun(folder, config, {
-    ...{ resume, stopAfter, tune, signal: interrupt.signal, onEvent: eventPrinter() },
+    ...{ resume, stopAfter, tune, skipUnreadable, signal: interrupt.signal, onEvent: eventPrinter() },
   });
   const { steps, loss, imagesPerSecond } = result;
   const checkpoint = join(folder, result.model ? modelFile : stateFile);

@@ -40,7 +40,12 @@ describe("ddad, given something wrong", () => {
     refuses(/The folder .*nowhere does not exist\.$/, "train", "--data", path("nowhere"), ...smallSettings));
 
   it("an empty folder", () =>
-    refuses(/empty is no data set: .* give a folder of good images/, "train", "--data", path("empty")));
+    refuses(
+      /empty is not a data set: it holds nothing\. The layouts nearest to it are folder \(good images/,
+      "train",
+      "--data",
+      path("empty"),
+    ));
 
   it("no data at all", () => refuses(/No data set given: pass --data FOLDER or --config FILE/, "train"));
 

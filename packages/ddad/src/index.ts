@@ -106,6 +106,7 @@ export {
 export { decodeBlob } from "./images/browser.ts";
 export { createImage, fromPixels, type Image, toPixels } from "./images/image.ts";
 export { toMask } from "./images/mask.ts";
+export type { Orientation } from "./images/orientation.ts";
 export type { PlannedMemory } from "./memory/planned.ts";
 export { type AuproOptions, aupro } from "./metrics/aupro.ts";
 export {

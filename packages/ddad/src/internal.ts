@@ -44,6 +44,7 @@ export * from "./images/exif.ts";
 export * from "./images/format.ts";
 export * from "./images/image.ts";
 export * from "./images/mask.ts";
+export * from "./images/orientation.ts";
 export * from "./images/resize.ts";
 export * from "./memory/budget.ts";
 export * from "./memory/planned.ts";

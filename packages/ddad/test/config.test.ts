@@ -1,7 +1,7 @@
 /** Completing and checking a configuration. */
 import { expect } from "chai";
 import { boundSettings, settingsBound } from "../src/config/binding.ts";
-import { parseConfig, resolveConfig } from "../src/config/parse.ts";
+import { parseConfig, parseStoredConfig, resolveConfig } from "../src/config/parse.ts";
 import { type ConfigInput, configSchema } from "../src/config/schema.ts";
 import { configKeys, mergeConfig } from "../src/config/settings.ts";
 import { ConfigError } from "../src/errors.ts";
@@ -24,7 +24,13 @@ describe("resolveConfig", () => {
   it("gives the strict protocol without being asked", () => {
     const config = resolveConfig({ data });
     expect(config.protocol).to.equal("strict");
-    expect(config.data).to.deep.equal({ root: "parts", imageSize: 256, heldOut: 0.1, splitSeed: 42 });
+    expect(config.data).to.deep.equal({
+      root: "parts",
+      imageSize: 256,
+      heldOut: 0.1,
+      splitSeed: 42,
+      orientation: "exif",
+    });
     expect(config.training).to.deep.include({
       maxTimestep: 300,
       ema: 0.999,
@@ -43,8 +49,17 @@ describe("resolveConfig", () => {
     });
   });
 
+  it("turns no images where a configuration was stored by a version that did not", () => {
+    const { orientation, ...stored } = resolveConfig({ data }).data;
+    expect(orientation).to.equal("exif");
+    expect(parseStoredConfig({ data: stored }).data.orientation).to.equal("stored");
+    expect(parseStoredConfig({ data: { ...stored, orientation } }).data.orientation).to.equal("exif");
+    expect(() => parseStoredConfig("x")).to.throw(ConfigError, "must be a set of named settings");
+  });
+
   it("gives the published settings for the paper protocol", () => {
     const config = resolveConfig({ protocol: "paper", data });
+    expect(config.data.orientation).to.equal("stored");
     expect(config.model).to.deep.equal({
       variant: "ddad",
       baseChannels: 64,

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { readSplit, splitFile, writeSplit } from "../../node/src/datasets/splitFile.ts";
 import { Tree } from "../../node/test/datasetsTree.ts";
 import { type Dataset, datasetFormats, type Sample } from "../src/data/sample.ts";
-import { isTestImage, recordSplit, splitChanges, splitHeldOut } from "../src/data/split.ts";
+import { divideByHash, isTestImage, recordSplit, splitChanges, splitHeldOut } from "../src/data/split.ts";
 import { DataError } from "../src/errors.ts";
 
 const samples = (count: number): Sample[] =>
@@ -56,6 +56,66 @@ describe("splitHeldOut", () => {
       expect(splitHeldOut(samples(3), { fraction: 0.01, seed: some }).heldOut).to.have.length(1);
       expect(splitHeldOut(samples(3), { fraction: 0.999, seed: some }).train).to.have.length(1);
     }
+  });
+
+  it("holds exactly the fraction of a few images out, rounded, and at least two", () => {
+    for (let some = 0; some < 20; some++) {
+      for (const [count, expected] of [
+        [4, 2],
+        [10, 2],
+        [29, 3],
+        [44, 4],
+        [45, 5],
+        [99, 10],
+      ] as const) {
+        const { heldOut } = splitHeldOut(samples(count), { fraction: 0.1, seed: some });
+        expect(heldOut, `${count} images, seed ${some}`).to.have.length(expected);
+      }
+    }
+  });
+
+  it("keeps to the hashes alone where a record says sides, so that new images have those of version 0.1", () => {
+    const options = { fraction: 0.1, seed };
+    // By hashes alone 29 images gave five; the record is one of version 0.1.
+    const byHash = divideByHash(samples(29), { purpose: "heldOut", ...options, least: 2, most: 28 });
+    expect(byHash).to.have.length(5);
+    const heldOut = ids(byHash);
+    const record = {
+      ...{ dataset: "parts", ...options, test: [], heldOut },
+      train: ids(samples(29)).filter((id) => !heldOut.includes(id)),
+    };
+    expect(ids(splitHeldOut(samples(29), { ...options, record }).heldOut)).to.have.members(heldOut);
+    const more = splitHeldOut(samples(60), { ...options, record });
+    expect(ids(more.train)).to.include.members(record.train);
+    const news = samples(60).slice(29);
+    const newHeld = divideByHash(news, { purpose: "heldOut", ...options, least: 0, most: 60 });
+    expect(ids(more.heldOut)).to.have.members([...heldOut, ...ids(newHeld)]);
+  });
+
+  it("without a record of a trained model holds out only what any version would have held out", () => {
+    for (let some = 0; some < 40; some++) {
+      const options = { fraction: 0.1, seed: some };
+      const now = ids(splitHeldOut(samples(29), options).heldOut);
+      const before = ids(divideByHash(samples(29), { purpose: "heldOut", ...options, least: 2, most: 28 }));
+      const { heldOut } = splitHeldOut(samples(29), { ...options, unrecorded: true });
+      expect(ids(heldOut)).to.have.members(now.filter((id) => before.includes(id)));
+      expect(heldOut.length).to.be.at.least(2);
+    }
+  });
+
+  it("holds the validation images of a data set out, and no others but recorded ones", () => {
+    const validation = samples(53).slice(50);
+    const all = samples(50);
+    const options = { fraction: 0.1, seed, validation };
+    const { train, heldOut } = splitHeldOut(all, options);
+    expect(train).to.deep.equal(all);
+    expect(heldOut).to.deep.equal(validation);
+    const [held, trained] = [all[7]!.id, validation[0]!.id];
+    const record = { dataset: "parts", fraction: 0.1, seed, test: [], heldOut: [held], train: [trained] };
+    const again = splitHeldOut(all, { ...options, record });
+    expect(ids(again.heldOut)).to.deep.equal([held, ...ids(validation.slice(1))]);
+    expect(ids(again.train)).to.deep.equal([...ids(all).filter((id) => id !== held), trained]);
+    expect(splitHeldOut(all, { ...options, fraction: 0 }).heldOut).to.have.length(0);
   });
 
   it("holds none out for 0, and refuses what cannot be divided", () => {

@@ -58,6 +58,8 @@ export interface StageOptions {
   readonly onEvent?: ((event: StageEvent) => void) | undefined;
   /** Ends the stage at the next place from which it can be resumed. */
   readonly signal?: AbortSignal | undefined;
+  /** Leaves out images of a data set that cannot be read, with a notice, instead of failing. Default false. */
+  readonly skipUnreadable?: boolean | undefined;
 }
 
 /** Tells a notice. */

@@ -1,3 +1,4 @@
+import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { DataError } from "../../ddad/src/errors.ts";
@@ -70,24 +71,30 @@ describe("openDataset, MVTec layout", () => {
     }
   });
 
-  const advice =
-    "give a folder of good images, or one that looks like one of these " +
-    "(mvtec: train/good, test/good, test/<kind of defect>, ground_truth/<kind>; btad: train/ok, test/ok, test/ko, ground_truth/ko; " +
-    "visa: Data/Images/Normal, Data/Images/Anomaly, Data/Masks/Anomaly and ../split_csv/1cls.csv; mtd: MT_Free/Imgs, MT_<kind of defect>/Imgs; " +
-    "manifest: manifest.csv or manifest.jsonl, listing image, label, split and mask).";
+  const mvtec = "mvtec (train/good, test/good, test/<kind of defect>, ground_truth/<kind>)";
+  const btad = "btad (train/ok, test/ok, test/ko, ground_truth/ko)";
+  const folder =
+    "folder (good images in the folder or its sub-folders, and where wanted test/good and test/<kind of defect>)";
+  const classes = "classes (good (ok, normal) and bad (nok, ng, or one folder for every kind of defect))";
+  const nearest = (...layouts: string[]): string =>
+    `The layouts nearest to it are ${layouts.join(" and ")}; docs/data-sets.md lists all.`;
   const broken: [string, string[], string][] = [
     ["a missing folder", [], "The folder ROOT/a does not exist."],
     [
       "no train/good",
       ["a/train/fine/0.png", "a/0.png"],
-      `ROOT/a is no data set: it holds train/, 0.png (train/ holds fine); ${advice}`,
+      `ROOT/a is not a data set: it holds train/, 0.png (train/ holds fine). ${nearest(mvtec, btad)}`,
     ],
     [
       "an empty train/good",
       ["a/train/good/notes.txt"],
-      "ROOT/a/train/good holds no images; it should hold good ones, as PNG, JPEG, BMP, TIFF or WebP files.",
+      "ROOT/a/train/good holds no images; it should hold good ones, as PNG, JPEG, BMP, TIFF, WebP or GIF files.",
     ],
-    ["an empty folder", ["a/notes.txt"], `ROOT/a is no data set: it holds notes.txt; ${advice}`],
+    [
+      "an empty folder",
+      ["a/notes.txt"],
+      `ROOT/a is not a data set: it holds notes.txt. ${nearest(folder, classes)}`,
+    ],
     [
       "an empty test",
       ["a/train/good/0.png", "a/test/notes.txt"],
@@ -99,9 +106,9 @@ describe("openDataset, MVTec layout", () => {
       "ROOT/a/test does not say whether its images are good (0.png); sort them into a folder good and one folder for every kind of defect.",
     ],
     [
-      "images of other formats",
-      ["a/train/good/0.png", "a/train/good/1.GIF", "a/train/good/2.heic"],
-      "ROOT/a/train/good holds 2 images that are not PNG, JPEG, BMP, TIFF or WebP (1.GIF, 2.heic); convert them or move them away.",
+      "only defective images",
+      ["a/bad/0.png"],
+      `ROOT/a is not a data set: it holds bad/. ${nearest(classes, folder)}`,
     ],
     [
       "a mask that is missing",
@@ -167,15 +174,27 @@ describe("findImages", () => {
     expect(findImages(join(root, "in")).map(({ id }) => id)).to.deep.equal(["b.png", "deep/a.png"]);
   });
 
+  it("takes files in formats that are not read, to be refused one by one", () => {
+    files("photos/1.heic", "photos/2.png");
+    expect(findImages(join(root, "photos")).map(({ id }) => id)).to.deep.equal(["1.heic", "2.png"]);
+  });
+
+  it("leaves out results of this program, and does not follow a link in a circle", () => {
+    files("in/a.png", ["in/predictions/predictions.json", "{}"], "in/predictions/a-overlay.png");
+    files(["in/run/split.json", "{}"], "in/run/evaluation/0.png", "in/deep/b.png");
+    symlinkSync(join(root, "in"), join(root, "in/deep/again"));
+    expect(findImages(join(root, "in")).map(({ id }) => id)).to.deep.equal(["a.png", "deep/b.png"]);
+    expect(findImages(join(root, "in/predictions")).map(({ id }) => id)).to.deep.equal(["a-overlay.png"]);
+  });
+
   it("refuses what holds no image", () => {
-    files("in/notes.txt", "photos/1.heic");
+    files("in/notes.txt");
     const find = (name: string) => () => findImages(join(root, name));
     expect(find("none")).to.throw(DataError, "does not exist; give an image or a folder");
     expect(find("in")).to.throw(
       DataError,
-      "holds no images; it should hold PNG, JPEG, BMP, TIFF or WebP files.",
+      "holds no images; it should hold PNG, JPEG, BMP, TIFF, WebP or GIF files.",
     );
     expect(find("in/notes.txt")).to.throw(DataError, "notes.txt is not an image that can be read");
-    expect(find("photos")).to.throw(DataError, "1.heic");
   });
 });

@@ -57,8 +57,8 @@ describe("describeDataset", () => {
     tree.write(["a/ground_truth/bent/2.png", "no mask"]);
     const { problems } = await describeDataset(tree.path("a"), { heldOut: 0.1, batchSize: 4 });
     expect(problems).to.deep.equal([
-      `${tree.path("a/train/good/0.png")} is not an image that can be read: it must be PNG, JPEG, BMP, TIFF or WebP.`,
-      `${tree.path("a/ground_truth/bent/2.png")} is not an image that can be read: it must be PNG, JPEG, BMP, TIFF or WebP.`,
+      `${tree.path("a/train/good/0.png")} is not an image that can be read: it must be PNG, JPEG, BMP, TIFF, WebP or GIF.`,
+      `${tree.path("a/ground_truth/bent/2.png")} is not an image that can be read: it must be PNG, JPEG, BMP, TIFF, WebP or GIF.`,
       "1 defective images have no mask, but others have: test/bent/1.png.",
       `1 masks belong to no image: ${tree.path("a/ground_truth/bent/9.png")}.`,
       "1 masks of defective images show nothing: test/bent/0.png.",
@@ -78,6 +78,27 @@ describe("describeDataset", () => {
       `${tree.path("b/9.png")} does not exist.`,
     );
     await refuses(describeDataset(tree.path("nowhere")), "nowhere does not exist");
+  });
+
+  it("says what resizing does to images that are not square, differ in size or are large", async () => {
+    sound();
+    tree.write(["a/train/good/6.png", createImage(80, 40, 1)], ["a/train/good/7.png", createImage(6, 4, 1)]);
+    expect((await describeDataset(tree.path("a"), { imageSize: 8 })).problems).to.deep.equal([
+      "2 images are not square (such as 80 × 40) and are squashed to 8 × 8, each by its own ratio; crop them to squares if shapes matter.",
+      "The images have 3 sizes, but all are resized to 8 × 8: the same part must have the same size in all of them.",
+      "1 images are much larger than data.imageSize (80 × 40): 10 of their pixels become one, so smaller defects vanish; crop them to the part, or raise data.imageSize.",
+    ]);
+  });
+
+  it("counts the validation images of a data set as held out", async () => {
+    sound();
+    tree.write("a/validation/good/0.png", "a/validation/good/1.png");
+    const { format, counts } = await describeDataset(tree.path("a"), { heldOut: 0.1 });
+    expect(format).to.equal("mvtec-loco");
+    expect(counts.slice(0, 2)).to.deep.equal([
+      { split: "train", kind: "good", images: 6, masks: 0 },
+      { split: "heldOut", kind: "good", images: 2, masks: 0 },
+    ]);
   });
 
   it("is shown by ddad doctor --data", async () => {

@@ -3,8 +3,11 @@ import { expect } from "chai";
 import { encode as encodeBmp } from "fast-bmp";
 import sharp from "sharp";
 import { isTestImage } from "../../ddad/src/data/split.ts";
+import { createImage } from "../../ddad/src/images/image.ts";
+import { maskImage } from "../../ddad/src/images/mask.ts";
 import { findCategories } from "../src/datasets/dataset.ts";
-import { datasetTree, decodes, cornerMask as mask } from "./datasetsTree.ts";
+import { loadMasks } from "../src/datasets/load.ts";
+import { datasetTree, decodes, cornerMask as mask, refuses as refusesPromise } from "./datasetsTree.ts";
 
 const tree = datasetTree();
 const { open, rows, refusesToOpen: refuses } = tree;
@@ -41,6 +44,186 @@ describe("MVTec AD, in any format", () => {
       tree.path("a/ground_truth/bent/1.png"),
       tree.path("a/ground_truth/lost/0.png"),
     ]);
+  });
+});
+
+describe("sub-folders", () => {
+  it("are read in training and test images, with masks beside or below them", async () => {
+    tree.write("a/train/good/2024-01-01/0.png", "a/train/good/cam 2/0.png", "a/train/good/0.png");
+    tree.write("a/test/hole/camera1/0.png", "a/test/hole/camera2/0.png", "a/test/good/x/1.png");
+    tree.write("a/test/hole/camera2/7.png");
+    tree.write(["a/ground_truth/hole/camera1/0_mask.png", mask]);
+    tree.write(["a/ground_truth/hole/camera2/0.png", mask], ["a/ground_truth/hole/7_mask.png", mask]);
+    const dataset = open("a");
+    expect(rows(dataset.train).map(([id]) => id)).to.deep.equal([
+      "train/good/0.png",
+      "train/good/2024-01-01/0.png",
+      "train/good/cam 2/0.png",
+    ]);
+    expect(rows(dataset.test)).to.deep.equal([
+      ["test/good/x/1.png", "good"],
+      ["test/hole/camera1/0.png", "hole", "a/ground_truth/hole/camera1/0_mask.png"],
+      ["test/hole/camera2/0.png", "hole", "a/ground_truth/hole/camera2/0.png"],
+      ["test/hole/camera2/7.png", "hole", "a/ground_truth/hole/7_mask.png"],
+    ]);
+    expect(dataset.strayMasks).to.deep.equal([]);
+    await decodes(dataset);
+  });
+
+  it("share no mask of their kind's folder by a name that two images have", () => {
+    tree.write("a/train/good/0.png", "a/test/hole/x/0.png", "a/test/hole/y/0.png");
+    tree.write(["a/ground_truth/hole/0.png", mask]);
+    refuses("a", "has masks, but none for 2 of its defective images (test/hole/x/0.png, test/hole/y/0.png)");
+  });
+
+  it("of a folder of good images are good, too, which is said; those called defective are left out", () => {
+    tree.write("a/0.png", "a/cam 1/1.png", "a/cam 2/deep/2.png", "a/NOK/3.png", "a/masks/3.png");
+    tree.write("a/test/good/4.png", "a/test/bent/5.png", ["a/old/results.json", "{}"], "a/old/6.png");
+    const { format, train, test, notices } = open("a");
+    expect(format).to.equal("folder");
+    expect(train.map(({ id }) => id)).to.deep.equal(["0.png", "cam 1/1.png", "cam 2/deep/2.png"]);
+    expect(test.map(({ id }) => id)).to.deep.equal(["test/bent/5.png", "test/good/4.png"]);
+    expect(notices).to.deep.equal([
+      `the images in the sub-folders of ${tree.path("a")} (cam 1, cam 2) are taken as good ones, too`,
+      `${tree.path("a")} also holds NOK: left out; to test with them, move the good images into ${tree.path("a/good")}`,
+    ]);
+    tree.write("b/monday/0.png", "b/tuesday/0.png");
+    expect(open("b").train.map(({ id }) => id)).to.deep.equal(["monday/0.png", "tuesday/0.png"]);
+    expect(findCategories(tree.path("b"))).to.deep.equal([]);
+  });
+});
+
+describe("class folders", () => {
+  const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `${i}.png`);
+
+  for (const [good, ...kinds] of [
+    ["good", "bad"],
+    ["OK", "NOK"],
+    ["normal", "abnormal"],
+    ["good", "defective"],
+    ["good", "scratch", "dent"],
+  ]) {
+    it(`${[good, ...kinds].join(", ")}: a part of the good images is tested with`, () => {
+      tree.write(...names(20).map((name) => `a/${good}/${name}`));
+      for (const kind of kinds) tree.write(`a/${kind}/0.png`, `a/${kind}/sub/1.png`);
+      const { format, train, test } = open("a");
+      expect(format).to.equal("classes");
+      const tested = test.filter(({ label }) => label === 0);
+      expect(tested.length).to.be.within(1, 7);
+      expect(train.length + tested.length).to.equal(20);
+      expect(test.filter(({ label }) => label === 1).map(({ id, kind }) => [id, kind])).to.deep.equal(
+        [...kinds].sort().flatMap((kind) => [
+          [`${kind}/0.png`, kind],
+          [`${kind}/sub/1.png`, kind],
+        ]),
+      );
+      expect(findCategories(tree.path("a"))).to.deep.equal([]);
+    });
+  }
+
+  it("keep a test image one when others come, and another seed takes others", () => {
+    tree.write(...names(60).map((name) => `a/good/${name}`), "a/bad/0.png");
+    const testedIds = (seed = 0): string[] =>
+      open("a", { splitSeed: seed }).test.flatMap(({ id, label }) => (label === 0 ? [id] : []));
+    const before = testedIds();
+    expect(before).to.have.members(
+      names(60)
+        .map((name) => `good/${name}`)
+        .filter((id) => isTestImage(id, 0)),
+    );
+    expect(testedIds(1)).to.not.deep.equal(before);
+    tree.write(...names(90).map((name) => `a/good/${name}`));
+    expect(testedIds()).to.include.members(before);
+  });
+
+  it("have masks by their kind, and may hold good images alone", async () => {
+    tree.write(...names(5).map((name) => `a/good/${name}`), "a/scratch/0.png", "a/preview.png");
+    tree.write(["a/masks/scratch/0.png", mask]);
+    const dataset = open("a");
+    expect(rows(dataset.test.filter(({ label }) => label === 1))).to.deep.equal([
+      ["scratch/0.png", "scratch", "a/masks/scratch/0.png"],
+    ]);
+    await decodes(dataset);
+    expect(dataset.notices).to.deep.equal([
+      `${tree.path("a")} also holds images outside its folders (preview.png): left out`,
+    ]);
+    tree.write(...names(5).map((name) => `b/good/${name}`));
+    expect(open("b")).to.deep.include({ format: "classes", test: [] });
+    expect(open("b").train).to.have.length(5);
+    tree.write("c/part 1/good/0.png", "c/part 1/bad/0.png", "c/part 2/ok/0.png");
+    expect(findCategories(tree.path("c"))).to.deep.equal(["part 1", "part 2"]);
+  });
+
+  it("are refused without good images", () => {
+    tree.write("a/good/notes.txt", "a/bad/0.png");
+    refuses("a", "ROOT/a/good holds no images; it should hold good ones, as PNG");
+  });
+});
+
+describe("MVTec AD 2", () => {
+  it("validates with validation/good, and tests with test_public", async () => {
+    tree.write("can/train/good/000_regular.png", "can/validation/good/000_regular.png");
+    tree.write("can/test_public/good/000_regular.png", "can/test_public/bad/001_overexposed.png");
+    tree.write(["can/test_public/ground_truth/bad/001_overexposed_mask.png", mask]);
+    tree.write("can/test_private/000_regular.png", "can/test_private_mixed/000_mixed.png");
+    const dataset = open("can");
+    expect(dataset).to.include({ format: "mvtec-ad-2", hasMasks: true });
+    expect(rows(dataset.train)).to.deep.equal([["train/good/000_regular.png", "good"]]);
+    expect(rows(dataset.validation ?? [])).to.deep.equal([["validation/good/000_regular.png", "good"]]);
+    const truth = "can/test_public/ground_truth/bad/001_overexposed_mask.png";
+    expect(rows(dataset.test)).to.deep.equal([
+      ["test_public/bad/001_overexposed.png", "bad", truth],
+      ["test_public/good/000_regular.png", "good"],
+    ]);
+    await decodes(dataset);
+    expect(findCategories(tree.path())).to.deep.equal(["can"]);
+    const given = open("can", { test: tree.path("can/test_public") });
+    expect(rows(given.test)[0]).to.deep.equal(["test/bad/001_overexposed.png", "bad", truth]);
+  });
+});
+
+describe("MVTec LOCO AD", () => {
+  const other = maskImage(Uint8Array.of(200, 0, 0, 0), 2, 2);
+  const files = (): void => {
+    tree.write("box/train/good/000.png", "box/validation/good/000.png", "box/test/good/000.png");
+    tree.write("box/test/logical_anomalies/000.png", "box/test/structural_anomalies/000.png");
+    tree.write(["box/ground_truth/logical_anomalies/000/000.png", mask]);
+    tree.write(["box/ground_truth/logical_anomalies/000/001.png", other]);
+    tree.write(["box/ground_truth/structural_anomalies/000/000.png", mask]);
+  };
+
+  it("has a folder of masks an image, which are merged", async () => {
+    files();
+    const dataset = open("box");
+    expect(dataset).to.include({ format: "mvtec-loco", hasMasks: true });
+    expect(rows(dataset.validation ?? [])).to.deep.equal([["validation/good/000.png", "good"]]);
+    expect(rows(dataset.test)).to.deep.equal([
+      ["test/good/000.png", "good"],
+      ["test/logical_anomalies/000.png", "logical_anomalies", "box/ground_truth/logical_anomalies/000"],
+      [
+        "test/structural_anomalies/000.png",
+        "structural_anomalies",
+        "box/ground_truth/structural_anomalies/000",
+      ],
+    ]);
+    expect(dataset.strayMasks).to.deep.equal([]);
+    expect((await loadMasks(dataset.test, 2)).map((values) => [...values])).to.deep.equal([
+      [0, 0, 0, 0],
+      [1, 0, 0, 1],
+      [0, 0, 0, 1],
+    ]);
+    const asBefore = open("box", { format: "mvtec" });
+    expect(asBefore.validation).to.equal(undefined);
+    expect(asBefore.test).to.deep.equal(dataset.test);
+  });
+
+  it("is refused where the masks of an image differ in size", async () => {
+    files();
+    tree.write(["box/ground_truth/logical_anomalies/000/001.png", createImage(3, 2, 1)]);
+    await refusesPromise(
+      loadMasks(open("box").test, 2),
+      "logical_anomalies/000 are of different sizes, 2 × 2 and 3 × 2; save them in that of their image.",
+    );
   });
 });
 

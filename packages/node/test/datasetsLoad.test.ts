@@ -47,10 +47,31 @@ describe("image sets", () => {
     tree.write("p/a.png", ["p/b.png", "no image"], "p/c.png", ["p/d.jpg", ""]);
     const seen: number[] = [];
     await refuses(
-      loadImages(findImages(tree.path("p")), 4, (done) => seen.push(done)),
-      /^.*b\.png is not an image that can be read: it must be PNG, JPEG, .*\.\n.*d\.jpg is empty: .*\.$/,
+      loadImages(findImages(tree.path("p")), 4, { progress: (done) => seen.push(done) }),
+      /^.*b\.png is not an image that can be read: it must be PNG, JPEG, .*\.\n.*d\.jpg is empty: .*\. Repair or remove what cannot be read, or leave it out with --skip-unreadable \(option skipUnreadable\)\.$/,
     );
     expect(seen).to.deep.equal([1, 2, 3, 4]);
+  });
+
+  it("leave out what cannot be read where they are told to, with five notices and a count", async () => {
+    const good = createImage(4, 4, 1, [7, 7, 7]);
+    for (let i = 0; i < 7; i++)
+      tree.write([`p/${i}.png`, i === 3 ? good : "no image"], [`p/${i}b.png`, good]);
+    const notices: string[] = [];
+    const options = { skipUnreadable: true, onNotice: (message: string) => notices.push(message) };
+    const set = await loadImages(findImages(tree.path("p")), 4, options);
+    expect(set.files.map(({ id }) => id)).to.deep.equal([
+      ...["0b.png", "1b.png", "2b.png", "3.png", "3b.png", "4b.png", "5b.png", "6b.png"],
+    ]);
+    expect([set.count, set.data.length]).to.deep.equal([8, 8 * 48]);
+    expect(new Set(set.data)).to.deep.equal(new Set([7]));
+    expect(notices).to.have.length(6);
+    expect(notices[0]).to.equal(
+      `left out: ${tree.path("p/0.png")} is not an image that can be read: it must be PNG, JPEG, BMP, TIFF, WebP or GIF.`,
+    );
+    expect(notices[5]).to.equal("and 1 more files that cannot be read are left out");
+    tree.write(["q/0.png", "no image"]);
+    await refuses(loadImages(findImages(tree.path("q")), 4, options), "None of the images can be read.");
   });
 
   it("name a link to nothing", async () => {

@@ -54,6 +54,46 @@ describe("manifests", () => {
     expect(dataset.train.length + dataset.test.length).to.equal(41);
   });
 
+  it("are read in UTF-16 and with backslashes, as Excel on Windows saves them", () => {
+    files();
+    const text = ["image\tlabel\tsplit\tmask\tkind", "p\\a.png\tgood\ttrain", "p\\b.png\tOK\tVal"];
+    const lines = [...text, "p\\c.png\tNOK\ttest\tmasks\\c.png\tRiß"].map((line) =>
+      [...line.split("\t"), "", "", ""].slice(0, 5).join("\t"),
+    );
+    const little = Buffer.from(`\ufeff${lines.join("\r\n")}\r\n`, "utf16le");
+    const big = Buffer.from(little).swap16();
+    const utf8 = Buffer.from(`\ufeff${lines.join("\r\n")}`);
+    const json = Buffer.from('\ufeff{"image": "p\\\\a.png", "label": "good"}\n', "utf16le");
+    for (const [name, bytes] of [
+      ["little.csv", little],
+      ["big.csv", big],
+      ["utf8.csv", utf8],
+    ] as const) {
+      tree.write([`m/${name}`, bytes]);
+      const { train, validation, test } = open(`m/${name}`);
+      expect(rows(train), name).to.deep.equal([["p/a.png", "good"]]);
+      expect(rows(validation ?? []), name).to.deep.equal([["p/b.png", "good"]]);
+      expect(rows(test), name).to.deep.equal([["p/c.png", "Riß", "m/masks/c.png"]]);
+    }
+    tree.write(["m/rows.jsonl", json], ["m/bare.csv", little.subarray(2)]);
+    expect(open("m/rows.jsonl", { splitSeed: 3 }).train.map(({ id }) => id)).to.deep.equal(["p/a.png"]);
+    refuses(
+      "m/bare.csv",
+      "bare.csv is no text in UTF-8, or one in UTF-16 without its mark; save it as UTF-8.",
+    );
+  });
+
+  it("leave defective validation images out, and say so", () => {
+    files();
+    const lines = ["image,label,split", "p/a.png,good,train", "p/b.png,bad,validation"];
+    tree.write(["m/manifest.csv", lines.join("\n")]);
+    const { validation, test, notices } = open("m");
+    expect([validation, test]).to.deep.equal([undefined, []]);
+    expect(notices).to.deep.equal([
+      `1 defective images of ${tree.path("m/manifest.csv")} have the split validation (p/b.png): left out, as only good ones are held out`,
+    ]);
+  });
+
   it("are refused with the line that is wrong", () => {
     files();
     const refusesRows = (sentence: string, ...lines: string[]): void => {
@@ -61,12 +101,15 @@ describe("manifests", () => {
       refuses("m", sentence);
     };
     refusesRows(
-      'line 2: the label must be good (ok, normal, 0) or defective (bad, ko, ng, anomaly, 1), but is "fine".',
+      'line 2: the label must be good (ok, normal, 0) or defective (bad, ko, nok, ng, anomaly, 1), but is "fine".',
       "p/a.png,fine,train,",
     );
     refusesRows('but is "constructor"', "p/a.png,constructor,train,");
     refusesRows("line 3, names no image.", "p/a.png,good,train,", ",good,train,");
-    refusesRows('line 2: the split must be train or test, but is "val".', "p/a.png,good,val,");
+    refusesRows(
+      'line 2: the split must be train, validation (val) or test, but is "dev".',
+      "p/a.png,good,dev,",
+    );
     refusesRows("line 2, trains on a defective image; only good ones are trained on.", "p/a.png,bad,train,");
     refusesRows("lists images more than once: p/a.png.", "p/a.png,good,train,", "./p/a.png,good,test,");
     refusesRows("lists no good images to train on.", "p/a.png,bad,test,");

@@ -71,12 +71,12 @@ describe("JPEG, TIFF and WebP", () => {
     ]);
   });
 
-  it("an EXIF orientation does not turn an image, and a colour profile changes nothing", async () => {
+  it("asked for as stored, an EXIF orientation does not turn an image; a colour profile changes nothing", async () => {
     const data = Buffer.from(Array.from({ length: 16 * 8 * 3 }, (_, i) => (Math.floor(i / 3) % 16) * 16));
     const plain = sharp(data, { raw: { width: 16, height: 8, channels: 3 } }).webp({ lossless: true });
     const turned = await plain.clone().withMetadata({ orientation: 6 }).toBuffer();
     expect((await sharp(turned).metadata()).orientation).to.equal(6);
-    const image = await decodeImage(turned);
+    const image = await decodeImage(turned, "a.webp", { orientation: "stored" });
     expect(image).to.include({ width: 16, height: 8 });
     expect(Buffer.from(image.data).equals(data)).to.equal(true);
     const colors = sharp(bytes(768), { raw }).webp({ lossless: true });
@@ -85,6 +85,57 @@ describe("JPEG, TIFF and WebP", () => {
     const stored = await sharp(profiled, { ignoreIcc: true }).raw().toBuffer();
     expect(stored.equals(await sharp(profiled).raw().toBuffer())).to.equal(false);
     expect(Buffer.from((await decodeImage(profiled)).data).equals(stored)).to.equal(true);
+  });
+
+  it("CMYK in JPEG and TIFF becomes RGB, near what it was made of", async () => {
+    const colors = [230, 40, 30, 40, 160, 60, 30, 60, 200, 240, 240, 240];
+    const pixels = Buffer.from(
+      Array.from({ length: 64 }, (_, i) => colors.slice((i % 4) * 3, (i % 4) * 3 + 3)).flat(),
+    );
+    // Wide stripes, so that JPEG keeps their colours.
+    const wide = sharp(pixels, { raw: { width: 4, height: 16, channels: 3 } })
+      .resize(64, 64, { kernel: "nearest", fit: "fill" })
+      .toColourspace("cmyk");
+    for (const file of [
+      await wide.clone().jpeg({ quality: 100 }).toBuffer(),
+      await wide.clone().tiff().toBuffer(),
+    ]) {
+      expect((await sharp(file).metadata()).space).to.equal("cmyk");
+      const image = await decodeImage(file);
+      expect(image).to.include({ width: 64, height: 64, channels: 3 });
+      const found = [8, 24, 40, 56].flatMap((x) => [
+        ...image.data.subarray((32 * 64 + x) * 3, (32 * 64 + x) * 3 + 3),
+      ]);
+      const difference = found.map((value, i) => Math.abs(value - colors[i]!));
+      expect(Math.max(...difference), found.join(" ")).to.be.at.most(60);
+      expect(difference.reduce((sum, value) => sum + value) / 12, found.join(" ")).to.be.at.most(25);
+    }
+  });
+
+  it("of an animation or several pages gives the first, and says so", async () => {
+    const raw3 = { width: 4, height: 12, channels: 3, pageHeight: 4 } as const;
+    const first = Buffer.alloc(48, 10);
+    const animation = sharp(Buffer.concat([first, Buffer.alloc(48, 100), Buffer.alloc(48, 200)]), {
+      raw: raw3,
+    });
+    for (const [file, what] of [
+      [await animation.clone().webp({ lossless: true }).toBuffer(), "frames"],
+      [await animation.clone().gif().toBuffer(), "frames"],
+      [await animation.clone().tiff().toBuffer(), "pages"],
+    ] as const) {
+      const notices: string[] = [];
+      const image = await decodeImage(file, "a", { onNotice: (message) => notices.push(message) });
+      expect([image.width, image.height, image.data[0]]).to.deep.equal([4, 4, 10]);
+      expect(notices).to.deep.equal([`a has 3 ${what}: the first is used`]);
+    }
+    const still = await sharp(first, { raw: { width: 4, height: 4, channels: 3 } })
+      .gif()
+      .toBuffer();
+    const none: string[] = [];
+    expect((await decodeImage(still, "a", { onNotice: (message) => none.push(message) })).data[5]).to.equal(
+      10,
+    );
+    expect(none).to.deep.equal([]);
   });
 
   it("goes by what a file holds, not by its name", async () => {
@@ -105,17 +156,15 @@ describe("JPEG, TIFF and WebP", () => {
     const float = Buffer.from(Float32Array.of(0, 0.5, 1, 2).buffer);
     await refuses(
       decodeImage(tiff({ width: 4, height: 1, channels: 1, bits: 32, float: true }, float), "a.tif"),
-      "a.tif has b-w colours in float numbers; save it as gray or RGB with 8 or 16 bits.",
+      "a.tif is an image of floating-point numbers in gray; save it as gray or RGB with 8 or 16 bits.",
     );
-    const cmyk = await sharp(bytes(768), { raw }).toColourspace("cmyk").jpeg().toBuffer();
-    await refuses(decodeImage(cmyk, "a.jpg"), "a.jpg has cmyk colours");
     await refuses(decodeImage(Buffer.alloc(0), "a.tif"), "a.tif is empty: it must be PNG, JPEG");
   });
 
   it("says what to install where sharp is not", async () => {
     const absent = () => Promise.reject(new Error("Cannot find package 'sharp'"));
     await refuses(
-      decodeWithSharp(Buffer.alloc(3), "a.jpg", "JPEG", absent),
+      decodeWithSharp(Buffer.alloc(3), "a.jpg", "JPEG", { load: absent }),
       "a.jpg is a JPEG, which needs the package sharp: install it with npm install sharp, or convert",
     );
   });

@@ -135,6 +135,16 @@ describe("PNG", () => {
     expect(() => decodePng(short, "a.png")).to.throw(DataError, "a.png is damaged");
   });
 
+  it("refuses what would fill memory: a header of too many pixels, pixel data that unpack to far more", () => {
+    const huge = png({ width: 20_000, height: 20_000, depth: 1, colorType: 0 }, Buffer.alloc(10));
+    expect(() => decodePng(huge, "a.png")).to.throw(
+      DataError,
+      "a.png is damaged and cannot be decoded as PNG (it has 20000 × 20000 pixels, more than the 268 million that are read).",
+    );
+    const bomb = png({ width: 4, height: 4, depth: 8, colorType: 0 }, Buffer.alloc(2 ** 22));
+    expect(() => decodePng(bomb, "a.png")).to.throw(DataError, "it unpacks to more than its pixels take");
+  });
+
   it("names a file that does not exist, and writes files whole", async () => {
     const folder = mkdtempSync(join(tmpdir(), "ddad-images-"));
     try {

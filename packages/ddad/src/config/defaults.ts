@@ -93,9 +93,10 @@ const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
 };
 
 const protocols = {
-  strict: { settings: strict, steps: 4000, heldOut: 0.1 },
-  paper: { settings: paper, steps: 14_000, heldOut: 0 },
-};
+  strict: { settings: strict, steps: 4000, heldOut: 0.1, orientation: "exif" },
+  // The published code opens images by Pillow, which does not turn them.
+  paper: { settings: paper, steps: 14_000, heldOut: 0, orientation: "stored" },
+} as const;
 
 /** The two networks of the paper, and the batch each was trained with. */
 const variants = {
@@ -113,7 +114,7 @@ export function defaultsFor(input: object): Defaults {
   const steps = positiveOr(given.training?.steps, protocol.steps);
   return {
     ...protocol.settings({ imageSize, steps, batchSize }),
-    data: { imageSize, heldOut: protocol.heldOut, splitSeed: 42 },
+    data: { imageSize, heldOut: protocol.heldOut, splitSeed: 42, orientation: protocol.orientation },
     model: { variant: "ddad", ...model, blocksPerLevel: 2 },
   };
 }

@@ -28,3 +28,10 @@ export function parseConfig(input: unknown): Config {
   if (!success || problems.length > 0) throw new ConfigError(problems);
   return data;
 }
+
+/**
+ * Like `parseConfig`, for a complete configuration that was stored with a run or a model: settings that its version did not have yet are
+ * as that version did things, not as the defaults are today.
+ */
+export const parseStoredConfig = (input: unknown): Config =>
+  parseConfig(isRecord(input) ? mergeConfig({ data: { orientation: "stored" } }, input) : input);

@@ -5,6 +5,7 @@
 import * as z from "zod";
 import { datasetFormats } from "../data/sample.ts";
 import { extractorNetworks } from "../detection/features.ts";
+import { orientations } from "../images/orientation.ts";
 
 const count = (least: number) => z.int().min(least);
 const fraction = () => z.number().min(0).lt(1);
@@ -61,6 +62,11 @@ export const configSchema = z.strictObject({
       "fraction of the good training images held out for validation and calibration",
     ),
     splitSeed: setting(count(0), ["run", "model"], "seed of the hash that divides the images"),
+    orientation: setting(
+      z.enum(orientations),
+      ["run", "model"],
+      "exif turns images as viewers show them, stored does not; models of version 0.1 have stored",
+    ),
   }),
   model: z.strictObject({
     variant: setting(

@@ -1,4 +1,7 @@
-/** How good images are divided: by a hash of each one's id, so that an image's side depends on no other image. */
+/**
+ * How good images are divided: by a hash of each one's id. In a large set an image's side depends on no other image; in a small one,
+ * where luck would make the parts too large or too small, as many of the lowest hashes are taken as there should be.
+ */
 import { DataError } from "../errors.ts";
 import { hashText, uniform } from "./random.ts";
 import type { Dataset, Sample } from "./sample.ts";
@@ -15,6 +18,30 @@ export const testFraction = 0.2;
 
 /** Whether a good image is one to test with, in a data set that does not say so. */
 export const isTestImage = (id: string, seed: number): boolean => draw("test", id, seed) < testFraction;
+
+/** How `divideByHash` chooses. */
+export type HashDivision = {
+  /** Divisions for other purposes are independent of this one. */
+  readonly purpose: keyof typeof draws;
+  /** Fraction to choose, in [0, 1). */
+  readonly fraction: number;
+  readonly seed: number;
+  /** How many are chosen at least, and at most, whatever their hashes are. */
+  readonly least: number;
+  readonly most: number;
+};
+
+/** The images whose hash is below a fraction; the lowest ones where those are too few or too many. In ascending order of the hash. */
+export function divideByHash<S extends { readonly id: string }>(
+  samples: readonly S[],
+  { purpose, fraction, seed, least, most }: HashDivision,
+): S[] {
+  const byHash = samples.map((sample) => ({ sample, hash: draw(purpose, sample.id, seed) }));
+  byHash.sort((a, b) => a.hash - b.hash || (a.sample.id < b.sample.id ? -1 : 1));
+  const below = byHash.filter(({ hash }) => hash < fraction).length;
+  const count = Math.max(Math.min(Math.max(below, least), most), 0);
+  return byHash.slice(0, count).map(({ sample }) => sample);
+}
 
 /** Which image was on which side when a run began; `split.json` in its folder. */
 export type SplitRecord = {
@@ -39,47 +66,67 @@ export type SplitOptions = {
   seed: number;
   /** Sides that were taken before, which are kept. */
   record?: SplitRecord | undefined;
+  /** Good images that the data set itself names for validation: they are held out, and no others but recorded ones. */
+  validation?: readonly Sample[] | undefined;
+  /**
+   * A model was trained already, and nobody recorded by which division. Of a few images then only those are held out that both this
+   * version and version 0.1, which went by hashes alone, would have held out.
+   */
+  unrecorded?: boolean | undefined;
 };
+
+/** Sets below this size have exactly the fraction held out; by hashes alone 29 images gave 2, and 10 gave 4. */
+const exactBelow = 100;
 
 /**
  * Holds a fraction of the good training images back, for the choice of the checkpoint and of the threshold.
  *
- * An image is held out when a hash of its id and the seed is below the fraction. So its side does not change when others
- * come or go, and how many there are is near the fraction, not exactly it. A few images may have too few below it: then
- * the ones with the lowest hash join them, up to two, which a threshold needs, or half of all. One is always trained on.
+ * Of 100 images and more, an image is held out when a hash of its id and the seed is below the fraction. So its side does not change
+ * when others come or go, and how many there are is near the fraction, not exactly it. Of fewer the ones with the lowest hashes are
+ * held out, the fraction rounded, but at least two, which a threshold needs, or half of all. One is always trained on. When others
+ * join a small set, sides that are recorded are kept, and the new images go by their hashes alone; without a record those at the
+ * border may change sides.
  *
  * @throws DataError when there are fewer than two images to divide.
  */
-export function splitHeldOut(samples: readonly Sample[], { fraction, seed, record }: SplitOptions): Split {
+export function splitHeldOut(samples: readonly Sample[], options: SplitOptions): Split {
+  const { fraction, seed, record, validation = [], unrecorded = false } = options;
   if (!(fraction >= 0 && fraction < 1)) {
     throw new RangeError(`splitHeldOut: the fraction must be in [0, 1), but is ${fraction}.`);
   }
   if (fraction === 0) return { train: [...samples], heldOut: [] };
-  if (samples.length < 2) {
-    throw new DataError(
-      `Holding out a fraction of ${fraction} of the good images needs at least two of them, but there ${samples.length === 1 ? "is one" : "is none"}.`,
-    );
-  }
   const [trained, held] = [new Set(record?.train), new Set(record?.heldOut)];
-  const byHash = samples.map(({ id }) => ({ id, hash: draw("heldOut", id, seed) }));
-  byHash.sort((a, b) => a.hash - b.hash || (a.id < b.id ? -1 : 1));
-  const undecided = byHash.filter(({ id }) => !trained.has(id) && !held.has(id));
-  const kept = samples.filter(({ id }) => held.has(id)).length;
-  const least = Math.min(2, Math.floor(samples.length / 2)) - kept;
-  const most = samples.length - 1 - kept;
-  const below = undecided.filter(({ hash }) => hash < fraction).length;
-  const chosen = undecided.slice(0, Math.max(Math.min(Math.max(below, least), most), 0));
-  for (const { id } of chosen) held.add(id);
+  if (validation.length === 0) {
+    if (samples.length < 2) {
+      throw new DataError(
+        `Holding out a fraction of ${fraction} of the good images needs at least two of them, but there ${samples.length === 1 ? "is one" : "is none"}.`,
+      );
+    }
+    const undecided = samples.filter(({ id }) => !trained.has(id) && !held.has(id));
+    const kept = samples.filter(({ id }) => held.has(id)).length;
+    const least = Math.min(2, Math.floor(samples.length / 2)) - kept;
+    const most = samples.length - 1 - kept;
+    const exact = Math.min(Math.max(Math.round(samples.length * fraction), least), most);
+    const isExact = samples.length < exactBelow && record === undefined;
+    const chosen = divideByHash(undecided, {
+      ...{ purpose: "heldOut", fraction, seed },
+      least: isExact && !unrecorded ? exact : least,
+      most: isExact ? exact : most,
+    });
+    for (const { id } of chosen) held.add(id);
+  }
+  for (const { id } of validation) if (!trained.has(id)) held.add(id);
+  const all = [...samples, ...validation];
   return {
-    train: samples.filter(({ id }) => !held.has(id)),
-    heldOut: samples.filter(({ id }) => held.has(id)),
+    train: all.filter(({ id }) => !held.has(id)),
+    heldOut: all.filter(({ id }) => held.has(id)),
   };
 }
 
 /** What to remember of a division: what was remembered before, vanished images included, and what is new. */
 export function recordSplit(
   { name, test }: Dataset,
-  { train, heldOut }: Split,
+  { train, heldOut }: { readonly train: readonly Sample[]; readonly heldOut: readonly Sample[] },
   { fraction, seed, record }: SplitOptions,
 ): SplitRecord {
   const ids = (before: readonly string[] = [], samples: readonly Sample[]): string[] =>

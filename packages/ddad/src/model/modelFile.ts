@@ -11,7 +11,7 @@ import {
 } from "@ddad/nn";
 import { underPrefix, withPrefix } from "@ddad/nn/internal";
 import * as z from "zod";
-import { parseConfig } from "../config/parse.ts";
+import { parseStoredConfig } from "../config/parse.ts";
 import type { Config } from "../config/schema.ts";
 import { type Calibration, storedCalibrationSchema } from "../detection/calibration.ts";
 import { ConfigError } from "../errors.ts";
@@ -95,6 +95,7 @@ function describe(kind: "model" | "training", config: Config, step: number): Rec
     preprocessing: JSON.stringify({
       size: config.data.imageSize,
       channels: 3,
+      orientation: config.data.orientation,
       resize: "bilinear, antialiased, aspect ratio not kept",
       range: [-1, 1],
     }),
@@ -160,7 +161,7 @@ function readHeader(
   const settings = readHeaderText(checkpoint, "config", z.looseObject({}), name);
   const step = readHeaderText(checkpoint, "step", stepSchema, name);
   try {
-    return { kind, config: parseConfig(settings), step };
+    return { kind, config: parseStoredConfig(settings), step };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new CheckpointError(

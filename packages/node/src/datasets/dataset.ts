@@ -1,103 +1,40 @@
 /** Data sets on disk: which layout a folder has, and which images are in it. */
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { DataError, type Dataset, type DatasetFormat, type Samples } from "@ddad/ddad/internal";
-import { readFolder, readTree } from "./layouts/folders.ts";
-import { readManifest } from "./layouts/manifest.ts";
-import { readMtd } from "./layouts/mtd.ts";
-import { readVisa } from "./layouts/visa.ts";
-import {
-  extensionOf,
-  isFolder,
-  listed,
-  listFiles,
-  listFolders,
-  listImages,
-  requireFolder,
-  stemOf,
-} from "./listing.ts";
+import { DataError, type Dataset, type DatasetFormat } from "@ddad/ddad/internal";
+import { btad } from "./layouts/btad.ts";
+import { classes } from "./layouts/classes.ts";
+import { folder } from "./layouts/folder.ts";
+import type { DatasetOptions, Layout } from "./layouts/layout.ts";
+import { isManifest, manifest } from "./layouts/manifest.ts";
+import { mtd } from "./layouts/mtd.ts";
+import { mvtec } from "./layouts/mvtec.ts";
+import { mvtecAd2 } from "./layouts/mvtecAd2.ts";
+import { mvtecLoco } from "./layouts/mvtecLoco.ts";
+import { visa } from "./layouts/visa.ts";
+import { isMaskFolder, isSplitFolder } from "./layouts/words.ts";
+import { isFolder, listed, listFiles, listFolders, requireFolder, stemOf } from "./listing.ts";
 
-/** Named as in the configuration's section `data`, which may be given whole. */
-export type DatasetOptions = {
-  /** Folder below the root, for a root that holds several data sets. */
-  category?: string | undefined;
-  /** Folder with `good` and one folder for every kind of defect; otherwise `test` below the data set. */
-  test?: string | undefined;
-  /** The layout, where several would do; otherwise the one that the folder has. */
-  format?: DatasetFormat | undefined;
-  /** Chooses the good test images of a data set that does not say which are. */
-  splitSeed?: number | undefined;
-};
-
-type Layout = {
-  /** What it looks like, for people. */
-  readonly looks: string;
-  /** Whether a folder has it. */
-  matches(folder: string): boolean;
-  read(folder: string, options: DatasetOptions): Samples;
-  /** Whether the test images may lie elsewhere. */
-  readonly otherTest: boolean;
-};
-
-const manifestNames = ["manifest.csv", "manifest.jsonl"];
-
-const isManifest = (path: string): boolean => [".csv", ".jsonl", ".ndjson"].includes(extensionOf(path));
-
-const manifestsOf = (folder: string): string[] =>
-  isFolder(folder)
-    ? manifestNames.map((name) => join(folder, name)).filter((path) => existsSync(path))
-    : [folder];
+export type { DatasetOptions } from "./layouts/layout.ts";
 
 const layouts: { readonly [Format in DatasetFormat]: Layout } = {
-  mvtec: {
-    looks: "train/good, test/good, test/<kind of defect>, ground_truth/<kind>",
-    matches: (folder) => isFolder(join(folder, "train", "good")),
-    read: (folder, { test }) => readTree(folder, "good", test),
-    otherTest: true,
-  },
-  btad: {
-    looks: "train/ok, test/ok, test/ko, ground_truth/ko",
-    matches: (folder) => isFolder(join(folder, "train", "ok")),
-    read: (folder, { test }) => readTree(folder, "ok", test),
-    otherTest: true,
-  },
-  visa: {
-    looks: "Data/Images/Normal, Data/Images/Anomaly, Data/Masks/Anomaly and ../split_csv/1cls.csv",
-    matches: (folder) => isFolder(join(folder, "Data", "Images")),
-    read: readVisa,
-    otherTest: false,
-  },
-  mtd: {
-    looks: "MT_Free/Imgs, MT_<kind of defect>/Imgs",
-    matches: (folder) => isFolder(join(folder, "MT_Free", "Imgs")),
-    read: (folder, { splitSeed = 0 }) => readMtd(folder, splitSeed),
-    otherTest: false,
-  },
-  manifest: {
-    looks: "manifest.csv or manifest.jsonl, listing image, label, split and mask",
-    matches: (folder) => manifestsOf(folder).length > 0,
-    read: (folder, { splitSeed = 0 }) => {
-      const [path, second] = manifestsOf(folder);
-      if (second !== undefined)
-        throw new DataError(`${folder} has two manifests; give the path of one as the data set.`);
-      return readManifest(path!, splitSeed);
-    },
-    otherTest: false,
-  },
-  folder: {
-    looks: "good images in the folder itself, and where wanted test/good and test/<kind of defect>",
-    matches: (folder) => !isFolder(join(folder, "train")) && listImages(folder).length > 0,
-    read: (folder, { test }) => readFolder(folder, test),
-    otherTest: true,
-  },
+  mvtec,
+  "mvtec-ad-2": mvtecAd2,
+  "mvtec-loco": mvtecLoco,
+  btad,
+  visa,
+  mtd,
+  manifest,
+  classes,
+  folder,
 };
 
 const formats = Object.keys(layouts) as DatasetFormat[];
 
-/** Formats whose layout a folder has; loose images beside one of the others, such as a preview, do not count. */
-function formatsOf(folder: string): DatasetFormat[] {
-  const found = formats.filter((format) => format !== "folder" && layouts[format].matches(folder));
-  return found.length === 0 && layouts.folder.matches(folder) ? ["folder"] : found;
+/** Formats other than a plain folder's whose layout a folder has; where one is a special case of another, only that one. */
+function formatsOf(root: string): DatasetFormat[] {
+  const found = formats.filter((format) => format !== "folder" && layouts[format].matches(root));
+  return found.filter((format) => !found.some((other) => layouts[other].refines === format));
 }
 
 /**
@@ -109,8 +46,8 @@ function formatsOf(folder: string): DatasetFormat[] {
  */
 export function openDataset(root: string, options: DatasetOptions = {}): Dataset {
   const dataset = findDataset(root, options);
-  const { train, test, hasMasks } = dataset;
-  const listedFiles = [...train, ...test].flatMap(({ path, maskPath }) =>
+  const { train, validation = [], test, hasMasks } = dataset;
+  const listedFiles = [...train, ...validation, ...test].flatMap(({ path, maskPath }) =>
     maskPath ? [path, maskPath] : [path],
   );
   const lost = listedFiles.filter((path) => !existsSync(path));
@@ -119,7 +56,7 @@ export function openDataset(root: string, options: DatasetOptions = {}): Dataset
       `The data set ${dataset.name} lists ${lost.length} files that do not exist: ${listed(lost)}.`,
     );
   }
-  const trained = new Set(train.map(({ path }) => resolve(path)));
+  const trained = new Set([...train, ...validation].map(({ path }) => resolve(path)));
   const both = test.filter(({ path }) => trained.has(resolve(path))).map(({ id }) => id);
   if (both.length > 0) {
     throw new DataError(
@@ -151,8 +88,12 @@ export function findDataset(root: string, options: DatasetOptions = {}): Dataset
 
 /** Folders below a root that are data sets themselves, such as the categories of MVTec AD, BTAD or VisA; sorted. */
 export function findCategories(root: string): string[] {
-  return listFolders(root).filter((name) =>
-    formats.some((format) => format !== "folder" && layouts[format].matches(join(root, name))),
+  if (existsSync(root) && isManifest(root)) return [];
+  requireFolder(root);
+  // What is a data set itself has parts, not categories.
+  if (formatsOf(root).length > 0) return [];
+  return listFolders(root).filter(
+    (name) => !isSplitFolder(name) && !isMaskFolder(name) && formatsOf(join(root, name)).length > 0,
   );
 }
 
@@ -190,12 +131,25 @@ function chooseFormat(folder: string, asked: DatasetFormat | undefined): Dataset
       `${folder} holds several data sets (${listed(categories)}); choose one with data.category.`,
     );
   }
-  const known = formats
-    .filter((format) => format !== "folder")
-    .map((format) => `${format}: ${layouts[format].looks}`);
+  if (layouts.folder.matches(folder)) return "folder";
+  const near = nearestFormats(folder).map((format) => `${format} (${layouts[format].looks})`);
   throw new DataError(
-    `${folder} is no data set: it holds ${contents(folder)}; give a folder of good images, or one that looks like one of these (${known.join("; ")}).`,
+    `${folder} is not a data set: it holds ${contents(folder)}. ` +
+      `The layouts nearest to it are ${near.join(" and ")}; docs/data-sets.md lists all.`,
   );
+}
+
+/** The two layouts of which a folder has most: by the names in it, and the names below those. */
+function nearestFormats(root: string): DatasetFormat[] {
+  const words = (text: string): string[] => text.toLowerCase().match(/[a-z]+/g) ?? [];
+  const names = new Set(
+    listFolders(root).flatMap((name) => [name, ...listFolders(join(root, name))].flatMap(words)),
+  );
+  const common = (format: DatasetFormat): number =>
+    new Set(words(layouts[format].looks).filter((word) => names.has(word))).size;
+  const order = new Set<DatasetFormat>(["folder", "classes", ...formats]);
+  for (const format of formats) if (layouts[format].refines !== undefined) order.delete(format);
+  return [...order].sort((a, b) => common(b) - common(a)).slice(0, 2);
 }
 
 function contents(folder: string): string {

@@ -1,5 +1,5 @@
 /** What folders hold, sorted by code units, not by language, so that no system orders it differently. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import {
   DataError,
@@ -9,7 +9,12 @@ import {
   imageExtensions,
 } from "@ddad/ddad/internal";
 
-/** The images to inspect: one file, or everything below a folder. @throws DataError when there are none. */
+/**
+ * The images to inspect: one file, or everything below a folder. A file in a format that is not read is one of them, and is refused
+ * when it is decoded.
+ *
+ * @throws DataError when there are none
+ */
 export function findImages(path: string): ImageFile[] {
   if (!existsSync(path)) throw new DataError(`${path} does not exist; give an image or a folder of them.`);
   if (!isFolder(path)) {
@@ -17,36 +22,59 @@ export function findImages(path: string): ImageFile[] {
       throw new DataError(`${path} is not an image that can be read: it must be ${formatNames}.`);
     return [{ id: basename(path), path }];
   }
-  const files = imagesBelow(path, "");
-  if (files.length === 0)
+  const names = listImagesBelow(path);
+  if (names.length === 0)
     throw new DataError(`${path} holds no images; it should hold ${formatNames} files.`);
-  return files;
+  return names.map((name) => ({ id: name, path: join(path, name) }));
 }
 
-function imagesBelow(folder: string, prefix: string): ImageFile[] {
-  const here = listImages(folder).map((name) => ({ id: prefix + name, path: join(folder, name) }));
-  const below = listFolders(folder).flatMap((name) => imagesBelow(join(folder, name), `${prefix}${name}/`));
-  return [...here, ...below];
+/**
+ * Paths below a folder of all images in it and its sub-folders, with forward slashes; folders that hold results of this
+ * program are left out. Sorted in each folder: its own images first.
+ *
+ * @param skip names of folders directly below it that are left out
+ */
+export function listImagesBelow(folder: string, skip: readonly string[] = []): string[] {
+  return below(folder, "", new Set([realpathSync(folder)]), skip);
 }
 
-/** Names of the images of a folder. @throws DataError naming images that cannot be read: none is skipped silently. */
-export function listImages(folder: string): string[] {
-  const names = listFiles(folder);
-  const foreign = names.filter((name) => foreignExtensions.includes(extensionOf(name)));
-  if (foreign.length > 0) {
-    throw new DataError(
-      `${folder} holds ${foreign.length} images that are not ${formatNames} (${listed(foreign)}); convert them or move them away.`,
-    );
-  }
-  return names.filter(isImage);
+/** @param above the folders on the way, so that a link to one of them ends there */
+function below(
+  folder: string,
+  prefix: string,
+  above: ReadonlySet<string>,
+  skip: readonly string[] = [],
+): string[] {
+  const here = listImages(folder).map((name) => prefix + name);
+  const deeper = listFolders(folder).flatMap((name) => {
+    const path = join(folder, name);
+    const real = realpathSync(path);
+    if (skip.includes(name) || above.has(real) || isOutputFolder(path)) return [];
+    return below(path, `${prefix}${name}/`, new Set([...above, real]));
+  });
+  return [...here, ...deeper];
 }
+
+/** Files by which a folder is one that this program wrote: a run, an evaluation, predictions. */
+const outputFiles = ["split.json", "results.json", "predictions.json", "summary.json"];
+
+/** Whether a folder holds results of this program, which are no images of parts. */
+export const isOutputFolder = (folder: string): boolean =>
+  outputFiles.some((name) => existsSync(join(folder, name)));
+
+/** Names of the images of a folder, those in formats that are not read included: none is passed over in silence. */
+export const listImages = (folder: string): string[] => listFiles(folder).filter(isImage);
 
 export const extensionOf = (name: string): string => extname(name).toLowerCase();
 
 /** The name of a file without its folder and ending. */
 export const stemOf = (name: string): string => basename(name, extname(name));
 
-const isImage = (name: string): boolean => imageExtensions.includes(extensionOf(name));
+/** A path without the ending of its file. */
+export const withoutEnding = (path: string): string => path.slice(0, path.length - extname(path).length);
+
+const isImage = (name: string): boolean =>
+  imageExtensions.includes(extensionOf(name)) || foreignExtensions.includes(extensionOf(name));
 
 export const listFiles = (folder: string): string[] => visibleEntries(folder, false);
 

@@ -1,5 +1,6 @@
 /** Decodes the images of a data set, once. */
 import { totalmem } from "node:os";
+import { join } from "node:path";
 import {
   DataError,
   emptyImageSet,
@@ -12,10 +13,21 @@ import {
   toMask,
   tooLarge,
 } from "@ddad/ddad/internal";
-import { readImage } from "../images/read.ts";
+import { type DecodeOptions, readImage } from "../images/read.ts";
+import { isFolder, listImagesBelow } from "./listing.ts";
 
 /** Told after every image, with the image as it was read where it could be. */
 export type LoadProgress = (done: number, count: number, image?: Image | undefined) => void;
+
+/** How `loadImages` reads files. */
+export type LoadOptions = DecodeOptions & {
+  readonly progress?: LoadProgress | undefined;
+  /** Leaves out files that cannot be read, each with a notice (five, and how many more), instead of failing. Default false. */
+  readonly skipUnreadable?: boolean | undefined;
+};
+
+/** Images, and the files that they were read from: all, or without those that cannot be read. */
+export type LoadedImages<F extends ImageFile = ImageFile> = ImageSet & { readonly files: readonly F[] };
 
 /** Bytes that images may take: half of the machine's memory, or of what this process may have of it. */
 function memoryLimit(): number {
@@ -29,40 +41,67 @@ function memoryLimit(): number {
  * @throws DataError naming every image that cannot be read, one sentence each, or when all together do not fit in
  *   memory.
  */
-export async function loadImages(
-  files: readonly ImageFile[],
+export async function loadImages<F extends ImageFile>(
+  files: readonly F[],
   size: number,
-  progress?: LoadProgress,
-): Promise<ImageSet> {
+  options: LoadOptions = {},
+): Promise<LoadedImages<F>> {
+  const { orientation, progress, skipUnreadable = false, onNotice } = options;
   if (imageSetBytes(files.length, size) > memoryLimit()) throw tooLarge(files.length, size);
   const set = emptyImageSet(files.length, size);
-  const problems: string[] = [];
-  for (const [i, { path }] of files.entries()) {
-    const image = await orProblem(() => readImage(path), problems);
-    if (image) putImage(set, i, image);
+  const [problems, notices]: [string[], string[]] = [[], []];
+  const read: F[] = [];
+  const how = { orientation, onNotice: (message: string) => notices.push(message) };
+  for (const [i, file] of files.entries()) {
+    const image = await orProblem(() => readImage(file.path, how), problems);
+    if (image) putImage(set, read.push(file) - 1, image);
     progress?.(i + 1, files.length, image);
   }
-  if (problems.length > 0) throw new DataError(problems.join("\n"));
-  return set;
+  if (problems.length > 0 && !(skipUnreadable && read.length > 0)) {
+    const cure = skipUnreadable
+      ? "None of the images can be read."
+      : "Repair or remove what cannot be read, or leave it out with --skip-unreadable (option skipUnreadable).";
+    throw new DataError(`${firstOf(problems, 20, "files that cannot be read.").join("\n")} ${cure}`);
+  }
+  const skipped = problems.map((problem) => `left out: ${problem}`);
+  for (const message of firstOf(skipped, 5, "files that cannot be read are left out")) onNotice?.(message);
+  for (const message of firstOf(notices, 5, "images have several frames")) onNotice?.(message);
+  return {
+    count: read.length,
+    size,
+    data: set.data.subarray(0, imageSetBytes(read.length, size)),
+    files: read,
+  };
 }
+
+/** The first sentences, and one that counts the others. */
+const firstOf = (sentences: readonly string[], count: number, what: string): string[] =>
+  sentences.length <= count
+    ? [...sentences]
+    : [...sentences.slice(0, count), `and ${sentences.length - count} more ${what}`];
 
 /**
  * Reads the ground truth of samples: for each `[size · size]` bytes, 1 where defective; all 0 for a good one, and where a
  * mask has no defect that is left at this size.
  *
- * @param resized what becomes of a mask; `publishedMask` for the paper's protocol.
+ * @param options `resized` is what becomes of a mask, `publishedMask` for the paper's protocol; `orientation` turns masks by their own
+ *   EXIF.
  * @throws DataError naming every mask that is missing or cannot be read, one sentence each.
  */
 export async function loadMasks(
   samples: readonly Sample[],
   size: number,
-  resized: (mask: Image, width: number, height: number) => Uint8Array = toMask,
+  options: Pick<DecodeOptions, "orientation"> & {
+    readonly resized?: (mask: Image, width: number, height: number) => Uint8Array;
+  } = {},
 ): Promise<Uint8Array[]> {
+  const { orientation, resized = toMask } = options;
   const problems: string[] = [];
   const masks: Uint8Array[] = [];
   for (const { label, maskPath, id } of samples) {
     if (label === 1 && maskPath === undefined) problems.push(`${id} has no mask.`);
-    const read = async (): Promise<Uint8Array> => resized(await readMask(maskPath!), size, size);
+    const read = async (): Promise<Uint8Array> =>
+      resized(await readMask(maskPath!, { orientation }), size, size);
     const mask = label === 1 && maskPath !== undefined ? await orProblem(read, problems) : undefined;
     masks.push(mask ?? new Uint8Array(size * size));
   }
@@ -70,10 +109,43 @@ export async function loadMasks(
   return masks;
 }
 
-/** Reads a mask. @throws DataError also when it is a JPEG, whose compression leaves no background exactly 0. */
-export async function readMask(path: string): Promise<Image> {
-  if (!/\.jpe?g$/i.test(path)) return readImage(path);
-  throw new DataError(`${path} is a JPEG, which does not keep a mask's values; save masks as PNG.`);
+/**
+ * Reads a mask: a file, or a folder of masks of one image, which are merged by taking the largest value of each pixel.
+ *
+ * @throws DataError also when it is a JPEG, whose compression leaves no background exactly 0, or the masks of a folder differ in size
+ */
+export async function readMask(path: string, options: DecodeOptions = {}): Promise<Image> {
+  if (/\.jpe?g$/i.test(path))
+    throw new DataError(`${path} is a JPEG, which does not keep a mask's values; save masks as PNG.`);
+  if (!isFolder(path)) return readImage(path, options);
+  let merged: Image | undefined;
+  for (const name of listImagesBelow(path)) {
+    const mask = await readMask(join(path, name), options);
+    merged = merged === undefined ? oneChannel(mask) : largest(merged, oneChannel(mask), path);
+  }
+  if (merged === undefined) throw new DataError(`${path} holds no masks.`);
+  return merged;
+}
+
+/** The largest of the channels of each pixel. */
+function oneChannel(image: Image): Image {
+  const { channels, data } = image;
+  if (channels === 1) return image;
+  const gray = new Uint8Array(data.length / channels);
+  for (let i = 0; i < data.length; i++) {
+    const at = Math.floor(i / channels);
+    gray[at] = Math.max(gray[at]!, data[i]!);
+  }
+  return { ...image, channels: 1, data: gray };
+}
+
+function largest(a: Image, b: Image, folder: string): Image {
+  if (a.width !== b.width || a.height !== b.height) {
+    throw new DataError(
+      `The masks in ${folder} are of different sizes, ${a.width} × ${a.height} and ${b.width} × ${b.height}; save them in that of their image.`,
+    );
+  }
+  return { ...a, data: a.data.map((value, i) => Math.max(value, b.data[i]!)) };
 }
 
 async function orProblem<T>(read: () => Promise<T>, problems: string[]): Promise<T | undefined> {

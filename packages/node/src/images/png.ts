@@ -62,6 +62,9 @@ function splitChunks(bytes: Uint8Array): Chunk[] {
   throw new Error("it ends before its last chunk");
 }
 
+/** Pixels that are read at most, about as many as sharp reads of other formats: the bytes of a small file can name more. */
+const maxPixels = 268e6;
+
 const channelsOf = [1, 0, 3, 1, 2, 0, 4];
 
 /** pngjs fills up pixel data that stop too early with whatever memory holds, so their length is checked first. */
@@ -70,13 +73,28 @@ function checkLength(chunks: Chunk[]): void {
   if (header?.type !== "IHDR" || header.content.length !== 13) throw new Error("it has no header");
   const [width, height] = [header.content.readUInt32BE(0), header.content.readUInt32BE(4)];
   if (width === 0 || height === 0) throw new Error("it has no pixels");
+  if (width * height > maxPixels)
+    throw new Error(
+      `it has ${width} × ${height} pixels, more than the ${maxPixels / 1e6} million that are read`,
+    );
   const [depth, colorType, , , interlaced] = header.content.subarray(8);
   const rowBits = width * depth! * (channelsOf[colorType!] ?? 0);
   const expected = (Math.ceil(rowBits / 8) + 1) * height;
   const pixels = chunks.filter((chunk) => chunk.type === "IDAT").map((chunk) => chunk.content);
-  const found = inflateSync(Buffer.concat(pixels)).length;
+  // Interlaced rows are shorter and more: twice the bytes are enough for them. A file that unpacks to more is damaged, or meant to fill memory.
+  const maxOutputLength = expected * 2 + 2 ** 20;
+  const found = unpackedLength(Buffer.concat(pixels), maxOutputLength);
   // Interlaced rows come in seven passes, which pngjs does count.
   if (!interlaced && found < expected) throw new Error(`it has ${found} of ${expected} bytes of pixels`);
+}
+
+function unpackedLength(pixels: Buffer, maxOutputLength: number): number {
+  try {
+    return inflateSync(pixels, { maxOutputLength }).length;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ERR_BUFFER_TOO_LARGE") throw cause;
+    throw new Error("it unpacks to more than its pixels take", { cause });
+  }
 }
 
 /** Encodes gray or RGB as an 8-bit PNG. */

@@ -1,30 +1,48 @@
 /** Image files in Node. Everything after decoding works on bytes. */
 import { readFileSync } from "node:fs";
-import { DataError, decodeBmp, formatNames, type Image, imageFormat } from "@ddad/ddad/internal";
+import {
+  DataError,
+  decodeBmp,
+  describeForeign,
+  type Image,
+  imageFormat,
+  type Orientation,
+  oriented,
+} from "@ddad/ddad/internal";
 import { decodePng } from "./png.ts";
 import { decodeWithSharp } from "./sharp.ts";
 
+/** How files become images. */
+export type DecodeOptions = {
+  /** "exif" (default) turns an image as a viewer shows it; "stored" leaves it. A model's is `config.data.orientation`. */
+  readonly orientation?: Orientation | undefined;
+  /** Called with a sentence where a file holds more than is read, such as several frames. */
+  readonly onNotice?: ((message: string) => void) | undefined;
+};
+
 /**
  * Decodes an image to 8-bit gray or RGB as Pillow's `Image.open(…).convert("RGB")` does: colour profiles are not
- * applied, alpha is dropped, and an EXIF orientation does not turn it.
+ * applied and alpha is dropped; of several frames the first is taken. CMYK becomes RGB.
  *
  * @param name what to call the file in an error.
  * @throws DataError when the bytes are no such image, or a damaged one.
  */
-export async function decodeImage(bytes: Uint8Array, name = "The image"): Promise<Image> {
+export async function decodeImage(
+  bytes: Uint8Array,
+  name = "The image",
+  { orientation = "exif", onNotice }: DecodeOptions = {},
+): Promise<Image> {
   const format = imageFormat(bytes);
-  if (format === undefined) {
-    const content = bytes.length === 0 ? "is empty" : "is not an image that can be read";
-    throw new DataError(`${name} ${content}: it must be ${formatNames}.`);
-  }
-  if (format === "PNG") return decodePng(bytes, name);
+  if (format === undefined) throw new DataError(describeForeign(bytes, name));
   if (format === "BMP") return decodeBmp(bytes, name);
-  return decodeWithSharp(bytes, name, format);
+  const image =
+    format === "PNG" ? decodePng(bytes, name) : await decodeWithSharp(bytes, name, format, { onNotice });
+  return oriented(image, bytes, orientation);
 }
 
 /** Reads and decodes an image file. @throws DataError naming the file when it is missing or damaged. */
-export async function readImage(path: string): Promise<Image> {
-  return decodeImage(readBytes(path), path);
+export async function readImage(path: string, options: DecodeOptions = {}): Promise<Image> {
+  return decodeImage(readBytes(path), path, options);
 }
 
 /** The bytes of an image file. @throws DataError naming it when they cannot be had. */

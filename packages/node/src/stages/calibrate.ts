@@ -107,12 +107,14 @@ export async function calibrateModel(
   const found = good === undefined ? undefined : findGoodImages(good, config, folder, options);
   const files = found?.files ?? findHeldOut(config, folder, options);
   const from = good ?? config.data.root;
-  if (files.length < 2) {
+  const checkCount = (count: number): void => {
+    if (count >= 2) return;
     const why = good === undefined ? `; data.heldOut of the model is ${config.data.heldOut}` : "";
     throw new DataError(
-      `${from} gives ${files.length} good images that were not trained on, but a calibration needs two${why}.`,
+      `${from} gives ${count} good images that were not trained on, but a calibration needs two${why}.`,
     );
-  }
+  };
+  checkCount(files.length);
   if (before !== undefined && files.length < before.scores.length && !force) {
     throw new DataError(
       `${path} is calibrated on ${before.scores.length} good images, but ${from} gives ${files.length}: the threshold would rest on ` +
@@ -120,7 +122,8 @@ export async function calibrateModel(
     );
   }
   const images = await loadSamples(files, config, "good images", options);
+  checkCount(images.ids.length);
   await setupDevice();
   const calibration = (await completeInto(path, model, images, { ...options, before }))!;
-  return { calibration, before, images: files.length, ...(found && { leftOut: found.leftOut }) };
+  return { calibration, before, images: images.ids.length, ...(found && { leftOut: found.leftOut }) };
 }

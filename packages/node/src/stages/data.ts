@@ -35,22 +35,29 @@ export async function loadTraining(
   options: StageOptions & { readonly resume?: boolean } = {},
 ): Promise<{ train: NamedImages; heldOut: NamedImages }> {
   const { resume = false } = options;
-  const { data, protocol } = config;
+  const { data } = config;
   const dataset = openDataset(data.root, data);
   const record = resume ? recordOf(run, dataset, options) : undefined;
-  const { train, heldOut } = divide(config, dataset, record, options);
-  if (protocol === "strict" && heldOut.length < 2) {
-    throw new DataError(
-      `The strict protocol needs at least two held-out good images for its threshold, but of the ${dataset.train.length} ` +
-        `in ${data.root} a fraction of ${data.heldOut} is ${heldOut.length}; raise data.heldOut or add images.`,
-    );
-  }
-  const images = {
-    train: await loadSamples(train, config, "training images", options),
-    heldOut: await loadSamples(heldOut, config, "held-out images", options),
-  };
-  writeSplit(run, recordSplit(dataset, { train, heldOut }, splitOptions(config, record)));
-  return images;
+  tellNotices(dataset, options);
+  const split = divide(config, dataset, { record, trained: resume }, options);
+  checkHeldOut(config, split.heldOut, dataset.train.length);
+  const [train, heldOut] = [
+    await loadSamples(split.train, config, "training images", options),
+    await loadSamples(split.heldOut, config, "held-out images", options),
+  ];
+  checkHeldOut(config, heldOut.samples, dataset.train.length);
+  const read = { train: train.samples, heldOut: heldOut.samples };
+  writeSplit(run, recordSplit(dataset, read, splitOptions(config, record)));
+  return { train, heldOut };
+}
+
+/** The strict protocol's threshold needs two held-out images, counted before they are decoded and after. */
+function checkHeldOut({ protocol, data }: Config, heldOut: readonly Sample[], good: number): void {
+  if (protocol !== "strict" || heldOut.length >= 2) return;
+  throw new DataError(
+    `The strict protocol needs at least two held-out good images for its threshold, but of the ${good} ` +
+      `in ${data.root} a fraction of ${data.heldOut} is ${heldOut.length}; raise data.heldOut or add images.`,
+  );
 }
 
 /** The held-out good images alone. @param run folder of the run, whose division counts where it has one. */
@@ -60,7 +67,8 @@ export const loadHeldOut = (config: Config, run?: string, options: StageOptions 
 /** The files of the held-out good images. @param run as for `loadHeldOut` */
 export function findHeldOut(config: Config, run?: string, options: StageOptions = {}): Sample[] {
   const dataset = openDataset(config.data.root, config.data);
-  return divide(config, dataset, recordOf(run, dataset, options), options).heldOut;
+  const record = recordOf(run, dataset, options);
+  return divide(config, dataset, { record, trained: true }, options).heldOut;
 }
 
 /** The good images of a data set that a run was trained on, or would be. @param record its division, where it is known */
@@ -68,7 +76,11 @@ export const trainedSamples = (
   config: Config,
   dataset: Dataset,
   record: SplitRecord | undefined,
-): readonly Sample[] => splitHeldOut(dataset.train, splitOptions(config, record)).train;
+): readonly Sample[] => {
+  const { train, validation } = dataset;
+  const unrecorded = record === undefined;
+  return splitHeldOut(train, { ...splitOptions(config, record), validation, unrecorded }).train;
+};
 
 /**
  * The test images with what is known of them.
@@ -83,22 +95,22 @@ export async function loadTest(
 ): Promise<TestSet & { readonly paths: readonly string[] }> {
   const { root, category } = config.data;
   const dataset = openDataset(root, config.data);
-  const samples = dataset.test;
-  checkTest(samples, root);
+  checkTest(dataset.test, root);
   const record = recordOf(run, dataset, options);
   if (record !== undefined) {
     const used = new Set([...record.train, ...record.heldOut]);
-    const leaked = samples.map(({ id }) => id).filter((id) => used.has(id));
+    const leaked = dataset.test.map(({ id }) => id).filter((id) => used.has(id));
     if (leaked.length > 0) {
       throw new DataError(
         `${leaked.length} test images of ${root} are among those that the run in ${run} was trained or calibrated with ` +
           `(${listed(leaked)}); take them out of the test set.`,
       );
     }
-    tellChanges("test images", record.test, samples, options);
+    tellChanges("test images", record.test, dataset.test, options);
   }
-  const { images } = await loadSamples(samples, config, "test images", options);
-  const masks = dataset.hasMasks ? await masksOf(samples, config.data.imageSize, options) : undefined;
+  const { images, samples } = await loadSamples(dataset.test, config, "test images", options);
+  checkTest(samples, root);
+  const masks = dataset.hasMasks ? await masksOf(samples, config.data, options) : undefined;
   return {
     dataset: basename(resolve(root)),
     category: category ?? dataset.name,
@@ -107,7 +119,12 @@ export async function loadTest(
     paths: samples.map(({ path }) => path),
     ...(masks && { masks }),
     ...(masks &&
-      config.protocol === "paper" && { coverage: await loadMasks(samples, images.size, publishedMask) }),
+      config.protocol === "paper" && {
+        coverage: await loadMasks(samples, images.size, {
+          orientation: config.data.orientation,
+          resized: publishedMask,
+        }),
+      }),
     ...(record && { split: hashSplit(record) }),
   };
 }
@@ -136,10 +153,10 @@ function checkTest(samples: readonly Sample[], root: string): void {
 /** The masks, where any shows a defect. */
 async function masksOf(
   samples: readonly Sample[],
-  size: number,
+  { imageSize: size, orientation }: Config["data"],
   options: StageOptions,
 ): Promise<Uint8Array[] | undefined> {
-  const masks = await loadMasks(samples, size);
+  const masks = await loadMasks(samples, size, { orientation });
   const empty = samples.filter(({ label }, i) => label === 1 && !masks[i]!.includes(1)).map(({ id }) => id);
   const defective = samples.filter(({ label }) => label === 1).length;
   if (empty.length > 0) {
@@ -159,16 +176,24 @@ const splitOptions = ({ data }: Config, record: SplitRecord | undefined): SplitO
   record,
 });
 
+/** @param trained whether a model was trained already, by the record's division or, without one, by an unknown one */
 function divide(
   config: Config,
-  dataset: Dataset,
-  record: SplitRecord | undefined,
+  { train, validation = [] }: Dataset,
+  { record, trained }: { readonly record: SplitRecord | undefined; readonly trained: boolean },
   options: StageOptions,
 ): Split {
+  const good = config.data.heldOut === 0 ? train : [...train, ...validation];
   if (record !== undefined) {
-    tellChanges("good images to train with", [...record.train, ...record.heldOut], dataset.train, options);
+    tellChanges("good images to train with", [...record.train, ...record.heldOut], good, options);
   }
-  return splitHeldOut(dataset.train, splitOptions(config, record));
+  const unrecorded = trained && record === undefined;
+  return splitHeldOut(train, { ...splitOptions(config, record), validation, unrecorded });
+}
+
+/** Tells how a data set was read, where people might expect it otherwise. */
+function tellNotices({ notices = [] }: Dataset, options: StageOptions): void {
+  for (const message of notices) notice(options, message);
 }
 
 /** The division that a run recorded, if it is one of this data set. */
@@ -202,18 +227,26 @@ function tellChanges(
     notice(options, `the data set has changed since the run began: ${what}: ${parts.join(", ")}`);
 }
 
-/** Reads images. @param task what progress calls them */
-export async function loadSamples(
-  samples: readonly ImageFile[],
-  config: Config,
+/**
+ * Reads images: all, unless the options leave out those that cannot be read; `samples` are those that could.
+ *
+ * @param task what progress calls them
+ */
+export async function loadSamples<S extends ImageFile>(
+  samples: readonly S[],
+  { data }: Config,
   task: string,
   options: StageOptions,
-): Promise<NamedImages> {
+): Promise<NamedImages & { readonly samples: readonly S[] }> {
   const told = progress(options, task, "images");
-  const size = config.data.imageSize;
-  const images = await loadImages(samples, size, (done, count) => {
-    options.signal?.throwIfAborted();
-    told.update(done, count);
+  const { files, ...images } = await loadImages(samples, data.imageSize, {
+    orientation: data.orientation,
+    skipUnreadable: options.skipUnreadable,
+    onNotice: (message) => notice(options, message),
+    progress: (done, count) => {
+      options.signal?.throwIfAborted();
+      told.update(done, count);
+    },
   });
-  return { images, ids: samples.map(({ id }) => id) };
+  return { images, ids: files.map(({ id }) => id), samples: files };
 }

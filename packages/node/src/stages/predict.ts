@@ -82,10 +82,14 @@ export async function* predict(
   const loading = progress(options, "images", "images");
   const size = config.data.imageSize;
   const sizes: { width: number; height: number }[] = [];
-  const images = await loadImages(files, size, (done, count, image) => {
-    signal?.throwIfAborted();
-    if (image) sizes.push({ width: image.width, height: image.height });
-    loading.update(done, count);
+  const images = await loadImages(files, size, {
+    orientation: config.data.orientation,
+    onNotice: (message) => notice(options, message),
+    progress: (done, count, image) => {
+      signal?.throwIfAborted();
+      if (image) sizes.push({ width: image.width, height: image.height });
+      loading.update(done, count);
+    },
   });
   await setupDevice();
   using detector = await openDetector(model, config);

@@ -8,6 +8,7 @@ import {
   type EvaluationResult,
   mergeConfig,
   readResult,
+  settingAt,
   summaryCsv,
   summaryMarkdown,
 } from "@ddad/ddad/internal";
@@ -48,11 +49,11 @@ type Stages = z.infer<typeof stagesSchema>;
  */
 export async function runStages(
   folder: string,
-  config: Config,
+  asked: Config,
   options: RunStagesOptions = {},
 ): Promise<EvaluationResult> {
   const { tune, signal } = options;
-  checkSettings(folder, config);
+  const config = settingsFor(folder, asked, options);
   const results = resultsFile(folder);
   if (existsSync(results)) {
     const stored = readResult(readFileSync(results, "utf8"));
@@ -90,18 +91,35 @@ export async function runStages(
   return result;
 }
 
-/** A run that began with other settings is not resumed; its memory and its false-alarm rate change nothing that is trained. */
-function checkSettings(folder: string, config: Config): void {
+/**
+ * The settings of a run: those asked for. One that began with others is not resumed; its memory and its false-alarm rate change nothing that
+ * is trained. A run of a version that turned no images keeps to that.
+ */
+function settingsFor(folder: string, asked: Config, options: StageOptions): Config {
   const path = join(folder, "config.yaml");
+  if (!existsSync(path)) return asked;
+  const stored = readConfigFile(path);
+  const turned = settingAt(stored, "data.orientation") !== undefined;
+  const config: Config = turned ? asked : { ...asked, data: { ...asked.data, orientation: "stored" } };
   const settings = (of: object): string =>
     JSON.stringify(
-      mergeConfig(of, { training: { memory: undefined }, detection: { falseAlarmRate: undefined } }),
+      mergeConfig(of, {
+        training: { memory: undefined },
+        detection: { falseAlarmRate: undefined },
+        ...(!turned && storedRules),
+      }),
     );
-  if (!existsSync(path) || settings(readConfigFile(path)) === settings(config)) return;
-  throw new DataError(
-    `${folder} holds a run with other settings (${path}); run it with those, or choose another folder by --out.`,
-  );
+  if (settings(stored) !== settings(config)) {
+    throw new DataError(
+      `${folder} holds a run with other settings (${path}); run it with those, or choose another folder by --out.`,
+    );
+  }
+  if (!turned && asked.data.orientation === "exif")
+    notice(options, `the run in ${folder} began without data.orientation: images stay as they are stored`);
+  return config;
 }
+
+const storedRules = { data: { orientation: "stored" } };
 
 function readStages(folder: string): Stages {
   const path = join(folder, stagesFile);

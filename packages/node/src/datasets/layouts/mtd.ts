@@ -6,8 +6,16 @@
 import { join } from "node:path";
 import { DataError, isTestImage, type Sample, type Samples } from "@ddad/ddad/internal";
 import { extensionOf, isFolder, listFolders, listImages, stemOf } from "../listing.ts";
+import type { Layout } from "./layout.ts";
 
-export function readMtd(folder: string, seed: number): Samples {
+export const mtd: Layout = {
+  looks: "MT_Free/Imgs, MT_<kind of defect>/Imgs",
+  matches: (folder) => isFolder(join(folder, "MT_Free", "Imgs")),
+  read: (folder, { splitSeed = 0 }) => readMtd(folder, splitSeed),
+  otherTest: false,
+};
+
+function readMtd(folder: string, seed: number): Samples {
   const samples: Samples = { train: [], test: [], hasMasks: true, strayMasks: [] };
   for (const name of listFolders(folder)) {
     const images = join(folder, name, "Imgs");

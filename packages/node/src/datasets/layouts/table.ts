@@ -34,7 +34,6 @@ function readCsv(path: string): Row[] {
   const delimiter = [",", ";", "\t"].find((candidate) => header.includes(candidate)) ?? ",";
   try {
     const records = parse(text, {
-      bom: true,
       columns: (names: string[]) => names.map((name) => name.trim().toLowerCase()),
       delimiter,
       info: true,
@@ -49,7 +48,6 @@ function readCsv(path: string): Row[] {
 
 function readLines(path: string): Row[] {
   return readText(path)
-    .replace(/^\ufeff/, "")
     .split(/\r?\n/)
     .flatMap((text, i) => {
       if (text.trim() === "") return [];
@@ -76,10 +74,19 @@ const filled = (record: Record<string, unknown>): Row["cells"] =>
       .map(([column, cell]) => [column.toLowerCase(), String(cell)]),
   );
 
+/** The text of a table, in UTF-8, or in UTF-16 where it begins with that mark, as what Excel calls Unicode text does. */
 function readText(path: string): string {
+  let bytes: Buffer;
   try {
-    return readFileSync(path, "utf8");
+    bytes = readFileSync(path);
   } catch (cause) {
     throw new DataError(`${path} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, { cause });
   }
+  const [first, second] = bytes;
+  const encoding =
+    first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
+  // A decoder takes the mark of its encoding away.
+  const text = new TextDecoder(encoding).decode(bytes);
+  if (!text.includes("\0")) return text;
+  throw new DataError(`${path} is no text in UTF-8, or one in UTF-16 without its mark; save it as UTF-8.`);
 }

@@ -6,10 +6,18 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { DataError, type Sample, type Samples } from "@ddad/ddad/internal";
-import { listImages, stemOf } from "../listing.ts";
+import { isFolder, listImages, stemOf } from "../listing.ts";
+import type { Layout } from "./layout.ts";
 import { readTable } from "./table.ts";
 
-export function readVisa(folder: string): Samples {
+export const visa: Layout = {
+  looks: "Data/Images/Normal, Data/Images/Anomaly, Data/Masks/Anomaly and ../split_csv/1cls.csv",
+  matches: (folder) => isFolder(join(folder, "Data", "Images")),
+  read: readVisa,
+  otherTest: false,
+};
+
+function readVisa(folder: string): Samples {
   const category = basename(resolve(folder));
   const root = dirname(resolve(folder));
   const table = join(root, "split_csv", "1cls.csv");
