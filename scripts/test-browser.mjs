@@ -13,7 +13,7 @@ import { findChromium, launchChromium, noChromium, serveFolder } from "./chromiu
 import { readExample } from "./readme.mjs";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "browser");
-const pages = ["smoke", "readme"];
+const pages = ["smoke", "readme", "findDefects"];
 const limitMilliseconds = 300_000;
 
 const executablePath = findChromium();

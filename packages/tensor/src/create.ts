@@ -97,6 +97,7 @@ function upload(op: string, flat: ArrayLike<Element>, shape: Shape, dtype: DType
 
 /** Before anything is allocated: whether the device holds tensors of this type and size. */
 function checkRoom(op: string, device: Device, shape: Shape, dtype: DType): void {
+  checkDType(op, dtype);
   if (dtype === "f16" && !device.capabilities.f16) {
     throw new ShapeError(`${op}: this adapter has no f16; use f32.`);
   }
@@ -124,8 +125,8 @@ function filled<D extends DType>(
 ): Tensor<Kind<D>> {
   const type = dtype ?? "f32";
   checkShape(op, shape);
-  checkValues(op, [value], type);
   checkRoom(op, currentDevice(), shape, type);
+  checkValues(op, [value], type);
   return upload(op, new Float64Array(sizeOf(shape)).fill(Number(value)), shape, type) as Tensor<Kind<D>>;
 }
 

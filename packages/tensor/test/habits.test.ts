@@ -42,6 +42,13 @@ describe("arguments of another kind than their types say", () => {
       /^cast: the dtype must be one of f32, f16, i32, u32, bool/,
     ],
     ["tensor of i64", () => tensor([1], { dtype: "i64" as "i32" }), /^tensor: the dtype must be one of/],
+    ...Object.entries({ zeros: [[2]], ones: [[2]], full: [[2], 1], arange: [2], eye: [2, 2] }).map(
+      ([name, values]): [string, () => unknown, RegExp] => [
+        `${name} of i64`,
+        () => (library as unknown as Loose)[name]!(...values, { dtype: "i64" }),
+        new RegExp(`^${name}: the dtype must be one of`),
+      ],
+    ),
     [
       "matmul(2)",
       () => x()["matmul"]!(2),
