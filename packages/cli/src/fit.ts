@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { DataError } from "@ddad/ddad/internal";
 import { checkTuning, fitRun, modelFile, runFolder } from "@ddad/node/internal";
 import { eventPrinter } from "./events.ts";
+import { endAtOnce, stopOnInterrupt } from "./interrupt.ts";
 import { type ConfigOptions, configOf } from "./settings.ts";
-import { printResult } from "./terminal.ts";
+import { printResult, say } from "./terminal.ts";
 
 export type FitOptions = ConfigOptions & {
   readonly out?: string;
@@ -25,10 +26,18 @@ export async function runFit(options: FitOptions): Promise<void> {
       `${folder} already holds a run; replace it with --overwrite, or choose another folder with --out.`,
     );
   }
-  const { patches, seconds } = await fitRun(folder, config, {
-    onEvent: eventPrinter(),
-    skipUnreadable: options.skipUnreadable,
+  using interrupt = stopOnInterrupt("dropping the memory bank, which is of no use before it is complete");
+  const { skipUnreadable } = options;
+  const stage = { signal: interrupt.signal, onEvent: eventPrinter(), skipUnreadable };
+  const result = await fitRun(folder, config, stage).catch((error: unknown) => {
+    if (!interrupt.signal.aborted) throw error;
+    return undefined;
   });
+  if (result === undefined) {
+    say("Stopped. Nothing is kept of the memory bank; the same command with --overwrite starts again.");
+    return endAtOnce();
+  }
+  const { patches, seconds } = result;
   printResult(
     options.json,
     { method: config.method, patches, seconds, checkpoint: path },

@@ -1,22 +1,66 @@
-/** Ctrl-C in work that saves what it has and can be gone on with. */
+/** Ctrl-C in work that saves what it has and can be resumed. */
 import { say } from "./terminal.ts";
 
 /** Until it is disposed of, Ctrl-C is a request to stop. */
 export type Interrupt = Disposable & { readonly signal: AbortSignal };
 
-/** Asked once, work stops at the next good place, which `signal` tells it to; asked twice, the process ends with exit code 130. */
-export function stopOnInterrupt(): Interrupt {
+/** The exit code of what Ctrl-C stopped, in every shell: 128 and the number of the signal. */
+export const interrupted = 130;
+
+/** What service managers and containers send is a request to stop, too. */
+const requests = ["SIGINT", "SIGTERM"] as const;
+
+/**
+ * Asked once, work stops at the next good place, which `signal` tells it to; asked twice, the process ends at once.
+ *
+ * @param saving what happens after the first request, as the rest of a sentence
+ */
+export function stopOnInterrupt(saving = "saving what is done"): Interrupt {
   const stop = new AbortController();
   const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(130);
-    say("\nstopping after this step and saving; press Ctrl-C again to stop at once");
+    if (stop.signal.aborted) endAtOnce();
+    say(`\nStopping and ${saving}. Press Ctrl-C again to stop at once.`);
     stop.abort();
   };
-  process.on("SIGINT", onSignal);
+  for (const name of requests) process.on(name, onSignal);
   return {
     signal: stop.signal,
     [Symbol.dispose]() {
-      process.off("SIGINT", onSignal);
+      for (const name of requests) process.off(name, onSignal);
     },
   };
+}
+
+/**
+ * Ends the process as Ctrl-C does where nothing listens for it: exit code 130 in a shell. `process.exit` would destroy the device
+ * first, which waits for the GPU and crashes where threads of the driver still compute.
+ */
+export function endAtOnce(): void {
+  process.removeAllListeners("SIGINT");
+  // Windows has no signals: this ends the process there as well.
+  process.kill(process.pid, "SIGINT");
+}
+
+/** Seconds that a stopped command waits for the GPU. */
+const patience = 2;
+
+/** Whether the GPU ends soon what it was given; true where there is no device. */
+export async function deviceIsIdle(): Promise<boolean> {
+  const { currentDevice } = await import("@ddad/nn");
+  const done = async (): Promise<boolean> => {
+    await currentDevice().gpu.queue.onSubmittedWorkDone();
+    return true;
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<boolean>((settle) => {
+    timer = setTimeout(() => settle(false), patience * 1000);
+  });
+  try {
+    return await Promise.race([done(), tooLong]);
+  } catch {
+    // There is no device, or it is lost: nothing computes.
+    return true;
+  } finally {
+    clearTimeout(timer);
+  }
 }

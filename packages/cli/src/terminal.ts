@@ -7,6 +7,10 @@ export const say = (line: string): void => {
   process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[K" : ""}${line}\n`);
 };
 
+/** A word of a command that a person can paste into a shell. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
 /** A result: text for people, or with `--json` one object for programs. */
 export function printResult(json: boolean | undefined, value: object, text: string): void {
   process.stdout.write(`${json ? JSON.stringify(value) : text}\n`);
@@ -22,13 +26,17 @@ export class Progress {
   readonly #terminal = process.stderr.isTTY === true;
   readonly #started = performance.now();
   readonly #first: number;
-  #shown = this.#started;
+  #shown: number;
 
-  /** @param first how much was done before this work began. */
-  constructor(label: string, unit: string, first = 0) {
+  /**
+   * @param first how much was done before this work began
+   * @param eager whether the first report is printed as soon as it is there, rather than after a pause
+   */
+  constructor(label: string, unit: string, first = 0, eager = false) {
     this.#label = label;
     this.#unit = unit;
     this.#first = first;
+    this.#shown = eager ? Number.NEGATIVE_INFINITY : this.#started;
   }
 
   /**

@@ -5,9 +5,9 @@ import { boundSettings, type Config, DataError, type TrainingResult } from "@dda
 import { configOver, modelFile, openRun, runFolder, stateFile, trainRun } from "@ddad/node/internal";
 import { eventPrinter } from "./events.ts";
 import { runFit } from "./fit.ts";
-import { stopOnInterrupt } from "./interrupt.ts";
+import { endAtOnce, interrupted, stopOnInterrupt } from "./interrupt.ts";
 import { askedBy, type ConfigOptions, configOf } from "./settings.ts";
-import { printResult, say } from "./terminal.ts";
+import { printResult, say, shellWord } from "./terminal.ts";
 
 export type TrainOptions = ConfigOptions & {
   readonly out?: string;
@@ -37,14 +37,21 @@ export async function runTrain(options: TrainOptions): Promise<void> {
       `${folder} already holds a run; resume it with --resume, replace it with --overwrite, or choose another folder with --out.`,
     );
   }
-  if (resume && resume.state.step >= config.training.steps) {
-    say(`the run in ${folder} is complete: it has all its ${config.training.steps} steps`);
-  }
   using interrupt = stopOnInterrupt();
   const { stopAfter, tune, skipUnreadable } = options;
   const result = await trainRun(folder, config, {
     ...{ resume, stopAfter, tune, skipUnreadable, signal: interrupt.signal, onEvent: eventPrinter() },
+  }).catch((error: unknown) => {
+    if (!interrupt.signal.aborted) throw error;
+    return undefined;
   });
+  if (interrupt.signal.aborted) process.exitCode = interrupted;
+  // While images are read, kernels measured or compiled, and the model calibrated, there is nothing new to save.
+  if (result === undefined || (interrupt.signal.aborted && result.steps === (resume?.state.step ?? 0))) {
+    const kept = existsSync(join(folder, stateFile));
+    say(kept ? stoppedText(folder, "The training is saved.") : "Stopped before the first step was done.");
+    return endAtOnce();
+  }
   const { steps, loss, imagesPerSecond } = result;
   const checkpoint = join(folder, result.model ? modelFile : stateFile);
   printResult(
@@ -52,8 +59,10 @@ export async function runTrain(options: TrainOptions): Promise<void> {
     { steps, loss, imagesPerSecond, checkpoint, validationLoss: result.validationLoss ?? null },
     describeTraining(result, config, folder, checkpoint),
   );
-  if (interrupt.signal.aborted) process.exitCode = 130;
 }
+
+const stoppedText = (folder: string, what: string): string =>
+  `Stopped. ${what} Run this command to resume: ddad train --resume --out ${shellWord(folder)}`;
 
 function describeTraining(
   { steps, loss, imagesPerSecond, stopped }: TrainingResult,
@@ -61,8 +70,8 @@ function describeTraining(
   folder: string,
   checkpoint: string,
 ): string {
-  if (stopped)
-    return `Stopped after ${steps} of ${training.steps} steps. Run ddad train --resume --out ${folder} to resume.`;
-  if (Number.isNaN(loss)) return `nothing was left to train, all ${steps} steps are done: ${checkpoint}`;
+  if (stopped) return stoppedText(folder, `${steps} of ${training.steps} steps are saved.`);
+  if (Number.isNaN(loss))
+    return `The run is complete: all ${steps} steps are done, the model is ${checkpoint}`;
   return `trained ${steps} steps, loss ${loss.toPrecision(4)}, ${imagesPerSecond.toPrecision(3)} images/s: ${checkpoint}`;
 }

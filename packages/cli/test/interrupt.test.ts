@@ -6,7 +6,7 @@ import { stopOnInterrupt } from "../src/interrupt.ts";
 const listening = (): NodeJS.SignalsListener[] => process.listeners("SIGINT") as NodeJS.SignalsListener[];
 
 describe("stopOnInterrupt", () => {
-  const { exit } = process;
+  const { kill, removeAllListeners } = process;
   const { write } = process.stderr;
   let said: string;
   const codes: unknown[] = [];
@@ -17,11 +17,19 @@ describe("stopOnInterrupt", () => {
       said += String(text);
       return true;
     };
-    process.exit = ((code: unknown) => void codes.push(code)) as typeof exit;
+    process.kill = ((pid: number, signal: unknown) => {
+      codes.push(pid === process.pid ? signal : pid);
+      return true;
+    }) as typeof kill;
+    process.removeAllListeners = ((name: unknown) => {
+      codes.push(`no more listeners to ${String(name)}`);
+      return process;
+    }) as typeof removeAllListeners;
   });
   afterEach(() => {
     process.stderr.write = write;
-    process.exit = exit;
+    process.kill = kill;
+    process.removeAllListeners = removeAllListeners;
   });
 
   it("asks work to stop at the first, ends the process at the second, and is gone afterwards", () => {
@@ -33,10 +41,10 @@ describe("stopOnInterrupt", () => {
       expect(interrupt.signal.aborted).to.equal(false);
       listener!("SIGINT");
       expect(interrupt.signal.aborted).to.equal(true);
-      expect(said).to.match(/stopping after this step and saving; press Ctrl-C again to stop at once/);
+      expect(said).to.match(/Stopping and saving what is done\. Press Ctrl-C again to stop at once\./);
       expect(codes).to.deep.equal([]);
       listener!("SIGINT");
-      expect(codes).to.deep.equal([130]);
+      expect(codes).to.deep.equal(["no more listeners to SIGINT", "SIGINT"]);
     }
     expect(listening()).to.deep.equal(before);
   });

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Memory } from "@ddad/nn";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
+import { costOf } from "../src/config/cost.ts";
 import { resolveConfig } from "../src/config/parse.ts";
 import type { ConfigInput } from "../src/config/schema.ts";
 import { ConfigError, MemoryBudgetError } from "../src/errors.ts";
@@ -172,8 +173,16 @@ describe("memory of a training", function () {
     const data = { root: "screw" };
     const config = resolveConfig({ preset: "mvtec/screw", data, training: { memory: "8GB" } });
     expect(config.training.batchSize).to.equal(32);
+    // A software adapter would divide the batch further, for Ctrl-C to take effect within seconds.
+    const { capabilities } = testDevice();
+    Object.defineProperty(testDevice(), "capabilities", {
+      value: { ...capabilities, adapterClass: "discrete" },
+      configurable: true,
+    });
     const started = performance.now();
-    const { step, memory } = await stepWithinBudget(config);
+    const { step, memory } = await stepWithinBudget(config).finally(() => {
+      Object.defineProperty(testDevice(), "capabilities", { value: capabilities, configurable: true });
+    });
     const seconds = (performance.now() - started) / 1000;
     step.dispose();
     testDevice().buffers.trim();
@@ -181,6 +190,36 @@ describe("memory of a training", function () {
     expect(memory.total).to.be.at.most(8e9);
     expect(memory).to.include({ recompute: false });
     expect(memory.microBatch).to.be.at.least(4);
+  });
+});
+
+describe("micro-batches of a training", () => {
+  it("end within seconds on slow adapters, whose class decides", async () => {
+    const device = testDevice();
+    const { capabilities } = device;
+    const config = resolveConfig({
+      data: { root: "screw" },
+      model: { variant: "ddad-s" },
+      training: { batchSize: 32 },
+    });
+    expect(costOf(config).gflopPerStep / 32).to.be.within(109, 110);
+    const found: number[] = [];
+    for (const adapterClass of ["software", "integrated", "discrete"] as const) {
+      Object.defineProperty(device, "capabilities", {
+        value: { ...capabilities, adapterClass },
+        configurable: true,
+      });
+      try {
+        const { step, memory } = await stepWithinBudget(config);
+        step.dispose();
+        found.push(memory.interruptible);
+        expect(memory.microBatch).to.be.at.most(memory.interruptible);
+      } finally {
+        Object.defineProperty(device, "capabilities", { value: capabilities, configurable: true });
+      }
+    }
+    // 100 and 3000 GFLOP a micro-batch, or one image.
+    expect(found).to.deep.equal([1, 16, 32]);
   });
 });
 

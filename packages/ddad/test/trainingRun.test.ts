@@ -1,8 +1,13 @@
 /** A run of training: resuming, stopping, the choice of the model, what happens when it goes wrong. */
-import { LimitError } from "@ddad/nn";
+import { LimitError, readSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
-import type { Model, TrainingState } from "../src/model/modelFile.ts";
+import {
+  decodeTrainingState,
+  encodeTrainingState,
+  type Model,
+  type TrainingState,
+} from "../src/model/modelFile.ts";
 import { type TrainingOptions, type TrainingProgress, train } from "../src/training/train.ts";
 import { smallConfig, smallImages } from "./small.ts";
 
@@ -59,6 +64,84 @@ describe("train", () => {
     expect(state).to.include({ step: 2, best: undefined });
   });
 
+  /** Aborts once this many compiled parts have run: training parts first, then those of a validation. */
+  async function stoppedInPart(part: number, config: TrainingOptions["config"]) {
+    const stop = new AbortController();
+    let parts = 0;
+    // Every part reads its images from the set.
+    const counting = (set: typeof images): typeof images => ({
+      ...set,
+      images: {
+        ...set.images,
+        get data() {
+          if (++parts === part) stop.abort();
+          return set.images.data;
+        },
+      },
+    });
+    const outcome = await finalState({
+      config,
+      train: counting(images),
+      heldOut: counting(heldOut),
+      signal: stop.signal,
+    });
+    expect(parts, "no further part was begun").to.equal(part);
+    return outcome;
+  }
+
+  it("drops a step that is stopped between its parts, and takes it again to the very same weights", async () => {
+    const config = smallConfig({ training: { microBatch: 1 } });
+    const { batchSize } = config.training;
+    expect(batchSize).to.be.greaterThan(1);
+    const whole = await finalState({ config });
+    for (const part of [1, 2 * batchSize + 1]) {
+      const half = await stoppedInPart(part, config);
+      expect(half.result).to.include({ steps: Math.floor(part / batchSize), stopped: true });
+      // Before the first step is done there is nothing to save.
+      expect(half.state === undefined).to.equal(part === 1);
+      const resume = part === 1 ? undefined : { state: half.state };
+      const resumed = await finalState({ config, resume });
+      const found = valuesOf(resumed.state);
+      for (const [name, values] of valuesOf(whole.state)) expect(found.get(name), name).to.deep.equal(values);
+    }
+  });
+
+  it("does a validation that was stopped before the next step, to the same choice of model", async () => {
+    const config = smallConfig({ training: { microBatch: 1, checkpointEvery: 3 } });
+    const { batchSize, steps } = config.training;
+    const whole = await finalState({ config });
+    for (const stoppedAt of [3, steps]) {
+      const validations = Math.floor((stoppedAt - 1) / 3) * 6 * heldOut.ids.length;
+      const half = await stoppedInPart(stoppedAt * batchSize + validations + 2, config);
+      expect(half.result).to.include({ steps: stoppedAt, stopped: true });
+      expect(half.state.validationPending).to.equal(true);
+      const stored = decodeTrainingState(readSafetensors(encodeTrainingState(half.state)));
+      expect(stored.validationPending).to.equal(true);
+      const resumed = await finalState({ config, resume: { state: stored, best: half.result.model } });
+      expect(resumed.result).to.include({ steps, stopped: false });
+      expect(resumed.state).to.not.have.property("validationPending");
+      expect(resumed.state.best).to.deep.equal(whole.state.best);
+      const found = valuesOf(resumed.state);
+      for (const [name, values] of valuesOf(whole.state)) expect(found.get(name), name).to.deep.equal(values);
+    }
+  });
+
+  it("gives the last model where a run without held-out images is resumed after its last step", async () => {
+    const config = smallConfig({ protocol: "paper" });
+    const none = smallImages(0, 3);
+    const { state, result } = await finalState({ config, heldOut: none });
+    let kept: Model | undefined;
+    const again = await train({
+      ...{ config, train: images, heldOut: none, resume: { state } },
+      onBest: (model) => {
+        kept = model;
+      },
+    });
+    expect(again.model).to.equal(kept);
+    const values = ({ weights }: Model) => [...weights.values()].map(({ data }) => data);
+    expect(values(again.model!)).to.deep.equal(values(result.model!));
+  });
+
   it("keeps the model with the lowest loss on held-out images", async () => {
     const found: { model: Model; loss: number }[] = [];
     const { result, state } = await finalState({
@@ -79,8 +162,8 @@ describe("train", () => {
     const onProgress = (progress: TrainingProgress): void => void reports.push(progress);
     const config = smallConfig({ training: { checkpointEvery: 4, logEvery: 2 } });
     const { result, state } = await finalState({ config, onProgress });
-    expect(reports.map(({ step }) => step)).to.deep.equal([2, 4, 6]);
-    const [between, first, last] = reports.map(({ validationLoss }) => validationLoss);
+    expect(reports.map(({ step }) => step)).to.deep.equal([1, 2, 4, 6]);
+    const [, between, first, last] = reports.map(({ validationLoss }) => validationLoss);
     expect(between).to.equal(undefined);
     expect(result.validationLoss).to.equal(last);
     expect(last!.buckets).to.have.length(6);

@@ -51,6 +51,12 @@ export type Inspection = {
 /** As DDAD inspects. */
 export type ReconstructedInspection = Inspection & { readonly reconstruction: Float32Array };
 
+/** Options of `inspect`. */
+export type InspectOptions = {
+  /** Looked at before every sampling step; once it is aborted, its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
+};
+
 /**
  * Inspects images, one at a time: how a kernel divides its sums depends on the size of the batch, and with it the last
  * digits; so what is said of an image is the same, bit for bit, whatever it is inspected with. The paper's protocol is the
@@ -64,13 +70,14 @@ export type ReconstructedInspection = Inspection & { readonly reconstruction: Fl
 export async function* inspect(
   detector: Detector,
   images: ImageSource,
+  { signal }: InspectOptions = {},
 ): AsyncGenerator<ReconstructedInspection> {
   const { config, calibration } = detector;
   checkDetector(detector);
   const byBatch = config.protocol === "paper" && calibration === undefined && detector.extractor;
   const together = byBatch ? config.detection.batchSize : 1;
   const fixed = byBatch ? undefined : distanceWeights(config, calibration?.scales);
-  for await (const batch of batches(measureAll(detector, images), together)) {
+  for await (const batch of batches(measureAll(detector, images, signal), together)) {
     const weights = fixed ?? batchWeights(maximaOfAll(batch), config.detection.pixelWeight);
     for (const { id, reconstruction, distances, milliseconds: before } of batch) {
       const started = performance.now();
@@ -83,10 +90,14 @@ export async function* inspect(
 
 type TimedMeasurement = Measured & { readonly id: string; readonly milliseconds: number };
 
-async function* measureAll(detector: Detector, images: ImageSource): AsyncGenerator<TimedMeasurement> {
+async function* measureAll(
+  detector: Detector,
+  images: ImageSource,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TimedMeasurement> {
   for await (const image of eachImage(images)) {
     const started = performance.now();
-    const found = await measure(detector, image);
+    const found = await measure(detector, image, signal);
     yield { ...found, id: image.id, milliseconds: performance.now() - started };
   }
 }
@@ -113,13 +124,15 @@ export type CalibrationOptions = {
    * to the same values. Default 256 MiB: 32 images of 1024² with features, 512 of 256².
    */
   readonly cacheBytes?: number;
+  /** Looked at before every sampling step; once it is aborted, its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** Calibrates on good images that were not trained on. */
 export async function calibrate(
   detector: Omit<Detector, "calibration">,
   images: NamedImages,
-  { cacheBytes = 2 ** 28 }: CalibrationOptions = {},
+  { cacheBytes = 2 ** 28, signal }: CalibrationOptions = {},
 ): Promise<Calibration> {
   const { config } = detector;
   checkDetector(detector);
@@ -127,7 +140,7 @@ export async function calibrate(
   let room = cacheBytes;
   const maxima: DistanceScales[] = [];
   for (const index of images.ids.keys()) {
-    const { distances } = await measure(detector, named(images, index));
+    const { distances } = await measure(detector, named(images, index), signal);
     maxima.push(maximaOf(distances));
     const { pixel, feature } = distances;
     const bytes = pixel.byteLength + (feature?.byteLength ?? 0);
@@ -141,7 +154,10 @@ export async function calibrate(
   const weights = distanceWeights(config, scales);
   async function* inspections(): AsyncGenerator<HeldOutInspection> {
     for (const index of images.ids.keys()) {
-      const distances = remembered.get(index) ?? (await measure(detector, named(images, index))).distances;
+      const known = remembered.get(index);
+      const { distances } = known
+        ? { distances: known }
+        : await measure(detector, named(images, index), signal);
       const map = await mapOf(distances, weights, config);
       yield { score: largest(map), map };
     }
@@ -187,13 +203,16 @@ type Measured = { readonly reconstruction: Float32Array; readonly distances: Dis
 async function measure(
   { config, denoiser, extractor }: Omit<Detector, "calibration">,
   image: NamedPixels,
+  signal: AbortSignal | undefined,
 ): Promise<Measured> {
+  signal?.throwIfAborted();
   const size = sideOf(image);
   using input = tensor(image.pixels, [1, size, size, 3]);
   using reconstruction = await reconstruct(denoiser, input, input, {
     ...config.sampling,
     schedule: createSchedule(config),
     images: [hashText(image.id)],
+    signal,
   });
   using pixel = pixelDistance(reconstruction, input);
   // Weights loaded a moment ago must be in the buffers that the compiled distance reads.

@@ -9,7 +9,7 @@ import { PatchCore } from "../patchcore/patchcore.ts";
 import type { Normaliser } from "../report/protocol.ts";
 import { buildCalibration, type Calibration } from "./calibration.ts";
 import { createExtractor } from "./features.ts";
-import { calibrate, type Inspection, inspect, likenessOfSet } from "./inspect.ts";
+import { calibrate, type Inspection, type InspectOptions, inspect, likenessOfSet } from "./inspect.ts";
 
 /** A model that inspects by its own method, and owns its networks. */
 export type ModelDetector = Disposable & {
@@ -19,9 +19,13 @@ export type ModelDetector = Disposable & {
    *
    * @param calibration one made with this configuration; without it distances stand as they are
    */
-  inspect(images: ImageSource, calibration?: Calibration): AsyncGenerator<Inspection>;
+  inspect(
+    images: ImageSource,
+    calibration?: Calibration,
+    options?: InspectOptions,
+  ): AsyncGenerator<Inspection>;
   /** Calibrates on good images that were not trained on. */
-  calibrate(images: NamedImages): Promise<Calibration>;
+  calibrate(images: NamedImages, options?: InspectOptions): Promise<Calibration>;
   /** What distances are divided by, with a calibration or without one. */
   normaliser(calibration?: Calibration): Normaliser;
 };
@@ -86,8 +90,8 @@ async function reconstructionDetector(
   const detector = { config, denoiser: denoiser.eval(), extractor };
   return {
     config,
-    inspect: (images, calibration) => inspect({ ...detector, calibration }, images),
-    calibrate: (images) => calibrate(detector, images),
+    inspect: (images, calibration, options) => inspect({ ...detector, calibration }, images, options),
+    calibrate: (images, options) => calibrate(detector, images, options),
     normaliser: (calibration) => normaliserOf({ ...detector, calibration }, isImported(stored)),
     [Symbol.dispose]() {
       denoiser.dispose();
@@ -99,12 +103,20 @@ async function reconstructionDetector(
 function patchDetector({ weights }: Model, config: Config, extractor: ResNet): ModelDetector {
   const { neighbours } = config.patchcore;
   const patchCore = PatchCore.fromState(extractor, weights, { neighbours });
-  const inspectAll = (images: ImageSource) => patchCore.inspect(images, config.detection);
+  async function* inspectAll(
+    images: ImageSource,
+    { signal }: InspectOptions = {},
+  ): AsyncGenerator<Inspection> {
+    for await (const inspection of patchCore.inspect(images, config.detection)) {
+      signal?.throwIfAborted();
+      yield inspection;
+    }
+  }
   return {
     config,
-    inspect: inspectAll,
-    calibrate: (images) =>
-      buildCalibration(config, inspectAll(images), undefined, likenessOfSet(images.images)),
+    inspect: (images, _calibration, options) => inspectAll(images, options),
+    calibrate: (images, options) =>
+      buildCalibration(config, inspectAll(images, options), undefined, likenessOfSet(images.images)),
     normaliser: () => "none",
     [Symbol.dispose]() {
       patchCore.dispose();

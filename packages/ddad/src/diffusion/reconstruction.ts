@@ -42,6 +42,8 @@ export type ReconstructionOptions = {
   readonly images?: readonly number[];
   /** Told the start and the state after every step; a state is freed once the next is there. */
   readonly observe?: (state: Tensor) => void | Promise<void>;
+  /** Looked at before every step; once it is aborted, its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /**
@@ -59,7 +61,7 @@ export async function reconstruct(
   target: Tensor,
   options: ReconstructionOptions,
 ): Promise<Tensor> {
-  const { schedule, start, startNoise = true, observe } = options;
+  const { schedule, start, startNoise = true, observe, signal } = options;
   checkNoise(input, options);
   // Weights loaded a moment ago must be in the buffers that the compiled step reads.
   if (denoiser instanceof Module) await evaluate(...denoiser.namedState().values());
@@ -70,6 +72,7 @@ export async function reconstruct(
   await observe?.(state);
   const count = input.shape[0]!;
   for (const [index, timeStep] of samplingSteps(options).entries()) {
+    signal?.throwIfAborted();
     const args = [tensor(new Float32Array(count).fill(timeStep.t)), stepCoefficients(timeStep, options)];
     if (isNoisy(timeStep, options)) args.push(drawNoise(input, options, drawOf(index)));
     const next = await step(state, target, ...args);

@@ -45,6 +45,8 @@ export type TrainingState = {
   readonly lossScale?: StateDict | undefined;
   /** The best model so far, by the denoising loss of held-out good images. */
   readonly best?: { readonly step: number; readonly loss: number } | undefined;
+  /** Whether the validation of this very step is still to be done: it was stopped. False without it. */
+  readonly validationPending?: boolean | undefined;
 };
 
 /** Whether the network was trained elsewhere: by what, and with which images, is not known. */
@@ -82,6 +84,7 @@ export function encodeTrainingState(state: TrainingState): Uint8Array {
   return writeSafetensors(arrays, {
     ...describe("training", state.config, state.step),
     ...(state.best && { best: JSON.stringify(state.best) }),
+    ...(state.validationPending && { validationPending: "true" }),
   });
 }
 
@@ -145,6 +148,9 @@ export function decodeTrainingState(checkpoint: Checkpoint, name = "The checkpoi
     optimizer: underPrefix(checkpoint, "optimizer."),
     lossScale: lossScale.size > 0 ? lossScale : undefined,
     best: readHeaderText(checkpoint, "best", bestSchema.optional(), name),
+    ...(readHeaderText(checkpoint, "validationPending", z.boolean().optional(), name) && {
+      validationPending: true,
+    }),
   };
 }
 

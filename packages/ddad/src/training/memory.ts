@@ -1,6 +1,7 @@
 /** The device memory of a training, planned before its first step, and what of it fits into a budget. */
 import { currentDevice, planBytes, type Tensor, type TensorSpec } from "@ddad/nn";
 import { bufferBytes, heldBytes } from "@ddad/nn/internal";
+import { costOf } from "../config/cost.ts";
 import type { Config } from "../config/schema.ts";
 import { MemoryBudgetError } from "../errors.ts";
 import { divisorsOf, formatMemory, largestFitting, parseMemory, roomFor } from "../memory/budget.ts";
@@ -19,6 +20,8 @@ export type TrainingMemory = PlannedMemory & {
   readonly microBatch: number;
   /** Whether gradient checkpointing is on. */
   readonly recompute: boolean;
+  /** Images of a micro-batch that can be interrupted within seconds; the batch where the whole step can. */
+  readonly interruptible: number;
   /** Bytes of the largest tensor: adapters bind so many and no more. */
   readonly largest: number;
 };
@@ -61,7 +64,14 @@ export function planTraining(step: TrainingStep, microBatch: number): TrainingMe
   const passed =
     bytesOfAll([...noised, dropoutKeys, control]) + bufferBytes({ shape: [microBatch], dtype: "f32" });
   const largest = Math.max(...[...training, validation].map((plan) => plan.largest));
-  return { microBatch, recompute, largest, ...memoryOf(held, passed, [...training, validation]) };
+  const interruptible = interruptibleParts(step.config).at(-1)!;
+  return {
+    microBatch,
+    recompute,
+    interruptible,
+    largest,
+    ...memoryOf(held, passed, [...training, validation]),
+  };
 }
 
 const noisedSpecs = (count: number, size: number): TensorSpec[] => [
@@ -72,18 +82,33 @@ const noisedSpecs = (count: number, size: number): TensorSpec[] => [
 ];
 
 /**
- * The step of a configuration, with as many images at a time as its budget, `training.memory`, has room for and the adapter can
- * bind: the largest divisor of the batch, with gradient checkpointing where not even one image fits otherwise. A number that is
- * given stands.
+ * Operations of a micro-batch, in 1e9, above which a batch is divided: Ctrl-C takes effect between micro-batches. A few seconds on
+ * adapters of each class. The class alone decides, never a measured speed: how a batch is divided changes the order of sums, and a
+ * resumed run must divide it alike.
+ */
+const interruptibleGflop = { software: 100, integrated: 3000, discrete: Number.POSITIVE_INFINITY };
+
+/** Divisors of the batch that an adapter of the current class computes within seconds, rising; 1 at least. */
+function interruptibleParts(config: Config): number[] {
+  const { batchSize } = config.training;
+  const perImage = costOf(config).gflopPerStep / batchSize;
+  const most = interruptibleGflop[currentDevice().capabilities.adapterClass];
+  return divisorsOf(batchSize).filter((count) => count === 1 || count * perImage <= most);
+}
+
+/**
+ * The step of a configuration, with as many images at a time as its budget, `training.memory`, has room for, the adapter can
+ * bind and computes within seconds: the largest divisor of the batch, with gradient checkpointing where not even one image fits
+ * otherwise. A number that is given stands.
  *
  * @throws MemoryBudgetError where nothing fits.
  */
 export async function stepWithinBudget(
   config: Config,
 ): Promise<{ readonly step: TrainingStep; readonly memory: TrainingMemory }> {
-  const { batchSize, microBatch, recompute, memory } = config.training;
+  const { microBatch, recompute, memory } = config.training;
   const budget = memory === undefined ? Number.POSITIVE_INFINITY : parseMemory(memory)!;
-  const candidates = microBatch === undefined ? divisorsOf(batchSize) : [microBatch];
+  const candidates = microBatch === undefined ? interruptibleParts(config) : [microBatch];
   const { largestTensor } = currentDevice();
   const ways = recompute || microBatch !== undefined ? [recompute] : [false, true];
   let least: TrainingMemory | undefined;

@@ -16,12 +16,12 @@ import type { TrainingMemory } from "./memory.ts";
 import { Trainer } from "./trainer.ts";
 import type { ValidationLoss } from "./validationLoss.ts";
 
-/** Where a training is, told now and then. */
+/** Where a training is, told after the first step and then now and then. */
 export type TrainingProgress = {
   /** Steps done, of `steps`. */
   readonly step: number;
   readonly steps: number;
-  /** Mean over the steps since the last report. */
+  /** Mean over the steps since the last report; the first step, which is always reported, counts again in the next. */
   readonly loss: number;
   /** Of this run so far. */
   readonly imagesPerSecond: number;
@@ -37,7 +37,7 @@ export type TrainingOptions = {
   readonly heldOut: NamedImages;
   /** Where to resume, and the best model until then. */
   readonly resume?: { readonly state: TrainingState; readonly best?: Model | undefined } | undefined;
-  /** Stops after the current step. */
+  /** Stops before the next micro-batch. The step at hand is dropped; a resumed training takes it again, to the same weights. */
   readonly signal?: AbortSignal | undefined;
   /** Stops once this many steps are done, as the signal would. */
   readonly stopAfter?: number | undefined;
@@ -60,7 +60,7 @@ export type TrainingResult = {
   readonly loss: number;
   /** Of this run. */
   readonly imagesPerSecond: number;
-  /** Whether it was stopped before the last step. */
+  /** Whether it was stopped before the last step, or before the validation after it. */
   readonly stopped: boolean;
   /** The best model so far; none before the first checkpoint. */
   readonly model: Model | undefined;
@@ -77,9 +77,14 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   const { config, resume, signal, stopAfter = Infinity } = options;
   const { steps, batchSize, logEvery, checkpointEvery } = config.training;
   let trainer = await Trainer.create(config, options.train, resume?.state);
+  /** The step at hand, and whether it goes on although nobody waits for it. */
+  let taken: Promise<number | undefined> | undefined;
+  let abandoned = false;
   try {
-    if (trainer.step < steps) tellMemory(trainer, options);
     const firstStep = trainer.step;
+    // A validation that a stop cut short comes before the next step: it decides which model is kept.
+    let pending = resume?.state.validationPending === true && options.heldOut.ids.length > 0;
+    if (firstStep < steps || pending) tellMemory(trainer, options);
     const started = performance.now();
     const rate = (): number =>
       ((trainer.step - firstStep) * batchSize * 1000) / Math.max(performance.now() - started, 1);
@@ -88,10 +93,22 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     let model = resume?.best;
     let validationLoss: ValidationLoss | undefined;
     const stopping = (): boolean => signal?.aborted === true || trainer.step >= stopAfter;
+    const save = async (): Promise<void> =>
+      options.onCheckpoint?.({ ...(await trainer.state()), ...(pending && { validationPending: true }) });
 
-    while (trainer.step < steps && !stopping()) {
+    while ((trainer.step < steps || pending) && !stopping()) {
       try {
-        losses.push(await trainer.takeStep());
+        if (!pending) {
+          taken = trainer.takeStep(signal);
+          // The first step compiles for long, and while there is nothing new to save a stop need not wait for it.
+          const stepLoss = await (trainer.step === firstStep ? orAborted(taken, signal) : taken);
+          if (stepLoss === undefined) {
+            abandoned = trainer.step === firstStep;
+            if (!abandoned) await save();
+            break;
+          }
+          losses.push(stepLoss);
+        }
       } catch (error) {
         const smaller = smallerParts(error, trainer);
         if (smaller === undefined || trainer.step > firstStep + 1) throw error;
@@ -104,29 +121,54 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
         tellMemory(trainer, options);
         continue;
       }
-      const atCheckpoint = trainer.step % checkpointEvery === 0 || trainer.step === steps;
-      const validation =
-        atCheckpoint && options.heldOut.ids.length > 0 ? await trainer.validate(options.heldOut) : undefined;
+      const atCheckpoint = pending || trainer.step % checkpointEvery === 0 || trainer.step === steps;
+      const validates = atCheckpoint && options.heldOut.ids.length > 0;
+      const validation = validates ? await trainer.validate(options.heldOut, signal) : undefined;
+      pending = validates && validation === undefined;
       validationLoss = validation ?? validationLoss;
-      if (trainer.step % logEvery === 0 || atCheckpoint || stopping()) {
-        loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;
-        losses = [];
+      const reported = trainer.step % logEvery === 0 || atCheckpoint || stopping();
+      if (reported || trainer.step === firstStep + 1) {
+        if (losses.length > 0) loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;
+        if (reported) losses = [];
         options.onProgress?.({
           ...{ step: trainer.step, steps, loss, imagesPerSecond: rate() },
           ...(validation && { validationLoss: validation }),
         });
       }
-      if (atCheckpoint) model = (await betterModel(trainer, options, validation?.mean)) ?? model;
-      if (atCheckpoint || stopping()) await options.onCheckpoint?.(await trainer.state());
+      if (atCheckpoint && !pending) model = (await betterModel(trainer, options, validation?.mean)) ?? model;
+      if (atCheckpoint || stopping()) await save();
     }
+    const stopped = trainer.step < steps || pending;
+    // Without held-out images nothing tells which model was the best: it is the one at the end.
+    if (!stopped && model === undefined) model = await betterModel(trainer, options, undefined);
     return {
-      ...{ steps: trainer.step, loss, imagesPerSecond: rate(), stopped: trainer.step < steps },
+      ...{ steps: trainer.step, loss, imagesPerSecond: rate(), stopped },
       ...{ model, validationLoss },
     };
   } finally {
-    trainer.dispose();
-    // What comes after a training needs buffers of other sizes.
-    trimBuffers(currentDevice());
+    const release = (): void => {
+      trainer.dispose();
+      // What comes after a training needs buffers of other sizes.
+      trimBuffers(currentDevice());
+    };
+    // Of a step that nobody waits for, an error is no longer of interest either.
+    if (abandoned) taken?.then(release, release).catch(() => undefined);
+    else release();
+  }
+}
+
+/** What work gives, or undefined once the signal is aborted, whichever comes first. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
+  if (signal === undefined) return work;
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<undefined>((settle) => {
+    onAbort = () => settle(undefined);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort!);
   }
 }
 
@@ -163,7 +205,7 @@ export async function tuneTraining(
 function tellMemory({ config, memory }: Trainer, { onMemory, onNotice }: TrainingOptions): void {
   const { batchSize, microBatch, memory: budget } = config.training;
   onMemory?.(memory);
-  if (budget === undefined && microBatch === undefined && memory.microBatch < batchSize) {
+  if (budget === undefined && microBatch === undefined && memory.microBatch < memory.interruptible) {
     onNotice?.(
       `The whole batch of ${batchSize} images at once would need larger tensors than the ${formatMemory(currentDevice().largestTensor)} that this adapter binds, so it is computed in parts: the same result but for the order of sums.`,
     );

@@ -98,8 +98,13 @@ export class Trainer {
     return this.optimizer.stepCount;
   }
 
-  /** One optimiser step; gives its loss, by `training.lossReduction`. */
-  async takeStep(): Promise<number> {
+  /**
+   * One optimiser step; gives its loss, by `training.lossReduction`.
+   *
+   * @param signal looked at before each micro-batch; once it is aborted, the step is dropped: nothing of it is kept
+   * @returns undefined where the step was dropped
+   */
+  async takeStep(signal?: AbortSignal): Promise<number | undefined> {
     const { seed, batchSize, maxTimestep } = this.config.training;
     const { ids } = this.#set;
     const { step } = this;
@@ -108,13 +113,17 @@ export class Trainer {
       const draw = { image: hashText(ids[index]!), step: step * batchSize + k };
       return { index, t: drawTimestep(seed, draw, maxTimestep + 1), draw };
     });
+    if (signal?.aborted) return undefined;
     this.denoiser.train();
     if (this.memory.microBatch === batchSize) {
       return this.#stepLoss(this.#whole, picks, this.optimizer.control());
     }
     let loss = 0;
-    for (const [k, part] of this.#partsOf(picks).entries())
+    for (const [k, part] of this.#partsOf(picks).entries()) {
+      if (signal?.aborted) return undefined;
       loss += await this.#stepLoss(this.#part, part, tensor([k === 0 ? 0 : 1]));
+    }
+    if (signal?.aborted) return undefined;
     using control = this.optimizer.control();
     await this.#apply(control);
     return loss;
@@ -123,8 +132,11 @@ export class Trainer {
   /**
    * Mean squared error of the denoising of held-out good images, by the EMA of the weights: every image at one time step of every
    * bucket, which is always the same, as is its noise.
+   *
+   * @param signal looked at before each micro-batch
+   * @returns undefined where the signal was aborted
    */
-  async validate(heldOut: NamedImages): Promise<ValidationLoss> {
+  async validate(heldOut: NamedImages, signal?: AbortSignal): Promise<ValidationLoss | undefined> {
     const { seed, maxTimestep } = this.config.training;
     const buckets = timestepBuckets(maxTimestep);
     const picks = buckets.flatMap((bucket, step) =>
@@ -141,6 +153,7 @@ export class Trainer {
     await this.ema?.swap();
     try {
       for (const part of this.#partsOf(picks)) {
+        if (signal?.aborted) return undefined;
         losses.push(...(await this.#run(this.#losses, part, "validation", heldOut)));
       }
     } finally {

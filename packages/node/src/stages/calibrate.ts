@@ -71,7 +71,7 @@ export async function calibrateDetector(
   options: StageOptions = {},
 ): Promise<Calibration> {
   const started = performance.now();
-  const calibration = await detector.calibrate(heldOut);
+  const calibration = await detector.calibrate(heldOut, { signal: options.signal });
   const seconds = (performance.now() - started) / 1000;
   notice(options, `calibrated on ${heldOut.ids.length} held-out images in ${formatDuration(seconds)}`);
   if (isImported(model)) {

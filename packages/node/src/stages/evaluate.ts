@@ -54,7 +54,10 @@ export async function evaluateModel(
   const told = progress(options, "inspecting", "images");
   const gallery = out === undefined ? undefined : new Gallery(out, test, mapRange(calibration, config));
   const ids = test.samples.map(({ id }) => id);
-  const inspections = untilAborted(detector.inspect({ images: test.images, ids }, calibration), signal);
+  const inspections = untilAborted(
+    detector.inspect({ images: test.images, ids }, calibration, { signal }),
+    signal,
+  );
   const evaluation = await evaluateInspections(inspections, config, test, {
     calibration,
     adaptedSteps: model.adaptedSteps,

@@ -29,6 +29,7 @@ export async function fitRun(
   using patchCore = await PatchCore.fit(extractor, train.images, {
     ...config.patchcore,
     progress: (stage, done, count) => {
+      options.signal?.throwIfAborted();
       if (!told.has(stage)) told.set(stage, progress(options, stage, ""));
       told.get(stage)!.update(done, count);
     },

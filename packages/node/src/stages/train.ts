@@ -1,7 +1,11 @@
 /** A training in the folder of a run. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import {
   type Config,
+  calibrationDifferences,
+  decodeModel,
   describeTrainingMemory,
   describeValidationLoss,
   encodeModel,
@@ -12,7 +16,7 @@ import {
   train,
   tuneTraining,
 } from "@ddad/ddad/internal";
-import { setupDevice } from "@ddad/nn";
+import { readCheckpoint, setupDevice } from "@ddad/nn";
 import { formatConfig } from "../configFile.ts";
 import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
@@ -44,6 +48,18 @@ export async function trainRun(
   options: TrainRunOptions = {},
 ): Promise<TrainingResult> {
   const { resume, stopAfter, tune = false, signal, onEvent } = options;
+  const complete = resume && (await completeModel(folder, config, resume.state));
+  if (complete) {
+    const { step: steps } = resume.state;
+    return {
+      steps,
+      loss: NaN,
+      imagesPerSecond: 0,
+      stopped: false,
+      model: complete,
+      validationLoss: undefined,
+    };
+  }
   checkWeights(config);
   const images = await loadTraining(config, folder, { ...options, resume: resume !== undefined });
   const device = await setupDevice();
@@ -51,7 +67,8 @@ export async function trainRun(
     options,
     `training on ${images.train.ids.length} images (${images.heldOut.ids.length} held out), ${device.name}`,
   );
-  const trains = !resume || resume.state.step < config.training.steps;
+  const trains =
+    !resume || resume.state.step < config.training.steps || resume.state.validationPending === true;
   // Before the model of an earlier run is gone, and before a request to stop waits for a step to end.
   if (tune && trains) await tuneKernels((how) => tuneTraining({ config, ...images }, how), options);
   writeWhole(join(folder, "config.yaml"), formatConfig(config));
@@ -81,6 +98,26 @@ export async function trainRun(
     await completeInto(join(folder, modelFile), withSettings(result.model, config), images.heldOut, options);
   }
   return result;
+}
+
+/** The model of a run with nothing left to do: all steps taken, and made with these very settings; undefined where anything is left. */
+async function completeModel(
+  folder: string,
+  config: Config,
+  { step, best, validationPending }: TrainingState,
+): Promise<Model | undefined> {
+  const path = join(folder, modelFile);
+  if (step < config.training.steps || validationPending || !existsSync(path)) return undefined;
+  const model = decodeModel(await readCheckpoint(path), path);
+  const { calibration, extractor } = model;
+  const calibrated =
+    config.protocol === "paper" || (calibration && calibrationDifferences(calibration, config).length === 0);
+  const complete =
+    model.step === (best?.step ?? step) &&
+    (extractor !== undefined || config.features.network === "none") &&
+    calibrated &&
+    isDeepStrictEqual(model.config, config);
+  return complete ? model : undefined;
 }
 
 /** The best model may predate a resume; the steps after training use the current settings. */
