@@ -118,7 +118,7 @@ describe("ddad", () => {
     expect(JSON.parse(metadata["calibration"]!).sampling.guidance).to.equal(3);
   });
 
-  it("finishes the step, saves and exits with 130 on Ctrl-C", async () => {
+  it("saves what is done and exits with 130 on Ctrl-C", async () => {
     const out = join(folder, "interrupted");
     const settings = [...smallSettings, "--set", "training.steps=100000", "--set", "training.logEvery=1"];
     const args = ["--conditions=@ddad/source", "--import", "tsx", main, "train", "--data", root, ...settings];
@@ -247,7 +247,7 @@ describe("ddad", () => {
   });
 
   it("calibrates on all good images of a folder, keeps the calibration before, and not on fewer", async () => {
-    const out = join(folder, "halves");
+    const out = join(folder, "f16");
     const file = join(out, "model.safetensors");
     const calibrations = async (): Promise<(string | undefined)[]> => {
       const { metadata } = await readCheckpoint(file);

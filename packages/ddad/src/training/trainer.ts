@@ -104,6 +104,8 @@ export class Trainer {
    * @param signal looked at before each micro-batch; once it is aborted, the step is dropped: nothing of it is kept
    * @returns undefined where the step was dropped
    */
+  async takeStep(): Promise<number>;
+  async takeStep(signal: AbortSignal | undefined): Promise<number | undefined>;
   async takeStep(signal?: AbortSignal): Promise<number | undefined> {
     const { seed, batchSize, maxTimestep } = this.config.training;
     const { ids } = this.#set;
@@ -136,6 +138,8 @@ export class Trainer {
    * @param signal looked at before each micro-batch
    * @returns undefined where the signal was aborted
    */
+  async validate(heldOut: NamedImages): Promise<ValidationLoss>;
+  async validate(heldOut: NamedImages, signal: AbortSignal | undefined): Promise<ValidationLoss | undefined>;
   async validate(heldOut: NamedImages, signal?: AbortSignal): Promise<ValidationLoss | undefined> {
     const { seed, maxTimestep } = this.config.training;
     const buckets = timestepBuckets(maxTimestep);
