@@ -53,7 +53,7 @@ describe("image sets", () => {
     expect(seen).to.deep.equal([1, 2, 3, 4]);
   });
 
-  it("leave out what cannot be read where they are told to, with five notices and a count", async () => {
+  it("leave out what cannot be read where asked to, with five notices and a count", async () => {
     const good = createImage(4, 4, 1, [7, 7, 7]);
     for (let i = 0; i < 7; i++)
       tree.write([`p/${i}.png`, i === 3 ? good : "no image"], [`p/${i}b.png`, good]);

@@ -50,7 +50,7 @@ describe("a messy folder", () => {
     }
   });
 
-  it("is loaded without what cannot be read, which is told", async function () {
+  it("is loaded without what cannot be read, with notices", async function () {
     this.timeout(60_000);
     const { train } = openDataset(folder);
     await refuses(loadImages(train, 16), "leave it out with --skip-unreadable");

@@ -35,11 +35,24 @@ function memoryLimit(): number {
   return Math.min(allowed, totalmem()) / 2;
 }
 
+/** Images that cannot be read, and what to do. */
+export class UnreadableError extends DataError {
+  /** A sentence for each. */
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    const cure =
+      "Repair or remove what cannot be read, or leave it out with --skip-unreadable (option skipUnreadable).";
+    super(`${firstOf(problems, 20, "files that cannot be read.").join("\n")} ${cure}`);
+    this.problems = problems;
+  }
+}
+
 /**
  * Reads images and resizes them to squares.
  *
- * @throws DataError naming every image that cannot be read, one sentence each, or when all together do not fit in
- *   memory.
+ * @throws UnreadableError (a DataError) naming the images that cannot be read, one sentence each; DataError when all together do not fit
+ *   in memory.
  */
 export async function loadImages<F extends ImageFile>(
   files: readonly F[],
@@ -57,12 +70,9 @@ export async function loadImages<F extends ImageFile>(
     if (image) putImage(set, read.push(file) - 1, image);
     progress?.(i + 1, files.length, image);
   }
-  if (problems.length > 0 && !(skipUnreadable && read.length > 0)) {
-    const cure = skipUnreadable
-      ? "None of the images can be read."
-      : "Repair or remove what cannot be read, or leave it out with --skip-unreadable (option skipUnreadable).";
-    throw new DataError(`${firstOf(problems, 20, "files that cannot be read.").join("\n")} ${cure}`);
-  }
+  if (problems.length > 0 && !skipUnreadable) throw new UnreadableError(problems);
+  if (problems.length > 0 && read.length === 0)
+    throw new DataError(`${firstOf(problems, 20, "files").join("\n")} None of the images can be read.`);
   const skipped = problems.map((problem) => `left out: ${problem}`);
   for (const message of firstOf(skipped, 5, "files that cannot be read are left out")) onNotice?.(message);
   for (const message of firstOf(notices, 5, "images have several frames")) onNotice?.(message);
@@ -75,10 +85,10 @@ export async function loadImages<F extends ImageFile>(
 }
 
 /** The first sentences, and one that counts the others. */
-const firstOf = (sentences: readonly string[], count: number, what: string): string[] =>
-  sentences.length <= count
-    ? [...sentences]
-    : [...sentences.slice(0, count), `and ${sentences.length - count} more ${what}`];
+function firstOf(sentences: readonly string[], count: number, what: string): string[] {
+  const more = sentences.length - count;
+  return [...sentences.slice(0, count), ...(more > 0 ? [`and ${more} more ${what}`] : [])];
+}
 
 /**
  * Reads the ground truth of samples: for each `[size · size]` bytes, 1 where defective; all 0 for a good one, and where a

@@ -16,7 +16,7 @@ const numbers: { readonly [depth: string]: string } = {
  * colour profile in the file or, where it holds none, a usual one.
  *
  * @param format what to call it in an error.
- * @param options `load` gives sharp; `onNotice` is told where there are several frames.
+ * @param options `load` gives sharp; `onNotice` is called where there are several frames.
  * @throws DataError when sharp is not installed, or the image is damaged or of another kind of numbers or colours.
  */
 export async function decodeWithSharp(

@@ -19,7 +19,7 @@ import {
 } from "@ddad/ddad/internal";
 import { openDataset } from "../datasets/dataset.ts";
 import { listed } from "../datasets/listing.ts";
-import { loadImages, loadMasks } from "../datasets/load.ts";
+import { loadImages, loadMasks, UnreadableError } from "../datasets/load.ts";
 import { readSplit, writeSplit } from "../datasets/splitFile.ts";
 import { notice, progress, type StageOptions } from "../events.ts";
 
@@ -41,15 +41,31 @@ export async function loadTraining(
   tellNotices(dataset, options);
   const split = divide(config, dataset, { record, trained: resume }, options);
   checkHeldOut(config, split.heldOut, dataset.train.length);
-  const [train, heldOut] = [
-    await loadSamples(split.train, config, "training images", options),
-    await loadSamples(split.heldOut, config, "held-out images", options),
-  ];
+  const [train, heldOut] = await loadParts(split, config, options);
   checkHeldOut(config, heldOut.samples, dataset.train.length);
   const read = { train: train.samples, heldOut: heldOut.samples };
   writeSplit(run, recordSplit(dataset, read, splitOptions(config, record)));
   return { train, heldOut };
 }
+
+/** The images of both parts. @throws UnreadableError naming those of both that cannot be read */
+async function loadParts(split: Split, config: Config, options: StageOptions): Promise<[Loaded, Loaded]> {
+  let unreadable: UnreadableError | undefined;
+  const train = await loadSamples(split.train, config, "training images", options).catch((error: unknown) => {
+    if (!(error instanceof UnreadableError)) throw error;
+    unreadable = error;
+  });
+  const heldOut = await loadSamples(split.heldOut, config, "held-out images", options).catch(
+    (error: unknown) => {
+      if (!(unreadable && error instanceof UnreadableError)) throw error;
+      throw new UnreadableError([...unreadable.problems, ...error.problems]);
+    },
+  );
+  if (train === undefined) throw unreadable!;
+  return [train, heldOut];
+}
+
+type Loaded = NamedImages & { readonly samples: readonly Sample[] };
 
 /** The strict protocol's threshold needs two held-out images, counted before they are decoded and after. */
 function checkHeldOut({ protocol, data }: Config, heldOut: readonly Sample[], good: number): void {
