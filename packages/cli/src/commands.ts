@@ -70,7 +70,8 @@ export function createProgram(): Command {
     .addOption(new Option("--markdown", "print Markdown").conflicts(["json", "csv"]))
     .addOption(new Option("--csv", "print comma-separated values").conflicts("json"))
     .option("--html <file>", "also write an HTML report with curves, wrong decisions and protocols")
-    .option("--images <count>", "largest number of images in that report", wholeNumber, 24)
+    .option("--images <count>", "largest number of images of wrong decisions in that report", wholeNumber, 24)
+    .option("--thumbnails <count>", "largest number of small images in its list", wholeNumber, 400)
     .action(async (folders: string[], options: ReportOptions) =>
       (await import("./report.ts")).runReport(folders, options),
     );

@@ -1,5 +1,14 @@
 /** `ddad evaluate`. */
-import { describeExtrapolation, type Evaluation, formatResults, formatTable } from "@ddad/ddad/internal";
+import {
+  type CountedRate,
+  decisionsOf,
+  describeExtrapolation,
+  describeInterval,
+  type Evaluation,
+  formatPresorting,
+  formatResults,
+  formatTable,
+} from "@ddad/ddad/internal";
 import { evaluateModel, openModel } from "@ddad/node/internal";
 import { checkpointOf, type ModelOptions } from "./checkpoint.ts";
 import { eventPrinter } from "./events.ts";
@@ -21,7 +30,7 @@ export async function runEvaluate(options: EvaluateOptions): Promise<void> {
 }
 
 /** The results for people. */
-export function describeEvaluation({ result, kinds, falseAlarms }: Evaluation): string {
+export function describeEvaluation({ result, kinds }: Evaluation): string {
   const percent = (value: number): string => (value * 100).toFixed(1);
   const rows = kinds.map(({ kind, images, auroc, detected }) => [
     kind,
@@ -29,7 +38,14 @@ export function describeEvaluation({ result, kinds, falseAlarms }: Evaluation): 
     percent(auroc),
     percent(detected),
   ]);
-  const { threshold } = result.protocolBlock;
+  const { threshold, data } = result.protocolBlock;
+  const { presorting, intervals } = result;
+  const { found, falseAlarms } = decisionsOf(result);
+  const classes = { good: data.good, defective: result.images - data.good };
+  const at = `threshold ${result.threshold.toPrecision(4)}`;
+  const level = Number((100 * intervals.level).toFixed(4));
+  const describe = ({ rate, count, of, interval }: CountedRate): string =>
+    `${percent(rate)} % (${count} of ${of}; ${level} % interval ${describeInterval(interval)})`;
   const extrapolation =
     "images" in threshold ? describeExtrapolation(threshold.images, threshold.falseAlarmRate) : undefined;
   return [
@@ -37,7 +53,11 @@ export function describeEvaluation({ result, kinds, falseAlarms }: Evaluation): 
     "",
     formatTable(["kind of defect", "images", "AUROC", "found"], rows),
     "",
-    `threshold ${result.threshold.toPrecision(4)}: ${percent(falseAlarms)} % of the good images are called defective`,
+    ...(falseAlarms ? [`${at}: ${describe(falseAlarms)} of the good images are called defective`] : []),
+    `${at}: ${describe(found)} of the defective images are found`,
     ...(extrapolation === undefined ? [] : [extrapolation]),
+    ...(presorting
+      ? ["", "Other thresholds, chosen on these test images:", "", formatPresorting(presorting, classes)]
+      : []),
   ].join("\n");
 }

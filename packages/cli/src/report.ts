@@ -1,7 +1,9 @@
 /** `ddad report`: results in folders as one table or one page. */
 import {
+  type DecidedResult,
   type Difference,
-  type EvaluationResult,
+  formatDecisions,
+  formatGlossary,
   formatResults,
   groupResults,
   htmlReport,
@@ -9,7 +11,7 @@ import {
   summaryCsv,
   summaryMarkdown,
 } from "@ddad/ddad/internal";
-import { type FoundRun, findResults, withWrongDecisions, writeWhole } from "@ddad/node/internal";
+import { type FoundRun, findResults, withImages, writeWhole } from "@ddad/node/internal";
 import { groups } from "d3-array";
 import { eventPrinter } from "./events.ts";
 import { printResult, say } from "./terminal.ts";
@@ -21,6 +23,8 @@ export type ReportOptions = {
   readonly html?: string;
   /** Most images of wrong decisions in the page. */
   readonly images: number;
+  /** Most small images in the list of all images. */
+  readonly thumbnails: number;
 };
 
 export async function runReport(folders: readonly string[], options: ReportOptions): Promise<void> {
@@ -28,21 +32,33 @@ export async function runReport(folders: readonly string[], options: ReportOptio
   const runs = findResults(folders, stage);
   const differences = protocolDifferences(runs);
   if (options.html !== undefined) {
-    writeWhole(options.html, htmlReport(withWrongDecisions(runs, options.images, stage)));
-    say(`${runs.length} results are in ${options.html}`);
+    writeWhole(options.html, htmlReport(withImages(runs, options, stage)));
+    say(`${runs.length === 1 ? "1 result is" : `${runs.length} results are`} in ${options.html}`);
   }
   if (options.csv) process.stdout.write(summaryCsv(runs.map(asRow)));
   else if (options.markdown) process.stdout.write(describeMarkdown(runs, differences));
   else {
-    const json = { results: runs.map(({ file, result }) => ({ file, ...result })), differences };
+    const json = { results: runs.map(describeJson), differences };
     printResult(options.json, json, describeRuns(runs, differences));
   }
 }
 
 function describeRuns(runs: readonly FoundRun[], differences: readonly Difference[]): string {
-  const tables = byGroup(runs, (title) => `${title}:\n\n`, formatResults);
-  return [...tables, ...describeDifferences(differences)].join("\n\n");
+  const tables = byGroup(
+    runs,
+    (title) => `${title}:\n\n`,
+    (rows) => `${formatResults(rows)}\n\n${formatDecisions(rows)}`,
+  );
+  const meaning = formatGlossary(runs.map(({ result }) => result));
+  return [...tables, ...describeDifferences(differences), meaning].join("\n\n");
 }
+
+/** A result with its file and, where there is a model beside it, whether that still decides so. */
+const describeJson = ({ file, result, calibration }: FoundRun): object => ({
+  file,
+  ...result,
+  ...(calibration !== undefined && { calibration }),
+});
 
 function describeMarkdown(runs: readonly FoundRun[], differences: readonly Difference[]): string {
   const tables = byGroup(
@@ -58,7 +74,7 @@ function describeMarkdown(runs: readonly FoundRun[], differences: readonly Diffe
 function byGroup(
   runs: readonly FoundRun[],
   heading: (title: string) => string,
-  describe: (results: readonly EvaluationResult[]) => string,
+  describe: (results: readonly DecidedResult[]) => string,
 ): string[] {
   const grouped = groupResults(runs);
   return grouped.map(
@@ -67,7 +83,12 @@ function byGroup(
 }
 
 /** A result whose row of a table its name distinguishes. */
-const asRow = ({ name, result }: FoundRun): EvaluationResult => ({ ...result, category: name });
+const asRow = ({ name, result, falseAlarms, calibration }: FoundRun): DecidedResult => ({
+  ...result,
+  category: name,
+  falseAlarms,
+  calibration,
+});
 
 /** One text, or none where nothing differs. */
 function describeDifferences(differences: readonly Difference[]): string[] {

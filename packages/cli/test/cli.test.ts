@@ -157,6 +157,8 @@ describe("ddad", () => {
       "msPerImage",
       "intervals",
       "kinds",
+      "decisions",
+      "presorting",
       "protocolBlock",
     ]);
     expect(Object.keys(result["image"]!)).to.deep.equal(["auroc", "ap", "f1Max"]);
@@ -175,7 +177,9 @@ describe("ddad", () => {
     expect(code, errors).to.equal(0);
     expect(errors).to.match(/calibrating on 2 held-out images: sampling.guidance 3 \(calibrated: 2\)/);
     expect(output).to.match(/^category +protocol +images +image AUROC/);
-    expect(output).to.match(/threshold [\d.]+: [\d.]+ % of the good images are called defective/);
+    expect(output).to.match(
+      /threshold [\d.]+: [\d.]+ % \(\d of 2; 95 % interval [\d.]+ … [\d.]+\) of the good images are called defective/,
+    );
     expect(output).to.not.match(/extrapolated|To promise/);
   });
 

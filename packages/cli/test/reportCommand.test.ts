@@ -10,7 +10,10 @@ import { smallConfig } from "../../ddad/test/small.ts";
 import { writeProcedural } from "../../node/src/datasets/writeProcedural.ts";
 import { ddad, smallSettings } from "./commandLine.ts";
 
-type Printed = { results: (EvaluationResult & { file: string })[]; differences: Difference[] };
+type Printed = {
+  results: (EvaluationResult & { file: string; calibration?: string })[];
+  differences: Difference[];
+};
 
 describe("ddad report", () => {
   let folder: string;
@@ -28,9 +31,17 @@ describe("ddad report", () => {
   it("finds results however deep they lie, each once, and prints a table", async () => {
     const { code, output, errors } = await ddad("report", join(folder, "runs"), join(folder, "runs", "tile"));
     expect(code, errors).to.equal(0);
-    expect(output.split("\n").map((line) => line.split(" ")[0])).to.deep.equal([
-      ...["category", output.split("\n")[1]!.split(" ")[0], "tile", "weave", "mean", ""],
-    ]);
+    const words = output.split("\n").map((line) => line.split(" ")[0]);
+    const [metrics, decisions] = [words.slice(0, 5), words.slice(6, 10)];
+    expect(metrics).to.deep.equal(["category", words[1], "tile", "weave", "mean"]);
+    expect(decisions).to.deep.equal(["category", words[7], "tile", "weave"]);
+    expect(output).to.match(
+      /^tile +0\.7500 +33\.3 \(1 of 3\) +0\.8 … 90\.6 +25\.0 \(1 of 4\) +0\.6 … 80\.6 +33\.3$/m,
+    );
+    expect(output)
+      .to.match(/^AUROC: chance that /m)
+      .and.match(/^AUPRO 0\.3, 0\.05: /m);
+    expect(output).to.match(/^Intervals of 95 %: Clopper-Pearson for found and false alarms, bootstrap /m);
     expect(output).to.not.contain("differs");
   });
 
@@ -58,13 +69,13 @@ describe("ddad report", () => {
     expect(output)
       .to.match(/^tile \(runs\/tile\/evaluation\) .*\n/m)
       .and.match(/^tile \(other\/tile\) .*\n/m);
-    expect(output.split("\n\n")[1]).to.equal(
+    expect(output.split("\n\n")[2]).to.equal(
       [
         "What differs between the runs:",
         "  a setting: what is compared",
         "    sampling.guidance",
         "      5: tile (other/tile)",
-        "      2: tile (runs/tile/evaluation), weave\n",
+        "      2: tile (runs/tile/evaluation), weave",
       ].join("\n"),
     );
     const json = JSON.parse((await ddad("report", folder, "--json")).output) as Printed;
@@ -101,6 +112,14 @@ describe("ddad report", () => {
     expect(text.match(/<img src="([^"]*)"/g)).to.deep.equal(
       new Array(3).fill(`<img src="data:image/png;base64,${png}"`),
     );
+    // All are listed, each with a thumbnail.
+    expect(text.match(/<img class="thumbnail" src="data:image\/png;base64,/g)).to.have.length(14);
+    expect(text.match(/<figure class="card/g)).to.have.length(14);
+    const few = await ddad("report", join(folder, "runs", "tile"), "--html", page, "--thumbnails", "2");
+    expect(few.errors).to.contain(`1 result is in ${page}`);
+    const shorter = readFileSync(page, "utf8");
+    expect(shorter.match(/<img class="thumbnail"/g)).to.have.length(2);
+    expect(shorter.match(/<figure class="card/g)).to.have.length(7);
     // The image of a JPEG is a PNG beside it.
     expect(text)
       .to.contain('alt="test/stain/0.jpg"')
@@ -148,11 +167,31 @@ describe("ddad report", () => {
     const page = join(out, "report.html");
     const { code, output, errors } = await ddad("report", out, "--html", page, "--json");
     expect(code, errors).to.equal(0);
-    const { file: _, ...result } = (JSON.parse(output) as Printed).results[0]!;
+    const { file: _, calibration, ...result } = (JSON.parse(output) as Printed).results[0]!;
+    expect(calibration).to.equal("current");
     expect(result).to.deep.equal(JSON.parse(evaluated.output));
     const text = readFileSync(page, "utf8");
     checkMarkup(text);
     expect(text.match(/<svg /g)).to.have.length(3);
     expect(text).to.contain(`<dt>device</dt><dd><bdi>${result.protocolBlock.device}</bdi></dd>`);
+    expect(text).to.not.contain("run ddad evaluate again");
+
+    const calibrated = await ddad("calibrate", "--checkpoint", out, "--set", "detection.falseAlarmRate=0.9");
+    expect(calibrated.code, calibrated.errors).to.equal(0);
+    const lower = await ddad("report", out, "--html", page);
+    expect(lower.output).to.match(
+      /^\(\*\) tile: made with another false-alarm rate: run ddad evaluate again$/m,
+    );
+    const other = ["--good", join(root, "test", "good"), "--force"];
+    expect((await ddad("calibrate", "--checkpoint", out, ...other)).code).to.equal(0);
+    const csv = await ddad("report", out, "--csv", "--html", page);
+    const [header, row] = csv.output.split("\r\n").map((line) => line.split(","));
+    expect(row![header!.indexOf("calibration")]).to.equal("another calibration");
+    const outdated = readFileSync(page, "utf8");
+    checkMarkup(outdated);
+    expect(outdated).to.contain("These results were made with another calibration: run ddad evaluate again.");
+    expect((await ddad("report", out, "--markdown")).output).to.contain(
+      "(*) tile: made with another calibration",
+    );
   });
 });

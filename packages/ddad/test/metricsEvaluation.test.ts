@@ -12,7 +12,7 @@ import {
 import { aupro } from "../src/metrics/aupro.ts";
 import { auroc, averagePrecision, f1Max } from "../src/metrics/curves.ts";
 import { PublishedPixelMetrics, youdenThreshold } from "../src/metrics/published.ts";
-import { hashTestSet } from "../src/report/protocol.ts";
+import { hashCalibration, hashTestSet } from "../src/report/protocol.ts";
 import { stream } from "./metricsBruteForce.ts";
 import { smallConfig } from "./small.ts";
 
@@ -193,7 +193,12 @@ describe("evaluation", () => {
         pixel: { auroc: "exact", ap: "exact", aupro30: "exact", aupro05: "exact" },
         bootstrap: { resamples: 40, level: 0.95 },
       },
-      threshold: { source: "held-out good images", images: 3, falseAlarmRate: 0.25 },
+      threshold: {
+        source: "held-out good images",
+        images: 3,
+        falseAlarmRate: 0.25,
+        calibration: await hashCalibration(calibration),
+      },
       checkpoint: "lowest denoising loss on held-out good images",
       device: "an adapter",
     });

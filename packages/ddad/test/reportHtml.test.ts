@@ -2,11 +2,16 @@
 import { expect } from "chai";
 import type { ScoredImage } from "../src/evaluation/evaluation.ts";
 import * as library from "../src/internal.ts";
+import { decisionsOf, shownAurocInterval } from "../src/report/decisions.ts";
+import { formatDecisions } from "../src/report/decisionTables.ts";
 import { flatten, protocolDifferences } from "../src/report/differences.ts";
+import { glossary } from "../src/report/glossary.ts";
 import { html } from "../src/report/html/html.ts";
+import { nearestToThreshold } from "../src/report/html/imageList.ts";
 import { htmlReport, type ReportedRun } from "../src/report/html/page.ts";
 import { groupResults, meanOf, nameResults } from "../src/report/resultGroups.ts";
 import { readResult, readScores } from "../src/report/storedEvaluation.ts";
+import { summaryCsv } from "../src/report/summary.ts";
 import { fairCounts, wrongDecisions } from "../src/report/wrongDecisions.ts";
 import { checkMarkup, type MadeUpEvaluation, madeUpEvaluation, madeUpScores } from "./evaluations.ts";
 import { smallConfig } from "./small.ts";
@@ -73,6 +78,28 @@ describe("differences between protocols", () => {
     ]);
   });
 
+  it("know the same files at another size", async () => {
+    const at = async (name: string, size: string, files?: string): Promise<ReportedRun> => {
+      const made = await run(name);
+      const { data } = made.result.protocolBlock;
+      const protocolBlock = {
+        ...made.result.protocolBlock,
+        data: { ...data, sha256: size, ...(files !== undefined && { files }) },
+      };
+      return { ...made, result: { ...made.result, protocolBlock } };
+    };
+    const effects = (runs: readonly ReportedRun[]) =>
+      protocolDifferences(runs).map(({ setting, effect }) => [setting, effect.split(":")[0]]);
+    expect(effects([await at("a", "128", "f"), await at("b", "64", "f")])).to.deep.equal([
+      ["data.sha256", "the same test images at another size"],
+    ]);
+    const other = [["data.sha256", "other test images, or the same at another size"]];
+    expect(effects([await at("a", "128", "f"), await at("b", "64", "g")])).to.deep.equal(other);
+    // A result of version 0.1 does not say which files it was made of.
+    expect(effects([await at("a", "128", "f"), await at("b", "64")])).to.deep.equal(other);
+    expect(effects([await at("a", "128", "f"), await at("b", "128", "g")])).to.deep.equal([]);
+  });
+
   it("expect each category to have images of its own", async () => {
     expect(
       protocolDifferences([
@@ -112,6 +139,36 @@ describe("stored evaluations", () => {
     expect(readScores(JSON.stringify({ falseAlarms, scores: scores.slice(1) }), result)).to.deep.equal({
       problem: "it has 6 images, 3 of them good, but the result has 7 and 4",
     });
+  });
+
+  it("of version 0.1 have their decisions counted from what they hold", async () => {
+    const { result, falseAlarms } = await madeUpEvaluation();
+    const { decisions, presorting: _, ...old } = result;
+    expect(decisionsOf(old, falseAlarms)).to.deep.equal(decisions);
+    expect(decisions!.found).to.deep.include({ count: 1, of: 3, rate: 1 / 3 });
+    expect(decisions!.falseAlarms).to.deep.include({ count: 1, of: 4, rate: 0.25 });
+    expect(decisionsOf(old)).to.not.have.property("falseAlarms");
+    expect(readResult(JSON.stringify(old))).to.have.property("value");
+    const csv = summaryCsv([old])
+      .split("\r\n")
+      .map((line) => line.split(","));
+    const cell = (name: string) => csv[1]![csv[0]!.indexOf(name)];
+    expect(Number(cell("found"))).to.equal(1 / 3);
+    expect([cell("false_alarms"), cell("good_stopped_at_90_caught"), cell("calibration")]).to.deep.equal([
+      ...["", "", ""],
+    ]);
+    expect(formatDecisions([old])).to.match(/^tile .* 33\.3 \(1 of 3\) +0\.8 … 90\.6 +– +– +33\.3$/m);
+  });
+
+  it("with a perfect score have an interval that leaves room", async () => {
+    const perfect = madeUpScores.map((image) => ({ ...image, score: image.label + 0.1 }));
+    const { result } = await madeUpEvaluation({ scores: perfect });
+    expect(result.intervals.image.auroc).to.deep.equal([1, 1]);
+    const [low, high] = shownAurocInterval(result);
+    expect(low).to.be.within(0.4, 0.7);
+    expect(high).to.equal(1);
+    const page = htmlReport([{ name: "tile", folder: "runs/tile", result }]);
+    expect(page).to.not.contain("100.0 … 100.0");
   });
 
   it("are named by their category, and by their folder where that is not enough", async () => {
@@ -173,6 +230,36 @@ describe("the page", () => {
     expect(page).to.contain("Nothing but the category");
     expect(page).to.not.match(/<script|<link|(?:src|href)="(?!data:image\/png;base64,|#)|url\(|@import/);
     expect(page).to.contain("prefers-color-scheme:dark").and.contain("@media print");
+  });
+
+  it("lists all images by their scores, with the threshold between them", async () => {
+    const made = await run("tile");
+    const thumbnails = new Map([["test/good/3.png", "data:image/png;base64,AAAA"]]);
+    const page = htmlReport([{ ...made, thumbnails }]);
+    checkMarkup(page);
+    const list = page.slice(page.indexOf("All images by their scores (7)"));
+    const scores = [...list.matchAll(/<strong>([\d.]+)<\/strong>|class="line"/g)].map(([, score]) => score);
+    expect(scores).to.deep.equal([
+      ...["0.9000", "0.8000", undefined, "0.7000", "0.3000", "0.2000", "0.1500", "0.1000"],
+    ]);
+    expect([...list.matchAll(/class="mistake">([^<]*)/g)].map(([, text]) => text)).to.deep.equal([
+      ...["false alarm", "missed", "missed"],
+    ]);
+    expect(list.match(/<img class="thumbnail" src="data:image\/png;base64,AAAA"/g)).to.have.length(1);
+    expect(nearestToThreshold(made.scores!.scores, 0.75, 2).map(({ score }) => score)).to.deep.equal([
+      0.8, 0.7,
+    ]);
+  });
+
+  it("explains its numbers, and what other thresholds would give", async () => {
+    const page = htmlReport([await run("tile")]);
+    for (const [term] of glossary) expect(page).to.contain(`<dt>${term}</dt><dd>`);
+    expect(page).to.contain("Clopper-Pearson for found and false alarms");
+    expect(page).to.contain('<td class="text">100 %</td><td>75.0 (3 of 4)</td>');
+    expect(page).to.contain("<td>33.3 (1 of 3)<small>0.8 … 90.6</small></td>");
+    const outdated = htmlReport([{ ...(await run("tile")), calibration: "another calibration" }]);
+    checkMarkup(outdated);
+    expect(outdated).to.contain("These results were made with another calibration: run ddad evaluate again.");
   });
 
   it("shows the exact value beside a published version, as the interval is that of the exact one", async () => {

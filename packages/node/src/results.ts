@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import {
   DataError,
+  type EvaluationResult,
   fairCounts,
   imageFormat,
   nameResults,
@@ -13,9 +14,15 @@ import {
   wrongDecisions,
 } from "@ddad/ddad/internal";
 import { notice, type StageOptions } from "./events.ts";
+import { calibrationState } from "./model/calibrationState.ts";
+import { thumbnailsOf } from "./thumbnails.ts";
 
 /** A result with the folder and file that it lies in, and a name that tells it from the others. */
-export type FoundRun = Pick<ReportedRun, "name" | "folder" | "result"> & { readonly file: string };
+export type FoundRun = Pick<ReportedRun, "name" | "folder" | "result" | "calibration"> & {
+  readonly file: string;
+  /** Fraction of the good images that are false alarms, from `scores.json`, where the result does not hold it. */
+  readonly falseAlarms?: number | undefined;
+};
 
 /** Every result below the folders. @throws DataError when there is none, or no such folder. */
 export function findResults(folders: readonly string[], options: StageOptions = {}): FoundRun[] {
@@ -24,7 +31,7 @@ export function findResults(folders: readonly string[], options: StageOptions = 
   );
   const found = [...files.values()].flatMap((file) => {
     const reading = readResult(readFileSync(file, "utf8"));
-    if ("value" in reading) return [{ file, folder: dirname(file), result: reading.value }];
+    if ("value" in reading) return [describeRun(file, reading.value)];
     notice(options, `left out: ${file} is no result of this version of ddad evaluate (${reading.problem})`);
     return [];
   });
@@ -32,6 +39,19 @@ export function findResults(folders: readonly string[], options: StageOptions = 
   throw new DataError(
     `There is no result below ${folders.join(", ")}; ddad evaluate --out and ddad run leave a results.json.`,
   );
+}
+
+/** What the files beside a result say of it. */
+function describeRun(file: string, result: EvaluationResult): Omit<FoundRun, "name"> {
+  const folder = dirname(file);
+  const calibration = calibrationState(file, result);
+  const scores = join(folder, "scores.json");
+  const reading =
+    result.decisions === undefined && existsSync(scores)
+      ? readScores(readFileSync(scores, "utf8"), result)
+      : undefined;
+  const falseAlarms = reading && "value" in reading ? reading.value.falseAlarms : undefined;
+  return { file, folder, result, calibration, falseAlarms };
 }
 
 function findFiles(folder: string): string[] {
@@ -44,10 +64,18 @@ function findFiles(folder: string): string[] {
     .sort();
 }
 
-/** Adds which images of wrong decisions are shown, at most `images`, where scores say which decisions are wrong. */
-export function withWrongDecisions(
+/** Largest number of images in a page. */
+export type ImageLimits = {
+  /** Of wrong decisions. */
+  readonly images: number;
+  /** Small ones in the list of all images. */
+  readonly thumbnails: number;
+};
+
+/** Adds scores, which images of wrong decisions are shown, where scores say which are wrong, and thumbnails. */
+export function withImages(
   runs: readonly FoundRun[],
-  images: number,
+  { images, thumbnails: limit }: ImageLimits,
   options: StageOptions = {},
 ): ReportedRun[] {
   const decided = runs.map((run) => {
@@ -59,8 +87,18 @@ export function withWrongDecisions(
     decisions?.missed.length ?? 0,
   ]);
   const fractions = fairCounts(lengths, images);
+  const thumbnails = thumbnailsOf(
+    decided.map(({ run, scores }) => ({
+      scores,
+      threshold: run.result.threshold,
+      mapTile: run.result.protocolBlock.method === "patchcore" ? 1 : 2,
+      pathOf: (id) => imagePath(run.folder, id),
+    })),
+    limit,
+  );
   return decided.map(({ run, scores, decisions }, i) => ({
     ...run,
+    thumbnails: thumbnails[i],
     ...(scores && { scores }),
     ...(decisions && {
       wrong: { decisions, shown: { "false alarm": fractions[2 * i]!, missed: fractions[2 * i + 1]! } },
@@ -80,13 +118,19 @@ function scoresBeside({ folder, result }: FoundRun, options: StageOptions): Stor
   throw new DataError(`${file} does not belong to the results beside it: ${reading.problem}.`);
 }
 
-/** The image of an inspection, as `ddad evaluate --out` names it; only what is an image and lies in the folder. */
+/** The image of an inspection; only what is a PNG. */
 function imageOf(folder: string, id: string): string | undefined {
+  const path = imagePath(folder, id);
+  if (path === undefined) return undefined;
+  const bytes = readFileSync(path);
+  return imageFormat(bytes) === "PNG" ? `data:image/png;base64,${bytes.toString("base64")}` : undefined;
+}
+
+/** The file of an inspection, as `ddad evaluate --out` names it; only one that lies in the folder. */
+function imagePath(folder: string, id: string): string | undefined {
   const path = resolve(folder, /\.png$/i.test(id) ? id : `${id}.png`);
   const inside = relative(folder, path);
   if (isAbsolute(inside) || inside.split(sep)[0] === "..") return undefined;
   // No file system has such names, and what asks for one throws.
-  if (id.includes("\0") || !existsSync(path) || !statSync(path).isFile()) return undefined;
-  const bytes = readFileSync(path);
-  return imageFormat(bytes) === "PNG" ? `data:image/png;base64,${bytes.toString("base64")}` : undefined;
+  return id.includes("\0") || !existsSync(path) || !statSync(path).isFile() ? undefined : path;
 }

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { resolveConfig } from "../../ddad/src/config/parse.ts";
 import type { Config } from "../../ddad/src/config/schema.ts";
 import type { SplitRecord } from "../../ddad/src/data/split.ts";
+import { createImage } from "../../ddad/src/images/image.ts";
 import { maskImage } from "../../ddad/src/images/mask.ts";
 import type { StageOptions } from "../src/events.ts";
 import { loadHeldOut, loadTest, loadTraining } from "../src/stages/data.ts";
@@ -54,6 +55,15 @@ describe("the images of a run", () => {
       heldOut: heldOut.ids,
       test: ["test/bent/0.png", "test/good/0.png"],
     });
+  });
+
+  it("are the same test files at each size, and others where one file is", async () => {
+    const { files } = await loadTest(config, run);
+    expect(files).to.match(/^[0-9a-f]{64}$/);
+    const smaller = { ...config, data: { ...config.data, imageSize: 4 } };
+    expect((await loadTest(smaller, run)).files).to.equal(files);
+    tree.write(["a/test/good/0.png", createImage(4, 4, 1, [10, 10, 10])]);
+    expect((await loadTest(config, run)).files).to.not.equal(files);
   });
 
   it("keep their sides when the data set changes, which is said", async () => {

@@ -8,6 +8,7 @@ import { translateRenamed } from "../config/renamed.ts";
 import { type Config, configSchema } from "../config/schema.ts";
 import { isRecord } from "../config/settings.ts";
 import { DataError } from "../errors.ts";
+import { normalQuantile } from "../metrics/normalQuantile.ts";
 import { ScoreCounts } from "../metrics/scoreCounts.ts";
 import type { DistanceScales } from "./distance.ts";
 import { type Likeness, likenessSchema } from "./likeness.ts";
@@ -221,13 +222,9 @@ function checkCount({ length }: readonly number[]): void {
   );
 }
 
-/** The quantile above the median of Student's distribution (Abramowitz and Stegun 26.2.23 and 26.7.5). */
+/** The quantile above the median of Student's distribution (Abramowitz and Stegun 26.7.5). */
 function studentQuantile(probability: number, degrees: number): number {
-  const tail = Math.sqrt(-2 * Math.log(1 - probability));
-  const z =
-    tail -
-    (2.515517 + 0.802853 * tail + 0.010328 * tail ** 2) /
-      (1 + 1.432788 * tail + 0.189269 * tail ** 2 + 0.001308 * tail ** 3);
+  const z = normalQuantile(probability);
   return (
     z +
     (z ** 3 + z) / (4 * degrees) +

@@ -15,9 +15,17 @@ import {
 } from "../metrics/bootstrap.ts";
 import { auroc, averagePrecision, f1Max } from "../metrics/curves.ts";
 import type { PixelAreas } from "../metrics/pixelSweep.ts";
+import { presorting } from "../metrics/presorting.ts";
 import { ProtocolPixels } from "../metrics/protocolPixels.ts";
 import { youdenThreshold } from "../metrics/published.ts";
-import { calibrationImages, hashTestSet, type Normaliser, protocolBlock } from "../report/protocol.ts";
+import { countedRate } from "../report/decisions.ts";
+import {
+  calibrationImages,
+  hashCalibration,
+  hashTestSet,
+  type Normaliser,
+  protocolBlock,
+} from "../report/protocol.ts";
 import type { EvaluationResult, KindResult, ResultIntervals } from "../report/results.ts";
 
 export { cropMask } from "../metrics/protocolPixels.ts";
@@ -42,6 +50,8 @@ export type TestSet = {
   readonly coverage?: readonly Uint8Array[];
   /** SHA-256 of the file that divides training, calibration and test, where there is one. */
   readonly split?: string;
+  /** SHA-256 of the files of images and masks, where they come from files. */
+  readonly files?: string;
 };
 
 /** A test image with its image score. */
@@ -182,6 +192,11 @@ export async function evaluateInspections(
       ...pixelIntervals(resampledAreas, drawing.level),
     },
     kinds: kindResults,
+    decisions: {
+      falseAlarms: countAbove(scored, 0, threshold, drawing.level),
+      found: countAbove(scored, 1, threshold, drawing.level),
+    },
+    presorting: presorting(labels, scores),
     protocolBlock: protocolBlock(config, {
       dataset: test.dataset,
       category: test.category,
@@ -189,10 +204,12 @@ export async function evaluateInspections(
       good: samples.filter(({ label }) => label === 0).length,
       sha256: await hashTestSet(test),
       split: test.split,
+      files: test.files,
       scored: scoredSize,
       masks: pixels?.rule,
       normaliser: options.normaliser ?? normaliserOf({ config, calibration }, imported),
       heldOutScores: calibration?.scores.length,
+      calibration: calibration && (await hashCalibration(calibration)),
       imported,
       adaptedSteps,
       bootstrap: drawing,
@@ -254,6 +271,12 @@ function pixelIntervals(
 
 const fractionAbove = (scored: readonly ScoredImage[], threshold: number): number =>
   scored.filter(({ score }) => score >= threshold).length / scored.length;
+
+/** How many images of a class are called defective. */
+function countAbove(scored: readonly ScoredImage[], label: 0 | 1, threshold: number, level: number) {
+  const members = scored.filter((sample) => sample.label === label);
+  return countedRate(members.filter(({ score }) => score >= threshold).length, members.length, level);
+}
 
 /** The smallest value that at least a fraction `q` of the values do not exceed. */
 function quantile(values: readonly number[], q: number): number {

@@ -17,6 +17,7 @@ export type Difference = {
 
 const effects = {
   images: "other test images, or the same at another size: no metric can be compared",
+  resized: "the same test images at another size: image metrics can be compared, pixel metrics roughly",
   pixels: "other pixels are scored, or otherwise: pixel metrics cannot be compared",
   intervals: "intervals cannot be compared",
   decisions: "the threshold is chosen otherwise: what is found and false alarms cannot be compared",
@@ -55,7 +56,10 @@ const ofCategory = [
 ];
 
 /** What every row of a table says itself, what is said twice, and the wall time, which is never the same. */
-const leftOut = ["data.dataset", "data.category", "threshold.falseAlarmRate", "seconds"];
+const leftOut = [
+  ...["data.dataset", "data.category", "data.files"],
+  ...["threshold.falseAlarmRate", "threshold.calibration", "seconds"],
+];
 
 /**
  * The settings in which the protocols of results differ, those that forbid a comparison first. What depends on the category,
@@ -79,19 +83,26 @@ export function protocolDifferences(results: readonly NamedResult[]): Difference
         ? groups(having, ({ category }) => category).map(([, members]) => members)
         : [having];
       return compared
-        .map((members) =>
-          groups(members, ({ settings }) => settings.get(setting) ?? "–").map(([value, found]) => ({
+        .map((members): { setting: string; effect: Effect; values: Difference["values"] } => ({
+          setting,
+          effect: setting === "data.sha256" && haveSameFiles(members) ? "resized" : effectOf(setting),
+          values: groups(members, ({ settings }) => settings.get(setting) ?? "–").map(([value, found]) => ({
             value,
             names: found.map(({ name }) => name),
           })),
-        )
-        .filter((values) => values.length > 1)
-        .map((values) => ({ setting, effect: effectOf(setting), values }));
+        }))
+        .filter(({ values }) => values.length > 1);
     });
   const order = Object.keys(effects);
   return differing
     .sort((a, b) => order.indexOf(a.effect) - order.indexOf(b.effect))
     .map((difference) => ({ ...difference, effect: effects[difference.effect] }));
+}
+
+/** Whether results are of the same files, so that pixels differ by their size alone. */
+function haveSameFiles(members: readonly { readonly settings: ReadonlyMap<string, string> }[]): boolean {
+  const files = new Set(members.map(({ settings }) => settings.get("data.files")));
+  return files.size === 1 && !files.has(undefined);
 }
 
 const effectOf = (setting: string): Effect =>

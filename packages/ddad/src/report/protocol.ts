@@ -4,7 +4,7 @@
  */
 
 import type { Config, Protocol } from "../config/schema.ts";
-import { isExtrapolated, lowestFalseAlarmRate } from "../detection/calibration.ts";
+import { type Calibration, isExtrapolated, lowestFalseAlarmRate } from "../detection/calibration.ts";
 import type { BootstrapOptions } from "../metrics/bootstrap.ts";
 
 /** Which pixels count as defective. */
@@ -38,6 +38,8 @@ export type ProtocolFacts = {
   readonly sha256: string;
   /** SHA-256 of the file that divides training, calibration and test, where there is one. */
   readonly split?: string | undefined;
+  /** SHA-256 of the files of the test set, where there are files: the same at each size. */
+  readonly files?: string | undefined;
   /** Side in pixels of the maps that were scored. */
   readonly scored: number;
   /** Absent from data without ground truth. */
@@ -45,6 +47,8 @@ export type ProtocolFacts = {
   readonly normaliser: Normaliser;
   /** Held-out good images that the threshold comes from; without them it was picked on the test set. */
   readonly heldOutScores?: number | undefined;
+  /** `hashCalibration` of what the threshold comes from. */
+  readonly calibration?: string | undefined;
   /** Whether the network was trained elsewhere, so that nothing is known of its training. */
   readonly imported?: boolean | undefined;
   /** Optimiser steps behind the adapted extractor, where it was adapted. */
@@ -69,6 +73,8 @@ export type ProtocolBlock = {
     images: number;
     good: number;
     sha256: string;
+    /** SHA-256 of the files of the test set: of the same images at another size it is the same. */
+    files?: string;
     /** Fraction of the good training images that was held back; not known of an imported model. */
     heldOut?: number;
     split?: string;
@@ -100,6 +106,8 @@ export type ProtocolBlock = {
         falseAlarmRate: number;
         /** Present where so many images cannot support that rate: what it comes to is an assumption. */
         extrapolated?: true;
+        /** SHA-256 of the calibration, to know it again. */
+        calibration?: string;
       }
     | { source: "test set, largest tpr - fpr" };
   /** How the weights were chosen among those of the training; PatchCore trains none. */
@@ -121,6 +129,7 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
     ...(preset !== undefined && { preset }),
     data: {
       ...{ dataset, category, images, good, sha256 },
+      ...(facts.files !== undefined && { files: facts.files }),
       ...(!imported && { heldOut: data.heldOut }),
       ...(split !== undefined && { split }),
     },
@@ -156,6 +165,7 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
             images: heldOutScores,
             falseAlarmRate: detection.falseAlarmRate ?? lowestFalseAlarmRate(heldOutScores),
             ...(isExtrapolated(heldOutScores, detection.falseAlarmRate) && { extrapolated: true }),
+            ...(facts.calibration !== undefined && { calibration: facts.calibration }),
           },
     ...(reconstructs && {
       checkpoint: imported
@@ -168,6 +178,18 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
     seconds: facts.seconds,
   };
 }
+
+/** What tells a calibration from others, as text: the scores that thresholds come from, and what distances are divided by. */
+export const calibrationText = ({ scores, scales, pixels }: Calibration): string =>
+  JSON.stringify([
+    scores,
+    [scales?.pixel, scales?.feature],
+    pixels.map(({ fraction, score }) => [fraction, score]),
+  ]);
+
+/** SHA-256 of `calibrationText`, in hexadecimal digits. */
+export const hashCalibration = (calibration: Calibration): Promise<string> =>
+  sha256(new TextEncoder().encode(calibrationText(calibration)));
 
 /** What is hashed of a test set. */
 export type HashedTestSet = {

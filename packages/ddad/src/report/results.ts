@@ -1,6 +1,8 @@
 /** Results of an evaluation, and tables of them. */
 import type { Protocol } from "../config/schema.ts";
 import type { ImageIntervals, Interval } from "../metrics/bootstrap.ts";
+import type { Presorting } from "../metrics/presorting.ts";
+import type { Decisions } from "./decisions.ts";
 import type { ProtocolBlock } from "./protocol.ts";
 
 /** What `ddad evaluate --json` prints. Metrics are in [0, 1]. */
@@ -22,6 +24,10 @@ export type EvaluationResult = {
   intervals: ResultIntervals;
   /** Kinds of defect, in the order of the test set. */
   kinds: KindResult[];
+  /** What the threshold decided; absent from files of version 0.1. */
+  decisions?: Decisions;
+  /** What thresholds chosen on the test set would give; absent from files of version 0.1. */
+  presorting?: Presorting;
   /** How all of this was made. */
   protocolBlock: ProtocolBlock;
 };
@@ -98,7 +104,7 @@ const metrics: Column[] = [
   { title: "pixel AUROC", value: ({ pixel }) => pixel?.auroc },
   { title: "AP", value: ({ pixel }) => pixel?.ap },
   { title: "AUPRO 0.3", value: ({ pixel }) => pixel?.aupro30 },
-  { title: "0.05", value: ({ pixel }) => pixel?.aupro05 },
+  { title: "AUPRO 0.05", value: ({ pixel }) => pixel?.aupro05 },
 ];
 
 /**
@@ -125,5 +131,6 @@ export function formatResults(results: readonly ResultRow[], style: TableStyle =
   return formatTable(header, rows, style);
 }
 
+/** A fraction in percent; a dash where it is not known. */
 const percent = (metric: number | undefined): string =>
   metric === undefined ? "–" : (metric * 100).toFixed(1);

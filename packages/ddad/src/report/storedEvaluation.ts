@@ -6,6 +6,9 @@ import type { EvaluationResult } from "./results.ts";
 const metric = z.number().min(0).max(1);
 const interval = z.tuple([z.number(), z.number()]);
 
+const countedRate = z.looseObject({ count: z.int(), of: z.int(), rate: metric, interval });
+const presorted = { rate: metric, count: z.int() };
+
 /** What a report needs of a result; the rest is kept as it is. */
 const resultSchema = z.looseObject({
   protocol: z.enum(["strict", "paper"]),
@@ -31,6 +34,13 @@ const resultSchema = z.looseObject({
       pixel: z.looseObject({ auroc: metric, aupro30: metric }).optional(),
     }),
   ),
+  decisions: z.looseObject({ falseAlarms: countedRate.optional(), found: countedRate }).optional(),
+  presorting: z
+    .looseObject({
+      goodStopped: z.array(z.looseObject({ defectsCaught: z.number(), ...presorted })),
+      defectsMissed: z.array(z.looseObject({ goodStopped: z.number(), ...presorted })),
+    })
+    .optional(),
   protocolBlock: z.looseObject({
     protocol: z.string(),
     method: z.string(),

@@ -1,14 +1,18 @@
 /** Results of several categories as one table, for people, spreadsheets and programs. */
-import { type EvaluationResult, formatResults } from "./results.ts";
+import { caughtPercentages, stoppedPercentages } from "../metrics/presorting.ts";
+import { decisionsOf, shownAurocInterval } from "./decisions.ts";
+import { type DecidedResult, formatDecisions, formatGlossary } from "./decisionTables.ts";
+import { formatResults } from "./results.ts";
 
 /** Table and protocol in Markdown. @param differences where to read what the protocols of the rows do not share. */
-export function summaryMarkdown(
-  results: readonly EvaluationResult[],
-  differences = "in summary.json",
-): string {
+export function summaryMarkdown(results: readonly DecidedResult[], differences = "in summary.json"): string {
   const shared = commonPart(results.map(({ protocolBlock }) => protocolBlock));
   return [
     formatResults(results, "markdown"),
+    "",
+    formatDecisions(results, "markdown"),
+    "",
+    formatGlossary(results, "markdown"),
     "",
     `Percent. How all of this was made (what differs between the rows is ${differences}):`,
     "",
@@ -19,15 +23,15 @@ export function summaryMarkdown(
   ].join("\n");
 }
 
-const columns: readonly (readonly [string, (result: EvaluationResult) => string | number | undefined])[] = [
+const columns: readonly (readonly [string, (result: DecidedResult) => string | number | undefined])[] = [
   ["dataset", ({ dataset }) => dataset],
   ["category", ({ category }) => category],
   ["method", ({ protocolBlock }) => protocolBlock.method],
   ["protocol", ({ protocol }) => protocol],
   ["images", ({ images }) => images],
   ["image_auroc", ({ image }) => image.auroc],
-  ["image_auroc_low", ({ intervals }) => intervals.image.auroc[0]],
-  ["image_auroc_high", ({ intervals }) => intervals.image.auroc[1]],
+  ["image_auroc_low", (result) => shownAurocInterval(result)[0]],
+  ["image_auroc_high", (result) => shownAurocInterval(result)[1]],
   ["image_ap", ({ image }) => image.ap],
   ["image_f1_max", ({ image }) => image.f1Max],
   ["pixel_auroc", ({ pixel }) => pixel?.auroc],
@@ -36,10 +40,42 @@ const columns: readonly (readonly [string, (result: EvaluationResult) => string 
   ["aupro_05", ({ pixel }) => pixel?.aupro05],
   ["threshold", ({ threshold }) => threshold],
   ["ms_per_image", ({ msPerImage }) => msPerImage.p50],
+  ["found", (result) => found(result).rate],
+  ["found_low", (result) => found(result).interval[0]],
+  ["found_high", (result) => found(result).interval[1]],
+  ["false_alarms", (result) => falseAlarms(result)?.rate],
+  ["false_alarms_low", (result) => falseAlarms(result)?.interval[0]],
+  ["false_alarms_high", (result) => falseAlarms(result)?.interval[1]],
+  ["false_alarms_promised", (result) => calibratedBy(result)?.falseAlarmRate],
+  ["calibration_images", (result) => calibratedBy(result)?.images],
+  ["extrapolated", (result) => calibratedBy(result) && String(calibratedBy(result)?.extrapolated ?? false)],
+  ...caughtPercentages.map(
+    (percentage, i) =>
+      [
+        `good_stopped_at_${percentage}_caught`,
+        ({ presorting }: DecidedResult) => presorting?.goodStopped[i]?.rate,
+      ] as const,
+  ),
+  ...stoppedPercentages.map(
+    (percentage, i) =>
+      [
+        `defects_missed_at_${percentage}_stopped`,
+        ({ presorting }: DecidedResult) => presorting?.defectsMissed[i]?.rate,
+      ] as const,
+  ),
+  ["calibration", ({ calibration }) => calibration],
 ];
 
+const found = (result: DecidedResult) => decisionsOf(result).found;
+const falseAlarms = (result: DecidedResult) => decisionsOf(result, result.falseAlarms).falseAlarms;
+
+/** What the threshold comes from, where that is a calibration. */
+function calibratedBy({ protocolBlock: { threshold } }: DecidedResult) {
+  return "images" in threshold ? threshold : undefined;
+}
+
 /** Comma-separated values, one row a category, as RFC 4180 has it. */
-export function summaryCsv(results: readonly EvaluationResult[]): string {
+export function summaryCsv(results: readonly DecidedResult[]): string {
   const quoted = (cell: string | number | undefined): string => {
     const text = cell === undefined ? "" : String(cell);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -18,6 +18,7 @@ import {
   type TestSet,
 } from "@ddad/ddad/internal";
 import { openDataset } from "../datasets/dataset.ts";
+import { hashFiles } from "../datasets/hashFiles.ts";
 import { listed } from "../datasets/listing.ts";
 import { loadImages, loadMasks, UnreadableError } from "../datasets/load.ts";
 import { readSplit, writeSplit } from "../datasets/splitFile.ts";
@@ -133,6 +134,7 @@ export async function loadTest(
     samples,
     images,
     paths: samples.map(({ path }) => path),
+    files: hashFiles(samples),
     ...(masks && { masks }),
     ...(masks &&
       config.protocol === "paper" && {

@@ -1,9 +1,9 @@
 /** Good images of a folder that a model was not trained on. */
-import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Config, DataError, type Dataset, type ImageFile } from "@ddad/ddad/internal";
 import { findDataset } from "../datasets/dataset.ts";
+import { hashFile } from "../datasets/hashFiles.ts";
 import { findImages, listed } from "../datasets/listing.ts";
 import { readSplit } from "../datasets/splitFile.ts";
 import { notice, type StageOptions } from "../events.ts";
@@ -99,8 +99,9 @@ function comparison(
   const alike = known.filter(({ path }) => sizes.has(sizeOf(path)));
   const knownSizes = new Set(alike.map(({ path }) => sizeOf(path)));
   const paths = new Set(alike.map(({ path }) => resolve(path)));
-  const hashes = new Set(alike.map(({ path }) => hashOf(path)));
-  return ({ path }) => paths.has(resolve(path)) || (knownSizes.has(sizeOf(path)) && hashes.has(hashOf(path)));
+  const hashes = new Set(alike.map(({ path }) => hashFile(path)));
+  return ({ path }) =>
+    paths.has(resolve(path)) || (knownSizes.has(sizeOf(path)) && hashes.has(hashFile(path)));
 }
 
 /** Whether no file before has the same contents. */
@@ -110,7 +111,7 @@ function firstOfContents(files: readonly ImageFile[]): (file: ImageFile) => bool
   const seen = new Set<string>();
   return ({ path }) => {
     if (counts.get(sizeOf(path)) === 1) return true;
-    const hash = hashOf(path);
+    const hash = hashFile(path);
     if (seen.has(hash)) return false;
     seen.add(hash);
     return true;
@@ -119,5 +120,3 @@ function firstOfContents(files: readonly ImageFile[]): (file: ImageFile) => bool
 
 /** Bytes of a file; -1 where there is none. */
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? -1;
-
-const hashOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");

@@ -18,6 +18,7 @@ import { readConfigFile } from "../configFile.ts";
 import { listFolders } from "../datasets/listing.ts";
 import { notice, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
+import { calibrationState } from "../model/calibrationState.ts";
 import {
   adaptationStateFile,
   modelFile,
@@ -60,8 +61,12 @@ export async function runStages(
     if ("problem" in stored) {
       throw new DataError(`${results} is damaged (${stored.problem}); remove it, and it is evaluated again.`);
     }
-    notice(options, `done already: ${results}`);
-    return stored.value;
+    const state = calibrationState(results, stored.value);
+    if (state === undefined || state === "current") {
+      notice(options, `done already: ${results}`);
+      return stored.value;
+    }
+    notice(options, `${results} was made with ${state}; evaluating again`);
   }
   const stages = readStages(folder);
   const path = join(folder, modelFile);

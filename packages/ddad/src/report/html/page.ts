@@ -1,12 +1,23 @@
 /** The report of evaluations as one page of HTML that needs no other file and no script. */
+import { type CalibrationState, describeState } from "../decisions.ts";
 import { type NamedResult, protocolDifferences } from "../differences.ts";
+import { glossary, intervalNote } from "../glossary.ts";
 import { groupResults } from "../resultGroups.ts";
 import type { StoredScores } from "../storedEvaluation.ts";
 import type { Mistake, WrongDecisions } from "../wrongDecisions.ts";
 import { type Html, html } from "./html.ts";
+import { imageList } from "./imageList.ts";
 import { precisionRecallChart, rocChart, scoreHistogram } from "./scoreCharts.ts";
 import { style } from "./style.ts";
-import { differenceTable, kindTable, percent, protocolList, resultTable } from "./tables.ts";
+import {
+  decisionTable,
+  differenceTable,
+  kindTable,
+  percent,
+  presortingTable,
+  protocolList,
+  resultTable,
+} from "./tables.ts";
 
 /** An evaluation as the page shows it. */
 export type ReportedRun = NamedResult & {
@@ -18,6 +29,10 @@ export type ReportedRun = NamedResult & {
   readonly wrong?: { readonly decisions: WrongDecisions; readonly shown: Readonly<Record<Mistake, number>> };
   /** The image of an inspection as a data URL; undefined where there is none, as there is none without it. */
   readonly imageOf?: (id: string) => string | undefined;
+  /** Small images of inspections as data URLs, by their ids; the list of all images shows them. */
+  readonly thumbnails?: ReadonlyMap<string, string> | undefined;
+  /** Whether the threshold is that of the model beside the result, where there is one. */
+  readonly calibration?: CalibrationState | undefined;
 };
 
 /**
@@ -37,10 +52,11 @@ export function htmlReport(runs: readonly ReportedRun[]): string {
     anchor: anchorOf(index),
     falseAlarms: run.scores?.falseAlarms,
   }));
-  const tables = groupResults(rows).map(({ title, members }) => resultTable(title, members));
-  const levels = [
-    ...new Set(runs.map(({ result }) => `${Number((result.intervals.level * 100).toFixed(4))} %`)),
-  ];
+  const tables = groupResults(rows).map(({ title, members }) => [
+    resultTable(title, members),
+    decisionTable(members),
+  ]);
+  const levels = [...new Set(runs.map(({ result }) => result.intervals.level))];
   const page = html`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -53,8 +69,13 @@ export function htmlReport(runs: readonly ReportedRun[]): string {
 <body>
 <main>
 <h1>Defect detection</h1>
-<p class="faint">Metrics in percent; below them the bootstrap interval (${levels.join(", ")}) over test images.</p>
+<p class="faint">Metrics in percent, below them their intervals.</p>
 ${tables}
+<details><summary>What the numbers mean</summary>
+<dl class="glossary">
+${glossary.map(([term, meaning]) => html`<div><dt>${term}</dt><dd>${meaning}.</dd></div>\n`)}</dl>
+${levels.map((level) => html`<p>${intervalNote(level)}</p>`)}
+</details>
 ${runs.length > 1 && differencesSection(runs)}
 ${runs.map(runSection)}
 </main>
@@ -73,15 +94,18 @@ ${differences.length === 0 ? html`<p>Nothing but the category: their protocols a
 }
 
 function runSection(run: ReportedRun, index: number): Html {
-  const { name, folder, result, scores } = run;
+  const { name, folder, result, scores, calibration } = run;
   const { method, device } = result.protocolBlock;
   return html`<section class="run" id="${anchorOf(index)}">
 <h2><bdi>${name}</bdi></h2>
 <p class="faint path">${method}, ${result.protocol} protocol${device !== undefined && `, ${device}`}: <bdi>${folder}</bdi></p>
+${calibration !== undefined && calibration !== "current" && html`<p class="outdated">These results were ${describeState(calibration)}.</p>`}
 ${scores ? plots(run, scores) : html`<p>There is no scores.json beside these results: no curves, and no images.</p>`}
 <h3>Kinds of defects</h3>
 ${kindTable(result)}
+${presortingTable(result, scores?.scores)}
 ${gallery(run)}
+${scores && imageList(scores.scores, result.threshold, run.thumbnails ?? new Map())}
 <h3>Protocol</h3>
 ${protocolList(result)}
 </section>

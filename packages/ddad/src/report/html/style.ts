@@ -46,6 +46,23 @@ svg .good{fill:var(--good)}
 svg .defective{fill:var(--defective)}
 .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(22rem,1fr));gap:1rem}
 .gallery img{display:block;max-width:100%;height:auto;background:#fff}
+.decisions{margin-top:1rem}
+.outdated{color:var(--defective);font-weight:600}
+td small.outdated{color:var(--defective)}
+.side{display:flex;flex-wrap:wrap;gap:1rem 2.5rem;align-items:flex-start}
+details{margin:1rem 0}
+summary{cursor:pointer;font-weight:600}
+.glossary{margin:.5rem 0}
+.glossary div{display:flex;flex-wrap:wrap;gap:0 .75rem;margin:.2rem 0}
+.glossary dt{font-weight:600;flex:0 0 9rem}
+.glossary dd{margin:0;flex:1 1 18rem}
+.list{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.5rem}
+.list .line{grid-column:1/-1;margin:.25rem 0;padding-top:.25rem;border-top:2px dashed var(--ink);font-weight:600}
+.card{border:1px solid var(--line);border-radius:3px;padding:.35rem}
+.card.wrong{border:2px solid var(--defective)}
+.card .mistake{color:var(--defective)}
+.card figcaption{font-size:.8rem;line-height:1.35}
+.thumbnail{display:block;width:100%;max-width:12rem;height:auto;margin-bottom:.25rem}
 .settings{columns:20rem;column-gap:2rem;margin:0;font-size:.85rem}
 .settings div{break-inside:avoid;display:flex;gap:.75rem;justify-content:space-between;border-bottom:1px solid var(--line)}
 .settings dd{margin:0;text-align:right;overflow-wrap:anywhere}

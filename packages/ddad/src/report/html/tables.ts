@@ -1,5 +1,16 @@
 /** The tables of a report. */
+import type { ScoredImage } from "../../evaluation/evaluation.ts";
 import type { Interval } from "../../metrics/bootstrap.ts";
+import { presorting } from "../../metrics/presorting.ts";
+import {
+  type CalibrationState,
+  type CountedRate,
+  decisionsOf,
+  describeState,
+  shownAurocInterval,
+  shownInterval,
+} from "../decisions.ts";
+import { describeCount, describeInterval, describePromised } from "../decisionTables.ts";
 import type { Difference, NamedResult } from "../differences.ts";
 import { flatten } from "../differences.ts";
 import { meanOf } from "../resultGroups.ts";
@@ -15,24 +26,36 @@ type Column = {
 };
 
 const imageColumns: readonly Column[] = [
-  { title: "AUROC", value: ({ image }) => image.auroc, interval: ({ intervals }) => intervals.image.auroc },
-  { title: "AP", value: ({ image }) => image.ap, interval: ({ intervals }) => intervals.image.ap },
-  { title: "F1-max", value: ({ image }) => image.f1Max, interval: ({ intervals }) => intervals.image.f1Max },
+  { title: "AUROC", value: ({ image }) => image.auroc, interval: shownAurocInterval },
+  {
+    title: "AP",
+    value: ({ image }) => image.ap,
+    interval: ({ intervals }) => shownInterval(intervals.image.ap),
+  },
+  {
+    title: "F1-max",
+    value: ({ image }) => image.f1Max,
+    interval: ({ intervals }) => shownInterval(intervals.image.f1Max),
+  },
 ];
 
 const pixelColumns: readonly Column[] = [
-  { title: "AUROC", value: ({ pixel }) => pixel?.auroc, interval: ({ intervals }) => intervals.pixel?.auroc },
+  {
+    title: "AUROC",
+    value: ({ pixel }) => pixel?.auroc,
+    interval: ({ intervals }) => shownInterval(intervals.pixel?.auroc),
+  },
   { title: "AP", value: ({ pixel }) => pixel?.ap },
   {
     title: "AUPRO 0.3",
     value: ({ pixel }) => pixel?.aupro30,
-    interval: ({ intervals }) => intervals.pixel?.aupro30,
+    interval: ({ intervals }) => shownInterval(intervals.pixel?.aupro30),
     exact: ({ exact }) => exact?.aupro30,
   },
   {
     title: "AUPRO 0.05",
     value: ({ pixel }) => pixel?.aupro05,
-    interval: ({ intervals }) => intervals.pixel?.aupro05,
+    interval: ({ intervals }) => shownInterval(intervals.pixel?.aupro05),
   },
 ];
 
@@ -42,6 +65,7 @@ const columns = [...imageColumns, ...pixelColumns];
 export type ResultTableRow = NamedResult & {
   readonly anchor: string;
   readonly falseAlarms?: number | undefined;
+  readonly calibration?: CalibrationState | undefined;
 };
 
 /** Metrics in percent with their intervals below them, one row a result, and their mean where there are several. */
@@ -51,14 +75,14 @@ export function resultTable(caption: string, rows: readonly ResultTableRow[]): H
   return html`<div class="scroll"><table>
 <caption>${caption}</caption>
 <thead>
-<tr><th class="text" rowspan="2">category</th><th rowspan="2">images</th><th class="group" colspan="${imageColumns.length}">of images</th><th class="group" colspan="${pixelColumns.length}">of pixels</th><th rowspan="2">threshold</th><th rowspan="2">false alarms</th><th rowspan="2">ms/image</th></tr>
+<tr><th class="text" rowspan="2">category</th><th rowspan="2">images</th><th class="group" colspan="${imageColumns.length}">of images</th><th class="group" colspan="${pixelColumns.length}">of pixels</th><th rowspan="2">ms/image</th></tr>
 <tr>${columns.map(({ title }) => html`<th>${title}</th>`)}</tr>
 </thead>
 <tbody>
-${rows.map(({ name, anchor, result, falseAlarms }) => {
-  const { images, threshold, msPerImage } = result;
-  return html`<tr><td class="text"><a href="#${anchor}"><bdi>${name}</bdi></a></td><td>${images}</td>${columns.map((column) => metricCell(column, result))}<td>${threshold.toPrecision(4)}</td><td>${percent(falseAlarms)}</td><td>${msPerImage.p50.toFixed(0)}</td></tr>\n`;
-})}${rows.length > 1 && html`<tr class="mean"><td class="text">mean</td><td></td>${mean}<td></td><td></td><td></td></tr>`}
+${rows.map(({ name, anchor, result }) => {
+  const { images, msPerImage } = result;
+  return html`<tr><td class="text"><a href="#${anchor}"><bdi>${name}</bdi></a></td><td>${images}</td>${columns.map((column) => metricCell(column, result))}<td>${msPerImage.p50.toFixed(0)}</td></tr>\n`;
+})}${rows.length > 1 && html`<tr class="mean"><td class="text">mean</td><td></td>${mean}<td></td></tr>`}
 </tbody>
 </table></div>`;
 }
@@ -67,9 +91,64 @@ function metricCell({ value, interval, exact }: Column, result: EvaluationResult
   const [range, exactly] = [interval?.(result), exact?.(result)];
   const parts = [
     exactly !== undefined ? `exact ${percent(exactly)}` : "",
-    range ? `${percent(range[0])} … ${percent(range[1])}` : "",
+    range ? describeInterval(range) : "",
   ].filter((part) => part !== "");
   return html`<td>${percent(value(result))}${parts.length > 0 && html`<small>${parts.join(": ")}</small>`}</td>`;
+}
+
+/** What each threshold decides, with intervals, and whether it is out of date. */
+export function decisionTable(rows: readonly ResultTableRow[]): Html {
+  return html`<div class="scroll decisions"><table>
+<thead><tr><th class="text">category</th><th>threshold</th><th>false alarms promised</th><th>found</th><th>false alarms</th></tr></thead>
+<tbody>
+${rows.map(({ name, result, falseAlarms, calibration }) => {
+  const { found, falseAlarms: alarms } = decisionsOf(result, falseAlarms);
+  const outdated =
+    calibration !== undefined &&
+    calibration !== "current" &&
+    html`<small class="outdated">${describeState(calibration)}</small>`;
+  return html`<tr><td class="text"><bdi>${name}</bdi>${outdated}</td><td>${result.threshold.toPrecision(4)}</td><td>${describePromised(result)}</td>${rateCell(found)}${rateCell(alarms)}</tr>\n`;
+})}</tbody>
+</table></div>`;
+}
+
+const rateCell = (counted: CountedRate | undefined): Html =>
+  counted === undefined
+    ? html`<td>–</td>`
+    : html`<td>${describeCount(counted)}<small>${describeInterval(counted.interval)}</small></td>`;
+
+/** What thresholds chosen on the test set would give. @param scores for a result of version 0.1, which does not hold it */
+export function presortingTable(
+  { presorting: stored, images, protocolBlock }: EvaluationResult,
+  scores: readonly ScoredImage[] | undefined,
+): Html | undefined {
+  const found =
+    stored ??
+    (scores &&
+      presorting(
+        scores.map(({ label }) => label),
+        scores.map(({ score }) => score),
+      ));
+  if (!found) return undefined;
+  const { good } = protocolBlock.data;
+  const table = (title: string, value: string, rows: readonly (readonly [string, string])[]): Html =>
+    html`<table>
+<thead><tr><th class="text">${title}</th><th>${value}</th></tr></thead>
+<tbody>
+${rows.map(([at, count]) => html`<tr><td class="text">${at}</td><td>${count}</td></tr>\n`)}</tbody>
+</table>`;
+  const stopped = found.goodStopped.map(
+    (row) => [`${row.defectsCaught} %`, describeCount({ ...row, of: good })] as const,
+  );
+  const missed = found.defectsMissed.map(
+    (row) => [`${row.goodStopped} %`, describeCount({ ...row, of: images - good })] as const,
+  );
+  return html`<h3>Other thresholds</h3>
+<p class="faint">Chosen on these test images: what the scores allow, in percent, not what a calibrated threshold promises.</p>
+<div class="side">
+${table("defects caught, at least", "good parts stopped", stopped)}
+${table("good parts stopped, at most", "defects missed", missed)}
+</div>`;
 }
 
 /** How well each kind of defect is separated from good images. */
