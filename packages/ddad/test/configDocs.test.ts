@@ -48,7 +48,10 @@ function valuesOf(schema: BaseSchema): string {
   if (type === "string") return "text";
   if (type === "array") return `list, each ${valuesOf(items as BaseSchema)}`;
   const from = minimum === undefined ? `above ${exclusiveMinimum}` : `from ${minimum}`;
-  if (type === "integer") return `whole, ${from}`;
+  if (type === "integer") {
+    const bounded = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER;
+    return `whole, ${from}${bounded ? ` to ${maximum}` : ""}`;
+  }
   if (maximum === undefined && exclusiveMaximum === undefined) return from;
   return maximum === undefined ? `${from}, below ${exclusiveMaximum}` : `${from}, up to ${maximum}`;
 }

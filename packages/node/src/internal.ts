@@ -36,6 +36,7 @@ export * from "./model/importNetwork.ts";
 export * from "./model/measure.ts";
 export * from "./model/open.ts";
 export * from "./results.ts";
+export * from "./runLock.ts";
 export * from "./selfTest.ts";
 export * from "./settings.ts";
 export * from "./stages/adapt.ts";

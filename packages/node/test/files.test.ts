@@ -1,12 +1,14 @@
 /** Results on disk are there whole or not at all. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { DataError } from "../../ddad/src/errors.ts";
 import { createImage } from "../../ddad/src/images/image.ts";
-import { writeWhole } from "../src/files.ts";
+import { cannot, writeWhole } from "../src/files.ts";
 import { decodePng, writeImage } from "../src/images/png.ts";
+import { lockRun } from "../src/runLock.ts";
 
 describe("writeWhole", () => {
   let folder: string;
@@ -25,7 +27,10 @@ describe("writeWhole", () => {
 
   it("leaves nothing half-written behind where it fails", () => {
     mkdirSync(path("taken", "by a folder"), { recursive: true });
-    expect(() => writeWhole(path("taken"), "text")).to.throw();
+    expect(() => writeWhole(path("taken"), "text")).to.throw(
+      DataError,
+      /taken cannot be written: a folder is in the place/,
+    );
     expect(readdirSync(folder)).to.deep.equal(["taken"]);
   });
 
@@ -45,6 +50,42 @@ describe("writeWhole", () => {
         file.endsWith(".ts") ? readFileSync(join(source, file), "utf8") : "",
       ),
     );
-    expect(files).to.deep.equal(["files.ts"]);
+    expect(files.sort()).to.deep.equal(["files.ts", "runLock.ts"]);
+  });
+});
+
+describe("errors of the file system", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "ddad-system-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it("are sentences that name the file and the cure", () => {
+    writeFileSync(join(folder, "file"), "");
+    expect(() => writeWhole(join(folder, "file", "a.json"), "")).to.throw(
+      DataError,
+      /a\.json cannot be written: .*; choose another folder\.$/,
+    );
+    const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+    expect(cannot("write", "a.json", full)).to.be.instanceOf(DataError);
+    expect((cannot("write", "a.json", full) as Error).message).to.match(/no space left .* and resume\.$/);
+    expect(cannot("write", "a.json", new TypeError("else"))).to.be.instanceOf(TypeError);
+  });
+
+  it("cannot come from two processes in one run", () => {
+    const lock = () => lockRun(join(folder, "run"));
+    const foreign = (owner: object) => writeFileSync(join(folder, "run", ".lock"), JSON.stringify(owner));
+    {
+      using _ = lock();
+      using __ = lock(); // a stage within a stage
+    }
+    expect(readdirSync(join(folder, "run"))).to.deep.equal([]);
+    foreign({ process: process.ppid, host: hostname() });
+    expect(lock).to.throw(DataError, /^Process \d+ on .* is working in .*; wait for it, or choose another/);
+    foreign({ process: 2 ** 22 + 1, host: hostname() }); // above the largest id there is
+    lock()[Symbol.dispose]();
+    foreign({ process: 1, host: "elsewhere" });
+    expect(lock).to.throw(DataError, /on elsewhere is working/);
   });
 });

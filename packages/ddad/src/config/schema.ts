@@ -7,7 +7,8 @@ import { datasetFormats } from "../data/sample.ts";
 import { extractorNetworks } from "../detection/features.ts";
 import { orientations } from "../images/orientation.ts";
 
-const count = (least: number) => z.int().min(least);
+/** A whole number. The upper bounds are far above what makes sense: a file must not ask for work without end. */
+const count = (least: number, most = Number.MAX_SAFE_INTEGER) => z.int().min(least).max(most);
 const fraction = () => z.number().min(0).lt(1);
 
 /** What must keep a setting that it was made with: a run in its folder, a model, its calibration, its adaptation. */
@@ -55,7 +56,7 @@ export const configSchema = z.strictObject({
       [],
       "layout of the data set, where more than one fits",
     ),
-    imageSize: setting(count(8), ["run", "model"], "side in pixels to which each image is resized"),
+    imageSize: setting(count(8, 8192), ["run", "model"], "side in pixels to which each image is resized"),
     heldOut: setting(
       fraction(),
       ["run", "model"],
@@ -74,29 +75,29 @@ export const configSchema = z.strictObject({
       ["run", "model"],
       "the paper's network or its small one; the settings below override it",
     ),
-    baseChannels: setting(count(1), ["run", "model"], "channels of the first level"),
-    heads: setting(count(1), ["run", "model"], "attention heads"),
+    baseChannels: setting(count(1, 8192), ["run", "model"], "channels of the first level"),
+    heads: setting(count(1, 1024), ["run", "model"], "attention heads"),
     dropout: setting(fraction(), ["run", "model"], "fraction of activations dropped in training"),
     channelMultipliers: setting(
-      z.array(z.number().positive()).min(1).optional(),
+      z.array(z.number().positive().max(1024)).min(1).max(16).optional(),
       ["run", "model"],
       "channels of each level as multiples of baseChannels; default: by the image size",
     ),
-    blocksPerLevel: setting(count(1), ["run", "model"], "residual blocks at each level"),
+    blocksPerLevel: setting(count(1, 100), ["run", "model"], "residual blocks at each level"),
     attentionSizes: setting(
-      z.array(count(1)).optional(),
+      z.array(count(1, 8192)).max(32).optional(),
       ["run", "model"],
       "sizes of the feature maps with attention; default: 32, 16 and 8, as published",
     ),
   }),
   diffusion: z.strictObject({
-    steps: setting(count(2), ["run", "model"], "time steps T of the noise schedule"),
+    steps: setting(count(2, 100_000), ["run", "model"], "time steps T of the noise schedule"),
     betaFrom: setting(z.number().gt(0).lt(1), ["run", "model"], "variance added at the first time step"),
     betaTo: setting(z.number().gt(0).lt(1), ["run", "model"], "variance added at the last time step"),
   }),
   training: z.strictObject({
     steps: setting(count(1), [], "optimiser steps"),
-    batchSize: setting(count(1), ["run"], "images a step"),
+    batchSize: setting(count(1, 100_000), ["run"], "images a step"),
     microBatch: setting(
       count(1).optional(),
       [],
@@ -131,13 +132,13 @@ export const configSchema = z.strictObject({
   }),
   sampling: z.strictObject({
     start: setting(
-      count(1),
+      count(1, 100_000),
       ["calibration", "adaptation"],
       "time step to which the image is noised before it is reconstructed",
     ),
-    stride: setting(count(1), ["calibration", "adaptation"], "time steps between sampling steps"),
+    stride: setting(count(1, 100_000), ["calibration", "adaptation"], "time steps between sampling steps"),
     steps: setting(
-      count(1).optional(),
+      count(1, 100_000).optional(),
       ["calibration", "adaptation"],
       "number of sampling steps, evenly spaced; default: by the stride, as published",
     ),
@@ -195,7 +196,7 @@ export const configSchema = z.strictObject({
       [],
       "largest number of optimiser steps of the domain adaptation; 0 does not adapt",
     ),
-    batchSize: setting(count(2), ["adaptation"], "images a step: half of them inputs, half targets"),
+    batchSize: setting(count(2, 100_000), ["adaptation"], "images a step: half of them inputs, half targets"),
     learningRate: setting(z.number().positive(), ["adaptation"], "learning rate of the domain adaptation"),
     weightDecay: setting(z.number().min(0), ["adaptation"], "weight decay of the domain adaptation"),
     distillation: setting(

@@ -1,5 +1,5 @@
 /** Image files in Node. Everything after decoding works on bytes. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import {
   DataError,
   decodeBmp,
@@ -48,8 +48,10 @@ export async function readImage(path: string, options: DecodeOptions = {}): Prom
 /** The bytes of an image file. @throws DataError naming it when they cannot be had. */
 export function readBytes(path: string): Uint8Array {
   try {
+    if (!statSync(path).isFile()) throw new DataError(`${path} is no file; give an image.`);
     return readFileSync(path);
   } catch (error) {
+    if (error instanceof DataError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     const reason = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;
     throw new DataError(`${path} ${reason}.`, { cause: error });

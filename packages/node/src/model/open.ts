@@ -88,8 +88,9 @@ export async function openRun(folder: string): Promise<{ state: TrainingState; b
   const path = join(folder, stateFile);
   if (!existsSync(path)) throw new DataError(`There is nothing to resume: ${path} does not exist.`);
   const state = decodeTrainingState(await readCheckpoint(path), path);
-  const best = join(folder, modelFile);
-  if (state.best === undefined || !existsSync(best))
-    return { state: { ...state, best: undefined }, best: undefined };
-  return { state, best: decodeModel(await readCheckpoint(best), best) };
+  const file = join(folder, modelFile);
+  const model = existsSync(file) ? decodeModel(await readCheckpoint(file), file) : undefined;
+  if (model === undefined) return { state: { ...state, best: undefined }, best: undefined };
+  // Without held-out images no model is better than the last one, which a kill may have left without its extractor.
+  return { state, best: state.best !== undefined || model.step === state.step ? model : undefined };
 }

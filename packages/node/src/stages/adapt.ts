@@ -17,6 +17,7 @@ import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { checkWeights, loadExtractor } from "../model/detector.ts";
 import { adaptationStateFile, loadDenoiser } from "../model/open.ts";
+import { lockRun } from "../runLock.ts";
 import { completeInto } from "./calibrate.ts";
 import { loadTraining } from "./data.ts";
 
@@ -41,6 +42,7 @@ export async function adaptRun(
   const { config } = model;
   checkAdaptation(model);
   const folder = dirname(path);
+  using _ = lockRun(folder);
   const statePath = join(folder, adaptationStateFile);
   const state = resume ? await openState(statePath) : undefined;
   const { train, heldOut } = await loadTraining(config, folder, { ...options, resume: true });

@@ -15,6 +15,7 @@ import { formatDuration } from "../duration.ts";
 import { notice, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { openDetector, withExtractor } from "../model/detector.ts";
+import { lockRun } from "../runLock.ts";
 import { findHeldOut, loadSamples } from "./data.ts";
 import { findGoodImages, type LeftOut } from "./goodImages.ts";
 
@@ -104,6 +105,7 @@ export async function calibrateModel(
   }
   const { good, force = false } = options;
   const folder = dirname(path);
+  using _ = lockRun(folder);
   const found = good === undefined ? undefined : findGoodImages(good, config, folder, options);
   const files = found?.files ?? findHeldOut(config, folder, options);
   const from = good ?? config.data.root;

@@ -7,6 +7,7 @@ import { notice, type Progress, progress, type StageOptions } from "../events.ts
 import { writeWhole } from "../files.ts";
 import { checkWeights, loadExtractor } from "../model/detector.ts";
 import { forgetModel, modelFile } from "../model/open.ts";
+import { lockRun } from "../runLock.ts";
 import { completeInto } from "./calibrate.ts";
 import { loadTraining } from "./data.ts";
 
@@ -17,6 +18,7 @@ export async function fitRun(
   options: StageOptions = {},
 ): Promise<{ readonly patches: number; readonly seconds: number }> {
   checkWeights(config);
+  using _ = lockRun(folder);
   const { train, heldOut } = await loadTraining(config, folder, options);
   forgetModel(folder);
   const device = await setupDevice();

@@ -27,6 +27,7 @@ import {
   stagesFile,
   stateFile,
 } from "../model/open.ts";
+import { lockRun } from "../runLock.ts";
 import { adaptRun } from "./adapt.ts";
 import { evaluateModel } from "./evaluate.ts";
 import { fitRun } from "./fit.ts";
@@ -54,6 +55,7 @@ export async function runStages(
   options: RunStagesOptions = {},
 ): Promise<EvaluationResult> {
   const { tune, signal } = options;
+  using _ = lockRun(folder);
   const config = settingsFor(folder, asked, options);
   const results = resultsFile(folder);
   if (existsSync(results)) {

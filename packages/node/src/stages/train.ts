@@ -22,6 +22,7 @@ import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { checkWeights } from "../model/detector.ts";
 import { forgetModel, modelFile, stateFile } from "../model/open.ts";
+import { lockRun } from "../runLock.ts";
 import { completeInto } from "./calibrate.ts";
 import { loadTraining } from "./data.ts";
 import { tuneKernels } from "./tune.ts";
@@ -61,6 +62,7 @@ export async function trainRun(
     };
   }
   checkWeights(config);
+  using _ = lockRun(folder);
   const images = await loadTraining(config, folder, { ...options, resume: resume !== undefined });
   const device = await setupDevice();
   notice(
