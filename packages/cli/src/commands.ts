@@ -40,6 +40,7 @@ export function createProgram(): Command {
     .option("--tune", "first measure the kernels of a training step and keep the fastest for this machine")
     .option("--categories <names>", "only these, separated by commas (default: all)")
     .option("--out <folder>", "folder of the runs and their summary (default: runs/<data set>)")
+    .option("--overwrite", "replace the runs in that folder")
     .action(async (options: PipelineOptions) => (await import("./pipeline.ts")).runPipeline(options));
 
   withModel(skipping(configured(program.command("evaluate").description("Evaluate a model on a test set"))))

@@ -1,5 +1,5 @@
 /** `ddad run`: training, adaptation, calibration and evaluation of one category after another, and one table of all. */
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import {
   type Config,
   ConfigError,
@@ -8,15 +8,24 @@ import {
   formatResults,
   publishedDatasets,
 } from "@ddad/ddad/internal";
-import { checkTuning, findCategories, runStages, writeSummary } from "@ddad/node/internal";
+import {
+  checkTuning,
+  findCategories,
+  missingTest,
+  modelFile,
+  removeRun,
+  runStages,
+  writeSummary,
+} from "@ddad/node/internal";
 import { eventPrinter } from "./events.ts";
-import { stopOnInterrupt } from "./interrupt.ts";
+import { endAtOnce, stopOnInterrupt } from "./interrupt.ts";
 import { type ConfigOptions, configOf } from "./settings.ts";
-import { printResult, say } from "./terminal.ts";
+import { printResult, repeatedCommand, say, shellWord } from "./terminal.ts";
 
 export type PipelineOptions = ConfigOptions & {
   readonly out?: string;
   readonly categories?: string;
+  readonly overwrite?: boolean;
   readonly tune?: boolean;
   readonly skipUnreadable?: boolean;
   readonly json?: boolean;
@@ -31,18 +40,23 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
   const { tune, skipUnreadable } = options;
   const stage = { signal: interrupt.signal, onEvent: eventPrinter(), tune, skipUnreadable };
   const results: EvaluationResult[] = [];
+  const notEvaluated: { readonly checkpoint: string; readonly reason: string }[] = [];
   const failures: { category: string | undefined; error: Error }[] = [];
   for (const [index, category] of categories.entries()) {
     if (category !== undefined) say(`\n${category} (${index + 1} of ${categories.length})`);
     try {
       const config = category === undefined ? base : configOf(withPresetOf(options, category));
       const own = category === undefined ? folder : join(folder, category);
-      results.push(await runStages(own, config, stage));
+      if (options.overwrite) removeRun(own);
+      const result = await runStages(own, config, stage);
+      if (result) results.push(result);
+      else notEvaluated.push({ checkpoint: join(own, modelFile), reason: missingTest(config)! });
     } catch (error) {
       if (interrupt.signal.aborted) {
-        say("Stopped. Run the same command to resume.");
-        process.exitCode = 130;
-        break;
+        say(
+          `Stopped. What is done is kept in ${folder}. Run this command to resume: ${repeatedCommand(["--overwrite"])}`,
+        );
+        return endAtOnce();
       }
       // What is wrong with one category must not keep a night's run from the others.
       if (categories.length === 1 || !(error instanceof Error)) throw error;
@@ -62,9 +76,16 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
       ].join("\n"),
     );
   }
-  if (results.length === 0) return;
-  const text = `${formatResults(results)}\n\nsummary.json, summary.csv and summary.md are in ${folder}`;
-  printResult(options.json, { results }, text);
+  const text = [
+    ...(results.length > 0
+      ? [formatResults(results), "", `summary.json, summary.csv and summary.md are in ${folder}`]
+      : []),
+    ...notEvaluated.map(
+      ({ checkpoint, reason }) =>
+        `The run is complete: ${checkpoint}\n${reason} To inspect images:\n  ddad predict FOLDER --checkpoint ${shellWord(dirname(checkpoint))}`,
+    ),
+  ].join("\n");
+  printResult(options.json, { results, ...(notEvaluated.length > 0 && { notEvaluated }) }, text);
 }
 
 /** The options for one category: `--preset mvtec` stands for what was published for each, such as mvtec/screw. */

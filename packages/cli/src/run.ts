@@ -1,5 +1,6 @@
 /** Runs one command and turns what goes wrong into sentences and an exit code. */
 import { createProgram } from "./commands.ts";
+import { rememberCommand } from "./terminal.ts";
 
 /** Errors whose cure lies in what was given, by name: importing their classes would load everything. */
 const wrongUse = new Set([
@@ -12,6 +13,7 @@ const wrongUse = new Set([
 
 /** @returns the exit code: 0 done, 1 failed, 2 something that was given must change, 130 stopped by Ctrl-C. */
 export async function run(args: readonly string[]): Promise<number> {
+  rememberCommand(args);
   try {
     await createProgram().parseAsync(args, { from: "user" });
     return Number(process.exitCode ?? 0);

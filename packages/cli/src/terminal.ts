@@ -11,6 +11,17 @@ export const say = (line: string): void => {
 export const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
+let typed: readonly string[] = [];
+
+/** Remembers the words after `ddad`, for `repeatedCommand`. */
+export const rememberCommand = (words: readonly string[]): void => {
+  typed = words;
+};
+
+/** The command that was typed, to be pasted into a shell. @param without options to leave out, those without a value */
+export const repeatedCommand = (without: readonly string[] = []): string =>
+  ["ddad", ...typed.filter((word) => !without.includes(word)).map(shellWord)].join(" ");
+
 /** A result: text for people, or with `--json` one object for programs. */
 export function printResult(json: boolean | undefined, value: object, text: string): void {
   process.stdout.write(`${json ? JSON.stringify(value) : text}\n`);
@@ -24,9 +35,10 @@ export class Progress {
   readonly #label: string;
   readonly #unit: string;
   readonly #terminal = process.stderr.isTTY === true;
-  readonly #started = performance.now();
-  readonly #first: number;
+  #started = performance.now();
+  #first: number;
   #shown: number;
+  #eager: boolean;
 
   /**
    * @param first how much was done before this work began
@@ -36,7 +48,8 @@ export class Progress {
     this.#label = label;
     this.#unit = unit;
     this.#first = first;
-    this.#shown = eager ? Number.NEGATIVE_INFINITY : this.#started;
+    this.#shown = this.#started;
+    this.#eager = eager;
   }
 
   /**
@@ -46,6 +59,10 @@ export class Progress {
   update(done: number, count: number | undefined, details = ""): void {
     const now = performance.now();
     const last = count !== undefined && done >= count;
+    if (this.#eager && !last) {
+      this.#showFirst(done, count, details, now);
+      return;
+    }
     if (!last && now - this.#shown < (this.#terminal ? pause.terminal : pause.log)) return;
     this.#shown = now;
     const seconds = Math.max((now - this.#started) / 1000, 1e-3);
@@ -59,6 +76,16 @@ export class Progress {
     else if (count !== undefined) parts.push(`${formatDuration((count - done) / rate)} left`);
     const line = parts.filter((part) => part !== "").join(" · ");
     process.stderr.write(this.#terminal ? `\r\x1b[K${line}${last ? "\n" : ""}` : `${line}\n`);
+  }
+
+  /** Nothing says yet how fast it goes: that is counted from here. */
+  #showFirst(done: number, count: number | undefined, details: string, now: number): void {
+    this.#eager = false;
+    [this.#first, this.#started, this.#shown] = [done, now, now];
+    const line = [`${this.#label} ${count === undefined ? done : `${done}/${count}`}`, details]
+      .filter((part) => part !== "")
+      .join(" · ");
+    process.stderr.write(this.#terminal ? `\r\x1b[K${line}` : `${line}\n`);
   }
 
   /** Ends a line that was not finished. */

@@ -1,5 +1,5 @@
 /** `ddad run` and `ddad adapt` from end to end, on generated images and a network with random weights. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { evaluate, readSafetensors, resnet18, writeSafetensors } from "@ddad/nn";
@@ -68,7 +68,9 @@ describe("ddad run", function () {
     expect(JSON.parse(again.output)).to.deep.equal({ results });
     const other = await ddad("run", "--data", root, ...settings, "--set", "training.seed=1", "--out", out);
     expect(other.code).to.equal(2);
-    expect(other.errors).to.match(/tile holds a run with other settings/);
+    expect(other.errors).to.match(
+      /tile holds a run with other settings: training\.seed 1 \(there: 42\)\. Run it/,
+    );
 
     // A damaged file stops its own category alone.
     writeFileSync(join(tile, "evaluation", "results.json"), "{");
@@ -202,5 +204,35 @@ describe("ddad run", function () {
     );
     const adapted = await ddad("adapt", "--checkpoint", join(out, "weave"));
     expect(adapted.errors).to.match(/There is no network to adapt: features\.network is none/);
+  });
+
+  it("ends well where there are good images alone, says what is next, and is complete then", async () => {
+    const good = join(folder, "good parts");
+    cpSync(join(root, "tile", "train", "good"), good, { recursive: true });
+    const out = join(folder, "good only");
+    const args = ["run", "--data", good, ...smallSettings, "--out", out];
+    const first = await ddad(...args);
+    expect(first.code, first.errors).to.equal(0);
+    expect(first.errors).to.match(
+      /^There are no test images, so nothing can be evaluated\. The run ends with/m,
+    );
+    expect(first.errors).to.match(/^step 1\/4 · loss [\d.]+ · [\d.]+ images\/s$/m);
+    expect(first.output).to.equal(
+      `The run is complete: ${join(out, "model.safetensors")}\n` +
+        "There are no test images, so nothing can be evaluated. To inspect images:\n" +
+        `  ddad predict FOLDER --checkpoint '${out}'\n`,
+    );
+    expect(existsSync(join(out, "summary.json"))).to.equal(false);
+    const model = readFileSync(join(out, "model.safetensors"));
+    const again = await ddad(...args, "--json");
+    expect(again.code, again.errors).to.equal(0);
+    expect(again.errors).to.not.match(/training/);
+    expect((JSON.parse(again.output) as { notEvaluated: object[] }).notEvaluated).to.have.lengthOf(1);
+    const replaced = await ddad(...args, "--set", "training.seed=1", "--overwrite", "--json");
+    expect(replaced.code, replaced.errors).to.equal(0);
+    expect(readFileSync(join(out, "model.safetensors")).equals(model)).to.equal(false);
+    const complete = await ddad("train", "--resume", "--out", out);
+    expect(complete.output).to.match(/^The run is complete: all 4 steps are done, the model is /);
+    expect(complete.errors, "reads no image").to.equal("");
   });
 });

@@ -7,13 +7,16 @@ import {
   type ConfigRecord,
   configSchema,
   DataError,
+  derivedSettings,
   isDdadYaml,
   isRecord,
   mergeConfig,
   parseConfig,
   parseSettings,
+  settingAt,
   type Translation,
   translateDdadYaml,
+  withoutSettings,
 } from "@ddad/ddad/internal";
 import { parseDocument, stringify } from "yaml";
 import { findDataset } from "./datasets/dataset.ts";
@@ -118,5 +121,13 @@ function parseJson(text: string, path: string): unknown {
   }
 }
 
-/** A configuration as YAML, to be kept with the results it made. */
-export const formatConfig = (config: Config): string => stringify(config);
+/**
+ * A configuration as YAML, to be kept with the results it made. Settings that follow from others are left out and named in a comment: whoever
+ * shortens a copy of the file would otherwise keep, for example, the warm-up of a longer training.
+ */
+export function formatConfig(config: Config): string {
+  const derived = derivedSettings(config);
+  if (derived.length === 0) return stringify(config);
+  const values = derived.map((path) => `${path} ${String(settingAt(config, path))}`);
+  return `${stringify(withoutSettings(config, derived))}# By default, from the settings above: ${values.join(", ")}\n`;
+}

@@ -85,6 +85,25 @@ describe("configuration files", () => {
     expect(loadConfig(write("b.yml", formatConfig(config)))).to.deep.equal(config);
   });
 
+  it("leaves out what follows from other settings, so that a shortened copy is right", () => {
+    const config = resolveConfig({ data: { root: "parts", imageSize: 64 }, training: { steps: 200 } });
+    const text = formatConfig(config);
+    expect(text).to.match(
+      /^# By default, from the settings above: .*training\.warmup 10, detection\.blurSigma 1$/m,
+    );
+    expect(text).to.not.match(/^ +warmup:/m);
+    const shortened = loadConfig(write("short.yaml", text.replace("steps: 200", "steps: 2")));
+    expect(shortened.training).to.include({ steps: 2, warmup: 0 });
+    const chosen = resolveConfig({ data: { root: "parts" }, training: { steps: 200, warmup: 3 } });
+    expect(formatConfig(chosen)).to.match(/^ +warmup: 3$/m);
+    for (const preset of ["quick", "ddad-s", "mvtec/screw", "mvtec/screw+quick"]) {
+      for (const protocol of ["strict", "paper"] as const) {
+        const whole = resolveConfig({ preset, protocol, data: { root: "parts" } });
+        expect(loadConfig(write("preset.yaml", formatConfig(whole))), preset).to.deep.equal(whole);
+      }
+    }
+  });
+
   it("are refused in a sentence when they cannot be read", () => {
     const refused = (path: string, sentence: RegExp): void =>
       void expect(() => readConfigFile(path)).to.throw(ConfigError, sentence);

@@ -1,12 +1,13 @@
 /** From what was given to a complete configuration: presets and defaults supply the rest, and everything is checked. */
 import { ConfigError } from "../errors.ts";
+import { settingAt } from "./binding.ts";
 import { defaultsFor } from "./defaults.ts";
 import { withPresets } from "./presets.ts";
 import { describeIssues } from "./problems.ts";
 import { translateRenamed } from "./renamed.ts";
 import { brokenRules } from "./rules.ts";
 import { type Config, type ConfigInput, configSchema } from "./schema.ts";
-import { isRecord, mergeConfig } from "./settings.ts";
+import { type ConfigRecord, isRecord, mergeConfig } from "./settings.ts";
 
 /** Fills a configuration up with its presets and the defaults of its protocol, and checks it. @throws ConfigError as `parseConfig`. */
 export function resolveConfig(input: ConfigInput): Config {
@@ -35,3 +36,33 @@ export function parseConfig(input: unknown): Config {
  */
 export const parseStoredConfig = (input: unknown): Config =>
   parseConfig(isRecord(input) ? mergeConfig({ data: { orientation: "stored" } }, input) : input);
+
+/** Settings whose default follows from other settings. */
+const following = [
+  "model.baseChannels",
+  "model.heads",
+  "model.dropout",
+  "training.batchSize",
+  "training.warmup",
+  "detection.blurSigma",
+];
+
+/** Paths of the settings of a complete configuration that need not be stored: they follow from the others. */
+export function derivedSettings(config: Config): string[] {
+  const defaults = defaultsFor(config);
+  const equal = following.filter((path) => settingAt(defaults, path) === settingAt(config, path));
+  // A preset that sets one of them would have its way.
+  const again = equal.length === 0 ? config : parseConfig(withoutSettings(config, equal));
+  return equal.filter((path) => settingAt(again, path) === settingAt(config, path));
+}
+
+/** A configuration without some settings, by their paths. */
+export function withoutSettings(config: object, paths: readonly string[], prefix = ""): ConfigRecord {
+  const kept = Object.entries(config).filter(([key]) => !paths.includes(prefix + key));
+  return Object.fromEntries(
+    kept.map(([key, value]) => [
+      key,
+      isRecord(value) ? withoutSettings(value, paths, `${prefix}${key}.`) : (value as unknown),
+    ]),
+  );
+}

@@ -1,12 +1,15 @@
 /** All stages of a run, one after another: training, adaptation, calibration and evaluation. */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import {
   type Config,
+  configKeys,
+  configSchema,
   DataError,
   decodeModel,
+  describeChanges,
   type EvaluationResult,
-  mergeConfig,
+  parseStoredConfig,
   readResult,
   settingAt,
   summaryCsv,
@@ -15,12 +18,14 @@ import {
 import { readCheckpoint } from "@ddad/nn";
 import * as z from "zod";
 import { readConfigFile } from "../configFile.ts";
+import { openDataset } from "../datasets/dataset.ts";
 import { listFolders } from "../datasets/listing.ts";
 import { notice, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { calibrationState } from "../model/calibrationState.ts";
 import {
   adaptationStateFile,
+  forgetModel,
   modelFile,
   openRun,
   resultsFile,
@@ -46,6 +51,7 @@ type Stages = z.infer<typeof stagesSchema>;
 /**
  * Trains, adapts, calibrates and evaluates one data set in a folder, from the stage at which it stopped.
  *
+ * @returns undefined where there is nothing to evaluate: no test images, or only good or only defective ones. The model is there then.
  * @throws DataError where the folder holds a run with other settings; the reason of the signal where it is aborted, and then the same
  * call resumes
  */
@@ -53,7 +59,7 @@ export async function runStages(
   folder: string,
   asked: Config,
   options: RunStagesOptions = {},
-): Promise<EvaluationResult> {
+): Promise<EvaluationResult | undefined> {
   const { tune, signal } = options;
   using _ = lockRun(folder);
   const config = settingsFor(folder, asked, options);
@@ -71,6 +77,8 @@ export async function runStages(
     notice(options, `${results} was made with ${state}; evaluating again`);
   }
   const stages = readStages(folder);
+  const missing = missingTest(config);
+  if (missing && !stages.trained) notice(options, `${missing} The run ends with a calibrated model.`);
   const path = join(folder, modelFile);
   if (!stages.trained && config.method === "patchcore") {
     await fitRun(folder, config, options);
@@ -90,6 +98,14 @@ export async function runStages(
     signal?.throwIfAborted();
     writeStages(folder, { trained: true, adapted: true });
   }
+  if (missing) {
+    if (!existsSync(path)) {
+      throw new DataError(
+        `${folder} holds a complete run, but ${path} is missing; replace it with --overwrite.`,
+      );
+    }
+    return undefined;
+  }
   const model = decodeModel(await readCheckpoint(path), path);
   const { result } = await evaluateModel(model, config, path, {
     ...options,
@@ -99,26 +115,27 @@ export async function runStages(
 }
 
 /**
- * The settings of a run: those asked for. One that began with others is not resumed; its memory and its false-alarm rate change nothing that
- * is trained. A run of a version that turned no images keeps to that.
+ * The settings of a run: those asked for. One that began with others is not resumed, unless they change nothing that is trained. A run of a
+ * version that turned no images keeps to that.
  */
 function settingsFor(folder: string, asked: Config, options: StageOptions): Config {
   const path = join(folder, "config.yaml");
   if (!existsSync(path)) return asked;
-  const stored = readConfigFile(path);
-  const turned = settingAt(stored, "data.orientation") !== undefined;
+  const file = readConfigFile(path);
+  const stored = parseStoredConfig(file);
+  const turned = settingAt(file, "data.orientation") !== undefined;
   const config: Config = turned ? asked : { ...asked, data: { ...asked.data, orientation: "stored" } };
-  const settings = (of: object): string =>
-    JSON.stringify(
-      mergeConfig(of, {
-        training: { memory: undefined },
-        detection: { falseAlarmRate: undefined },
-        ...(!turned && storedRules),
-      }),
-    );
-  if (settings(stored) !== settings(config)) {
+  const paths = configKeys(configSchema).map((key) => key.path);
+  const differences = describeChanges(
+    paths.filter((key) => !withoutEffect.includes(key)),
+    atRoot(config),
+    atRoot(stored),
+    "there",
+  );
+  if (differences.length > 0) {
     throw new DataError(
-      `${folder} holds a run with other settings (${path}); run it with those, or choose another folder by --out.`,
+      `${folder} holds a run with other settings: ${differences.join(", ")}. Run it with those of ${path}, ` +
+        "replace it with --overwrite, or choose another folder with --out.",
     );
   }
   if (!turned && asked.data.orientation === "exif")
@@ -126,7 +143,32 @@ function settingsFor(folder: string, asked: Config, options: StageOptions): Conf
   return config;
 }
 
-const storedRules = { data: { orientation: "stored" } };
+/** A folder may be named in several ways. */
+const atRoot = (config: Config): Config => ({
+  ...config,
+  data: { ...config.data, root: resolve(config.data.root) },
+});
+
+/** Settings that may differ where a run is resumed: they change nothing that is trained. */
+const withoutEffect = ["preset", "training.memory", "detection.falseAlarmRate"];
+
+/** Why a data set has nothing to evaluate, as a sentence; undefined where it has good and defective test images. */
+export function missingTest({ data }: Config): string | undefined {
+  const { test } = openDataset(data.root, data);
+  if (test.length === 0) return "There are no test images, so nothing can be evaluated.";
+  const defective = test.filter(({ label }) => label === 1).length;
+  if (defective === 0) return "There are no defective test images, so nothing can be evaluated.";
+  if (defective === test.length) return "There are no good test images, so nothing can be evaluated.";
+  return undefined;
+}
+
+/** Removes a run from its folder, so that another one can begin there; files that no run wrote stay. */
+export function removeRun(folder: string): void {
+  forgetModel(folder);
+  for (const name of ["config.yaml", "split.json", stateFile, modelFile, "evaluation"]) {
+    rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
 
 function readStages(folder: string): Stages {
   const path = join(folder, stagesFile);
@@ -144,7 +186,7 @@ function readStages(folder: string): Stages {
 const writeStages = (folder: string, stages: Stages): void =>
   writeWhole(join(folder, stagesFile), JSON.stringify(stages));
 
-/** Sums up all that was evaluated in a folder, by this command or an earlier one; what cannot be read is left out with a notice. */
+/** Sums up all that was evaluated in a folder, by this command or an earlier one, where anything was; what cannot be read is left out with a notice. */
 export function writeSummary(folder: string, options: StageOptions = {}): void {
   const categories = existsSync(folder) ? listFolders(folder) : [];
   const files = [folder, ...categories.map((name) => join(folder, name))].map(resultsFile).filter(existsSync);
@@ -154,6 +196,7 @@ export function writeSummary(folder: string, options: StageOptions = {}): void {
     notice(options, `${file} is not in the summary: ${stored.problem}`);
     return [];
   });
+  if (results.length === 0) return;
   writeWhole(join(folder, "summary.json"), `${JSON.stringify({ results }, undefined, 2)}\n`);
   writeWhole(join(folder, "summary.csv"), summaryCsv(results));
   writeWhole(join(folder, "summary.md"), summaryMarkdown(results));
