@@ -139,6 +139,34 @@ await check("an image is decoded by the platform", async () => {
   assert(`${width} ${height} ${data}` === "2 1 10,20,30,10,20,30", `got ${width} × ${height}: ${data}`);
 });
 
+await check("an image is turned by its EXIF orientation unless it is to stay as it is stored", async () => {
+  const canvas = new OffscreenCanvas(2, 1);
+  const context = canvas.getContext("2d");
+  assert(context !== null, "the canvas has no 2d context");
+  context.fillStyle = "#0a141e";
+  context.fillRect(0, 0, 1, 1);
+  context.fillStyle = "#28323c";
+  context.fillRect(1, 0, 1, 1);
+  const png = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+  // A chunk eXIf with one entry, orientation 8: to be turned by 90° counter-clockwise.
+  const exif = [
+    ...[0, 0, 0, 26, 0x65, 0x58, 0x49, 0x66, 0x4d, 0x4d, 0, 0x2a, 0, 0, 0, 8, 0, 1],
+    ...[0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+  ];
+  const header = 33;
+  const file = new Blob([png.subarray(0, header), Uint8Array.from(exif), png.subarray(header)]);
+  const shown = await decodeBlob(file);
+  assert(
+    `${shown.width} ${shown.height} ${shown.data}` === "1 2 40,50,60,10,20,30",
+    `got ${shown.width} × ${shown.height}: ${shown.data}`,
+  );
+  const stored = await decodeBlob(file, "a.png", { orientation: "stored" });
+  assert(
+    `${stored.width} ${stored.height} ${stored.data}` === "2 1 10,20,30,40,50,60",
+    `got ${stored.width} × ${stored.height}: ${stored.data}`,
+  );
+});
+
 await check("an image is reconstructed, compared and scored", async () => {
   const config = resolveConfig({
     data: { root: "parts", imageSize: 8 },

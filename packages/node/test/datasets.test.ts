@@ -181,9 +181,17 @@ describe("findImages", () => {
 
   it("leaves out results of this program, and does not follow a link in a circle", () => {
     files("in/a.png", ["in/predictions/predictions.json", "{}"], "in/predictions/a-overlay.png");
-    files(["in/run/split.json", "{}"], "in/run/evaluation/0.png", "in/deep/b.png");
+    files(
+      ["in/run/split.json", "{}"],
+      ["in/run/config.yaml", ""],
+      "in/run/evaluation/0.png",
+      "in/deep/b.png",
+    );
+    files(["in/mine/results.json", "{}"], "in/mine/c.png");
     symlinkSync(join(root, "in"), join(root, "in/deep/again"));
-    expect(findImages(join(root, "in")).map(({ id }) => id)).to.deep.equal(["a.png", "deep/b.png"]);
+    expect(findImages(join(root, "in")).map(({ id }) => id)).to.deep.equal([
+      ...["a.png", "deep/b.png", "mine/c.png"],
+    ]);
     expect(findImages(join(root, "in/predictions")).map(({ id }) => id)).to.deep.equal(["a-overlay.png"]);
   });
 

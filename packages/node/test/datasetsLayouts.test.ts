@@ -78,7 +78,7 @@ describe("sub-folders", () => {
 
   it("of a folder of good images are good, too, which is said; those called defective are left out", () => {
     tree.write("a/0.png", "a/cam 1/1.png", "a/cam 2/deep/2.png", "a/NOK/3.png", "a/masks/3.png");
-    tree.write("a/test/good/4.png", "a/test/bent/5.png", ["a/old/results.json", "{}"], "a/old/6.png");
+    tree.write("a/test/good/4.png", "a/test/bent/5.png", ["a/old/predictions.json", "{}"], "a/old/6.png");
     const { format, train, test, notices } = open("a");
     expect(format).to.equal("folder");
     expect(train.map(({ id }) => id)).to.deep.equal(["0.png", "cam 1/1.png", "cam 2/deep/2.png"]);

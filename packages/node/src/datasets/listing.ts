@@ -55,12 +55,17 @@ function below(
   return [...here, ...deeper];
 }
 
-/** Files by which a folder is one that this program wrote: a run, an evaluation, predictions. */
-const outputFiles = ["split.json", "results.json", "predictions.json", "summary.json"];
+/** Files that tell that this program wrote a folder: of predictions, of a run, of an evaluation, of several runs. */
+const outputFiles = [
+  ["predictions.json"],
+  ["split.json", "config.yaml"],
+  ["results.json", "scores.json"],
+  ["summary.json", "summary.csv"],
+];
 
 /** Whether a folder holds results of this program, which are no images of parts. */
 export const isOutputFolder = (folder: string): boolean =>
-  outputFiles.some((name) => existsSync(join(folder, name)));
+  outputFiles.some((names) => names.every((name) => existsSync(join(folder, name))));
 
 /** Names of the images of a folder, those in formats that are not read included: none is passed over in silence. */
 export const listImages = (folder: string): string[] => listFiles(folder).filter(isImage);
@@ -82,8 +87,13 @@ export const listFolders = (folder: string): string[] => visibleEntries(folder, 
 
 function visibleEntries(folder: string, directories: boolean): string[] {
   requireFolder(folder);
-  return readdirSync(folder)
-    .filter((name) => !name.startsWith(".") && isFolder(join(folder, name)) === directories)
+  // Only links are looked up: with 100,000 images in a folder, the others would take seconds.
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => {
+      const isDirectory = entry.isSymbolicLink() ? isFolder(join(folder, entry.name)) : entry.isDirectory();
+      return !entry.name.startsWith(".") && isDirectory === directories;
+    })
+    .map(({ name }) => name)
     .sort();
 }
 
