@@ -1,4 +1,5 @@
 /** Where the configuration of a command comes from: a file, `--preset`, `--set` and `--data`. */
+import { resolve } from "node:path";
 import {
   type Config,
   ConfigError,
@@ -34,7 +35,8 @@ export function askedBy(options: ConfigOptions): ConfigRecord {
       ...(method === undefined ? [] : [`method=${method}`]),
       ...(memory === undefined ? [] : [`training.memory=${memory}`]),
       ...set,
-      ...(data === undefined ? [] : [`data.root=${data}`]),
+      // Absolute, so that a run can be resumed from another working folder.
+      ...(data === undefined ? [] : [`data.root=${resolve(data)}`]),
     ],
     configSchema,
   );

@@ -37,7 +37,13 @@ describe("ddad, given something wrong", () => {
   }
 
   it("a missing folder", () =>
-    refuses(/The folder .*nowhere does not exist\.$/, "train", "--data", path("nowhere"), ...smallSettings));
+    refuses(
+      /The data set .*nowhere does not exist .*; pass --data FOLDER\.$/,
+      "train",
+      "--data",
+      path("nowhere"),
+      ...smallSettings,
+    ));
 
   it("an empty folder", () =>
     refuses(
@@ -94,7 +100,7 @@ describe("ddad, given something wrong", () => {
 
   it("a file that is no checkpoint, or not one of ours", async () => {
     await refuses(
-      /test\.png: safetensors: /,
+      /test\.png: the file is a PNG image/,
       "evaluate",
       "--checkpoint",
       copyOf("test/good/000.png", "test.png"),

@@ -1,5 +1,7 @@
 /** The images of a data set, decoded, with progress; divided as the run that they are for divided them. */
+
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import {
   type Config,
@@ -24,6 +26,16 @@ import { loadImages, loadMasks, UnreadableError } from "../datasets/load.ts";
 import { readSplit, writeSplit } from "../datasets/splitFile.ts";
 import { notice, progress, type StageOptions } from "../events.ts";
 
+/** The data set of a configuration. @throws DataError also where its folder is gone, which a model or a run has stored */
+function datasetOf({ data }: Config): Dataset {
+  if (!existsSync(data.root)) {
+    throw new DataError(
+      `The data set ${data.root} does not exist (data.root, as it was given or stored); pass --data FOLDER.`,
+    );
+  }
+  return openDataset(data.root, data);
+}
+
 /**
  * Good images to train on, and those held out; the division is written into the folder of the run.
  *
@@ -36,8 +48,7 @@ export async function loadTraining(
   options: StageOptions & { readonly resume?: boolean } = {},
 ): Promise<{ train: NamedImages; heldOut: NamedImages }> {
   const { resume = false } = options;
-  const { data } = config;
-  const dataset = openDataset(data.root, data);
+  const dataset = datasetOf(config);
   const record = resume ? recordOf(run, dataset, options) : undefined;
   tellNotices(dataset, options);
   const split = divide(config, dataset, { record, trained: resume }, options);
@@ -83,7 +94,7 @@ export const loadHeldOut = (config: Config, run?: string, options: StageOptions 
 
 /** The files of the held-out good images. @param run as for `loadHeldOut` */
 export function findHeldOut(config: Config, run?: string, options: StageOptions = {}): Sample[] {
-  const dataset = openDataset(config.data.root, config.data);
+  const dataset = datasetOf(config);
   const record = recordOf(run, dataset, options);
   return divide(config, dataset, { record, trained: true }, options).heldOut;
 }
@@ -111,7 +122,7 @@ export async function loadTest(
   options: StageOptions = {},
 ): Promise<TestSet & { readonly paths: readonly string[] }> {
   const { root, category } = config.data;
-  const dataset = openDataset(root, config.data);
+  const dataset = datasetOf(config);
   checkTest(dataset.test, root);
   const record = recordOf(run, dataset, options);
   if (record !== undefined) {
