@@ -7,7 +7,7 @@ import {
   lowestFalseAlarmRate,
   oneIn,
 } from "@ddad/ddad/internal";
-import { calibrateModel, openModel } from "@ddad/node/internal";
+import { calibrateModel, openModel, restoreCalibration } from "@ddad/node/internal";
 import { checkpointOf, type ModelOptions } from "./checkpoint.ts";
 import { eventPrinter } from "./events.ts";
 import { askedBy, type ConfigOptions } from "./settings.ts";
@@ -17,24 +17,47 @@ export type CalibrateOptions = ConfigOptions &
   ModelOptions & {
     readonly good?: string;
     readonly force?: boolean;
+    readonly restore?: boolean;
     readonly skipUnreadable?: boolean;
     readonly json?: boolean;
   };
 
 export async function runCalibrate(options: CalibrateOptions): Promise<void> {
   const { path, model, config } = await openModel(checkpointOf(options, options), askedBy(options));
-  const { good, force, skipUnreadable } = options;
+  const { good, force, restore, skipUnreadable } = options;
   const stage = { good, force, skipUnreadable, onEvent: eventPrinter() };
-  const { calibration, before, leftOut } = await calibrateModel(path, { ...model, config }, stage);
+  const { calibration, before, leftOut } = restore
+    ? restoreCalibration(path, model)
+    : await calibrateModel(path, { ...model, config }, stage);
   const after = decisionOf(calibration, config.detection.falseAlarmRate);
   const earlier = before && decisionOf(before, model.config.detection.falseAlarmRate);
   const rows = [...(earlier ? [["before", ...cellsOf(earlier)]] : []), ["after", ...cellsOf(after)]];
+  const others = otherRates(calibration);
+  const settings = others.map(({ falseAlarmRate, threshold }) => [
+    `${falseAlarmRate} (${oneIn(falseAlarmRate)})`,
+    threshold.toPrecision(4),
+  ]);
+  const text = [
+    formatTable(["calibration", "good images", "threshold", "false alarms"], rows),
+    "",
+    ...(others.length > 0 ? [formatTable(["detection.falseAlarmRate", "threshold"], settings), ""] : []),
+    `calibrated: ${path}`,
+  ];
   printResult(
     options.json,
-    { checkpoint: path, ...after, before: earlier ?? null, ...(leftOut && { leftOut }) },
-    `${formatTable(["calibration", "good images", "threshold", "false alarms"], rows)}\n\ncalibrated: ${path}`,
+    { checkpoint: path, ...after, before: earlier ?? null, others, ...(leftOut && { leftOut }) },
+    text.join("\n"),
   );
 }
+
+/** Rates that may be set instead. */
+const rates = [0.001, 0.01, 0.02, 0.05, 0.1, 0.2];
+
+/** The thresholds at other rates that the images support. */
+const otherRates = ({ scores }: Calibration): Pick<Decision, "falseAlarmRate" | "threshold">[] =>
+  rates
+    .filter((falseAlarmRate) => !isExtrapolated(scores.length, falseAlarmRate))
+    .map((falseAlarmRate) => ({ falseAlarmRate, threshold: falseAlarmThreshold(scores, falseAlarmRate) }));
 
 type Decision = {
   readonly images: number;

@@ -64,6 +64,14 @@ export function createProgram(): Command {
     .description("Calibrate a model again: on more good images, or after sampling settings have changed")
     .option("--good <folder>", "calibrate on all images there that were not trained on")
     .option("--force", "also on fewer images than the model is calibrated on")
+    .addOption(
+      new Option("--restore", "go back to the calibration before the last one").conflicts([
+        "good",
+        "set",
+        "config",
+        "preset",
+      ]),
+    )
     .action(async (options: CalibrateOptions) => (await import("./calibrate.ts")).runCalibrate(options));
 
   json(program.command("report").description("Collect results into one table or HTML report"))

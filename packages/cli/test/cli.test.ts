@@ -270,10 +270,10 @@ describe("ddad", () => {
     const [second, before] = await calibrations();
     expect(before).to.equal(first);
     expect(second).to.not.equal(first);
-    const whole = await ddad("calibrate", "--checkpoint", out, "--good", root, ...rate);
-    expect(whole.code, whole.errors).to.equal(0);
-    expect(whole.errors).to.match(/images in .* are used \(left out: 6 were trained on\)/);
-    expect(whole.output)
+    const all = await ddad("calibrate", "--checkpoint", out, "--good", root, ...rate);
+    expect(all.code, all.errors).to.equal(0);
+    expect(all.errors).to.match(/images in .* are used \(left out: 6 were trained on\)/);
+    expect(all.output)
       .to.match(/^before +2 +[\d.]+ +/m)
       .and.match(/^after +(?:[3-9]|1\d) +[\d.]+ +1 in 4\b/m);
     const fewer = await ddad("calibrate", "--checkpoint", out, ...good);
@@ -281,8 +281,16 @@ describe("ddad", () => {
     expect(fewer.errors).to.match(/is calibrated on \d+ good images, but .*good gives 2: .* or pass --force/);
     const forced = await ddad("calibrate", "--checkpoint", out, ...good, "--force", "--json");
     expect(JSON.parse(forced.output)).to.include({ images: 2 });
-    // As it was, for the tests after this.
-    expect((await ddad("calibrate", "--checkpoint", out)).code).to.equal(0);
+    const [forcedNow, forcedBefore] = await calibrations();
+    expect((await ddad("calibrate", "--checkpoint", out, ...good, "--json")).code).to.equal(0);
+    expect(await calibrations(), "the same again").to.deep.equal([forcedNow, forcedBefore]);
+    const restored = await ddad("calibrate", "--checkpoint", out, "--restore");
+    expect(restored.code, restored.errors).to.equal(0);
+    expect(restored.output).to.match(/^before +2 .*\nafter +(?:[3-9]|1\d) /m);
+    expect(await calibrations()).to.deep.equal([forcedBefore, forcedNow]);
+    const none = await ddad("calibrate", "--checkpoint", whole, "--restore");
+    expect(none.code).to.equal(2);
+    expect(none.errors).to.match(/keeps no calibration from before; ddad calibrate makes a new one/);
   });
 
   it("runs the paper's protocol, whose threshold comes from the test set", async () => {

@@ -2,6 +2,8 @@
 import { dirname } from "node:path";
 import {
   type Calibration,
+  type Config,
+  calibrationText,
   DataError,
   describeFalseAlarms,
   encodeModel,
@@ -53,9 +55,22 @@ export async function completeInto(
     model.config.protocol === "strict" && heldOut.ids.length >= 2
       ? await calibrated(model, heldOut, options)
       : undefined;
-  writeWhole(path, encodeModel({ ...model, calibration, calibrationBefore: options.before }));
+  writeWhole(
+    path,
+    encodeModel({ ...model, calibration, calibrationBefore: earlier(model, options.before, calibration) }),
+  );
   return calibration;
 }
+
+/** The calibration to keep beside a new one: a new one that is the same does not push out the one before. */
+const earlier = (
+  { calibrationBefore }: Model,
+  before: Calibration | undefined,
+  calibration: Calibration | undefined,
+): Calibration | undefined =>
+  before && calibration && calibrationText(before) === calibrationText(calibration)
+    ? calibrationBefore
+    : before;
 
 async function calibrated(model: Model, heldOut: NamedImages, options: StageOptions): Promise<Calibration> {
   using detector = await openDetector(model);
@@ -74,7 +89,7 @@ export async function calibrateDetector(
   const started = performance.now();
   const calibration = await detector.calibrate(heldOut, { signal: options.signal });
   const seconds = (performance.now() - started) / 1000;
-  notice(options, `calibrated on ${heldOut.ids.length} held-out images in ${formatDuration(seconds)}`);
+  notice(options, `calibrated on ${heldOut.ids.length} good images in ${formatDuration(seconds)}`);
   if (isImported(model)) {
     notice(
       options,
@@ -128,4 +143,33 @@ export async function calibrateModel(
   await setupDevice();
   const calibration = (await completeInto(path, model, images, { ...options, before }))!;
   return { calibration, before, images: images.ids.length, ...(found && { leftOut: found.leftOut }) };
+}
+
+/**
+ * Puts the calibration that a model file keeps from before in the place of its present one, with the settings that it was made with,
+ * and keeps the present one in its place.
+ *
+ * @param path file of the model
+ * @throws DataError where the file keeps none
+ */
+export function restoreCalibration(path: string, model: Model): CalibrateResult {
+  const { config, calibration, calibrationBefore: restored } = model;
+  if (restored === undefined) {
+    throw new DataError(`${path} keeps no calibration from before; ddad calibrate makes a new one.`);
+  }
+  const { precision, sampling, detection, features, patchcore } = restored;
+  const { falseAlarmRate, pixelFalseAlarmRate } = config.detection;
+  const settings: Config = {
+    ...config,
+    precision,
+    sampling,
+    detection: { ...detection, falseAlarmRate, pixelFalseAlarmRate },
+    features: { ...config.features, ...features },
+    patchcore: { ...config.patchcore, ...patchcore },
+  };
+  writeWhole(
+    path,
+    encodeModel({ ...model, config: settings, calibration: restored, calibrationBefore: calibration }),
+  );
+  return { calibration: restored, before: calibration, images: restored.scores.length };
 }
