@@ -77,7 +77,14 @@ describe("sub-folders", () => {
   });
 
   it("of a folder of good images are good, too, which is said; those called defective are left out", () => {
-    tree.write("a/0.png", "a/cam 1/1.png", "a/cam 2/deep/2.png", "a/NOK/3.png", "a/masks/3.png");
+    tree.write(
+      "a/0.png",
+      "a/cam 1/1.png",
+      "a/cam 2/deep/2.png",
+      "a/NOK/3.png",
+      "a/masks/3.png",
+      "a/cam 1/bad/7.png",
+    );
     tree.write("a/test/good/4.png", "a/test/bent/5.png", ["a/old/predictions.json", "{}"], "a/old/6.png");
     const { format, train, test, notices } = open("a");
     expect(format).to.equal("folder");
@@ -85,8 +92,12 @@ describe("sub-folders", () => {
     expect(test.map(({ id }) => id)).to.deep.equal(["test/bent/5.png", "test/good/4.png"]);
     expect(notices).to.deep.equal([
       `the images in the sub-folders of ${tree.path("a")} (cam 1, cam 2) are taken as good ones, too`,
-      `${tree.path("a")} also holds NOK: left out; to test with them, move the good images into ${tree.path("a/good")}`,
+      `${tree.path("a")} also holds NOK, cam 1/bad: left out; to test with them, move the good images into ${tree.path("a/good")}`,
     ]);
+    tree.write("c/0.png", "c/cam 1/1.png", "c/cam 1/check/good/2.png", "c/cam 1/check/bent/3.png");
+    const given = open("c", { test: tree.path("c/cam 1/check") });
+    expect(given.train.map(({ id }) => id)).to.deep.equal(["0.png", "cam 1/1.png"]);
+    expect(given.test.map(({ id }) => id)).to.deep.equal(["test/bent/3.png", "test/good/2.png"]);
     tree.write("b/monday/0.png", "b/tuesday/0.png");
     expect(open("b").train.map(({ id }) => id)).to.deep.equal(["monday/0.png", "tuesday/0.png"]);
     expect(findCategories(tree.path("b"))).to.deep.equal([]);

@@ -32,10 +32,10 @@ export function findImages(path: string): ImageFile[] {
  * Paths below a folder of all images in it and its sub-folders, with forward slashes; folders that hold results of this
  * program are left out. Sorted in each folder: its own images first.
  *
- * @param skip names of folders directly below it that are left out
+ * @param skips whether a sub-folder is left out, by its path below the folder
  */
-export function listImagesBelow(folder: string, skip: readonly string[] = []): string[] {
-  return below(folder, "", new Set([realpathSync(folder)]), skip);
+export function listImagesBelow(folder: string, skips: (path: string) => boolean = () => false): string[] {
+  return below(folder, "", new Set([realpathSync(folder)]), skips);
 }
 
 /** @param above the folders on the way, so that a link to one of them ends there */
@@ -43,14 +43,14 @@ function below(
   folder: string,
   prefix: string,
   above: ReadonlySet<string>,
-  skip: readonly string[] = [],
+  skips: (path: string) => boolean,
 ): string[] {
   const here = listImages(folder).map((name) => prefix + name);
   const deeper = listFolders(folder).flatMap((name) => {
     const path = join(folder, name);
     const real = realpathSync(path);
-    if (skip.includes(name) || above.has(real) || isOutputFolder(path)) return [];
-    return below(path, `${prefix}${name}/`, new Set([...above, real]));
+    if (above.has(real) || isOutputFolder(path) || skips(prefix + name)) return [];
+    return below(path, `${prefix}${name}/`, new Set([...above, real]), skips);
   });
   return [...here, ...deeper];
 }

@@ -65,6 +65,8 @@ export async function decodeWithSharp(
   const samples = wide ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : data;
   const channels = gray ? 1 : 3;
   const stride = samples.length / (width * height);
+  if (!wide && stride === channels)
+    return { width, height, channels, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
   const pixels = new Uint8Array(width * height * channels);
   for (let i = 0; i < width * height; i++) {
     for (let c = 0; c < channels; c++) {

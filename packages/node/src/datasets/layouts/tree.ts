@@ -12,9 +12,15 @@ import {
 } from "../listing.ts";
 import { isGoodWord, isMaskFolder } from "./words.ts";
 
-/** Good images below a folder. @param prefix of their ids @throws DataError when there are none */
-export function goodSamples(folder: string, prefix: string, skip: readonly string[] = []): Sample[] {
-  const names = existsSync(folder) ? listImagesBelow(folder, skip) : [];
+/**
+ * Good images below a folder.
+ *
+ * @param prefix of their ids
+ * @param skips as for `listImagesBelow`
+ * @throws DataError when there are none
+ */
+export function goodSamples(folder: string, prefix: string, skips?: (path: string) => boolean): Sample[] {
+  const names = existsSync(folder) ? listImagesBelow(folder, skips) : [];
   if (names.length === 0)
     throw new DataError(`${folder} holds no images; it should hold good ones, as ${formatNames} files.`);
   return names.map((name) => ({ id: prefix + name, path: join(folder, name), label: 0, kind: "good" }));
