@@ -26,8 +26,8 @@ const { stopped } = await trainRun(run, config, {
 if (stopped) console.log(`Stopped. The state is in ${run}; trainRun resumes from it.`);
 
 const { model } = await openModel(run);
-for await (const { file, score, decision } of predict(model, findImages(`${root}/test`), {
+for await (const found of predict(model, findImages(`${root}/test`), {
   out: join(run, "predictions"),
 }))
-  console.log(file, score.toFixed(2), decision);
+  console.log(found.file, "error" in found ? found.error : `${found.score.toFixed(2)} ${found.decision}`);
 device.destroy();

@@ -47,12 +47,25 @@ export function createProgram(): Command {
     .option("--out <folder>", "also write results.json and an image of each inspection there")
     .action(async (options: EvaluateOptions) => (await import("./evaluate.ts")).runEvaluate(options));
 
-  withModel(json(program.command("predict").description("Inspect an image, or all images in a folder")))
-    .argument("<path>", "image, or folder of images")
-    .option("--out <folder>", "folder for overlays and predictions.json", "predictions")
-    .option("--false-alarm-rate <fraction>", "accepted fraction of good images called defective", fraction)
-    .action(async (path: string, options: PredictOptions) =>
-      (await import("./predict.ts")).runPredict(path, options),
+  withModel(json(program.command("predict").description("Inspect images and write what was found")))
+    .argument("<paths...>", 'images, folders of images and patterns such as "parts/*.png"')
+    .option("--out <folder>", "empty folder for results (default: predictions, or predictions-2, …)")
+    .option("--overwrite", "replace earlier results in that folder")
+    .option(
+      "--false-alarm-rate <fraction>",
+      "accepted fraction of good images called defective, as 0.01 or 1%",
+      fraction,
+    )
+    .addOption(
+      new Option("--threshold <score>", "score from which on an image is defective")
+        .argParser(positive)
+        .conflicts("falseAlarmRate"),
+    )
+    .option("--overlay-size <pixels>", "largest side of an overlay; 0 writes none", wholeOrZero, 1600)
+    .option("--no-maps", "write no raw maps (.npy)")
+    .addHelpText("after", "\nExit codes: 0 all images inspected, 3 some could not be (see their rows).")
+    .action(async (paths: string[], options: PredictOptions) =>
+      (await import("./predict.ts")).runPredict(paths, options),
     );
 
   withModel(skipping(configured(program.command("adapt"))))
@@ -163,9 +176,23 @@ function wholeNumber(text: string): number {
   return value;
 }
 
-function fraction(text: string): number {
+function wholeOrZero(text: string): number {
+  return text.trim() === "0" ? 0 : wholeNumber(text);
+}
+
+function positive(text: string): number {
   const value = Number(text);
-  if (!(value > 0 && value < 1)) throw new InvalidArgumentError("It must be a number between 0 and 1.");
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("It must be a number above 0.");
+  return value;
+}
+
+/** A fraction, as 0.01 or 1%. */
+function fraction(text: string): number {
+  const percent = /^(.*?)\s*%$/.exec(text.trim());
+  const value = percent ? Number(percent[1]) / 100 : Number(text);
+  if (!(value > 0 && value < 1)) {
+    throw new InvalidArgumentError("It must be a number between 0 and 1, or a percentage such as 1%.");
+  }
   return value;
 }
 

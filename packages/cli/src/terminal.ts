@@ -22,6 +22,12 @@ export const rememberCommand = (words: readonly string[]): void => {
 export const repeatedCommand = (without: readonly string[] = []): string =>
   ["ddad", ...typed.filter((word) => !without.includes(word)).map(shellWord)].join(" ");
 
+/** A line of a result that comes while a progress line may stand; takes its place on a terminal. */
+export function sayResult(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  process.stdout.write(`${line}\n`);
+}
+
 /** A result: text for people, or with `--json` one object for programs. */
 export function printResult(json: boolean | undefined, value: object, text: string): void {
   process.stdout.write(`${json ? JSON.stringify(value) : text}\n`);

@@ -88,6 +88,7 @@ export * from "./report/html/page.ts";
 export * from "./report/html/scoreCharts.ts";
 export * from "./report/html/style.ts";
 export * from "./report/html/tables.ts";
+export * from "./report/inspectionOverlay.ts";
 export * from "./report/npy.ts";
 export * from "./report/overlay.ts";
 export * from "./report/panel.ts";

@@ -151,7 +151,7 @@ describe("composePanel", () => {
     try {
       const image = { input: red, reconstruction: red, map: [0, 1, 2, 3], range: { from: 0, to: 4 } };
       expect(detectionRow(image)).to.have.length(3);
-      const row = detectionRow({ ...image, mask: [0, 0, 0, 1], pixelThreshold: 3 }, rowCaptions);
+      const row = detectionRow({ ...image, mask: [0, 0, 0, 1], marked: [0, 0, 0, 1] }, rowCaptions);
       expect(row.map(({ caption }) => caption)).to.deep.equal([
         "input",
         "reconstruction",

@@ -1,5 +1,5 @@
 /** What stages tell while they run: typed events for a terminal, a page or a service. */
-import type { PlannedMemory } from "@ddad/ddad/internal";
+import type { Decision, PlannedMemory } from "@ddad/ddad/internal";
 
 /** Something that a stage tells. */
 export type StageEvent =
@@ -18,10 +18,12 @@ export type StageEvent =
       readonly score: number;
       readonly milliseconds?: number | undefined;
     }
+  /** An image could not be inspected; the others are. */
+  | { readonly type: "failed"; readonly id: string; readonly message: string }
   | {
       readonly type: "verdict";
       readonly id: string;
-      readonly decision: "good" | "defective";
+      readonly decision: Decision;
       readonly score: number;
       readonly threshold: number;
     };

@@ -24,7 +24,14 @@ export { type AdaptRunOptions, adaptRun } from "./stages/adapt.ts";
 export { calibrateModel } from "./stages/calibrate.ts";
 export { type EvaluateOptions, evaluateModel } from "./stages/evaluate.ts";
 export { fitRun } from "./stages/fit.ts";
-export { type Prediction, type PredictOptions, predict } from "./stages/predict.ts";
+export { findInputs, type Inputs } from "./stages/inputs.ts";
+export {
+  type FailedPrediction,
+  type InspectedPrediction,
+  type Prediction,
+  type PredictOptions,
+  predict,
+} from "./stages/predict.ts";
 export { type RunStagesOptions, runStages, writeSummary } from "./stages/run.ts";
 export { type TrainRunOptions, trainRun } from "./stages/train.ts";
 export { cachedWeights, fetchWeights } from "./weights/fetch.ts";

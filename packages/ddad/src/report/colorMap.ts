@@ -25,8 +25,9 @@ const table: readonly Color[] = Array.from({ length: 256 }, (_, i) => {
   );
 });
 
-/** The colour of a score in [0, 1]; lower and higher ones take the end colours. */
+/** The colour of a score in [0, 1]; lower and higher ones take the end colours. @throws RangeError for NaN */
 export function heatColor(score: number): Color {
+  if (Number.isNaN(score)) throw new RangeError("heatColor: the score is NaN, which has no colour.");
   return table[Math.round(Math.min(Math.max(score, 0), 1) * 255)]!;
 }
 

@@ -15,8 +15,8 @@ export type InspectedImage = {
   mask?: ArrayLike<number>;
   /** Scores shown as the lowest and the highest colour; the same for all images that are to be compared. */
   range: ScoreRange;
-  /** Scores from which on a pixel counts as defective, outlined in the map; none is without it. */
-  pixelThreshold?: number;
+  /** What is outlined in the map, `[H · W]`: what `markDefects` gives; nothing without it. */
+  marked?: ArrayLike<number>;
 };
 
 /** Captions above the tiles of a row; none where absent. */
@@ -32,16 +32,13 @@ export const rowCaptions: Required<RowCaptions> = {
 
 /** Input, reconstruction, the map over the input, and the ground truth where there is one. */
 export function detectionRow(image: InspectedImage, captions: RowCaptions = {}): PanelTile[] {
-  const { input, reconstruction, map, mask, range, pixelThreshold } = image;
+  const { input, reconstruction, map, mask, range, marked } = image;
   const { width, height } = input;
   const overlay = overlayHeat(input, map, range);
-  const found = Uint8Array.from({ length: map.length }, (_, i) =>
-    Number(map[i]! >= (pixelThreshold ?? Infinity)),
-  );
   const tiles: [keyof RowCaptions, Image][] = [
     ["input", input],
     ...(reconstruction ? [["reconstruction", reconstruction] as [keyof RowCaptions, Image]] : []),
-    ["map", outlineMask(overlay, found, [255, 255, 255])],
+    ["map", marked ? outlineMask(overlay, marked, [255, 255, 255]) : overlay],
   ];
   if (mask !== undefined) tiles.push(["mask", maskImage(mask, width, height)]);
   return tiles.map(([name, image]) => ({ image, caption: captions[name] ?? "" }));

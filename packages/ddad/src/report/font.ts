@@ -70,6 +70,19 @@ const advance = 6;
 export const textWidth = (text: string): number => Math.max(text.length * advance - 1, 0);
 
 /**
+ * A text in lines that are no wider than `width` columns at scale 1, broken between words; a word that is wider stays whole.
+ */
+export function wrapText(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && textWidth(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/**
  * Draws a text onto an RGB image, which it changes; what would lie outside is left out.
  *
  * @param text letters are drawn small; a space or an unknown sign leaves a gap.

@@ -9,7 +9,7 @@ export type ScoreRange = { from: number; to: number };
 export function heatMap(map: ArrayLike<number>, width: number, height: number, range: ScoreRange): Image {
   checkLength("heatMap", map, width, height);
   const data = new Uint8Array(width * height * 3);
-  for (let i = 0; i < width * height; i++) data.set(heatColor(scaled(map[i]!, range)), i * 3);
+  for (let i = 0; i < width * height; i++) data.set(heatColor(scaledScore(map[i]!, range)), i * 3);
   return { width, height, channels: 3, data };
 }
 
@@ -25,7 +25,7 @@ export function overlayHeat(image: Image, map: ArrayLike<number>, range: ScoreRa
   const { data: source } = toRgb(image);
   const data = new Uint8Array(source.length);
   for (let i = 0; i < width * height; i++) {
-    const score = scaled(map[i]!, range);
+    const score = scaledScore(map[i]!, range);
     const cover = 0.25 + 0.6 * score;
     const gray = 0.299 * source[i * 3]! + 0.587 * source[i * 3 + 1]! + 0.114 * source[i * 3 + 2]!;
     const color = heatColor(score);
@@ -50,7 +50,8 @@ export function outlineMask(image: Image, mask: ArrayLike<number>, color: Color)
   return { width, height, channels: 3, data };
 }
 
-const scaled = (score: number, { from, to }: ScoreRange): number =>
+/** Where a score lies in a range, 0 … 1. */
+export const scaledScore = (score: number, { from, to }: ScoreRange): number =>
   to > from ? Math.min(Math.max((score - from) / (to - from), 0), 1) : Number(score > from);
 
 function checkLength(name: string, values: ArrayLike<number>, width: number, height: number): void {

@@ -16,6 +16,7 @@ import {
   isImported,
   type Model,
   type ModelDetector,
+  markDefects,
   type PanelTile,
   rowCaptions,
   type TestSet,
@@ -104,9 +105,10 @@ class Gallery {
     this.#scale = scale;
   }
 
-  draw({ id, map, mapSize, reconstruction }: Inspection, index: number): void {
+  draw({ id, score, map, mapSize, reconstruction }: Inspection, index: number): void {
     const { images, masks, samples } = this.#test;
     const { size } = images;
+    const { thresholds } = this.#scale;
     const image: InspectedImage = {
       input: shownBy(mapSize, imageAt(images, index)),
       ...(reconstruction && {
@@ -114,7 +116,8 @@ class Gallery {
       }),
       map,
       ...(masks && { mask: mapSize === size ? masks[index]! : cropMask(masks[index]!, size, mapSize) }),
-      ...this.#scale,
+      range: this.#scale.range,
+      ...(thresholds && { marked: markDefects(map, score >= thresholds.image, thresholds) }),
     };
     writeInspection(join(this.#out, id), [detectionRow(image, rowCaptions)]);
     const { kind } = samples[index]!;

@@ -4,6 +4,7 @@ import {
   type Config,
   createImage,
   cropRange,
+  type DecisionThresholds,
   falseAlarmThreshold,
   type Image,
   type PanelTile,
@@ -19,14 +20,18 @@ import { writePanel } from "../images/writePanel.ts";
 export function mapRange(
   calibration: Calibration | undefined,
   { detection }: Config,
-): { range: ScoreRange; pixelThreshold?: number } {
-  if (calibration === undefined) return { range: { from: 0, to: 1 } };
+): { range: ScoreRange; thresholds?: DecisionThresholds & { readonly pixel: number } } {
+  if (calibration === undefined) return { range: colorRange(null) };
   const threshold = falseAlarmThreshold(calibration.scores, detection.falseAlarmRate);
   return {
-    range: { from: threshold / 4, to: threshold * 1.75 },
-    pixelThreshold: pixelThreshold(calibration, detection.pixelFalseAlarmRate),
+    range: colorRange(threshold),
+    thresholds: { image: threshold, pixel: pixelThreshold(calibration, detection.pixelFalseAlarmRate) },
   };
 }
+
+/** The colours' lowest and highest score: a threshold lies in the middle. @param threshold null where there is none */
+export const colorRange = (threshold: number | null): ScoreRange =>
+  threshold === null ? { from: 0, to: 1 } : { from: threshold / 4, to: threshold * 1.75 };
 
 /** The part of an image that a map of this size shows: all of it, or the middle where the protocol crops. */
 export function shownBy(mapSize: number, image: Image): Image {

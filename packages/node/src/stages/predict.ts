@@ -3,24 +3,27 @@ import { join } from "node:path";
 import {
   type Calibration,
   type Config,
+  DataError,
+  type Decision,
   type DefectRegion,
-  defectRegions,
   describeExtrapolation,
+  drawInspection,
   encodeNpy,
   falseAlarmThreshold,
   type ImageFile,
-  imageAt,
+  type Inspection,
   type Model,
-  outlineMask,
-  overlayHeat,
+  markDefects,
+  regionsOfMask,
+  unlikenessOf,
 } from "@ddad/ddad/internal";
 import { setupDevice } from "@ddad/nn";
-import { loadImages } from "../datasets/load.ts";
 import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { writeImage } from "../images/png.ts";
 import { openDetector } from "../model/detector.ts";
-import { mapRange, shownBy } from "./images.ts";
+import { colorRange, mapRange } from "./images.ts";
+import { type ReadImage, readAhead } from "./readAhead.ts";
 
 /** Options of `predict`. */
 export interface PredictOptions extends StageOptions {
@@ -28,23 +31,42 @@ export interface PredictOptions extends StageOptions {
   readonly out: string;
   /** Fraction of good images that may be called defective. Default: that of the model. */
   readonly falseAlarmRate?: number | undefined;
+  /** Score from which on an image is defective. Default: that of the false-alarm rate. */
+  readonly threshold?: number | undefined;
+  /** Largest side of an overlay in pixels; 0 writes none. Default 1600. */
+  readonly overlaySize?: number | undefined;
+  /** Whether maps are written. Default true. */
+  readonly maps?: boolean | undefined;
 }
 
 /** What was found in one image. */
-export interface Prediction {
+export interface InspectedPrediction {
   /** Path of the image. */
   readonly file: string;
-  /** Anomaly score: the largest value of the map. */
+  /** Anomaly score: the largest value of the map; PatchCore's own rule there. */
   readonly score: number;
-  /** Null where the model is not calibrated. */
-  readonly decision: "good" | "defective" | null;
-  /** Marked parts of the image, in its own pixels; none where the model is not calibrated. */
+  /** Null where there is no threshold: the model is not calibrated. */
+  readonly decision: Decision | null;
+  /** Marked parts of the image, in its own pixels: at least one of a defective image, none of any other. */
   readonly regions: readonly DefectRegion[];
-  /** Path of the overlay, PNG. */
-  readonly overlay: string;
-  /** The map as it was computed, float32, `.npy`. */
-  readonly map: string;
+  /** Why the image is unlike the training images, where it is. */
+  readonly unlike?: string;
+  /** Path of the overlay, PNG, relative to the folder of results; null where none was asked for. */
+  readonly overlay: string | null;
+  /** The map as it was computed, float32, `.npy`, relative to the folder of results; null where none was asked for. */
+  readonly map: string | null;
 }
+
+/** An image that could not be inspected, and why. */
+export interface FailedPrediction {
+  /** Path of the image. */
+  readonly file: string;
+  /** One sentence. */
+  readonly error: string;
+}
+
+/** What became of one image: a result, or an error. */
+export type Prediction = InspectedPrediction | FailedPrediction;
 
 /** How a model decides; null where it is not calibrated. */
 export interface Thresholds {
@@ -52,69 +74,153 @@ export interface Thresholds {
   readonly pixelThreshold: number | null;
 }
 
-/** The settings and thresholds of a model, at the false-alarm rate that was asked for. */
+/** What decides, where it is not what the model says. */
+export type DecisionOptions = Pick<PredictOptions, "falseAlarmRate" | "threshold">;
+
+/** The settings and thresholds of a model, at the false-alarm rate or the threshold that was asked for. */
 export function thresholdsOf(
   { config: stored, calibration }: Model,
-  falseAlarmRate = stored.detection.falseAlarmRate,
+  { falseAlarmRate = stored.detection.falseAlarmRate, threshold: asked }: DecisionOptions = {},
 ): Thresholds & { readonly config: Config; readonly calibration: Calibration | undefined } {
   const config = { ...stored, detection: { ...stored.detection, falseAlarmRate } };
-  const threshold = calibration ? falseAlarmThreshold(calibration.scores, falseAlarmRate) : null;
+  const threshold = asked ?? (calibration ? falseAlarmThreshold(calibration.scores, falseAlarmRate) : null);
   return {
     config,
     calibration,
     threshold,
-    pixelThreshold: mapRange(calibration, config).pixelThreshold ?? null,
+    pixelThreshold: mapRange(calibration, config).thresholds?.pixel ?? threshold,
   };
 }
 
 /**
- * Inspects image files one after another, and writes an overlay and a map of each.
+ * Inspects image files one after another, and writes an overlay and a map of each. No more than two images are held, so that
+ * a folder may be of any size. A file that cannot be inspected gives a `FailedPrediction`, and the others follow.
  *
- * @throws DataError naming every file that cannot be read
+ * @param files may come one after the other, too
+ * @throws DataError where a result cannot be written
  */
 export async function* predict(
   model: Model,
-  files: readonly ImageFile[],
+  files: Iterable<ImageFile> | AsyncIterable<ImageFile>,
   options: PredictOptions,
 ): AsyncGenerator<Prediction> {
-  const { out, onEvent, signal } = options;
-  const { config, calibration, threshold, pixelThreshold } = thresholdsOf(model, options.falseAlarmRate);
-  const loading = progress(options, "images", "images");
-  const size = config.data.imageSize;
-  const sizes: { width: number; height: number }[] = [];
-  const images = await loadImages(files, size, {
-    orientation: config.data.orientation,
-    onNotice: (message) => notice(options, message),
-    progress: (done, count, image) => {
-      signal?.throwIfAborted();
-      if (image) sizes.push({ width: image.width, height: image.height });
-      loading.update(done, count);
-    },
-  });
+  const { onEvent, signal, overlaySize = 1600 } = options;
+  const decided = thresholdsOf(model, options);
+  const { config, calibration } = decided;
   await setupDevice();
   using detector = await openDetector(model, config);
-  tellDecision(config, calibration, options);
-  const { range } = mapRange(calibration, config);
+  if (options.threshold === undefined) tellDecision(config, calibration, options);
   const told = progress(options, "inspecting", "images");
-  const ids = files.map(({ id }) => id);
-  let index = 0;
-  for await (const inspection of detector.inspect({ images, ids }, calibration)) {
-    const { id, score, map, mapSize, milliseconds } = inspection;
-    const name = join(out, id.replace(/\.png$/i, ""));
-    const overlay = `${name}-overlay.png`;
-    const heat = overlayHeat(shownBy(mapSize, imageAt(images, index)), map, range);
-    const marked = pixelThreshold ?? Infinity;
-    const found = Uint8Array.from(map, (value) => Number(value >= marked));
-    writeImage(overlay, outlineMask(heat, found, [255, 255, 255]));
-    writeWhole(`${name}-map.npy`, encodeNpy(map, [mapSize, mapSize]));
-    const regions = defectRegions(map, { mapSize, size, ...sizes[index]!, threshold: marked });
-    const decision = threshold === null ? null : score >= threshold ? "defective" : "good";
-    onEvent?.({ type: "inspected", id, score, milliseconds });
-    if (decision !== null) onEvent?.({ type: "verdict", id, decision, score, threshold: threshold! });
-    told.update(index + 1, files.length);
-    yield { file: files[index]!.path, score, decision, regions, overlay, map: `${name}-map.npy` };
+  const count = Array.isArray(files) ? files.length : undefined;
+  let done = 0;
+  const finished = (prediction: Prediction, id: string): Prediction => {
+    if ("error" in prediction) onEvent?.({ type: "failed", id, message: prediction.error });
+    told.update(++done, count);
+    return prediction;
+  };
+  const { source, next } = readAhead(files, {
+    size: config.data.imageSize,
+    orientation: config.data.orientation,
+    largest: overlaySize,
+    onNotice: (message) => notice(options, message),
+    signal,
+  });
+  for await (const inspection of detector.inspect(source, calibration)) {
+    for (let read = next(); read; read = next()) {
+      if ("error" in read) {
+        yield finished({ file: read.path, error: read.error }, read.id);
+        continue;
+      }
+      const { id, score, milliseconds } = inspection;
+      const prediction = concluded(read, inspection, decided, options);
+      onEvent?.({ type: "inspected", id, score, milliseconds });
+      if ("decision" in prediction && prediction.decision !== null) {
+        const { decision } = prediction;
+        onEvent?.({ type: "verdict", id, decision, score, threshold: decided.threshold! });
+      }
+      yield finished(prediction, id);
+      break;
+    }
     signal?.throwIfAborted();
-    index++;
+  }
+  for (let read = next(); read; read = next()) {
+    if ("error" in read) yield finished({ file: read.path, error: read.error }, read.id);
+  }
+}
+
+/** Decides about one image, and writes what belongs to it. */
+function concluded(
+  { id, path: file, image, width, height, description }: ReadImage,
+  { score, map, mapSize }: Inspection,
+  { config, calibration, threshold, pixelThreshold }: ReturnType<typeof thresholdsOf>,
+  { out, overlaySize = 1600, maps = true }: PredictOptions,
+): Prediction {
+  if (!Number.isFinite(score)) return { file, error: describeNotFinite(score, config) };
+  const unlike = calibration && unlikenessOf(config, calibration, description, score);
+  const byScore = threshold === null ? null : score >= threshold ? "defective" : "good";
+  const decision = byScore !== null && unlike !== undefined ? "unlike" : byScore;
+  const thresholds = { image: threshold ?? Infinity, pixel: pixelThreshold ?? Infinity };
+  const marked = markDefects(map, decision === "defective", thresholds);
+  const place = { mapSize, size: config.data.imageSize, width, height };
+  const regions = regionsOfMask(map, marked, place);
+  const name = id.replace(/\.png$/, "");
+  const [overlay, mapFile] = [`${name}-overlay.png`, `${name}-map.npy`];
+  const range = colorRange(threshold);
+  const caption = captionOf({ score, threshold, decision, unlike });
+  written(
+    () => {
+      if (image) {
+        const drawn = drawInspection(image, { ...place, map, marked, regions, range, decision, caption });
+        writeImage(join(out, overlay), drawn);
+      }
+      if (maps) writeWhole(join(out, mapFile), encodeNpy(map, [mapSize, mapSize]));
+    },
+    join(out, name),
+  );
+  return {
+    file,
+    score,
+    decision,
+    regions,
+    ...(decision === "unlike" && { unlike: unlike! }),
+    overlay: overlaySize > 0 ? overlay : null,
+    map: maps ? mapFile : null,
+  };
+}
+
+function captionOf(found: {
+  readonly score: number;
+  readonly threshold: number | null;
+  readonly decision: Decision | null;
+  readonly unlike: string | undefined;
+}): string {
+  const { score, threshold, decision, unlike } = found;
+  if (decision === null) return `score ${score.toPrecision(4)}, no threshold`;
+  if (decision === "unlike") return `unlike the training images: ${unlike}`;
+  return `${decision}: score ${score.toPrecision(4)}, threshold ${threshold!.toPrecision(4)}`;
+}
+
+function describeNotFinite(score: number, { precision }: Config): string {
+  const overflow =
+    precision === "mixed"
+      ? "f16 overflowed (precision is mixed: calibrate the model with --set precision=f32), or the weights"
+      : "the weights of the model";
+  return `The score is ${score}: ${overflow} are damaged or contain NaN or Infinity. Take the file of the model from its run again.`;
+}
+
+/** @throws DataError in place of the file system's own error */
+function written(write: () => void, name: string): void {
+  try {
+    write();
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === undefined) throw cause;
+    throw new DataError(
+      `The results ${name} cannot be written (${code}); make room, or name another folder by --out.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -127,7 +233,7 @@ function tellDecision(config: Config, calibration: Calibration | undefined, opti
   }
   const cure =
     config.protocol === "paper"
-      ? "The paper's protocol has no threshold but that of a test set."
-      : "Run ddad calibrate to get a threshold.";
+      ? "The paper's protocol has no threshold but that of a test set; --threshold sets one."
+      : "Run ddad calibrate to get a threshold, or set one by --threshold.";
   notice(options, `The model is not calibrated: scores only, no decisions. ${cure}`);
 }

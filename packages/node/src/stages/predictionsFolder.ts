@@ -1,0 +1,154 @@
+/** Where results of `predict` go, and the file that lists them. */
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { DataError } from "@ddad/ddad/internal";
+import { predictionsFile } from "./inputs.ts";
+import type { Prediction } from "./predict.ts";
+
+/** Where results go. */
+export interface PredictionsFolderOptions {
+  /** A folder that was asked for: it must be empty or missing. Default: `predictions`, or `predictions-2`, … */
+  readonly out?: string | undefined;
+  /** Replaces the results that the folder holds. Files that are no results stay. */
+  readonly overwrite?: boolean | undefined;
+}
+
+/**
+ * Makes the folder for results, so that those of one call are never mixed with those of another.
+ *
+ * @throws DataError where it is a file, cannot be made or written to, or is not empty
+ */
+export function openPredictionsFolder({ out, overwrite = false }: PredictionsFolderOptions = {}): string {
+  let folder = out ?? "predictions";
+  for (let n = 2; out === undefined && !overwrite && !isFree(folder); n++) folder = `predictions-${n}`;
+  if (existsSync(folder) && !statSync(folder).isDirectory()) {
+    throw new DataError(`${folder} is a file, but results need a folder; name another one by --out.`);
+  }
+  if (!isFree(folder)) {
+    if (!overwrite) {
+      throw new DataError(
+        `${folder} is not empty, and results are not mixed with others; name another folder by --out, or replace the results in it by --overwrite.`,
+      );
+    }
+    if (holdsResults(folder)) removeResults(folder);
+  }
+  try {
+    mkdirSync(folder, { recursive: true });
+    closeSync(openSync(join(folder, `${predictionsFile}.partial`), "w"));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new DataError(
+      `The folder ${folder} cannot be made or written to (${code}); name another one by --out.`,
+      {
+        cause,
+      },
+    );
+  }
+  return folder;
+}
+
+const isFree = (folder: string): boolean =>
+  !existsSync(folder) || (statSync(folder).isDirectory() && readdirSync(folder).length === 0);
+
+const holdsResults = (folder: string): boolean =>
+  [predictionsFile, `${predictionsFile}.partial`].some((name) => existsSync(join(folder, name)));
+
+/** Removes what `predict` wrote, by its names, and folders that are empty then. */
+function removeResults(folder: string, top = true): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) removeResults(path, false);
+    else if (/-overlay\.png$|-map\.npy$|^predictions\.json(\.partial)?$/.test(entry.name)) rmSync(path);
+  }
+  if (!top && readdirSync(folder).length === 0) rmSync(folder, { recursive: true });
+}
+
+/** How many images were called what. */
+export type PredictionCounts = {
+  good: number;
+  defective: number;
+  unlike: number;
+  /** Scored without a decision: the model is not calibrated. */
+  undecided: number;
+  failed: number;
+};
+
+/** Counts of nothing yet. */
+export const noCounts = (): PredictionCounts => ({
+  good: 0,
+  defective: 0,
+  unlike: 0,
+  undecided: 0,
+  failed: 0,
+});
+
+/** Counts one more image. */
+export function countPrediction(counts: PredictionCounts, prediction: Prediction): void {
+  if ("error" in prediction) counts.failed++;
+  else counts[prediction.decision ?? "undecided"]++;
+}
+
+/**
+ * Writes one JSON object whose `images` come one after the other, so that no more than one is held: the keys of `head`,
+ * `images`, `counts`.
+ */
+export class PredictionsWriter {
+  readonly #write: (text: string) => void;
+  readonly #lines: boolean;
+  readonly #counts = noCounts();
+  #first = true;
+
+  /** @param lines whether each image has a line of its own. */
+  constructor(head: object, write: (text: string) => void, lines: boolean) {
+    this.#write = write;
+    this.#lines = lines;
+    write(`${JSON.stringify(head).slice(0, -1)},"images":[`);
+  }
+
+  add(prediction: Prediction): void {
+    countPrediction(this.#counts, prediction);
+    const separator = this.#first ? "" : ",";
+    this.#write(`${separator}${this.#lines ? "\n" : ""}${JSON.stringify(prediction)}`);
+    this.#first = false;
+  }
+
+  end(): void {
+    this.#write(`${this.#lines ? "\n" : ""}],"counts":${JSON.stringify(this.#counts)}}\n`);
+  }
+}
+
+/**
+ * `predictions.json` of a folder, written as results come: under a temporary name until it is whole, and whole also where the
+ * work ends early.
+ */
+export class PredictionsFile implements Disposable {
+  readonly #path: string;
+  readonly #file: number;
+  readonly #writer: PredictionsWriter;
+
+  constructor(folder: string, head: object) {
+    this.#path = join(folder, predictionsFile);
+    this.#file = openSync(`${this.#path}.partial`, "w");
+    this.#writer = new PredictionsWriter(head, (text) => void writeSync(this.#file, text), true);
+  }
+
+  add(prediction: Prediction): void {
+    this.#writer.add(prediction);
+  }
+
+  [Symbol.dispose](): void {
+    this.#writer.end();
+    closeSync(this.#file);
+    renameSync(`${this.#path}.partial`, this.#path);
+  }
+}
