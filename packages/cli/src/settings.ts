@@ -9,6 +9,7 @@ import {
   mergeConfig,
   parseConfig,
   parseSettings,
+  translateRenamed,
 } from "@ddad/ddad/internal";
 import { openConfigFile } from "@ddad/node/internal";
 import { say } from "./terminal.ts";
@@ -25,6 +26,7 @@ export type ConfigOptions = {
 
 /** Options whose file has been reported on: a command may ask for its configuration more than once. */
 const reported = new WeakSet<ConfigOptions>();
+const renamed = new WeakSet<ConfigOptions>();
 
 /** What was asked for, as it stands, not completed; what became of the keys of a file of the published code is printed. */
 export function askedBy(options: ConfigOptions): ConfigRecord {
@@ -40,13 +42,21 @@ export function askedBy(options: ConfigOptions): ConfigRecord {
     ],
     configSchema,
   );
-  if (config === undefined) return settings;
+  if (config === undefined) return current(options, settings);
   const file = openConfigFile(config, settings);
   if (file.translation && !reported.has(options)) {
     reported.add(options);
     for (const line of describeTranslation(config, file.translation)) say(line);
   }
-  return mergeConfig(file.settings, settings);
+  return current(options, mergeConfig(file.settings, settings));
+}
+
+/** Settings under today's names; which had an old one is said once. */
+function current(options: ConfigOptions, asked: ConfigRecord): ConfigRecord {
+  const { settings, notices } = translateRenamed(asked);
+  if (!renamed.has(options)) for (const line of notices) say(line);
+  renamed.add(options);
+  return settings;
 }
 
 /** The configuration that was asked for, complete. @throws ConfigError */

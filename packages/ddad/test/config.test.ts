@@ -2,6 +2,7 @@
 import { expect } from "chai";
 import { boundSettings, settingsBound } from "../src/config/binding.ts";
 import { parseConfig, parseStoredConfig, resolveConfig } from "../src/config/parse.ts";
+import { translateRenamed } from "../src/config/renamed.ts";
 import { type ConfigInput, configSchema } from "../src/config/schema.ts";
 import { configKeys, mergeConfig } from "../src/config/settings.ts";
 import { ConfigError } from "../src/errors.ts";
@@ -302,6 +303,17 @@ describe("parseConfig", () => {
     expect(problems(JSON.parse('{"data": {"root": "a"}, "__proto__": {"x": 1}}'))[0]).to.include(
       "__proto__ is no setting",
     );
+  });
+});
+
+describe("settings of version 0.1", () => {
+  it("are read under the names that they have now", () => {
+    const config = parseConfig({ data, sampling: { calls: 5 } });
+    expect(config.sampling).to.include({ steps: 5 });
+    const { settings, notices } = translateRenamed({ data, sampling: { calls: 5, eta: 0 } });
+    expect(settings).to.deep.equal({ data, sampling: { steps: 5, eta: 0 } });
+    expect(notices).to.deep.equal(["The setting sampling.calls is called sampling.steps now."]);
+    expect(translateRenamed({ data }).notices).to.deep.equal([]);
   });
 });
 
