@@ -48,7 +48,7 @@ const rules = [
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const files = execFileSync("git", ["ls-files", ...paths], { cwd: root, encoding: "utf8" })
   .split("\n")
-  .filter((file) => /\.(ts|md|mjs|py|sh)$/.test(file));
+  .filter((file) => /\.(ts|md|mjs|py|sh)$/.test(file) && !file.endsWith("words.test.ts")); // which lists them
 
 const problems = files.flatMap((file) =>
   readFileSync(join(root, file), "utf8")

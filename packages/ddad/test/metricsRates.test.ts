@@ -41,7 +41,7 @@ describe("the interval of Clopper and Pearson", () => {
 });
 
 describe("Newcombe's interval of the AUROC", () => {
-  it("says something where the classes are told apart perfectly", () => {
+  it("says something where the classes are separated perfectly", () => {
     const [low, high] = aurocInterval(1, 12, 12);
     expect(high).to.equal(1);
     expect(low).to.be.within(0.82, 0.84);

@@ -63,7 +63,7 @@ function thumbnail(path: string, mapTile: number): string | undefined {
   return `data:image/png;base64,${Buffer.from(encodePng(small)).toString("base64")}`;
 }
 
-/** Tiles of the last row of a panel, as `composePanel` lays it out, side by side; undefined where an image is no panel. */
+/** Tiles of the last row of a panel, as `composePanel` lays it out in a row; undefined where an image is no panel. */
 function tilesOf(panel: Image, columns: readonly number[]): Image | undefined {
   const [tile, gap] = [192, 8];
   const count = (panel.width - gap) / (tile + gap);

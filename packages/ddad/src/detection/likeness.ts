@@ -133,7 +133,7 @@ export function describeUnlikeness(likeness: Likeness, image: ImageDescription):
 }
 
 /**
- * Whether a score lies so far below those of all held-out good images that there is nothing to inspect: smooth images score
+ * Whether a score lies so far below those of all held-out good images as where nothing is there to inspect: smooth images score
  * next to nothing in DDAD. Not to be asked of PatchCore, which knows the images of its bank by heart.
  */
 export function isFarBelow(scores: readonly number[], score: number): boolean {

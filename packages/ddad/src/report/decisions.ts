@@ -45,7 +45,7 @@ export function decisionsOf(
 }
 
 /**
- * The interval of the AUROC of images: by the bootstrap, and where the classes are told apart perfectly, so that each resample
+ * The interval of the AUROC of images: by the bootstrap, and where the classes are separated perfectly, so that each resample
  * gives the same, by `aurocInterval`.
  */
 export function shownAurocInterval({ image, images, intervals, protocolBlock }: EvaluationResult): Interval {
