@@ -62,7 +62,16 @@ describe("ddad with a messy folder", () => {
     await pixels.clone().rotate(90).png().toFile(shown);
     const score = async (image: string, checkpoint: string): Promise<number> => {
       const { output, errors } = await ddad(
-        ...["predict", image, "--checkpoint", checkpoint, "--out", path("predictions"), "--json"],
+        ...[
+          "predict",
+          image,
+          "--checkpoint",
+          checkpoint,
+          "--out",
+          path("predictions"),
+          "--overwrite",
+          "--json",
+        ],
       );
       const found = JSON.parse(output || "{}") as { images?: { score: number }[] };
       expect(found.images, errors).to.have.length(1);

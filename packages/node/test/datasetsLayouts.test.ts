@@ -98,6 +98,14 @@ describe("sub-folders", () => {
     const given = open("c", { test: tree.path("c/cam 1/check") });
     expect(given.train.map(({ id }) => id)).to.deep.equal(["0.png", "cam 1/1.png"]);
     expect(given.test.map(({ id }) => id)).to.deep.equal(["test/bent/3.png", "test/good/2.png"]);
+    tree.write("d/Train/Good/0.png", "d/Test/bent/0.png");
+    refuses(
+      "d",
+      "ROOT/d is not a data set: it holds Test/, Train/. The layouts nearest to it are mvtec (train/good",
+    );
+    tree.write("e/0.png", "e/val/1.png");
+    expect(open("e")).to.deep.include({ notices: [`${tree.path("e")} also holds val: left out`] });
+    expect(open("e").train.map(({ id }) => id)).to.deep.equal(["0.png"]);
     tree.write("b/monday/0.png", "b/tuesday/0.png");
     expect(open("b").train.map(({ id }) => id)).to.deep.equal(["monday/0.png", "tuesday/0.png"]);
     expect(findCategories(tree.path("b"))).to.deep.equal([]);

@@ -21,4 +21,4 @@ export const isMaskFolder = (name: string): boolean => masks.includes(name.toLow
 
 /** Whether a folder of this name holds one part of a data set, so that it is none itself. */
 export const isSplitFolder = (name: string): boolean =>
-  ["train", "test", "test_public", "validation"].includes(name);
+  ["train", "test", "test_public", "validation", "val"].includes(name.toLowerCase());
