@@ -57,7 +57,12 @@ export function describeEvaluation({ result, kinds }: Evaluation): string {
     `${at}: ${describe(found)} of the defective images are found`,
     ...(extrapolation === undefined ? [] : [extrapolation]),
     ...(presorting
-      ? ["", "Other thresholds, chosen on these test images:", "", formatPresorting(presorting, classes)]
+      ? [
+          "",
+          "Other thresholds (PGn, PBn), chosen on these test images:",
+          "",
+          formatPresorting(presorting, classes),
+        ]
       : []),
   ].join("\n");
 }

@@ -194,6 +194,20 @@ describe("ddad run", function () {
       .to.match(/1 of 2 categories failed/)
       .and.to.match(/felt: .*has no category "felt"/);
     expect(broken.errors).to.match(/done already/);
+
+    const rate = ["--set", "detection.falseAlarmRate=0.9"];
+    const calibrated = await ddad("calibrate", "--checkpoint", join(out, "weave"), ...rate, "--json");
+    expect(calibrated.code, calibrated.errors).to.equal(0);
+    // The model decides by its own rate, where none is asked for.
+    const again = await ddad("run", "--data", root, ...smallSettings, ...one);
+    expect(again.code, again.errors).to.equal(0);
+    expect(again.errors)
+      .to.match(/results\.json was made with another false-alarm rate; evaluating again/)
+      .and.not.match(/done already|training on/);
+    const [result] = (JSON.parse(again.output) as { results: EvaluationResult[] }).results;
+    expect(result!.threshold).to.equal((JSON.parse(calibrated.output) as { threshold: number }).threshold);
+    const done = await ddad("run", "--data", root, ...smallSettings, ...one);
+    expect(done.errors).to.match(/done already/);
     const more = await ddad(
       ...["train", "--data", root, ...smallSettings, "--set", "data.category=tile", "--resume"],
       ...["--set", "training.steps=5", "--out", join(out, "tile")],

@@ -14,7 +14,7 @@ import {
   wrongDecisions,
 } from "@ddad/ddad/internal";
 import { notice, type StageOptions } from "./events.ts";
-import { calibrationState } from "./model/calibrationState.ts";
+import { calibrationState, modelBeside } from "./model/calibrationState.ts";
 import { thumbnailsOf } from "./thumbnails.ts";
 
 /** A result with the folder and file that it lies in, and a name that tells it from the others. */
@@ -44,7 +44,7 @@ export function findResults(folders: readonly string[], options: StageOptions = 
 /** What the files beside a result say of it. */
 function describeRun(file: string, result: EvaluationResult): Omit<FoundRun, "name"> {
   const folder = dirname(file);
-  const calibration = calibrationState(file, result);
+  const calibration = calibrationState(result, modelBeside(file));
   const scores = join(folder, "scores.json");
   const reading =
     result.decisions === undefined && existsSync(scores)

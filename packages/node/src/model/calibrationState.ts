@@ -13,19 +13,23 @@ import {
 import { modelFile } from "./open.ts";
 
 /** What the header of a model's file says of its decisions. */
-type ModelDecision = { readonly calibration: Calibration; readonly rate: number | undefined };
+export type ModelDecision = {
+  readonly calibration: Calibration;
+  /** `detection.falseAlarmRate`. */
+  readonly rate: number | undefined;
+};
 
 /**
- * Compares a result with the model in its folder or the one above; undefined where there is none, it is not calibrated, or the
- * protocol has no calibration.
+ * Compares a result with a model; undefined where there is none, or the protocol has no calibration.
  *
- * @param file of the result
+ * @param model such as `modelBeside` gives
  */
-export function calibrationState(file: string, result: EvaluationResult): CalibrationState | undefined {
+export function calibrationState(
+  result: EvaluationResult,
+  model: ModelDecision | undefined,
+): CalibrationState | undefined {
   const { threshold } = result.protocolBlock;
-  if (threshold === undefined || !("images" in threshold)) return undefined;
-  const model = modelBeside(file);
-  if (model === undefined) return undefined;
+  if (model === undefined || threshold === undefined || !("images" in threshold)) return undefined;
   const { scores } = model.calibration;
   const same =
     threshold.calibration === undefined
@@ -38,7 +42,8 @@ export function calibrationState(file: string, result: EvaluationResult): Calibr
     : "another false-alarm rate";
 }
 
-function modelBeside(file: string): ModelDecision | undefined {
+/** How the model decides that lies in the folder of a file or the one above; undefined where none is, or it is not calibrated. */
+export function modelBeside(file: string): ModelDecision | undefined {
   const folder = dirname(file);
   const path = [folder, dirname(folder)].map((at) => join(at, modelFile)).find((at) => existsSync(at));
   const metadata = path === undefined ? undefined : readMetadata(path);

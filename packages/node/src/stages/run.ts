@@ -2,7 +2,9 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import {
+  type CalibrationState,
   type Config,
+  calibrationDifferences,
   configKeys,
   configSchema,
   DataError,
@@ -22,7 +24,7 @@ import { openDataset } from "../datasets/dataset.ts";
 import { listFolders } from "../datasets/listing.ts";
 import { notice, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
-import { calibrationState } from "../model/calibrationState.ts";
+import { calibrationState, modelBeside } from "../model/calibrationState.ts";
 import {
   adaptationStateFile,
   forgetModel,
@@ -69,7 +71,7 @@ export async function runStages(
     if ("problem" in stored) {
       throw new DataError(`${results} is damaged (${stored.problem}); remove it, and it is evaluated again.`);
     }
-    const state = calibrationState(results, stored.value);
+    const state = stateFor(config, results, stored.value);
     if (state === undefined || state === "current") {
       notice(options, `done already: ${results}`);
       return stored.value;
@@ -107,7 +109,7 @@ export async function runStages(
     return undefined;
   }
   const model = decodeModel(await readCheckpoint(path), path);
-  const { result } = await evaluateModel(model, config, path, {
+  const { result } = await evaluateModel(model, withRateOf(config, model.config.detection), path, {
     ...options,
     out: join(folder, "evaluation"),
   });
@@ -148,6 +150,19 @@ const atRoot = (config: Config): Config => ({
   ...config,
   data: { ...config.data, root: resolve(config.data.root) },
 });
+
+/** Whether results are those that an evaluation would give now; also where the model is calibrated for other settings than these. */
+function stateFor(config: Config, file: string, result: EvaluationResult): CalibrationState | undefined {
+  const model = modelBeside(file);
+  if (!model || calibrationDifferences(model.calibration, config).length > 0) return undefined;
+  return calibrationState(result, { ...model, rate: config.detection.falseAlarmRate ?? model.rate });
+}
+
+/** A configuration with the false-alarm rate of a model, where it asks for none: the model decides by that. */
+const withRateOf = (config: Config, { falseAlarmRate }: Config["detection"]): Config =>
+  config.detection.falseAlarmRate === undefined && falseAlarmRate !== undefined
+    ? { ...config, detection: { ...config.detection, falseAlarmRate } }
+    : config;
 
 /** Settings that may differ where a run is resumed: they change nothing that is trained. */
 const withoutEffect = ["preset", "training.memory", "detection.falseAlarmRate"];

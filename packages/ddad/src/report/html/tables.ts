@@ -143,7 +143,7 @@ ${rows.map(([at, count]) => html`<tr><td class="text">${at}</td><td>${count}</td
   const missed = found.defectsMissed.map(
     (row) => [`${row.goodStopped} %`, describeCount({ ...row, of: images - good })] as const,
   );
-  return html`<h3>Other thresholds</h3>
+  return html`<h3>Other thresholds (PGn, PBn)</h3>
 <p class="faint">Chosen on these test images: what the scores allow, in percent, not what a calibrated threshold promises.</p>
 <div class="side">
 ${table("defects caught, at least", "good parts stopped", stopped)}
