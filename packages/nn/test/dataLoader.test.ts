@@ -1,5 +1,5 @@
 /** Batches: what samples become, their order, and how they are loaded. */
-import { type Tensor, tensor, UsageError } from "@ddad/tensor";
+import { ShapeError, type Tensor, tensor, UsageError } from "@ddad/tensor";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
 import { collate } from "../src/data/collate.ts";
@@ -68,6 +68,19 @@ describe("collate", () => {
     expect(String(collate([7, 8], "i32"))).to.equal("Tensor i32 [2]");
     const pairs = collate([[Int32Array.of(1), Int32Array.of(2)]]);
     expect(pairs.map(String)).to.deep.equal(["Tensor i32 [1, 1]", "Tensor i32 [1, 1]"]);
+  });
+
+  it("takes an array beside a number as a tuple", async () => {
+    const [x, y] = collate([
+      [[1, 2], 0],
+      [[3, 4], 1],
+    ] as readonly (readonly [number[], number])[]) as unknown as readonly Tensor[];
+    expect(await x!.toArray()).to.deep.equal([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(await y!.toArray()).to.deep.equal([0, 1]);
+    expect(() => collate([[[1, 2], [3]]])).to.throw(ShapeError, /row 0 is \[2\] and row 1 \[1\]/);
   });
 
   it("refuses samples of different shapes", () => {

@@ -149,6 +149,12 @@ function numbersOf(value: unknown): Numeric {
   if (ArrayBuffer.isView(value)) return { data: value as TypedArray, shape: [(value as TypedArray).length] };
   if (!Array.isArray(value)) return { data: [value as Scalar], shape: [] };
   const rows = value.map(numbersOf);
+  const ragged = rows.findIndex(({ shape }) => shape.join() !== rows[0]!.shape.join());
+  if (ragged > 0) {
+    throw new ShapeError(
+      `collate: nested arrays must have the same lengths, but row 0 is [${rows[0]!.shape.join(", ")}] and row ${ragged} [${rows[ragged]!.shape.join(", ")}].`,
+    );
+  }
   return {
     data: rows.flatMap(({ data }) => [...(data as readonly Scalar[])]),
     shape: [rows.length, ...(rows[0]?.shape ?? [])],
@@ -161,9 +167,13 @@ const isNumeric = (value: unknown): boolean =>
   typeof value === "boolean" ||
   ArrayBuffer.isView(value) ||
   isShaped(value) ||
-  (Array.isArray(value) && value.length > 0 && value.every((entry) => isNumeric(entry) && !isBuffer(entry)));
+  (Array.isArray(value) &&
+    value.length > 0 &&
+    value.every(
+      (entry) => isNumeric(entry) && !isBuffer(entry) && Array.isArray(entry) === Array.isArray(value[0]),
+    ));
 
-/** A tuple of typed arrays is no matrix. */
+/** A tuple of typed arrays is no matrix, nor are numbers beside arrays. */
 const isBuffer = (value: unknown): boolean => ArrayBuffer.isView(value) || isShaped(value);
 
 const isShaped = (value: unknown): value is Shaped =>
