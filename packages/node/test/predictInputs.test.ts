@@ -144,7 +144,7 @@ describe("the folder of predictions", () => {
     );
     expect(() => openPredictionsFolder({ out: "file/below" })).to.throw(
       DataError,
-      /cannot be made or written to \(ENOTDIR\)/,
+      /cannot be written: a part of the path is a file/,
     );
   });
 

@@ -133,8 +133,8 @@ export function describeUnlikeness(likeness: Likeness, image: ImageDescription):
 }
 
 /**
- * Whether a score lies so far below those of all held-out good images as where nothing is there to inspect: smooth images score
- * next to nothing in DDAD. Not to be asked of PatchCore, which knows the images of its bank by heart.
+ * Whether a score lies so far below those of all held-out good images that the image shows no part: smooth images score next
+ * to nothing in DDAD. It does not hold for PatchCore, which knows the images of its bank by heart.
  */
 export function isFarBelow(scores: readonly number[], score: number): boolean {
   if (scores.length < fewest || scores.some((value) => value <= 0)) return false;

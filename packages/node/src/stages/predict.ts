@@ -3,7 +3,6 @@ import { join } from "node:path";
 import {
   type Calibration,
   type Config,
-  DataError,
   type Decision,
   type DefectRegion,
   describeExtrapolation,
@@ -167,16 +166,11 @@ function concluded(
   const [overlay, mapFile] = [`${name}-overlay.png`, `${name}-map.npy`];
   const range = colorRange(threshold);
   const caption = captionOf({ score, threshold, decision, unlike });
-  written(
-    () => {
-      if (image) {
-        const drawn = drawInspection(image, { ...place, map, marked, regions, range, decision, caption });
-        writeImage(join(out, overlay), drawn);
-      }
-      if (maps) writeWhole(join(out, mapFile), encodeNpy(map, [mapSize, mapSize]));
-    },
-    join(out, name),
-  );
+  if (image) {
+    const drawn = drawInspection(image, { ...place, map, marked, regions, range, decision, caption });
+    writeImage(join(out, overlay), drawn);
+  }
+  if (maps) writeWhole(join(out, mapFile), encodeNpy(map, [mapSize, mapSize]));
   return {
     file,
     score,
@@ -206,22 +200,6 @@ function describeNotFinite(score: number, { precision }: Config): string {
       ? "f16 overflowed (precision is mixed: calibrate the model with --set precision=f32), or the weights"
       : "the weights of the model";
   return `The score is ${score}: ${overflow} are damaged or contain NaN or Infinity. Take the file of the model from its run again.`;
-}
-
-/** @throws DataError in place of the file system's own error */
-function written(write: () => void, name: string): void {
-  try {
-    write();
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === undefined) throw cause;
-    throw new DataError(
-      `The results ${name} cannot be written (${code}); make room, or name another folder by --out.`,
-      {
-        cause,
-      },
-    );
-  }
 }
 
 function tellDecision(config: Config, calibration: Calibration | undefined, options: StageOptions): void {

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "@ddad/ddad/internal";
+import { cannot } from "../files.ts";
 import { predictionsFile } from "./inputs.ts";
 import type { Prediction } from "./predict.ts";
 
@@ -45,14 +46,8 @@ export function openPredictionsFolder({ out, overwrite = false }: PredictionsFol
   try {
     mkdirSync(folder, { recursive: true });
     closeSync(openSync(join(folder, `${predictionsFile}.partial`), "w"));
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new DataError(
-      `The folder ${folder} cannot be made or written to (${code}); name another one by --out.`,
-      {
-        cause,
-      },
-    );
+  } catch (error) {
+    throw cannot("write", folder, error);
   }
   return folder;
 }
@@ -139,7 +134,14 @@ export class PredictionsFile implements Disposable {
   constructor(folder: string, head: object) {
     this.#path = join(folder, predictionsFile);
     this.#file = openSync(`${this.#path}.partial`, "w");
-    this.#writer = new PredictionsWriter(head, (text) => void writeSync(this.#file, text), true);
+    const write = (text: string): void => {
+      try {
+        writeSync(this.#file, text);
+      } catch (error) {
+        throw cannot("write", this.#path, error);
+      }
+    };
+    this.#writer = new PredictionsWriter(head, write, true);
   }
 
   add(prediction: Prediction): void {
