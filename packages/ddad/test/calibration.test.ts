@@ -168,7 +168,10 @@ describe("falseAlarmThreshold", () => {
     expect(describeFalseAlarms(22)).to.equal(
       "About 1 in 23 good parts will be stopped. To promise 1 in 100, calibrate with at least 99 good images.",
     );
-    expect(describeFalseAlarms(120)).to.equal("About 1 in 121 good parts will be stopped.");
+    expect(describeFalseAlarms(99)).to.equal("About 1 in 100 good parts will be stopped.");
+    expect(describeFalseAlarms(120)).to.equal(
+      "About 1 in 121 good parts will be stopped. With detection.falseAlarmRate=0.01 more defects are found, and 1 in 100 is stopped.",
+    );
     expect(describeFalseAlarms(120, 0.05)).to.equal("About 1 in 20 good parts will be stopped.");
     expect(describeFalseAlarms(120, 0.34)).to.equal("About 34 % of the good parts will be stopped.");
     expect(describeFalseAlarms(36, 0.01)).to.equal(

@@ -204,8 +204,13 @@ export function describeFalseAlarms(count: number, rate?: number): string {
   if (extrapolation !== undefined) return extrapolation;
   const often = oneIn(rate ?? lowestFalseAlarmRate(count));
   const stopped = `About ${often.endsWith("%") ? `${often} of the` : often} good parts will be stopped.`;
-  if (rate !== undefined || count >= promise.images) return stopped;
-  return `${stopped} To promise ${oneIn(promise.rate)}, calibrate with at least ${promise.images} good images.`;
+  if (rate !== undefined) return stopped;
+  if (count > promise.images) {
+    return `${stopped} With detection.falseAlarmRate=${promise.rate} more defects are found, and ${oneIn(promise.rate)} is stopped.`;
+  }
+  return count === promise.images
+    ? stopped
+    : `${stopped} To promise ${oneIn(promise.rate)}, calibrate with at least ${promise.images} good images.`;
 }
 
 /** A rate as people say it: `1 in 23`, or in percent where it is none of one in a whole number. */
