@@ -41,6 +41,13 @@ export function createProgram(): Command {
     .option("--categories <names>", "only these, separated by commas (default: all)")
     .option("--out <folder>", "folder of the runs and their summary (default: runs/<data set>)")
     .option("--overwrite", "replace the runs in that folder")
+    .addOption(
+      new Option(
+        "--quick",
+        "choose image size and length for a result in about five minutes (default where no setting says otherwise)",
+      ).conflicts("full"),
+    )
+    .option("--full", "take the whole training, however long it is on this machine")
     .action(async (options: PipelineOptions) => (await import("./pipeline.ts")).runPipeline(options));
 
   withModel(skipping(configured(program.command("evaluate").description("Evaluate a model on a test set"))))

@@ -19,12 +19,16 @@ import {
 } from "@ddad/node/internal";
 import { eventPrinter } from "./events.ts";
 import { endAtOnce, stopOnInterrupt } from "./interrupt.ts";
-import { type ConfigOptions, configOf } from "./settings.ts";
+import { planRun } from "./plan.ts";
+import { askedBy, type ConfigOptions, configOf } from "./settings.ts";
 import { printResult, repeatedCommand, say, shellWord } from "./terminal.ts";
 
 export type PipelineOptions = ConfigOptions & {
   readonly out?: string;
   readonly categories?: string;
+  /** Choose the size and length of the run by what this machine does in about five minutes, or never. */
+  readonly quick?: boolean;
+  readonly full?: boolean;
   readonly overwrite?: boolean;
   readonly tune?: boolean;
   readonly skipUnreadable?: boolean;
@@ -34,18 +38,32 @@ export type PipelineOptions = ConfigOptions & {
 export async function runPipeline(options: PipelineOptions): Promise<void> {
   const base = configOf(withPresetOf(options, undefined));
   if (options.tune) checkTuning(base);
-  const folder = options.out ?? join("runs", basename(resolve(base.data.root)));
   const categories = categoriesOf(base, options.categories);
   using interrupt = stopOnInterrupt();
+  const { signal } = interrupt;
+  const configIn = (category: string | undefined): Config =>
+    category === undefined ? base : configOf(withPresetOf(options, category));
+  const usual = join("runs", basename(resolve(base.data.root)));
+  const plan = await planRun({
+    ...{ asked: askedBy(withPresetOf(options, categories[0])), config: configIn(categories[0]) },
+    ...{ out: options.out, usual, categories, signal },
+    ...{ quick: options.quick === true, full: options.full === true, overwrite: options.overwrite === true },
+  }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    say("Stopped before the run began.");
+    return endAtOnce();
+  });
+  if (!plan) return;
+  const { folder } = plan;
   const { tune, skipUnreadable } = options;
-  const stage = { signal: interrupt.signal, onEvent: eventPrinter(), tune, skipUnreadable };
+  const stage = { signal, onEvent: eventPrinter(), tune, skipUnreadable };
   const results: EvaluationResult[] = [];
   const notEvaluated: { readonly checkpoint: string; readonly reason: string }[] = [];
   const failures: { category: string | undefined; error: Error }[] = [];
   for (const [index, category] of categories.entries()) {
     if (category !== undefined) say(`\n${category} (${index + 1} of ${categories.length})`);
     try {
-      const config = category === undefined ? base : configOf(withPresetOf(options, category));
+      const config = plan.configFor(category, configIn(category));
       const own = category === undefined ? folder : join(folder, category);
       if (options.overwrite) removeRun(own);
       const result = await runStages(own, config, stage);
@@ -84,6 +102,7 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
       ({ checkpoint, reason }) =>
         `The run is complete: ${checkpoint}\n${reason} To inspect images:\n  ddad predict FOLDER --checkpoint ${shellWord(dirname(checkpoint))}`,
     ),
+    ...(plan.next === undefined ? [] : ["", plan.next]),
   ].join("\n");
   printResult(options.json, { results, ...(notEvaluated.length > 0 && { notEvaluated }) }, text);
 }

@@ -28,6 +28,21 @@ export function sayResult(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** The command that was typed, changed. @param flags and options (with their value) to leave out @param added at the end */
+export function changedCommand(
+  flags: readonly string[],
+  options: readonly string[],
+  added: readonly string[],
+): string {
+  const kept = typed.filter(
+    (word, index) =>
+      !flags.includes(word) &&
+      !options.some((name) => word === name || word.startsWith(`${name}=`)) &&
+      !options.includes(typed[index - 1] ?? ""),
+  );
+  return ["ddad", ...[...kept, ...added].map(shellWord)].join(" ");
+}
+
 /** A result: text for people, or with `--json` one object for programs. */
 export function printResult(json: boolean | undefined, value: object, text: string): void {
   process.stdout.write(`${json ? JSON.stringify(value) : text}\n`);

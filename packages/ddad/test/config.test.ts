@@ -226,7 +226,7 @@ describe("parseConfig", () => {
     [
       "an image size without multipliers",
       { data: { root: "a", imageSize: 96 } },
-      "data.imageSize 96 needs model.channelMultipliers: only 32, 64, 128, 256, 512 have them by default.",
+      "data.imageSize 96 has no network by default: take 128, or another of 32, 64, 128, 256, 512, or give model.channelMultipliers.",
     ],
     [
       "an image size that cannot be halved",
@@ -278,6 +278,25 @@ describe("parseConfig", () => {
     it(`refuses ${what} in one sentence`, () => {
       const complete = what === "a missing root" ? input : mergeConfig({ data }, input);
       expect(problems(complete)).to.deep.equal([sentence]);
+    });
+
+    it("names the nearest channels that the norms of the network take", () => {
+      const problem = (model: object): string => {
+        try {
+          resolveConfig({ data: { root: "parts", imageSize: 64 }, model });
+        } catch (error) {
+          return (error as Error).message;
+        }
+        return "";
+      };
+      expect(problem({ baseChannels: 16, channelMultipliers: [1, 2] })).to.equal(
+        "model.baseChannels 16 gives levels of 16, 32 channels, but each must be a multiple of 32: take 32.",
+      );
+      expect(problem({ baseChannels: 80 })).to.match(/, but each must be a multiple of 32: take 64 or 96\.$/);
+      expect(problem({ baseChannels: 48, channelMultipliers: [2] })).to.equal("");
+      expect(() => resolveConfig({ data: { root: "parts", imageSize: 65 } })).to.throw(
+        /by default: take 64, /,
+      );
     });
   }
 

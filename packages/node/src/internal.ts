@@ -1,4 +1,5 @@
 /** All of the package, for `@ddad/cli` and tests. These names may change without notice. */
+export * from "./adapterSpeed.ts";
 export * from "./configFile.ts";
 export * from "./datasets/dataset.ts";
 export * from "./datasets/describe.ts";
@@ -35,6 +36,7 @@ export * from "./model/importCheckpoint.ts";
 export * from "./model/importNetwork.ts";
 export * from "./model/measure.ts";
 export * from "./model/open.ts";
+export * from "./quickLook.ts";
 export * from "./results.ts";
 export * from "./runLock.ts";
 export * from "./selfTest.ts";

@@ -23,31 +23,76 @@ export type DenoiserCost = {
  */
 export function costOf(config: Pick<Config, "data" | "model" | "training" | "sampling">): DenoiserCost {
   const { training, sampling } = config;
-  const { imageSize } = config.data;
-  const { blocksPerLevel, channelMultipliers } = config.model;
-  const layout = unetLayout(unetOptions(config));
-  const levels = (channelMultipliers ?? defaultMultipliers[imageSize])!.length;
-  const sizeOf = (name: string): number => imageSize / 2 ** levelOf(name, levels, blocksPerLevel);
-  let parameters = 0;
-  let multiplyAdds = 0;
-  for (const [name, shape] of layout) {
-    const weights = shape.reduce((product, extent) => product * extent, 1);
-    parameters += weights;
-    // The vectors are biases, and the scales of norms.
-    if (shape.length < 2) continue;
-    const positions = name.includes("embed") ? 1 : sizeOf(name) ** 2;
-    multiplyAdds += weights * positions;
-    if (name.endsWith("to_qkv.weight")) multiplyAdds += 2 * positions ** 2 * shape[1]!;
-  }
-  const gflopPerCall = (2 * multiplyAdds) / 1e9;
+  const layers = layersOf(config);
+  const gflopPerCall = layers.reduce((sum, { gflop }) => sum + gflop, 0);
   const gflopPerStep = 3 * training.batchSize * gflopPerCall;
   return {
-    parameters,
+    parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
     gflopPerCall,
     gflopPerImage: samplingSteps(sampling).length * gflopPerCall,
     gflopPerStep,
     gflopOfTraining: training.steps * gflopPerStep,
   };
+}
+
+/** Layers of a denoiser that work on feature maps of one size, by the one of them that costs most. */
+export type CostPart = {
+  readonly kind: "convolution" | "attention";
+  /** Side of the feature maps. */
+  readonly size: number;
+  /** Channels of that layer. */
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Its own operations for one image, in 1e9, and those of all these layers. */
+  readonly gflop: number;
+  readonly gflopOfAll: number;
+};
+
+/** The work of one call of a denoiser by the size of its feature maps: what is measured to know how fast an adapter is. */
+export function costParts(config: Pick<Config, "data" | "model">): CostPart[] {
+  const parts = new Map<string, CostPart>();
+  for (const { attention, size, inputs, outputs, gflop } of layersOf(config)) {
+    for (const [kind, own] of [
+      ["convolution", gflop - attention],
+      ["attention", attention],
+    ] as const) {
+      if (own === 0) continue;
+      const known = parts.get(`${kind} ${size}`);
+      const gflopOfAll = (known?.gflopOfAll ?? 0) + own;
+      const most = known && known.gflop >= own ? known : { kind, size, inputs, outputs, gflop: own };
+      parts.set(`${kind} ${size}`, { ...most, gflopOfAll });
+    }
+  }
+  return [...parts.values()];
+}
+
+type Layer = {
+  readonly size: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly parameters: number;
+  /** Of one call for one image, in 1e9; `attention` is the part of it that grows with the square of the positions. */
+  readonly gflop: number;
+  readonly attention: number;
+};
+
+function layersOf(config: Pick<Config, "data" | "model">): Layer[] {
+  const { imageSize } = config.data;
+  const { blocksPerLevel, channelMultipliers } = config.model;
+  const levels = (channelMultipliers ?? defaultMultipliers[imageSize])!.length;
+  return [...unetLayout(unetOptions(config))].map(([name, shape]) => {
+    const parameters = shape.reduce((product, extent) => product * extent, 1);
+    // The network's layouts are PyTorch's: outputs come first. Vectors are biases, and the scales of norms.
+    const [outputs, inputs] = [shape[0]!, shape[1] ?? 0];
+    const embeds = name.includes("embed");
+    const size = embeds ? 1 : imageSize / 2 ** levelOf(name, levels, blocksPerLevel);
+    if (shape.length < 2) return { size, inputs, outputs, parameters, gflop: 0, attention: 0 };
+    const attention = name.endsWith("to_qkv.weight") ? (4 * size ** 4 * inputs) / 1e9 : 0;
+    return {
+      ...{ size, inputs, outputs, parameters, attention },
+      gflop: (2 * parameters * size ** 2) / 1e9 + attention,
+    };
+  });
 }
 
 /** How often the image has been halved where a layer works, by the layer's place in the published network. */

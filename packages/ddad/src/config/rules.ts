@@ -1,4 +1,6 @@
 /** Rules that tie settings together. */
+
+import { defaultMultipliers } from "@ddad/nn/internal";
 import type * as z from "zod";
 import { samplingSteps } from "../diffusion/schedule.ts";
 import { memoryForm, parseMemory } from "../memory/budget.ts";
@@ -15,6 +17,15 @@ type Rule = {
 
 /** Image sizes for which the published network has channel multipliers. */
 export const sizesWithMultipliers = [32, 64, 128, 256, 512];
+
+/** Groups of every norm of the network. */
+const normGroups = 32;
+
+const range = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
+
+/** The value of a list that is nearest by its ratio, as sizes are. */
+const nearest = (value: number, list: readonly number[]): number =>
+  list.reduce((a, b) => (Math.abs(Math.log(b / value)) < Math.abs(Math.log(a / value)) ? b : a));
 
 const rules: Rule[] = [
   {
@@ -46,12 +57,32 @@ const rules: Rule[] = [
       if (channelMultipliers === undefined) {
         return sizesWithMultipliers.includes(imageSize)
           ? undefined
-          : `data.imageSize ${imageSize} needs model.channelMultipliers: only ${sizesWithMultipliers.join(", ")} have them by default.`;
+          : `data.imageSize ${imageSize} has no network by default: take ${nearest(imageSize, sizesWithMultipliers)}, or another of ${sizesWithMultipliers.join(", ")}, or give model.channelMultipliers.`;
       }
       const factor = 2 ** (channelMultipliers.length - 1);
       return imageSize % factor === 0
         ? undefined
         : `data.imageSize must be a multiple of ${factor}, to be halved ${channelMultipliers.length - 1} times for ${channelMultipliers.length} levels, but is ${imageSize}.`;
+    },
+  },
+  {
+    reads: ["method", "model.baseChannels", "model.channelMultipliers", "data.imageSize"],
+    check: ({ method, data: { imageSize }, model: { baseChannels, channelMultipliers } }) => {
+      const multipliers = channelMultipliers ?? defaultMultipliers[imageSize];
+      if (method === "patchcore" || multipliers === undefined) return undefined;
+      const fits = (channels: number): boolean =>
+        multipliers.every(
+          (multiplier) => multiplier * channels >= normGroups && (multiplier * channels) % normGroups === 0,
+        );
+      if (fits(baseChannels)) return undefined;
+      const given = multipliers.map((multiplier) => multiplier * baseChannels).join(", ");
+      const rule = `model.baseChannels ${baseChannels} gives levels of ${given} channels, but each must be a multiple of ${normGroups}`;
+      const lower = [...range(baseChannels)].reverse().find(fits);
+      const higher = range(64 * normGroups).find((channels) => channels > baseChannels && fits(channels));
+      const cures = [lower, higher].filter((channels) => channels !== undefined);
+      return cures.length === 0
+        ? `${rule}; change model.channelMultipliers.`
+        : `${rule}: take ${cures.join(" or ")}.`;
     },
   },
   {
