@@ -4,10 +4,15 @@ import { expect } from "chai";
 import { formulaWeights, largestDifference } from "../../nn/test/golden.ts";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
 import { gatherPixels, imageAt, type NamedPixels } from "../src/data/imageSet.ts";
-import { calibrationDifferences, falseAlarmThreshold } from "../src/detection/calibration.ts";
+import {
+  calibrationDifferences,
+  falseAlarmThreshold,
+  storedCalibrationSchema,
+} from "../src/detection/calibration.ts";
 import { anomalyMap, centerCrop, cropRange, pixelDistance } from "../src/detection/distance.ts";
 import { type Extractor, featureDistance } from "../src/detection/features.ts";
 import { calibrate, type Detector, inspect } from "../src/detection/inspect.ts";
+import { describeImage, describeUnlikeness } from "../src/detection/likeness.ts";
 import { createDenoiser } from "../src/diffusion/denoiser.ts";
 import { evaluateDetection, type LabelledImage } from "../src/evaluation/evaluation.ts";
 import { smallConfig, smallImages } from "./small.ts";
@@ -124,6 +129,17 @@ describe("detection", () => {
       });
     }
     expect(index).to.equal(ids.length);
+  });
+
+  it("keeps what good images look like as a whole with the calibration, where there are four", async () => {
+    const detector = { denoiser: net, config: smallConfig() };
+    const { likeness, ...older } = await calibrate(detector, { images, ids });
+    expect(likeness!.count).to.equal(5);
+    const usual = describeImage(imageAt(images, 0));
+    expect(describeUnlikeness(likeness!, usual)).to.equal(undefined);
+    expect(storedCalibrationSchema.parse(JSON.parse(JSON.stringify(older)))).to.deep.equal(older);
+    const three = { images: { ...images, count: 3 }, ids: ids.slice(0, 3) };
+    expect(await calibrate(detector, three)).to.not.have.property("likeness");
   });
 
   it("refuses images that are not square", async () => {
