@@ -34,7 +34,7 @@ export type RunPlan = {
   readonly folder: string;
   /** The configuration of a category, from the one that was asked for. */
   configFor(category: string | undefined, asked: Config): Config;
-  /** What to say at the end of a quick look: how to go on. */
+  /** What to say at the end of a quick look: how to continue. */
   readonly next?: string;
 };
 

@@ -37,7 +37,7 @@ export type TrainingOptions = {
   readonly heldOut: NamedImages;
   /** Where to resume, and the best model until then. */
   readonly resume?: { readonly state: TrainingState; readonly best?: Model | undefined } | undefined;
-  /** Stops before the next micro-batch. The step at hand is dropped; a resumed training takes it again, to the same weights. */
+  /** Stops before the next micro-batch. The current step is dropped; a resumed training takes it again, to the same weights. */
   readonly signal?: AbortSignal | undefined;
   /** Stops once this many steps are done, as the signal would. */
   readonly stopAfter?: number | undefined;
@@ -77,7 +77,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   const { config, resume, signal, stopAfter = Infinity } = options;
   const { steps, batchSize, logEvery, checkpointEvery } = config.training;
   let trainer = await Trainer.create(config, options.train, resume?.state);
-  /** The step at hand, and whether it goes on although nobody waits for it. */
+  /** The current step, and whether it continues although nobody waits for it. */
   let taken: Promise<number | undefined> | undefined;
   let abandoned = false;
   try {

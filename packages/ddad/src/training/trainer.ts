@@ -98,13 +98,14 @@ export class Trainer {
     return this.optimizer.stepCount;
   }
 
+  /** One optimiser step; gives its loss, by `training.lossReduction`. */
+  async takeStep(): Promise<number>;
   /**
-   * One optimiser step; gives its loss, by `training.lossReduction`.
+   * The same, unless it is stopped.
    *
    * @param signal looked at before each micro-batch; once it is aborted, the step is dropped: nothing of it is kept
    * @returns undefined where the step was dropped
    */
-  async takeStep(): Promise<number>;
   async takeStep(signal: AbortSignal | undefined): Promise<number | undefined>;
   async takeStep(signal?: AbortSignal): Promise<number | undefined> {
     const { seed, batchSize, maxTimestep } = this.config.training;
@@ -134,11 +135,14 @@ export class Trainer {
   /**
    * Mean squared error of the denoising of held-out good images, by the EMA of the weights: every image at one time step of every
    * bucket, which is always the same, as is its noise.
+   */
+  async validate(heldOut: NamedImages): Promise<ValidationLoss>;
+  /**
+   * The same, unless it is stopped.
    *
    * @param signal looked at before each micro-batch
    * @returns undefined where the signal was aborted
    */
-  async validate(heldOut: NamedImages): Promise<ValidationLoss>;
   async validate(heldOut: NamedImages, signal: AbortSignal | undefined): Promise<ValidationLoss | undefined>;
   async validate(heldOut: NamedImages, signal?: AbortSignal): Promise<ValidationLoss | undefined> {
     const { seed, maxTimestep } = this.config.training;

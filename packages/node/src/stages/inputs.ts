@@ -17,6 +17,7 @@ export const predictionsFile = "predictions.json";
 export interface Inputs {
   /** Sorted within each path; ids are relative to the path that was given, and unique. */
   readonly files: readonly ImageFile[];
+  /** Folders left out because they hold outputs of this program. */
   readonly skipped: readonly string[];
 }
 
