@@ -37,11 +37,12 @@ export async function runBench(options: BenchOptions): Promise<void> {
         tuneKernels((how) => tune(inspectOnce, how), { onEvent: eventPrinter() })
     : undefined;
   say(`measuring on ${device.name}, after a warm-up; what takes long is repeated less often`);
+  const tell = tellParts(repetitions);
   const inspection =
     config.method === "patchcore"
-      ? await benchPatchCore(model!, config, repetitions, prepare)
-      : await benchReconstruction(config, repetitions, prepare);
-  const training = config.method === "patchcore" ? null : await benchTraining(config, repetitions);
+      ? await benchPatchCore(model!, config, repetitions, prepare, tell)
+      : await benchReconstruction(config, repetitions, prepare, tell);
+  const training = config.method === "patchcore" ? null : await benchTraining(config, repetitions, tell);
   const result = {
     adapter: device.name,
     class: device.capabilities.adapterClass,
@@ -53,6 +54,21 @@ export async function runBench(options: BenchOptions): Promise<void> {
     training,
   };
   printResult(options.json, result, describe(device, config, inspection, training));
+}
+
+/** Seconds between lines about one part. */
+const pause = 5;
+
+/** A line when a part begins, and now and then while it is measured. */
+function tellParts(repetitions: number): (part: string, done: number) => void {
+  const last = new Map<string, number>();
+  return (part, done) => {
+    const now = performance.now();
+    const before = last.get(part);
+    if (before !== undefined && now - before < pause * 1000) return;
+    last.set(part, now);
+    say(before === undefined ? `measuring one ${part}` : `measuring one ${part}: ${done} of ${repetitions}`);
+  };
 }
 
 /** The configuration that was asked for, and its model where there is one. */

@@ -146,9 +146,9 @@ export function createProgram(): Command {
     async (options: ListOptions) => (await import("./weights.ts")).runList(options),
   );
 
-  json(program.command("presets").description("List presets and what they cost")).action(
-    async (options: PresetsOptions) => (await import("./presets.ts")).runPresets(options),
-  );
+  json(
+    program.command("presets").description("List presets, and how long each trains on this machine"),
+  ).action(async (options: PresetsOptions) => (await import("./presets.ts")).runPresets(options));
 
   // Ends with the exit code of wrong use instead of commander's own.
   for (const command of [program, ...program.commands, ...weights.commands]) command.exitOverride();

@@ -23,6 +23,9 @@ describe("ddad bench", () => {
     );
     expect(code, errors).to.equal(0);
     expect(errors).to.match(/measuring on /);
+    for (const part of ["forward pass", "reconstruction", "inspection", "training step"]) {
+      expect(errors, part).to.match(new RegExp(`^measuring one ${part}$`, "m"));
+    }
     const result = JSON.parse(output) as Printed;
     expect(result).to.include({ protocol: "strict", method: "ddad", imageSize: 16, features: "resnet18" });
     const { call, reconstruction, inspection, training, bytes } = result;

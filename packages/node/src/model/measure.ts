@@ -74,11 +74,15 @@ const patience = 30;
 /** What may be done with an inspection before anything is measured, such as `tune`. */
 type Prepare = (inspectOnce: () => Promise<void>) => Promise<void>;
 
+/** Told before a part is measured: which, and how often it has run. */
+export type TellPart = (part: string, done: number) => void;
+
 /** What DDAD costs for one image. Needs a device. */
 export async function benchReconstruction(
   config: Config,
   repetitions: number,
   prepare?: Prepare,
+  tell?: TellPart,
 ): Promise<InspectionCost> {
   const images = madeUpImages(config, 1);
   const size = config.data.imageSize;
@@ -92,17 +96,17 @@ export async function benchReconstruction(
   using input = tensor(gatherPixels(images.images, [0]), [1, size, size, 3]);
   using t = tensor([config.sampling.start]);
   const forward = compile((x: Tensor, time: Tensor) => denoiser.forward(x, time));
-  const call = await timed(repetitions, async () => {
+  const call = await timed(repetitions, told(tell, "forward pass"), async () => {
     using _ = await forward(input, t);
     await deviceDone();
     peak.sample();
   });
   const options = { ...config.sampling, schedule: createSchedule(config), images: [0] };
-  const reconstruction = await timed(repetitions, async () => {
+  const reconstruction = await timed(repetitions, told(tell, "reconstruction"), async () => {
     using _ = await reconstruct(denoiser, input, input, { ...options, observe: () => peak.sample() });
     await deviceDone();
   });
-  const inspection = await timed(repetitions, async () => {
+  const inspection = await timed(repetitions, told(tell, "inspection"), async () => {
     await inspectOnce();
     peak.sample();
   });
@@ -121,13 +125,14 @@ export async function benchPatchCore(
   config: Config,
   repetitions: number,
   prepare?: Prepare,
+  tell?: TellPart,
 ): Promise<InspectionCost> {
   const peak = new Peak();
   const images = madeUpImages(config, 1);
   using detector = await openDetector(model, config);
   const inspectOnce = (): Promise<void> => exhaust(detector.inspect(images, model.calibration));
   await prepare?.(inspectOnce);
-  const inspection = await timed(repetitions, async () => {
+  const inspection = await timed(repetitions, told(tell, "inspection"), async () => {
     await inspectOnce();
     peak.sample();
   });
@@ -138,7 +143,11 @@ export async function benchPatchCore(
  * What an optimiser step costs, taken by `train` itself, so that a batch the adapter has no room for is divided as it would be.
  * Needs a device.
  */
-export async function benchTraining(config: Config, repetitions: number): Promise<TrainingCost> {
+export async function benchTraining(
+  config: Config,
+  repetitions: number,
+  tell?: TellPart,
+): Promise<TrainingCost> {
   const { steps, batchSize } = config.training;
   let microBatch = batchSize;
   const notices: string[] = [];
@@ -153,6 +162,7 @@ export async function benchTraining(config: Config, repetitions: number): Promis
   const training = { ...config.training, steps: Math.max(steps, stopAfter + 1), logEvery: 1 };
   const without = { ...training, checkpointEvery: Number.MAX_SAFE_INTEGER };
   try {
+    tell?.("training step", 0);
     await train({
       config: { ...config, training: without },
       train: madeUpImages(config, Math.min(batchSize, 4)),
@@ -165,6 +175,7 @@ export async function benchTraining(config: Config, repetitions: number): Promis
       onNotice: (sentence) => notices.push(sentence),
       onProgress: ({ step }) => {
         const elapsed = performance.now() - started;
+        tell?.("training step", step);
         peak.sample();
         // The first steps begin anew where the batch had to be divided.
         if (step <= warmUp) milliseconds.length = 0;
@@ -190,8 +201,18 @@ export async function benchTraining(config: Config, repetitions: number): Promis
   };
 }
 
+const told =
+  (tell: TellPart | undefined, part: string) =>
+  (done: number): void =>
+    tell?.(part, done);
+
 /** Does something once to warm up, and then again and again. */
-async function timed(repetitions: number, work: () => Promise<void>): Promise<Timing> {
+async function timed(
+  repetitions: number,
+  tell: (done: number) => void,
+  work: () => Promise<void>,
+): Promise<Timing> {
+  tell(0);
   await work();
   const milliseconds: number[] = [];
   const begun = performance.now();
@@ -199,6 +220,7 @@ async function timed(repetitions: number, work: () => Promise<void>): Promise<Ti
     const started = performance.now();
     await work();
     milliseconds.push(performance.now() - started);
+    tell(milliseconds.length);
   } while (milliseconds.length < repetitions && performance.now() - begun < patience * 1000);
   return { ms: median(milliseconds)!, repetitions: milliseconds.length };
 }
