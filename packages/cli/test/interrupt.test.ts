@@ -1,5 +1,11 @@
 /** Ctrl-C, once and twice. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { writeProcedural } from "../../node/src/datasets/writeProcedural.ts";
 import { stopOnInterrupt } from "../src/interrupt.ts";
 
 /** All listeners: the test runner has one, too. */
@@ -47,5 +53,51 @@ describe("stopOnInterrupt", () => {
       expect(codes).to.deep.equal(["no more listeners to SIGINT", "SIGINT"]);
     }
     expect(listening()).to.deep.equal(before);
+  });
+});
+
+describe("a second Ctrl-C", () => {
+  it("ends at once, without a crash, while the GPU computes", async function () {
+    if (process.platform === "win32") this.skip();
+    this.timeout(120_000);
+    const folder = mkdtempSync(join(tmpdir(), "ddad-twice-"));
+    const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+    try {
+      const root = writeProcedural(folder, {
+        ...{ category: "tile", size: 32, train: 8, testGood: 0, testPerDefect: 0 },
+      });
+      const settings = [
+        ...["data.imageSize=64", "data.heldOut=0.3", "model.baseChannels=64", "model.heads=1"],
+        ...["model.channelMultipliers=[1,2]", "model.blocksPerLevel=1", "model.attentionSizes=[8]"],
+      ].flatMap((setting) => ["--set", setting]);
+      for (const wait of [0, 400, 900]) {
+        const child = spawn(
+          process.execPath,
+          [
+            ...["--conditions=@ddad/source", "--import", "tsx", main, "train", "--data", root],
+            ...[...settings, "--out", join(folder, `run ${wait}`)],
+          ],
+          { stdio: ["ignore", "ignore", "pipe"] },
+        );
+        let said = "";
+        let asked = 0;
+        child.stderr.on("data", (text) => {
+          said += String(text);
+          if (/planned device memory/.test(said) && asked === 0) {
+            asked = 1;
+            setTimeout(() => child.kill("SIGINT"), wait);
+          }
+          if (/Press Ctrl-C again/.test(said) && asked === 1) {
+            asked = 2;
+            child.kill("SIGINT");
+          }
+        });
+        const ended = await new Promise((settle) => child.on("close", (...how) => settle(how)));
+        // A shell shows both as 130. A crash would be SIGSEGV, or code 139.
+        expect(ended, said).to.deep.equal([null, "SIGINT"]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
