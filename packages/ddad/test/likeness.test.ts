@@ -70,6 +70,24 @@ describe("likeness", () => {
     });
   }
 
+  for (const category of ["weave", "wood", "gear"] as const) {
+    it(`accepts good and defective images of ${category}, and refuses a gray card`, () => {
+      const described = [
+        ...generateProcedural({ ...options, category, testGood: 30, testPerDefect: 30 }),
+      ].map(({ split, image }) => ({ split, description: describeImage(resizeBilinear(image, size, size)) }));
+      const good = described.filter(({ split }) => split === "train");
+      for (const count of [6, 22]) {
+        const likeness = fitLikeness(good.slice(0, count).map(({ description }) => description))!;
+        const reasons = described
+          .filter(({ split }) => split === "test")
+          .map(({ description }) => describeUnlikeness(likeness, description));
+        expect(reasons.filter((reason) => reason !== undefined)).to.deep.equal([]);
+        const card = describeImage(createImage(size, size, 3, [128, 128, 128]));
+        expect(describeUnlikeness(likeness, card)).to.be.a("string");
+      }
+    });
+  }
+
   it("sees another light, another colour and another layout", () => {
     const likeness = fittedOn(22);
     const { image } = [...generateProcedural({ ...options, train: 1, testGood: 0, testPerDefect: 0 })][0]!;

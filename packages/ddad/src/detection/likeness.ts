@@ -21,6 +21,8 @@ export const likenessSchema = z.strictObject({
   count: z.number().int().min(fewest),
   /** Mean of each channel, 0 … 255. */
   means: z.array(rangeSchema).length(3),
+  /** Logarithm of 1 + mean of all channels: light is a factor, so that half of it counts as much as twice. */
+  brightness: rangeSchema,
   /** Logarithm of 1 + standard deviation of each channel. */
   contrasts: z.array(rangeSchema).length(3),
   /** Logarithm of 1 + mean difference of neighbouring pixels: how much fine detail there is. */
@@ -41,6 +43,7 @@ type Range = z.infer<typeof rangeSchema>;
 /** What one image looks like as a whole, in the numbers of `Likeness`. */
 export type ImageDescription = {
   readonly means: readonly number[];
+  readonly brightness: number;
   readonly contrasts: readonly number[];
   readonly detail: number;
   readonly thumbnail: readonly number[];
@@ -76,6 +79,7 @@ export function describeImage(image: Image): ImageDescription {
   });
   return {
     means,
+    brightness: Math.log1p((means[0]! + means[1]! + means[2]!) / 3),
     contrasts,
     detail: Math.log1p(differences / pairs),
     thumbnail,
@@ -91,6 +95,7 @@ export function fitLikeness(images: readonly ImageDescription[]): Likeness | und
   return {
     count: images.length,
     means: perChannel("means"),
+    brightness: rangeOf(images.map(({ brightness }) => brightness)),
     contrasts: perChannel("contrasts"),
     detail: rangeOf(images.map(({ detail }) => detail)),
     thumbnail: meanOf(images.map(({ thumbnail }) => thumbnail)),
@@ -114,14 +119,16 @@ export function describeUnlikeness(likeness: Likeness, image: ImageDescription):
   };
   // A distance has a long tail, so that it must also be a multiple of the usual one.
   const isFar = (range: Range, distance: number): boolean =>
-    outside(range, distance, Math.max(2, range.mean / 3)) === "higher";
+    outside(range, distance, Math.max(4, range.mean / 3)) === "higher";
   for (const c of [0, 1, 2]) {
-    const contrast = outside(likeness.contrasts[c]!, image.contrasts[c]!, 0.08);
+    const contrast = outside(likeness.contrasts[c]!, image.contrasts[c]!, 0.11);
     if (contrast !== undefined) return `its contrast is far ${contrast}`;
-    const mean = outside(likeness.means[c]!, image.means[c]!, 4);
+    const mean = outside(likeness.means[c]!, image.means[c]!, 6);
     if (mean !== undefined) return `its ${["red", "green", "blue"][c]} is far ${mean} on average`;
   }
-  const detail = outside(likeness.detail, image.detail, 0.08);
+  const brightness = outside(likeness.brightness, image.brightness, 0.08);
+  if (brightness !== undefined) return `it is far ${brightness === "lower" ? "darker" : "brighter"}`;
+  const detail = outside(likeness.detail, image.detail, 0.11);
   if (detail !== undefined) return `its fine detail is far ${detail === "lower" ? "less" : "more"}`;
   if (isFar(likeness.histogram, rmsDistance(image.sorted, likeness.sorted))) {
     return "its brightness and colours are distributed otherwise";
@@ -143,7 +150,7 @@ export function isFarBelow(scores: readonly number[], score: number): boolean {
 }
 
 /** Standard deviations that an image may lie from the mean. */
-const marginOf = (count: number): number => 6 * (1 + 8 / count);
+const marginOf = (count: number): number => 6 * (1 + 32 / count ** 2);
 
 function rangeOf(values: readonly number[]): Range {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
