@@ -10,6 +10,9 @@ export const interrupted = 130;
 /** What service managers and containers send is a request to stop, too. */
 const requests = ["SIGINT", "SIGTERM"] as const;
 
+/** Milliseconds within which a signal is the same one again: what starts the command, such as npx or timeout, may pass it on. */
+const echo = 100;
+
 /**
  * Asked once, work stops at the next good place, which `signal` tells it to; asked twice, the process ends at once.
  *
@@ -17,8 +20,13 @@ const requests = ["SIGINT", "SIGTERM"] as const;
  */
 export function stopOnInterrupt(saving = "saving what is done"): Interrupt {
   const stop = new AbortController();
+  let asked = 0;
   const onSignal = (): void => {
-    if (stop.signal.aborted) endAtOnce();
+    if (stop.signal.aborted) {
+      if (performance.now() - asked > echo) endAtOnce();
+      return;
+    }
+    asked = performance.now();
     say(`\nStopping and ${saving}. Press Ctrl-C again to stop at once.`);
     stop.abort();
   };

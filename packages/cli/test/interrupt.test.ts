@@ -38,7 +38,7 @@ describe("stopOnInterrupt", () => {
     process.removeAllListeners = removeAllListeners;
   });
 
-  it("asks work to stop at the first, ends the process at the second, and is gone afterwards", () => {
+  it("asks work to stop at the first, ends the process at the second, and is gone afterwards", async () => {
     const before = listening();
     {
       using interrupt = stopOnInterrupt();
@@ -49,6 +49,9 @@ describe("stopOnInterrupt", () => {
       expect(interrupt.signal.aborted).to.equal(true);
       expect(said).to.match(/Stopping and saving what is done\. Press Ctrl-C again to stop at once\./);
       expect(codes).to.deep.equal([]);
+      listener!("SIGINT");
+      expect(codes, "the same one, passed on").to.deep.equal([]);
+      await new Promise((settle) => setTimeout(settle, 150));
       listener!("SIGINT");
       expect(codes).to.deep.equal(["no more listeners to SIGINT", "SIGINT"]);
     }
@@ -89,7 +92,7 @@ describe("a second Ctrl-C", () => {
           }
           if (/Press Ctrl-C again/.test(said) && asked === 1) {
             asked = 2;
-            child.kill("SIGINT");
+            setTimeout(() => child.kill("SIGINT"), 200);
           }
         });
         const ended = await new Promise((settle) => child.on("close", (...how) => settle(how)));

@@ -85,7 +85,9 @@ export async function trainRun(
     onMemory: (memory) => onEvent?.({ type: "memory", memory, message: describeTrainingMemory(memory) }),
     onNotice: (message) => notice(options, message),
     onProgress: ({ step, steps: total, loss, imagesPerSecond, validationLoss }) => {
-      steps.update(step, total, { loss, imagesPerSecond, validationLoss: validationLoss?.mean });
+      // A validation that was left over has no step before it.
+      const speed = Number.isNaN(loss) ? {} : { loss, imagesPerSecond };
+      steps.update(step, total, { ...speed, validationLoss: validationLoss?.mean });
       if (validationLoss) notice(options, `step ${step}: ${describeValidationLoss(validationLoss)}`);
     },
     onBest: (model) => writeWhole(join(folder, modelFile), encodeModel(model)),
