@@ -3,7 +3,10 @@ import { basename, dirname } from "node:path";
 import { packageNames, run } from "./project.mjs";
 import { row } from "./rows.mjs";
 
-const needed = ["LICENSE", "README.md", "dist/index.js", "dist/index.d.ts"];
+const needed = ["LICENSE", "README.md"];
+/** A library has an entry, the command line a program. */
+const entry = ["dist/index.js", "dist/index.d.ts"];
+const program = ["bin/ddad.js", "dist/main.js"];
 
 /** A row for every tarball. */
 export async function checkContents(tarballs) {
@@ -23,7 +26,8 @@ export async function checkContents(tarballs) {
         return module && !entries.includes(`src/${module}.ts`);
       });
       if (stale.length) throw new Error(`holds files whose source is gone: ${stale.join(", ")}`);
-      const absent = needed.filter((file) => !entries.includes(file));
+      const kind = packageNames[index] === "cli" ? program : entry;
+      const absent = [...needed, ...kind].filter((file) => !entries.includes(file));
       if (absent.length) throw new Error(`lacks ${absent.join(", ")}`);
       return `${entries.length} files`;
     });

@@ -31,12 +31,27 @@ export function memorySource(op: string, bytes: Uint8Array, kind = "bytes in a U
 /** Node reads less than 2 GiB at once. */
 const largestRead = 2 ** 30;
 
+/** What is used of the module `node:fs`, spelt out: the declarations of the package must not need those of Node. */
+export interface FileSystem {
+  statSync(path: string): FileState;
+  fstatSync(file: number): FileState;
+  openSync(path: string, flags: string): number;
+  closeSync(file: number): void;
+  readSync(file: number, bytes: Uint8Array, offset: number, length: number, position: number): number;
+}
+
+interface FileState {
+  readonly ino: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
 /**
  * The bytes of a file (Node only). It is opened for each part, and must not change meanwhile; errors name it.
  *
  * @param fs the module `node:fs`
  */
-export function fileSource(path: string, fs: typeof import("node:fs")): ByteSource {
+export function fileSource(path: string, fs: FileSystem): ByteSource {
   const first = fs.statSync(path);
   const fill = (file: number, bytes: Uint8Array, start: number): void => {
     const now = fs.fstatSync(file);
