@@ -36,5 +36,8 @@ const resizeBack = (
     resizeBilinearGradient,
     { gradient },
     { ...attrs, inputSize },
-    { gradient: ({ xGradient }) => resizeBilinear(xGradient, attrs.size, attrs) },
+    {
+      gradient: ({ xGradient }) =>
+        resizeBilinear(xGradient, attrs.size, { alignCorners: attrs.alignCorners }),
+    },
   ).xGradient;
