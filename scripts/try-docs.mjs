@@ -144,7 +144,8 @@ function run(program, rest) {
 }
 
 /** The weights of a small random network in place of those that are downloaded. */
-const replaced = (word) =>
-  word === "features.network=wide_resnet101_2"
-    ? ["features.network=resnet18", "--set", `features.weights=${join(work, "feat8")}`]
-    : [word === "feat8" ? join(work, "feat8") : word];
+function replaced(word) {
+  if (word === "features.network=wide_resnet101_2")
+    return ["features.network=resnet18", "--set", `features.weights=${join(work, "feat8")}`];
+  return [word === "feat8" ? join(work, "feat8") : word];
+}

@@ -2,47 +2,34 @@
 import { UsageError } from "./errors.ts";
 import { describeValue } from "./values.ts";
 
-/** Names that options have in other libraries. */
+/** Names that options have in other libraries, but for those that only underscores tell from ours. */
 const otherNames: Readonly<Record<string, string>> = {
   lr: "learningRate",
   rate: "learningRate",
-  learning_rate: "learningRate",
   betas: "beta1 and beta2",
   eps: "epsilon",
   rho: "decay",
   alpha: "decay",
-  weight_decay: "weightDecay",
   average: "ema",
   keepdim: "keepDims",
   keepdims: "keepDims",
-  keep_dims: "keepDims",
   dim: "axis",
   unbiased: "correction",
   kernel: "kernelSize",
-  kernel_size: "kernelSize",
   pad: "padding",
   pads: "padding",
   strides: "stride",
   group: "groups",
   num_groups: "groups",
-  output_padding: "outputPadding",
-  ceil_mode: "ceilMode",
-  count_include_pad: "countIncludePad",
-  scale_factor: "scaleFactor",
-  align_corners: "alignCorners",
-  padding_mode: "paddingMode",
   is_causal: "causal",
   attn_mask: "mask",
-  ignore_index: "ignoreIndex",
-  label_smoothing: "labelSmoothing",
-  batch_size: "batchSize",
-  drop_last: "dropLast",
-  num_layers: "numLayers",
   padding_idx: "paddingIndex",
-  pos_weight: "posWeight",
-  max_norm: "maxNorm",
   elementwise_affine: "affine",
 };
+
+/** `batch_size` as `batchSize`. */
+const inCamelCase = (name: string): string =>
+  name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 /**
  * The options. Throws UsageError unless they are an object whose names are all `known`: a misspelt option must not be ignored. `example` shows
@@ -61,11 +48,10 @@ export function checkOptions<O extends object>(
   }
   for (const name of Object.keys(options)) {
     if ((known as readonly string[]).includes(name)) continue;
-    const meant = otherNames[name];
-    const cure =
-      meant !== undefined && (known as readonly string[]).includes(meant.split(" ")[0]!)
-        ? `Use ${meant}.`
-        : `The options are ${known.join(", ")}.`;
+    const meant = otherNames[name] ?? inCamelCase(name);
+    const cure = (known as readonly string[]).includes(meant.split(" ")[0]!)
+      ? `Use ${meant}.`
+      : `The options are ${known.join(", ")}.`;
     throw new UsageError(`${op}: there is no option ${name}. ${cure}`);
   }
   return options;
