@@ -37,6 +37,7 @@ const skipped = [
 ];
 
 const short = [
+  "data.imageSize=64",
   "training.steps=20",
   "training.batchSize=4",
   "training.checkpointEvery=10",
@@ -114,7 +115,7 @@ function attempt({ document, command, code }) {
   const parts = command.split(" ").map((word) => stands[word] ?? word);
   const said = parts.flatMap((word) => replaced(word));
   if (/^npx ddad (run|train)\b/.test(command))
-    said.push(...(command.includes("patchcore") ? ["--set", "data.imageSize=64"] : short));
+    said.push(...(command.includes("patchcore") ? short.slice(0, 2) : short));
   if (command.includes("import unet.pth")) exportUNet();
   const started = performance.now();
   const { status, stderr, stdout } = run(said[0], said.slice(1));
