@@ -2,6 +2,7 @@
 import {
   type CountedRate,
   decisionsOf,
+  describeExcess,
   describeExtrapolation,
   describeInterval,
   type Evaluation,
@@ -48,6 +49,10 @@ export function describeEvaluation({ result, kinds }: Evaluation): string {
     `${percent(rate)} % (${count} of ${of}; ${level} % interval ${describeInterval(interval)})`;
   const extrapolation =
     "images" in threshold ? describeExtrapolation(threshold.images, threshold.falseAlarmRate) : undefined;
+  const excess =
+    "images" in threshold && falseAlarms
+      ? describeExcess(falseAlarms.count, falseAlarms.of, threshold.images, threshold.falseAlarmRate)
+      : undefined;
   return [
     formatResults([result]),
     "",
@@ -55,7 +60,7 @@ export function describeEvaluation({ result, kinds }: Evaluation): string {
     "",
     ...(falseAlarms ? [`${at}: ${describe(falseAlarms)} of the good images are called defective`] : []),
     `${at}: ${describe(found)} of the defective images are found`,
-    ...(extrapolation === undefined ? [] : [extrapolation]),
+    ...[extrapolation, excess].filter((sentence) => sentence !== undefined),
     ...(presorting
       ? [
           "",

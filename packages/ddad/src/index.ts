@@ -47,12 +47,7 @@ export {
 export type { ProceduralCategory } from "./data/procedural/scenes.ts";
 export type { Dataset, DatasetFormat, ImageFile, Sample, Samples } from "./data/sample.ts";
 export { type Split, type SplitOptions, type SplitRecord, splitHeldOut } from "./data/split.ts";
-export {
-  type Calibration,
-  describeExtrapolation,
-  falseAlarmThreshold,
-  pixelThreshold,
-} from "./detection/calibration.ts";
+export { type Calibration, pixelThreshold } from "./detection/calibration.ts";
 export {
   type AnomalyMapOptions,
   anomalyMap,
@@ -60,6 +55,7 @@ export {
   pixelDistance,
   type WeightedDistance,
 } from "./detection/distance.ts";
+export { describeExtrapolation, falseAlarmThreshold } from "./detection/falseAlarms.ts";
 export {
   createExtractor,
   distanceLayers,

@@ -27,6 +27,7 @@ export * from "./data/sample.ts";
 export * from "./data/split.ts";
 export * from "./detection/calibration.ts";
 export * from "./detection/distance.ts";
+export * from "./detection/falseAlarms.ts";
 export * from "./detection/features.ts";
 export * from "./detection/inspect.ts";
 export * from "./detection/likeness.ts";

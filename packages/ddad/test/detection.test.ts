@@ -4,12 +4,9 @@ import { expect } from "chai";
 import { formulaWeights, largestDifference } from "../../nn/test/golden.ts";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
 import { gatherPixels, imageAt, type NamedPixels } from "../src/data/imageSet.ts";
-import {
-  calibrationDifferences,
-  falseAlarmThreshold,
-  storedCalibrationSchema,
-} from "../src/detection/calibration.ts";
+import { calibrationDifferences, storedCalibrationSchema } from "../src/detection/calibration.ts";
 import { anomalyMap, centerCrop, cropRange, pixelDistance } from "../src/detection/distance.ts";
+import { falseAlarmThreshold } from "../src/detection/falseAlarms.ts";
 import { type Extractor, featureDistance } from "../src/detection/features.ts";
 import { calibrate, type Detector, inspect } from "../src/detection/inspect.ts";
 import { describeImage, describeUnlikeness } from "../src/detection/likeness.ts";

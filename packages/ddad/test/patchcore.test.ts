@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { largestDifference } from "../../nn/test/golden.ts";
 import { gatherPixels, type ImageSet, imageAt } from "../src/data/imageSet.ts";
 import { uniform } from "../src/data/random.ts";
-import { falseAlarmThreshold } from "../src/detection/calibration.ts";
+import { falseAlarmThreshold } from "../src/detection/falseAlarms.ts";
 import type { Extractor } from "../src/detection/features.ts";
 import type { Inspection } from "../src/detection/inspect.ts";
 import { MemoryBank } from "../src/patchcore/memoryBank.ts";

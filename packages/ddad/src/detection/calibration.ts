@@ -7,10 +7,9 @@ import { boundSection, boundSettings, describeChanges } from "../config/binding.
 import { translateRenamed } from "../config/renamed.ts";
 import { type Config, configSchema } from "../config/schema.ts";
 import { isRecord } from "../config/settings.ts";
-import { DataError } from "../errors.ts";
-import { normalQuantile } from "../metrics/normalQuantile.ts";
 import { ScoreCounts } from "../metrics/scoreCounts.ts";
 import type { DistanceScales } from "./distance.ts";
+import { checkScoreCount } from "./falseAlarms.ts";
 import { type Likeness, likenessSchema } from "./likeness.ts";
 
 /** The sections of settings that a calibration holds for, as the table of settings says. */
@@ -95,7 +94,7 @@ export async function buildCalibration(
     scores.push(score);
     pixels.add(map);
   }
-  checkCount(scores);
+  checkScoreCount(scores);
   const wrong = scores.find((score) => !Number.isFinite(score));
   if (wrong !== undefined) {
     throw new RangeError(
@@ -143,97 +142,4 @@ export function pixelThreshold({ pixels }: Calibration, rate: number): number {
   if (a === b) return b.score;
   const part = Math.log(rate / a.fraction) / Math.log(b.fraction / a.fraction);
   return a.score + part * (b.score - a.score);
-}
-
-/** The lowest false-alarm rate that the scores of so many good images support: 1 in `count + 1`. */
-export const lowestFalseAlarmRate = (count: number): number => 1 / (count + 1);
-
-/**
- * The score from which on an image is called defective, such that a fraction `rate` of good ones is.
- *
- * Without a rate it is the largest score, which of exchangeable good images one in n + 1 exceeds: the lowest rate that n
- * scores support. With one, and enough scores (n + 1 ≥ 1/rate), it is one of them: the smallest that at most that fraction
- * of exchangeable good images exceeds. With fewer it lies beyond all of them, where no data is: then it is the upper
- * prediction bound of a log-normal distribution (of a normal one where a score is not positive), or the largest score, if
- * that is higher.
- *
- * @throws DataError when there are fewer than two scores.
- */
-export function falseAlarmThreshold(scores: readonly number[], rate?: number): number {
-  checkCount(scores);
-  const n = scores.length;
-  if (!isExtrapolated(n, rate)) {
-    const rank = rate === undefined ? n : Math.min(rankOf(n, rate), n);
-    return [...scores].sort((a, b) => a - b)[rank - 1]!;
-  }
-  // A bank of patches gives 0 for an image that it knows by heart, which has no logarithm.
-  const positive = scores.every((score) => score > 0);
-  const values = positive ? scores.map(Math.log) : scores;
-  const mean = values.reduce((sum, value) => sum + value, 0) / n;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
-  const bound = mean + studentQuantile(1 - rate!, n - 1) * Math.sqrt(variance * (1 + 1 / n));
-  return Math.max(positive ? Math.exp(bound) : bound, ...scores);
-}
-
-/** The place, from 1, of the score that is the threshold among rising ones: beyond them where they are too few. */
-const rankOf = (count: number, rate: number): number => Math.ceil((count + 1) * (1 - rate));
-
-/** Whether the threshold for a false-alarm rate lies beyond so many scores, where it is an assumption and no observation. */
-export const isExtrapolated = (count: number, rate?: number): boolean =>
-  // The rate itself is compared, too: 23 · (1 − 1/23) may come out above 22.
-  rate !== undefined && rate < lowestFalseAlarmRate(count) && rankOf(count, rate) > count;
-
-/** What people should know of a threshold that is extrapolated, and what to do; undefined of one that is not. */
-export function describeExtrapolation(count: number, rate?: number): string | undefined {
-  if (rate === undefined || !isExtrapolated(count, rate)) return undefined;
-  const needed = Math.ceil(1 / rate) - 1;
-  // Rounded up, so that the rate that is advised is supported.
-  const supported = Math.ceil(1000 * lowestFalseAlarmRate(count)) / 1000;
-  return (
-    `${count} good images cannot support a false-alarm rate below 1 in ${count + 1}, but detection.falseAlarmRate is ${rate}: ` +
-    `the threshold is extrapolated. Calibrate with at least ${needed} good images, or set detection.falseAlarmRate=${supported}.`
-  );
-}
-
-/** A rate that factories often want, and the images that support it. */
-const promise = { rate: 0.01, images: 99 };
-
-/** What a calibration on so many good images promises, and what it takes to promise more: one or two sentences. */
-export function describeFalseAlarms(count: number, rate?: number): string {
-  const extrapolation = describeExtrapolation(count, rate);
-  if (extrapolation !== undefined) return extrapolation;
-  const often = oneIn(rate ?? lowestFalseAlarmRate(count));
-  const stopped = `About ${often.endsWith("%") ? `${often} of the` : often} good parts will be stopped.`;
-  if (rate !== undefined) return stopped;
-  if (count > promise.images) {
-    return `${stopped} With detection.falseAlarmRate=${promise.rate} more defects are found, and ${oneIn(promise.rate)} is stopped.`;
-  }
-  return count === promise.images
-    ? stopped
-    : `${stopped} To promise ${oneIn(promise.rate)}, calibrate with at least ${promise.images} good images.`;
-}
-
-/** A rate as people say it: `1 in 23`, or in percent where it is none of one in a whole number. */
-export function oneIn(rate: number): string {
-  const times = Math.round(1 / rate);
-  const near = times >= 2 && Math.abs(rate * times - 1) < 0.02;
-  return near ? `1 in ${times}` : `${Number((100 * rate).toPrecision(3))} %`;
-}
-
-function checkCount({ length }: readonly number[]): void {
-  if (length >= 2) return;
-  throw new DataError(
-    `A threshold needs the scores of at least two held-out good images, but there ${length === 1 ? "is one" : "is none"}; raise data.heldOut or add images.`,
-  );
-}
-
-/** The quantile above the median of Student's distribution (Abramowitz and Stegun 26.7.5). */
-function studentQuantile(probability: number, degrees: number): number {
-  const z = normalQuantile(probability);
-  return (
-    z +
-    (z ** 3 + z) / (4 * degrees) +
-    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * degrees ** 2) +
-    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * degrees ** 3)
-  );
 }

@@ -3,7 +3,7 @@ import { currentDevice } from "@ddad/nn";
 import type { Config } from "../config/schema.ts";
 import type { ImageSet } from "../data/imageSet.ts";
 import type { Calibration } from "../detection/calibration.ts";
-import { falseAlarmThreshold } from "../detection/calibration.ts";
+import { falseAlarmThreshold } from "../detection/falseAlarms.ts";
 import { type Detector, type Inspection, inspect } from "../detection/inspect.ts";
 import { DataError } from "../errors.ts";
 import {

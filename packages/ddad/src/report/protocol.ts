@@ -4,7 +4,8 @@
  */
 
 import type { Config, Protocol } from "../config/schema.ts";
-import { type Calibration, isExtrapolated, lowestFalseAlarmRate } from "../detection/calibration.ts";
+import type { Calibration } from "../detection/calibration.ts";
+import { isExtrapolated, lowestFalseAlarmRate } from "../detection/falseAlarms.ts";
 import type { BootstrapOptions } from "../metrics/bootstrap.ts";
 
 /** Which pixels count as defective. */
