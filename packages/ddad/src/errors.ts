@@ -15,6 +15,11 @@ export class ConfigError extends Error {
   }
 }
 
+/** A training whose loss or weights are NaN or infinite; a lower learning rate cures it. What was saved before stays as it is. */
+export class DivergedError extends RangeError {
+  override name = "DivergedError";
+}
+
 /** A budget of memory that nothing fits into. */
 export class MemoryBudgetError extends ConfigError {
   override name = "MemoryBudgetError";

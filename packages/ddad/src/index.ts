@@ -90,7 +90,7 @@ export {
   type SamplingStep,
   samplingSteps,
 } from "./diffusion/schedule.ts";
-export { ConfigError, DataError, MemoryBudgetError } from "./errors.ts";
+export { ConfigError, DataError, DivergedError, MemoryBudgetError } from "./errors.ts";
 export {
   type Evaluation,
   type EvaluationOptions,

@@ -99,6 +99,7 @@ export * from "./report/results.ts";
 export * from "./report/storedEvaluation.ts";
 export * from "./report/summary.ts";
 export * from "./report/wrongDecisions.ts";
+export * from "./training/diverged.ts";
 export * from "./training/memory.ts";
 export * from "./training/step.ts";
 export * from "./training/train.ts";

@@ -13,7 +13,7 @@ import { type AdaptationOptions, type AdaptationRunState, adapt } from "../src/a
 import { decodeAdaptationState, encodeAdaptationState } from "../src/adaptation/stateFile.ts";
 import { resolveConfig } from "../src/config/parse.ts";
 import { createDenoiser } from "../src/diffusion/denoiser.ts";
-import { ConfigError } from "../src/errors.ts";
+import { ConfigError, DivergedError } from "../src/errors.ts";
 import { smallConfig, smallImages } from "./small.ts";
 
 const adaptation = { steps: 4, batchSize: 4, checkEvery: 1, learningRate: 1e-3 };
@@ -121,6 +121,24 @@ describe("adapt", function () {
     const refused = await run(other, { resume }).catch((error: unknown) => error);
     expect(refused).to.be.instanceOf(ConfigError);
     expect(String(refused)).to.match(/adaptation\.guidance was 3 when the adaptation began and is 1 now/);
+  });
+
+  it("saves no weights that are not finite", async () => {
+    for (const protocol of ["paper", "strict"] as const) {
+      const kept: string[] = [];
+      const error = await run(configWith({ learningRate: 1e38, steps: 1 }, protocol), {
+        onBest: () => void kept.push("network"),
+        onCheckpoint: () => void kept.push("checkpoint"),
+      }).catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(DivergedError);
+      expect(String(error)).to.match(
+        protocol === "paper"
+          ? /: The adaptation diverged: after step 1 the weights contain NaN or Infinity, so they are not saved/
+          : /: The adaptation diverged: the validation loss at step 1 is NaN/,
+      );
+      expect(String(error)).to.match(/Lower adaptation\.learningRate \(1e\+38 in this run\)\.$/);
+      expect(kept).to.deep.equal([]);
+    }
   });
 
   it("refuses a file that is no state of an adaptation", () => {

@@ -2,6 +2,7 @@
 import { LimitError, readSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
+import { DivergedError } from "../src/errors.ts";
 import {
   decodeTrainingState,
   encodeTrainingState,
@@ -209,5 +210,38 @@ describe("train", () => {
     expect(String(error)).to.match(
       /Training diverged: the loss of step \d is .*\. Lower training.learningRate/,
     );
+  });
+
+  it("saves no weights that are not finite: those saved before stay", async () => {
+    // Without held-out images nothing looks at the network before it is saved.
+    const none = smallImages(0, 3);
+    const rates = { learningRate: 1e38, clip: 0, schedule: "constant" } as const;
+    for (const ema of [0, 0.9]) {
+      for (const stopAfter of [1, undefined]) {
+        const config = smallConfig({ protocol: "paper", training: { ...rates, ema, checkpointEvery: 1 } });
+        const saved: string[] = [];
+        const error = await train({
+          ...{ config, train: images, heldOut: none, stopAfter },
+          onBest: () => void saved.push("model"),
+          onCheckpoint: () => void saved.push("checkpoint"),
+        }).catch((reason: unknown) => reason);
+        expect(error).to.be.instanceOf(DivergedError);
+        expect(String(error)).to.equal(
+          "DivergedError: Training diverged: after step 1 the weights contain NaN or Infinity, so they are not saved; " +
+            "what was saved before stays. Lower training.learningRate (1e+38 in this run).",
+        );
+        expect(saved).to.deep.equal([]);
+      }
+    }
+  });
+
+  it("names the step whose loss is not finite, also where a batch has parts", async () => {
+    for (const microBatch of [4, 2]) {
+      const config = smallConfig({
+        training: { learningRate: 1e38, clip: 0, schedule: "constant", microBatch },
+      });
+      const error = await train({ config, train: images, heldOut: smallImages(0, 3) }).catch(String);
+      expect(error).to.match(/^DivergedError: Training diverged: the loss of step 2 is /);
+    }
   });
 });

@@ -20,6 +20,7 @@ import {
 } from "@ddad/nn";
 import { type Extractor, extractFeatures } from "../detection/features.ts";
 import { adamControlLength } from "../memory/planned.ts";
+import { checkFinite, type Diverging, divergedAt } from "../training/diverged.ts";
 
 /** Stages that are adapted. */
 export const adaptedLayers = ["layer1", "layer2", "layer3"] as const satisfies readonly FeatureName[];
@@ -142,14 +143,14 @@ export class DomainAdapter {
     this.extractor.train();
     using control = this.optimizer.control();
     using loss = await this.#step(reconstruction, target, control);
-    return finite(await loss.item(), this.step);
+    return this.#finite(await loss.item(), "loss");
   }
 
   /** The loss of images that are not learnt from, the extractor in evaluation mode. */
   async validate({ reconstruction, target }: AdaptationPair): Promise<number> {
     this.extractor.eval();
     using loss = await this.#loss(reconstruction, target);
-    return finite(await loss.item(), this.step);
+    return this.#finite(await loss.item(), "validation loss");
   }
 
   /** The memory of a step and of a validation with pairs of this shape, `[N, H, W, 3]`; neither compiles nor runs them. */
@@ -169,13 +170,13 @@ export class DomainAdapter {
     return [step, loss];
   }
 
-  /** Everything needed to resume. */
+  /** Everything needed to resume. @throws DivergedError where a number of it is not finite */
   async state(): Promise<AdaptationState> {
-    return {
-      step: this.step,
-      extractor: await this.extractor.stateDict(),
-      optimizer: await this.optimizer.stateDict(),
-    };
+    const { step } = this;
+    const extractor = await this.extractor.stateDict();
+    const optimizer = await this.optimizer.stateDict();
+    checkFinite(this.#diverging, step, extractor, optimizer);
+    return { step, extractor, optimizer };
   }
 
   /** Frees what is kept for adapting, not the extractor. */
@@ -188,6 +189,16 @@ export class DomainAdapter {
     this.dispose();
   }
 
+  get #diverging(): Diverging {
+    const { learningRate } = this.#options;
+    return { what: "The adaptation", setting: "adaptation.learningRate", learningRate };
+  }
+
+  #finite(loss: number, what: string): number {
+    if (Number.isFinite(loss)) return loss;
+    throw divergedAt(this.#diverging, `the ${what} at step ${this.step}`, loss);
+  }
+
   #lossOf(pair: AdaptationPair): Tensor {
     const { distillation } = this.#options;
     return adaptationLoss(this.extractor, this.frozen, pair, { distillation });
@@ -198,11 +209,4 @@ export class DomainAdapter {
     this.optimizer.step(grad(loss, this.optimizer.parameters), { control });
     return loss;
   }
-}
-
-function finite(loss: number, step: number): number {
-  if (Number.isFinite(loss)) return loss;
-  throw new RangeError(
-    `The adaptation diverged: the loss at step ${step} is ${loss}. Lower adaptation.learningRate.`,
-  );
 }

@@ -19,6 +19,7 @@ import { hashText } from "../data/random.ts";
 import { createSchedule } from "../diffusion/denoiser.ts";
 import { type Draw, drawTimestep, noiseKeys } from "../diffusion/noise.ts";
 import type { Model, TrainingState } from "../model/modelFile.ts";
+import { checkFinite, type Diverging, divergedAt } from "./diverged.ts";
 import { stepWithinBudget, type TrainingMemory } from "./memory.ts";
 import type { NoisedArguments, TrainingArguments, TrainingStep } from "./step.ts";
 import { timestepBuckets, timestepIn, type ValidationLoss, validationLoss } from "./validationLoss.ts";
@@ -174,22 +175,27 @@ export class Trainer {
     );
   }
 
-  /** Everything needed to resume. */
+  /** Everything needed to resume. @throws DivergedError where a number of it is not finite */
   async state(): Promise<TrainingState> {
+    const weights = await this.denoiser.stateDict();
+    const ema = await this.ema?.stateDict();
+    const optimizer = await this.optimizer.stateDict();
+    checkFinite(this.#diverging, this.step, weights, ema, optimizer);
     return {
       config: this.config,
       step: this.step,
-      weights: await this.denoiser.stateDict(),
-      ema: await this.ema?.stateDict(),
-      optimizer: await this.optimizer.stateDict(),
+      weights,
+      ema,
+      optimizer,
       lossScale: await this.lossScale?.stateDict(),
       best: this.best,
     };
   }
 
-  /** The model to detect with: the EMA of the weights where one is kept. */
+  /** The model to detect with: the EMA of the weights where one is kept. @throws DivergedError where a weight is not finite */
   async model(): Promise<Model> {
     const weights = await (this.ema ?? this.denoiser).stateDict();
+    checkFinite(this.#diverging, this.step, weights);
     return { config: this.config, step: this.step, weights };
   }
 
@@ -214,6 +220,11 @@ export class Trainer {
     // What was loaded is in the variables' own buffers now; its own would stay until they are collected.
     for (const tensor of loaded) tensor.dispose();
     trimBuffers(currentDevice());
+  }
+
+  get #diverging(): Diverging {
+    const { learningRate } = this.config.training;
+    return { what: "Training", setting: "training.learningRate", learningRate };
   }
 
   /** Picks by as many as are computed at a time. */
@@ -254,9 +265,12 @@ export class Trainer {
     for (const arg of args) arg.dispose();
     const wrong = values.find((value) => !Number.isFinite(value));
     if (wrong !== undefined) {
-      throw new RangeError(
-        `Training diverged: the loss of step ${this.step} is ${wrong}. Lower training.learningRate.`,
-      );
+      const { step } = draws[0]!;
+      const where =
+        purpose === "validation"
+          ? `the validation loss after step ${this.step}`
+          : `the loss of step ${Math.floor(step / this.config.training.batchSize) + 1}`;
+      throw divergedAt(this.#diverging, where, wrong);
     }
     return values;
   }
