@@ -1,15 +1,26 @@
 /** Files that are there whole or not at all, and errors of the file system in sentences. */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve, sep } from "node:path";
 import { DataError } from "@ddad/ddad/internal";
+
+/** By folder: called before a file below it is written. */
+const guards = new Map<string, () => void>();
+
+/** Has a function called before each file below a folder is written; it may throw. One a folder; undefined takes it away. */
+export function guardFolder(folder: string, guard: (() => void) | undefined): void {
+  if (guard) guards.set(resolve(folder), guard);
+  else guards.delete(resolve(folder));
+}
 
 /**
  * Writes a file under a temporary name and renames it, so that whoever opens it finds the old contents or the new ones,
  * also after a crash, and also where several processes write it. Makes its folder.
  *
- * @throws DataError that names the file and the cure where the system refuses
+ * @throws DataError that names the file and the cure where the system refuses, and what a guard of its folder throws
  */
 export function writeWhole(path: string, contents: Uint8Array | string): void {
+  const absolute = resolve(path);
+  for (const [folder, guard] of guards) if (absolute.startsWith(folder + sep)) guard();
   const partial = `${path}.${process.pid}.partial`;
   try {
     mkdirSync(dirname(path), { recursive: true });

@@ -1,31 +1,99 @@
 /** One process at a time writes into the folder of a run. */
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { DataError } from "@ddad/ddad/internal";
-import { cannot } from "./files.ts";
+import { cannot, guardFolder, writeWhole } from "./files.ts";
 
-/** Locks that this process holds, how often (a stage may call another), and the folders that were made for them. */
-const locks = new Map<string, { count: number; readonly made: readonly string[] }>();
+/** A lock that this process holds. */
+type Lock = {
+  /** How often: a stage may call another. */
+  count: number;
+  /** Folders that were made for it. */
+  readonly made: readonly string[];
+  /** Contents of the files that must stay, by path. */
+  readonly kept: Map<string, string>;
+  tell: ((message: string) => void) | undefined;
+};
+
+const locks = new Map<string, Lock>();
+
+/** The folder of a run, kept from other processes. */
+export interface RunLock extends Disposable {
+  /**
+   * From now on these files are part of the run: where they are gone before another file is written, because somebody removed the
+   * folder, they are written again as they are now. Those that are not there are left out.
+   *
+   * @param tell called with a sentence where that happens
+   */
+  keep(names: readonly string[], tell: (message: string) => void): void;
+}
 
 /**
- * Keeps other processes out of a folder until it is disposed of. A lock of a process that is gone does not count.
+ * Keeps other processes out of a folder until it is disposed of. A lock of a process that is gone does not count. Before each file that
+ * `writeWhole` puts there, the lock is looked at again.
  *
  * @throws DataError where another process works in the folder, or nothing can be written there
  */
-export function lockRun(folder: string): Disposable {
+export function lockRun(folder: string): RunLock {
   const path = join(resolve(folder), ".lock");
-  const lock = locks.get(path) ?? { count: 0, made: acquire(path, folder) };
+  const lock = locks.get(path) ?? {
+    ...{ count: 0, made: acquire(path, folder), kept: new Map<string, string>(), tell: undefined },
+  };
   locks.set(path, lock);
+  guardFolder(folder, () => check(lock, path, folder));
   lock.count++;
   return {
+    keep(names, tell) {
+      for (const file of names.map((name) => join(resolve(folder), name)))
+        if (existsSync(file)) lock.kept.set(file, readFileSync(file, "utf8"));
+      lock.tell = tell;
+    },
     [Symbol.dispose]() {
       if (--lock.count > 0) return;
       locks.delete(path);
-      rmSync(path, { force: true });
+      guardFolder(folder, undefined);
+      if (holds(path)) rmSync(path, { force: true });
       for (const made of lock.made) removeIfEmpty(made);
     },
   };
+}
+
+/** Puts back what somebody removed from a folder in which this process works. @throws DataError where another run took its place */
+function check({ kept, tell }: Lock, path: string, folder: string): void {
+  if (!holds(path)) {
+    acquire(path, folder);
+    if ([...kept].some(([file, contents]) => existsSync(file) && readFileSync(file, "utf8") !== contents)) {
+      rmSync(path, { force: true });
+      throw new DataError(
+        `Another run took the place of this one in ${folder}, so nothing more is written there. Start this one again in another folder (--out).`,
+      );
+    }
+  }
+  const gone = [...kept].filter(([file]) => !existsSync(file));
+  if (gone.length === 0) return;
+  // The lock is there and so are they, one after the other: this is not called again for them.
+  for (const [file] of gone) kept.delete(file);
+  for (const [file, contents] of gone) {
+    writeWhole(file, contents);
+    kept.set(file, contents);
+  }
+  tell?.(
+    `${gone.map(([file]) => basename(file)).join(" and ")} of ${folder} ${gone.length === 1 ? "was" : "were"} removed while this command works there, ` +
+      "and written again. What else was removed is gone: files of earlier stages and checkpoints.",
+  );
+}
+
+/** What a lock of this process holds. */
+const own = (): string => JSON.stringify({ process: process.pid, host: hostname() });
+
+/** Whether a lock is there and this process's. */
+function holds(path: string): boolean {
+  try {
+    return readFileSync(path, "utf8") === own();
+  } catch {
+    return false;
+  }
 }
 
 /** A stage that failed before it wrote anything leaves no folder behind. */
@@ -39,12 +107,11 @@ function removeIfEmpty(folder: string): void {
 
 /** Writes the lock. @returns the folders that were made for it, the innermost first */
 function acquire(path: string, folder: string): string[] {
-  const own = JSON.stringify({ process: process.pid, host: hostname() });
   const made: string[] = [];
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       made.push(...makeFolder(dirname(path)));
-      writeFileSync(path, own, { flag: "wx" });
+      writeFileSync(path, own(), { flag: "wx" });
       // What a process that was killed has left half-written.
       for (const name of readdirSync(folder))
         if (name.endsWith(".partial")) rmSync(join(folder, name), { force: true });

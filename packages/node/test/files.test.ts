@@ -1,5 +1,13 @@
 /** Results on disk are there whole or not at all. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +16,7 @@ import { DataError } from "../../ddad/src/errors.ts";
 import { createImage } from "../../ddad/src/images/image.ts";
 import { cannot, writeWhole } from "../src/files.ts";
 import { decodePng, writeImage } from "../src/images/png.ts";
-import { lockRun } from "../src/runLock.ts";
+import { lockRun, type RunLock } from "../src/runLock.ts";
 
 describe("writeWhole", () => {
   let folder: string;
@@ -88,5 +96,77 @@ describe("errors of the file system", () => {
     lock()[Symbol.dispose]();
     foreign({ process: 1, host: "elsewhere" });
     expect(lock).to.throw(DataError, /on elsewhere is working/);
+  });
+
+  describe("in a run whose folder is removed meanwhile", () => {
+    const path = (...parts: string[]): string => join(folder, "run", ...parts);
+    const names = ["config.yaml", "split.json", "stages.json"];
+    const begin = (): { lock: RunLock; told: string[] } => {
+      const lock = lockRun(path());
+      for (const name of names.slice(0, 2)) writeWhole(path(name), `contents of ${name}`);
+      const told: string[] = [];
+      lock.keep(names, (message) => told.push(message));
+      return { lock, told };
+    };
+
+    for (const [what, remove, sentence] of [
+      [
+        "whole",
+        () => rmSync(path(), { recursive: true }),
+        /^config\.yaml and split\.json of .* were removed/,
+      ],
+      [
+        "but for the lock",
+        () => names.forEach((name) => void rmSync(path(name), { force: true })),
+        /were removed/,
+      ],
+      [
+        "in part",
+        () => rmSync(path("split.json")),
+        /^split\.json of .* was removed while .* and written again/,
+      ],
+    ] as const) {
+      it(`are no loss of its record: ${what}`, () => {
+        const { lock, told } = begin();
+        writeWhole(path("one"), "1");
+        expect(told).to.deep.equal([]);
+        remove();
+        writeWhole(path("below", "two"), "2");
+        writeWhole(path("three"), "3");
+        expect(told.length).to.equal(1);
+        expect(told[0]).to.match(sentence);
+        const found = readdirSync(path()).filter((name) => name !== "one");
+        expect(found.sort()).to.deep.equal([".lock", "below", "config.yaml", "split.json", "three"]);
+        expect(readFileSync(path("split.json"), "utf8")).to.equal("contents of split.json");
+        lock[Symbol.dispose]();
+        expect(existsSync(path(".lock"))).to.equal(false);
+        rmSync(path("split.json"));
+        writeWhole(path("four"), "4");
+        expect(existsSync(path("split.json")), "the run is over").to.equal(false);
+      });
+    }
+
+    it("never mix with another run, working or complete", () => {
+      for (const owner of [process.ppid, undefined]) {
+        const { lock, told } = begin();
+        rmSync(path(), { recursive: true });
+        mkdirSync(path());
+        writeFileSync(path("config.yaml"), "of another run");
+        const other = JSON.stringify({ process: owner, host: hostname() });
+        if (owner !== undefined) writeFileSync(path(".lock"), other);
+        expect(() => writeWhole(path("one"), "1")).to.throw(
+          DataError,
+          owner === undefined
+            ? /^Another run took the place of this one in /
+            : /^Process \d+ on .* is working in /,
+        );
+        expect(existsSync(path("one"))).to.equal(false);
+        lock[Symbol.dispose]();
+        if (owner !== undefined) expect(readFileSync(path(".lock"), "utf8")).to.equal(other);
+        expect(told).to.deep.equal([]);
+        expect(readFileSync(path("config.yaml"), "utf8")).to.equal("of another run");
+        rmSync(path(), { recursive: true });
+      }
+    });
   });
 });

@@ -15,6 +15,7 @@ import {
   type TrainingState,
 } from "@ddad/ddad/internal";
 import { readCheckpoint, type StateDict, type UNet } from "@ddad/nn";
+import { splitFile } from "../datasets/splitFile.ts";
 import { configOver } from "../settings.ts";
 
 /** Files in the folder of a run. */
@@ -23,6 +24,8 @@ export const stateFile = "checkpoint.safetensors";
 export const adaptationStateFile = "adaptation.safetensors";
 
 export const stagesFile = "stages.json";
+/** What tells how a run was made: without them nothing says which settings and images are behind its model. */
+export const recordFiles = ["config.yaml", splitFile];
 export const resultsFile = (folder: string): string => join(folder, "evaluation", "results.json");
 
 /** Removes what in a run hangs on its model: the adaptation to it, and what was measured with it. */

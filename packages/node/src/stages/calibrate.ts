@@ -17,6 +17,7 @@ import { formatDuration } from "../duration.ts";
 import { notice, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { openDetector, withExtractor } from "../model/detector.ts";
+import { recordFiles, stagesFile } from "../model/open.ts";
 import { lockRun } from "../runLock.ts";
 import { findHeldOut, loadSamples } from "./data.ts";
 import { findGoodImages, type LeftOut } from "./goodImages.ts";
@@ -120,7 +121,8 @@ export async function calibrateModel(
   }
   const { good, force = false } = options;
   const folder = dirname(path);
-  using _ = lockRun(folder);
+  using lock = lockRun(folder);
+  lock.keep([...recordFiles, stagesFile], (message) => notice(options, message));
   const found = good === undefined ? undefined : findGoodImages(good, config, folder, options);
   const files = found?.files ?? findHeldOut(config, folder, options);
   const from = good ?? config.data.root;
@@ -157,6 +159,7 @@ export function restoreCalibration(path: string, model: Model): CalibrateResult 
   if (restored === undefined) {
     throw new DataError(`${path} keeps no calibration from before; ddad calibrate makes a new one.`);
   }
+  using _ = lockRun(dirname(path));
   const { precision, sampling, detection, features, patchcore } = restored;
   const { falseAlarmRate, pixelFalseAlarmRate } = config.detection;
   const settings: Config = {

@@ -6,7 +6,7 @@ import { formatConfig } from "../configFile.ts";
 import { notice, type Progress, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { checkWeights, loadExtractor } from "../model/detector.ts";
-import { forgetModel, modelFile } from "../model/open.ts";
+import { forgetModel, modelFile, recordFiles } from "../model/open.ts";
 import { lockRun } from "../runLock.ts";
 import { completeInto } from "./calibrate.ts";
 import { loadTraining } from "./data.ts";
@@ -18,13 +18,14 @@ export async function fitRun(
   options: StageOptions = {},
 ): Promise<{ readonly patches: number; readonly seconds: number }> {
   checkWeights(config);
-  using _ = lockRun(folder);
+  using lock = lockRun(folder);
   const { train, heldOut } = await loadTraining(config, folder, options);
   forgetModel(folder);
   const device = await setupDevice();
   const started = performance.now();
   notice(options, `patches of ${train.ids.length} images (${heldOut.ids.length} held out), ${device.name}`);
   writeWhole(join(folder, "config.yaml"), formatConfig(config));
+  lock.keep(recordFiles, (message) => notice(options, message));
   using loaded = (await loadExtractor(config))!;
   using extractor = await foldBatchNorm(loaded);
   const told = new Map<string, Progress>();

@@ -128,11 +128,13 @@ export class PredictionsWriter {
  */
 export class PredictionsFile implements Disposable {
   readonly #path: string;
+  readonly #folder: string;
   readonly #file: number;
   readonly #writer: PredictionsWriter;
 
   constructor(folder: string, head: object) {
     this.#path = join(folder, predictionsFile);
+    this.#folder = folder;
     this.#file = openSync(`${this.#path}.partial`, "w");
     const write = (text: string): void => {
       try {
@@ -144,13 +146,27 @@ export class PredictionsFile implements Disposable {
     this.#writer = new PredictionsWriter(head, write, true);
   }
 
+  /** @throws DataError where the folder was removed since */
   add(prediction: Prediction): void {
+    if (!existsSync(`${this.#path}.partial`)) throw this.#removed();
     this.#writer.add(prediction);
   }
 
+  /** @throws DataError where the folder was removed since, or the file cannot be written */
   [Symbol.dispose](): void {
     this.#writer.end();
     closeSync(this.#file);
-    renameSync(`${this.#path}.partial`, this.#path);
+    if (!existsSync(`${this.#path}.partial`)) throw this.#removed();
+    try {
+      renameSync(`${this.#path}.partial`, this.#path);
+    } catch (error) {
+      throw cannot("write", this.#path, error);
+    }
+  }
+
+  #removed(): DataError {
+    return new DataError(
+      `${this.#folder} was removed while results were written there, and they are gone with it. Inspect the images again.`,
+    );
   }
 }

@@ -1,6 +1,6 @@
 /** All stages of a run, one after another: training, adaptation, calibration and evaluation. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import {
   type CalibrationState,
   type Config,
@@ -30,6 +30,7 @@ import {
   forgetModel,
   modelFile,
   openRun,
+  recordFiles,
   resultsFile,
   stagesFile,
   stateFile,
@@ -63,7 +64,7 @@ export async function runStages(
   options: RunStagesOptions = {},
 ): Promise<EvaluationResult | undefined> {
   const { tune, signal } = options;
-  using _ = lockRun(folder);
+  using lock = lockRun(folder);
   const config = settingsFor(folder, asked, options);
   const results = resultsFile(folder);
   if (existsSync(results)) {
@@ -108,11 +109,17 @@ export async function runStages(
     }
     return undefined;
   }
+  lock.keep([...recordFiles, stagesFile], (message) => notice(options, message));
   const model = decodeModel(await readCheckpoint(path), path);
   const { result } = await evaluateModel(model, withRateOf(config, model.config.detection), path, {
     ...options,
     out: join(folder, "evaluation"),
   });
+  if (!existsSync(path)) {
+    throw new DataError(
+      `${path} was removed while it was evaluated; the results in ${dirname(results)} are those of a model that is gone. Start the run again with --overwrite.`,
+    );
+  }
   return result;
 }
 

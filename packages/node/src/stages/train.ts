@@ -21,7 +21,7 @@ import { formatConfig } from "../configFile.ts";
 import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { checkWeights } from "../model/detector.ts";
-import { forgetModel, modelFile, stateFile } from "../model/open.ts";
+import { forgetModel, modelFile, recordFiles, stateFile } from "../model/open.ts";
 import { lockRun } from "../runLock.ts";
 import { completeInto } from "./calibrate.ts";
 import { loadTraining } from "./data.ts";
@@ -62,7 +62,7 @@ export async function trainRun(
     };
   }
   checkWeights(config);
-  using _ = lockRun(folder);
+  using lock = lockRun(folder);
   const images = await loadTraining(config, folder, { ...options, resume: resume !== undefined });
   const device = await setupDevice();
   notice(
@@ -74,6 +74,7 @@ export async function trainRun(
   // Before the model of an earlier run is gone, and before a request to stop waits for a step to end.
   if (tune && trains) await tuneKernels((how) => tuneTraining({ config, ...images }, how), options);
   writeWhole(join(folder, "config.yaml"), formatConfig(config));
+  lock.keep(recordFiles, (message) => notice(options, message));
   if (trains) forgetModel(folder);
   const steps = progress(options, "step", "steps", resume?.state.step);
   const result = await train({
