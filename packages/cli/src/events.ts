@@ -1,5 +1,6 @@
 /** Events of stages as lines on standard error. */
 import type { ProgressEvent, StageEvent } from "@ddad/node";
+import { rememberCheckpoint, rememberInspected } from "./failure.ts";
 import { Progress, say } from "./terminal.ts";
 
 /** Prints what stages tell; the lines of one command come from one printer. */
@@ -8,6 +9,8 @@ export function eventPrinter(): (event: StageEvent) => void {
   return (event) => {
     if (event.type === "notice" || event.type === "memory") say(event.message);
     if (event.type === "progress") showProgress(lines, event);
+    if (event.type === "checkpoint") rememberCheckpoint(event.path, event.step);
+    if (event.type === "inspected") rememberInspected();
   };
 }
 

@@ -30,7 +30,7 @@ export async function runFit(options: FitOptions): Promise<void> {
   const { skipUnreadable } = options;
   const stage = { signal: interrupt.signal, onEvent: eventPrinter(), skipUnreadable };
   const result = await fitRun(folder, config, stage).catch((error: unknown) => {
-    if (!interrupt.signal.aborted) throw error;
+    if (error !== interrupt.signal.reason) throw error;
     return undefined;
   });
   if (result === undefined) {

@@ -2,7 +2,6 @@
 import { basename, dirname, join, resolve } from "node:path";
 import {
   type Config,
-  ConfigError,
   DataError,
   type EvaluationResult,
   formatResults,
@@ -18,6 +17,7 @@ import {
   writeSummary,
 } from "@ddad/node/internal";
 import { eventPrinter } from "./events.ts";
+import { describeFailure, forgetReached, isWrongUse } from "./failure.ts";
 import { endAtOnce, stopOnInterrupt } from "./interrupt.ts";
 import { planRun } from "./plan.ts";
 import { askedBy, type ConfigOptions, configOf } from "./settings.ts";
@@ -59,9 +59,14 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
   const stage = { signal, onEvent: eventPrinter(), tune, skipUnreadable };
   const results: EvaluationResult[] = [];
   const notEvaluated: { readonly checkpoint: string; readonly reason: string }[] = [];
-  const failures: { category: string | undefined; error: Error }[] = [];
+  const failures: {
+    readonly category: string | undefined;
+    readonly error: Error;
+    readonly message: string;
+  }[] = [];
   for (const [index, category] of categories.entries()) {
     if (category !== undefined) say(`\n${category} (${index + 1} of ${categories.length})`);
+    forgetReached();
     try {
       const config = plan.configFor(category, configIn(category));
       const own = category === undefined ? folder : join(folder, category);
@@ -70,7 +75,7 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
       if (result) results.push(result);
       else notEvaluated.push({ checkpoint: join(own, modelFile), reason: missingTest(config)! });
     } catch (error) {
-      if (interrupt.signal.aborted) {
+      if (interrupt.signal.aborted && error === signal.reason) {
         say(
           `Stopped. What is done is kept in ${folder}. Run this command to resume: ${repeatedCommand(["--overwrite"])}`,
         );
@@ -78,19 +83,17 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
       }
       // What is wrong with one category must not keep a night's run from the others.
       if (categories.length === 1 || !(error instanceof Error)) throw error;
-      failures.push({ category, error });
-      say(`error: ${category}: ${error.message}`);
+      const message = describeFailure(error);
+      failures.push({ category, error, message });
+      say(`error: ${category}: ${message}`);
     }
     writeSummary(folder, stage);
   }
   if (failures.length > 0) {
-    const wrongUse = failures.every(
-      ({ error }) => error instanceof DataError || error instanceof ConfigError,
-    );
-    throw new (wrongUse ? DataError : Error)(
+    throw new (failures.every(({ error }) => isWrongUse(error)) ? DataError : Error)(
       [
         `${failures.length} of ${categories.length} categories failed; what there is of the others is in ${folder}.`,
-        ...failures.map(({ category, error }) => `${category}: ${error.message}`),
+        ...failures.map(({ category, message }) => `${category}: ${message}`),
       ].join("\n"),
     );
   }

@@ -42,7 +42,8 @@ export async function runTrain(options: TrainOptions): Promise<void> {
   const result = await trainRun(folder, config, {
     ...{ resume, stopAfter, tune, skipUnreadable, signal: interrupt.signal, onEvent: eventPrinter() },
   }).catch((error: unknown) => {
-    if (!interrupt.signal.aborted) throw error;
+    // What went wrong while it was saved, such as a full disk, is no stop.
+    if (error !== interrupt.signal.reason) throw error;
     return undefined;
   });
   if (interrupt.signal.aborted) process.exitCode = interrupted;
