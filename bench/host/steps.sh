@@ -9,7 +9,7 @@ images=$scratch/images
 # What is measured: cases whose names contain these, of sizes that the adapter bears.
 if [ -z "$SMALL" ]; then
   device=cuda quick=() layers='DDAD-S 256²' torch='' kernels='' convolutions='to 128 channels' tests=.
-  tuned=('256²: training step, batch 16, mixed' '256²: denoising call') others=('block' '64²')
+  tuned=('256²: training step, batch 16, mixed' '256²: forward pass') others=('block' '64²')
   size=256 training=(--set data.heldOut=0.1 --set training.batchSize=16) steps=300 peers=(--large --rounds 10)
 else
   device=cpu quick=(--quick) layers='residual block' torch=$layers kernels=groupNorm convolutions=groupNorm

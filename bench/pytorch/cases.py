@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 import torch
-from inspection import ALPHA_BAR, CALLS, inspect, reconstruct
+from inspection import ALPHA_BAR, SAMPLING_STEPS, inspect, reconstruct
 from networks import AttentionBlock, PlainResidualBlock, ResNet, UNet
 from torch.nn import functional as F
 
@@ -116,7 +116,7 @@ def denoiser_family(settings, size, mixed):
     batch = {64: 2, 256: 1}[size] if settings.small else 16
     how = ", mixed" if mixed else ""
     names = [
-        f"DDAD-S {size}²: denoising call, batch 1{how}",
+        f"DDAD-S {size}²: forward pass, batch 1{how}",
         f"DDAD-S {size}²: training step, batch {batch}{how}",
     ]
 
@@ -145,7 +145,7 @@ def denoiser_family(settings, size, mixed):
                     module.to(settings.half)
         network.train()
 
-        def call():
+        def forward():
             with torch.no_grad(), precision():
                 return sampling(single, time)
 
@@ -161,7 +161,7 @@ def denoiser_family(settings, size, mixed):
             scaler.update()
             return loss.detach()
 
-        return [Case(names[0], call, (1, 3, size, size), found), Case(names[1], step, (), found)]
+        return [Case(names[0], forward, (1, 3, size, size), found), Case(names[1], step, (), found)]
 
     return names, make
 
@@ -172,7 +172,7 @@ def inspection_families(settings, size, network, parameters):
         return placed(unet, settings), count(unet, {64: 6077539, 256: 8257731}[size])
 
     host_image = torch.randn(1, 3, size, size)
-    whole = f"DDAD-S {size}²: reconstruction of one image, {CALLS} calls"
+    whole = f"DDAD-S {size}²: reconstruction of one image, {SAMPLING_STEPS} sampling steps"
     features = f"{network} {size}²: features of one image"
     inspection = f"DDAD-S {size}² with {network}: inspection of one image"
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 START, STRIDE, GUIDANCE = 250, 25, 2
 ALPHA_BAR = [float(a) for a in torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)]
-CALLS = START // STRIDE
+SAMPLING_STEPS = START // STRIDE
 
 
 def reconstruct(denoiser, y):

@@ -17,11 +17,11 @@ describe("cases of layers", () => {
   it("a GPU trains the paper's batch at the paper's size, in both precisions", () => {
     const names = namesOf({ adapterClass: "discrete", f16: true, quick: false });
     expect(names).to.include.members([
-      "DDAD-S 256²: denoising call, batch 1",
-      "DDAD-S 256²: denoising call, batch 1, mixed",
+      "DDAD-S 256²: forward pass, batch 1",
+      "DDAD-S 256²: forward pass, batch 1, mixed",
       "DDAD-S 256²: training step, batch 16",
       "DDAD-S 256²: training step, batch 16, mixed",
-      "DDAD-S 256²: reconstruction of one image, 10 calls",
+      "DDAD-S 256²: reconstruction of one image, 10 sampling steps",
       "wide_resnet101_2 256²: features of one image",
       "DDAD-S 256² with wide_resnet101_2: inspection of one image",
     ]);

@@ -36,7 +36,7 @@ export function denoiserFamilies(conditions: Conditions): Family[] {
       const how = precision === "mixed" ? ", mixed" : "";
       return {
         names: [
-          `DDAD-S ${imageSize}²: denoising call, batch 1${how}`,
+          `DDAD-S ${imageSize}²: forward pass, batch 1${how}`,
           `DDAD-S ${imageSize}²: training step, batch ${batch}${how}`,
         ],
         make: () => makeDenoiser(configOf(imageSize, { protocol: "paper", precision }), batch),
@@ -86,7 +86,7 @@ function makeDenoiser(config: Config, batch: number): Made {
     },
   );
   const [image, time] = [images(1), tensor([225])];
-  const call: Step = async () => {
+  const forwardPass: Step = async () => {
     await ready;
     return await forward(image, time);
   };
@@ -105,7 +105,7 @@ function makeDenoiser(config: Config, batch: number): Made {
     return await train(...batchArguments, control);
   };
   return {
-    steps: [call, step],
+    steps: [forwardPass, step],
     parameters: countParameters(unet),
     dispose() {
       lossScale?.dispose();

@@ -23,7 +23,7 @@ export function inspectionFamilies({ adapterClass, quick }: Conditions): Family[
 
 const familiesOf = (imageSize: number, network: ExtractorNetwork): Family[] => [
   {
-    names: [`DDAD-S ${imageSize}²: reconstruction of one image, ${callsOf(imageSize)} calls`],
+    names: [`DDAD-S ${imageSize}²: reconstruction of one image, ${stepsOf(imageSize)} sampling steps`],
     make: () => makeReconstruction(imageSize),
   },
   {
@@ -35,7 +35,7 @@ const familiesOf = (imageSize: number, network: ExtractorNetwork): Family[] => [
   },
 ];
 
-const callsOf = (imageSize: number): number => samplingSteps(configOf(imageSize, {}).sampling).length;
+const stepsOf = (imageSize: number): number => samplingSteps(configOf(imageSize, {}).sampling).length;
 
 function makeReconstruction(imageSize: number): Made {
   const config = configOf(imageSize, {});
