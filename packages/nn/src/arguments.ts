@@ -34,8 +34,15 @@ export function checkSizes(
 export const checkNumbers = (op: string, numbers: Named, least = 0): void =>
   check(op, numbers, `a number${from(least)}`, (value) => typeof value === "number" && value >= least);
 
+/** Throws ShapeError unless `x` is a tensor of floats. */
+export function checkFloats(layer: string, name: string, x: AnyTensor): void {
+  checkTensor(layer, name, x);
+  if (x.dtype === "f32" || x.dtype === "f16") return;
+  throw new ShapeError(`${layer}: ${name} must be f32 or f16 but is ${x.dtype}; cast it first.`);
+}
+
 /**
- * Throws ShapeError unless `x` is a tensor with as many channels along its last axis as a layer takes, and of `axes` axes where that
+ * Throws ShapeError unless `x` is a tensor of floats with as many channels along its last axis as a layer takes, and of `axes` axes where that
  * is given.
  *
  * @param what the channels' name in the message
@@ -47,7 +54,7 @@ export function checkChannels(
   axes?: 3 | 4,
   what = "channels",
 ): void {
-  checkTensor(layer, "x", x);
+  checkFloats(layer, "x", x);
   const { shape } = x;
   if (axes ? shape.length !== axes : !shape.length) {
     const wanted = axes ? `N, ${axes === 4 ? "H, W" : "L"}` : "…";

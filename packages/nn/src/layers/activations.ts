@@ -25,7 +25,7 @@ import {
   tanh,
 } from "@ddad/tensor";
 import { checkOptions } from "@ddad/tensor/internal";
-import { checkChannels, checkNumbers, checkSizes } from "../arguments.ts";
+import { checkChannels, checkFloats, checkNumbers, checkSizes } from "../arguments.ts";
 import { Module } from "../module.ts";
 import { castLike, type Parameter, parameter } from "../parameter.ts";
 
@@ -86,6 +86,7 @@ export class PReLU extends Module {
 
   /** x [..., channels] → the same shape */
   forward(x: Tensor): Tensor {
+    checkFloats("PReLU", "x", x);
     if (this.weight.size > 1) checkChannels("PReLU", x, this.weight.size);
     return prelu(x, castLike(this.weight, x));
   }

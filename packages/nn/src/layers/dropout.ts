@@ -1,6 +1,6 @@
 import { type RandomStream, randomUniform, type Tensor } from "@ddad/tensor";
 import { checkTensor, describeArgument } from "@ddad/tensor/internal";
-import { checkKind } from "../arguments.ts";
+import { checkFloats, checkKind } from "../arguments.ts";
 import { Module } from "../module.ts";
 import { rand } from "../random.ts";
 
@@ -26,6 +26,7 @@ export class Dropout extends Module {
     checkTensor("Dropout", "x", x);
     if (random) checkKind("Dropout", "random", random, typeof random.next === "function", "a RandomStream");
     if (!this.training || this.p === 0 || x.size === 0) return x;
+    checkFloats("Dropout", "x", x);
     const drawn = random ? randomUniform(random.next(x.shape[0] ?? 1), x.shape) : rand(x.shape);
     const kept = drawn.greaterEqual(this.p);
     return x.mul(kept.cast(x.dtype)).mul(1 / (1 - this.p));

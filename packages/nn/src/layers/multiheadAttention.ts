@@ -10,8 +10,8 @@ import {
   type Tensor,
   where,
 } from "@ddad/tensor";
-import { checkOptions, checkTensor } from "@ddad/tensor/internal";
-import { checkSizes } from "../arguments.ts";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkFloats, checkSizes } from "../arguments.ts";
 import type { HostRandom } from "../hostRandom.ts";
 import { allZeros, xavierUniform } from "../init.ts";
 import { Module } from "../module.ts";
@@ -121,7 +121,7 @@ export class MultiheadAttention extends Module {
       value: this.vProjWeight?.shape[0] ?? features,
     };
     for (const [name, x] of Object.entries(inputs)) {
-      checkTensor("MultiheadAttention", name, x);
+      checkFloats("MultiheadAttention", name, x);
       const size = sizes[name as keyof typeof sizes];
       if (x.shape.length === 3 && x.shape[2] === size) continue;
       throw new ShapeError(

@@ -1,7 +1,7 @@
 /** Norms of each token or each image, whatever the batch. */
 import { instanceNorm, layerNorm, rmsNorm, ShapeError, type Tensor } from "@ddad/tensor";
-import { checkOptions, checkTensor } from "@ddad/tensor/internal";
-import { checkChannels, checkNumbers, checkSizes } from "../arguments.ts";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkChannels, checkFloats, checkNumbers, checkSizes } from "../arguments.ts";
 import { allOnes, allZeros } from "../init.ts";
 import { Module } from "../module.ts";
 import { type Parameter, parameter } from "../parameter.ts";
@@ -42,7 +42,7 @@ export class LayerNorm extends Module {
 
   /** x [..., ...shape] → the same shape. Throws ShapeError for another shape. */
   forward(x: Tensor): Tensor {
-    checkTensor("LayerNorm", "x", x);
+    checkFloats("LayerNorm", "x", x);
     const { weight, bias, epsilon } = this;
     const extents = this.#extents;
     if (x.shape.slice(-extents.length).join() !== extents.join())

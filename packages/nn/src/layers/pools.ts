@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from "@ddad/tensor";
 import { checkOptions } from "@ddad/tensor/internal";
-import { checkSizes } from "../arguments.ts";
+import { checkFloats, checkSizes } from "../arguments.ts";
 import { Module } from "../module.ts";
 
 /** Largest element of each window. */
@@ -28,6 +28,7 @@ export class MaxPool2d extends Module {
 
   /** x [N, H, W, C] → [N, H', W', C] */
   forward(x: Tensor): Tensor {
+    checkFloats("MaxPool2d", "x", x);
     return maxPool(x, this.options);
   }
 }
@@ -47,6 +48,7 @@ export class AvgPool2d extends Module {
 
   /** x [N, H, W, C] → [N, H', W', C] */
   forward(x: Tensor): Tensor {
+    checkFloats("AvgPool2d", "x", x);
     return averagePool(x, this.options);
   }
 }
@@ -65,6 +67,7 @@ export class AdaptiveAvgPool2d extends Module {
 
   /** x [N, H, W, C] → [N, ...size, C] */
   forward(x: Tensor): Tensor {
+    checkFloats("AdaptiveAvgPool2d", "x", x);
     return adaptiveAveragePool(x, this.size);
   }
 }
@@ -83,6 +86,7 @@ export class AdaptiveMaxPool2d extends Module {
 
   /** x [N, H, W, C] → [N, ...size, C] */
   forward(x: Tensor): Tensor {
+    checkFloats("AdaptiveMaxPool2d", "x", x);
     return adaptiveMaxPool(x, this.size);
   }
 }

@@ -1,7 +1,7 @@
 /** Common parts of LSTM and GRU: parameters with PyTorch's names, layers, directions, and the loop over time steps. */
 import { concat, matmul, ShapeError, slice, split, type Tensor } from "@ddad/tensor";
-import { checkOptions, checkTensor } from "@ddad/tensor/internal";
-import { checkSizes } from "../arguments.ts";
+import { checkOptions } from "@ddad/tensor/internal";
+import { checkFloats, checkSizes } from "../arguments.ts";
 import type { HostRandom } from "../hostRandom.ts";
 import { fanInUniform } from "../init.ts";
 import { Module } from "../module.ts";
@@ -100,7 +100,7 @@ export abstract class Recurrent extends Module {
     names: readonly N[],
   ): { output: Tensor; last: Tensor[] } {
     const series = names.map((name) => {
-      if (state) checkTensor(this.#name, `${name} of the state`, state[name]);
+      if (state) checkFloats(this.#name, `${name} of the state`, state[name]);
       return state?.[name];
     });
     this.#check(x, series);
@@ -159,7 +159,7 @@ export abstract class Recurrent extends Module {
   }
 
   #check(x: Tensor, series: readonly (Tensor | undefined)[]): void {
-    checkTensor(this.#name, "x", x);
+    checkFloats(this.#name, "x", x);
     const [n, steps, inputs] = x.shape;
     if (x.shape.length !== 3 || inputs !== this.inputSize || steps === 0) {
       throw new ShapeError(

@@ -1,5 +1,6 @@
 import { averagePool2, type Tensor, type UpsampleOptions, upsample } from "@ddad/tensor";
 import { checkOptions } from "@ddad/tensor/internal";
+import { checkFloats } from "../arguments.ts";
 import { Module } from "../module.ts";
 
 /** Resizes images, as PyTorch's Upsample. */
@@ -16,6 +17,7 @@ export class Upsample extends Module {
 
   /** x [N, H, W, C] → [N, H', W', C] */
   forward(x: Tensor): Tensor {
+    checkFloats("Upsample", "x", x);
     return upsample(x, this.options);
   }
 }
@@ -24,6 +26,7 @@ export class Upsample extends Module {
 export class Downsample extends Module {
   /** x [N, H, W, C] → [N, H/2, W/2, C] */
   forward(x: Tensor): Tensor {
+    checkFloats("Downsample", "x", x);
     return averagePool2(x);
   }
 }

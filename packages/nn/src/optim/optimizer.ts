@@ -22,7 +22,7 @@ import {
   takeBack,
   writeCount,
 } from "@ddad/tensor/internal";
-import { checkKind, checkTensors } from "../arguments.ts";
+import { checkFloats, checkKind, checkTensors } from "../arguments.ts";
 import { StateDictError } from "../errors.ts";
 import { slotOf } from "../module.ts";
 import { pendingBuffers } from "../pendingBuffers.ts";
@@ -250,6 +250,15 @@ export abstract class Optimizer {
       );
     }
     checkTensors(op, "the gradients", gradients);
+    for (const [index, { shape }] of gradients.entries()) {
+      const wanted = this.parameters[index]!.shape;
+      checkFloats(op, `gradient ${index}`, gradients[index]!);
+      if (shape.join() === wanted.join()) continue;
+      throw new ShapeError(
+        `${op}: gradient ${index} is [${shape.join(", ")}] but its parameter is [${wanted.join(", ")}]; ` +
+          "take grad(loss, optimizer.parameters).",
+      );
+    }
     this.#refuseSecondStep("step");
     const { gradientScale, control = this.control() } = options;
     const scaled = gradientScale ? where(this.#scaleMask, gradientScale, control) : control;
