@@ -4,7 +4,11 @@ import { families } from "./families.mjs";
 /** @type {Partial<import("typedoc").TypeDocOptions>} */
 export default {
   $schema: "https://typedoc.org/schema.json",
-  entryPoints: ["../packages/nn/src/index.ts", "../packages/ddad/src/index.ts"],
+  entryPoints: [
+    "../packages/nn/src/index.ts",
+    "../packages/ddad/src/index.ts",
+    "../packages/node/src/index.ts",
+  ],
   plugin: ["./plugin.mjs"],
   tsconfig: "tsconfig.json",
   out: "site",

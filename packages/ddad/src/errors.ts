@@ -8,7 +8,10 @@ export class DataError extends Error {
 /** A configuration that cannot be used. `problems` holds every problem found, one sentence each. */
 export class ConfigError extends Error {
   override name = "ConfigError";
+  /** Every problem found, one sentence each. */
   readonly problems: readonly string[];
+
+  /** @param problems sentences; the message has one on each line */
   constructor(problems: readonly string[]) {
     super(problems.join("\n"));
     this.problems = problems;
@@ -27,6 +30,8 @@ export class MemoryBudgetError extends ConfigError {
   readonly budget: number;
   /** Bytes of the least that would do. */
   readonly needed: number;
+
+  /** @param sentence the message: what does not fit, and what to change */
   constructor(sentence: string, { budget, needed }: { readonly budget: number; readonly needed: number }) {
     super([sentence]);
     this.budget = budget;

@@ -94,6 +94,7 @@ export type DomainAdapterOptions = {
 export class DomainAdapter {
   /** Changed by every step. */
   readonly extractor: ResNet;
+  /** Of the extractor's parameters. */
   readonly optimizer: AdamW;
   /** As it was. */
   readonly frozen: ResNet;
@@ -185,6 +186,7 @@ export class DomainAdapter {
     this.frozen.dispose();
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

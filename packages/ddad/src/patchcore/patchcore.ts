@@ -44,7 +44,9 @@ export type FitOptions = Partial<PatchCoreSettings> & CollectOptions;
 
 /** A memory bank of patches of good images, and the network that sees patches. */
 export class PatchCore {
+  /** What the bank holds, and how images are scored by it. */
   readonly settings: PatchCoreSettings;
+  /** Patches of good images. */
   readonly bank: MemoryBank;
   readonly #patches: PatchesOf;
 
@@ -161,6 +163,7 @@ export class PatchCore {
     this.bank.dispose();
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

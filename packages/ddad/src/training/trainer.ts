@@ -34,6 +34,7 @@ type Compiled = (...args: AnyTensor[]) => Promise<Tensor>;
  * resumes from its state ends at the same weights as one that never stopped.
  */
 export class Trainer {
+  /** Whole, as the training was asked for. */
   readonly config: Config;
   /** What it takes on the device, as planned, and in which parts a batch is computed. */
   readonly memory: TrainingMemory;
@@ -77,14 +78,17 @@ export class Trainer {
     return trainer;
   }
 
+  /** The network that learns. */
   get denoiser(): UNet {
     return this.#step.denoiser;
   }
 
+  /** Of the denoiser's parameters. */
   get optimizer(): Optimizer {
     return this.#step.optimizer;
   }
 
+  /** The EMA of the denoiser's parameters, which models hold; undefined where the configuration has none. */
   get ema(): EMA | undefined {
     return this.#step.ema;
   }
@@ -204,6 +208,7 @@ export class Trainer {
     this.#step.dispose();
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
