@@ -10,8 +10,9 @@ import {
 import { calibrateModel, openModel, restoreCalibration } from "@ddad/node/internal";
 import { checkpointOf, type ModelOptions } from "./checkpoint.ts";
 import { eventPrinter } from "./events.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { askedBy, type ConfigOptions } from "./settings.ts";
-import { printResult } from "./terminal.ts";
+import { printResult, repeatedCommand } from "./terminal.ts";
 
 export type CalibrateOptions = ConfigOptions &
   ModelOptions & {
@@ -23,12 +24,25 @@ export type CalibrateOptions = ConfigOptions &
   };
 
 export async function runCalibrate(options: CalibrateOptions): Promise<void> {
-  const { path, model, config } = await openModel(checkpointOf(options, options), askedBy(options));
   const { good, force, restore, skipUnreadable } = options;
-  const stage = { good, force, skipUnreadable, onEvent: eventPrinter() };
-  const { calibration, before, leftOut } = restore
-    ? restoreCalibration(path, model)
-    : await calibrateModel(path, { ...model, config }, stage);
+  const done = await untilInterrupted(
+    async (signal) => {
+      const opened = await openModel(checkpointOf(options, options), askedBy(options));
+      const { path, model, config } = opened;
+      const stage = { good, force, skipUnreadable, signal, onEvent: eventPrinter() };
+      const result = restore
+        ? restoreCalibration(path, model)
+        : await calibrateModel(path, { ...model, config }, stage);
+      return { ...opened, ...result };
+    },
+    {
+      saving: "leaving the model as it is",
+      stopped: () =>
+        `Stopped. The model is unchanged, nothing is saved. Run this command to calibrate it: ${repeatedCommand()}`,
+    },
+  );
+  if (done === undefined) return;
+  const { path, model, config, calibration, before, leftOut } = done;
   const after = decisionOf(calibration, config.detection.falseAlarmRate);
   const earlier = before && decisionOf(before, model.config.detection.falseAlarmRate);
   const rows = [...(earlier ? [["before", ...cellsOf(earlier)]] : []), ["after", ...cellsOf(after)]];

@@ -10,23 +10,40 @@ import {
   formatResults,
   formatTable,
 } from "@ddad/ddad/internal";
-import { evaluateModel, openModel } from "@ddad/node/internal";
+import { evaluateModel, type EvaluateOptions as NodeEvaluateOptions, openModel } from "@ddad/node/internal";
 import { checkpointOf, type ModelOptions } from "./checkpoint.ts";
 import { eventPrinter } from "./events.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { askedBy, type ConfigOptions } from "./settings.ts";
-import { printResult } from "./terminal.ts";
+import { printResult, repeatedCommand } from "./terminal.ts";
 
 export type EvaluateOptions = ConfigOptions &
   ModelOptions & { readonly out?: string; readonly skipUnreadable?: boolean; readonly json?: boolean };
 
 export async function runEvaluate(options: EvaluateOptions): Promise<void> {
-  const { path, model, config } = await openModel(checkpointOf(options, options), askedBy(options));
   const { out, skipUnreadable } = options;
-  const evaluation = await evaluateModel(model, config, path, {
-    out,
-    skipUnreadable,
-    onEvent: eventPrinter(),
-  });
+  let inspected = 0;
+  const print = eventPrinter();
+  const onEvent: NodeEvaluateOptions["onEvent"] = (event) => {
+    if (event.type === "inspected") inspected++;
+    print(event);
+  };
+  const kept = (): string =>
+    out === undefined || inspected === 0
+      ? "Nothing is saved."
+      : `${out} holds their images, but no results of this evaluation.`;
+  const evaluation = await untilInterrupted(
+    async (signal) => {
+      const { path, model, config } = await openModel(checkpointOf(options, options), askedBy(options));
+      return evaluateModel(model, config, path, { out, skipUnreadable, signal, onEvent });
+    },
+    {
+      saving: "dropping the evaluation, which has no results before its last image",
+      stopped: () =>
+        `Stopped after ${inspected} test images. ${kept()} Run this command to evaluate again: ${repeatedCommand()}`,
+    },
+  );
+  if (evaluation === undefined) return;
   printResult(options.json, evaluation.result, describeEvaluation(evaluation));
 }
 

@@ -16,7 +16,8 @@ export function eventPrinter(): (event: StageEvent) => void {
 
 function showProgress(lines: Map<string, Progress>, event: ProgressEvent): void {
   const { task, unit, done, total, first, ended } = event;
-  const line = lines.get(task) ?? new Progress(task, unit, first, task === "step");
+  const line =
+    lines.get(task) ?? new Progress(task, unit, first, task === "step" || task.startsWith("measuring one "));
   lines.set(task, line);
   if (ended) lines.delete(task);
   if (ended && !(total !== undefined && done >= total)) line.stop();

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { DataError } from "@ddad/ddad/internal";
 import { checkTuning, fitRun, modelFile, runFolder } from "@ddad/node/internal";
 import { eventPrinter } from "./events.ts";
-import { endAtOnce, stopOnInterrupt } from "./interrupt.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { type ConfigOptions, configOf } from "./settings.ts";
-import { printResult, say } from "./terminal.ts";
+import { printResult, repeatedCommand } from "./terminal.ts";
 
 export type FitOptions = ConfigOptions & {
   readonly out?: string;
@@ -26,17 +26,16 @@ export async function runFit(options: FitOptions): Promise<void> {
       `${folder} already holds a run; replace it with --overwrite, or choose another folder with --out.`,
     );
   }
-  using interrupt = stopOnInterrupt("dropping the memory bank, which is of no use before it is complete");
   const { skipUnreadable } = options;
-  const stage = { signal: interrupt.signal, onEvent: eventPrinter(), skipUnreadable };
-  const result = await fitRun(folder, config, stage).catch((error: unknown) => {
-    if (error !== interrupt.signal.reason) throw error;
-    return undefined;
-  });
-  if (result === undefined) {
-    say("Stopped. Nothing is kept of the memory bank; the same command with --overwrite starts again.");
-    return endAtOnce();
-  }
+  const result = await untilInterrupted(
+    (signal) => fitRun(folder, config, { signal, onEvent: eventPrinter(), skipUnreadable }),
+    {
+      saving: "dropping the memory bank, which is of no use before it is complete",
+      stopped: () =>
+        `Stopped. Nothing is saved of the memory bank. Run this command to start again: ${repeatedCommand()}`,
+    },
+  );
+  if (result === undefined) return;
   const { patches, seconds } = result;
   printResult(
     options.json,

@@ -49,8 +49,58 @@ export function endAtOnce(): void {
   process.kill(process.pid, "SIGINT");
 }
 
-/** Seconds that a stopped command waits for the GPU. */
+/** Seconds that a stopped command waits for the GPU, and for work that has nothing to save. */
 const patience = 2;
+
+/** What a person reads where Ctrl-C stops work. */
+export type StopWords = {
+  /** What happens after the first request, as the rest of a sentence: "Stopping and …". */
+  readonly saving: string;
+  /** What is saved, or that nothing is, and which command continues: sentences. */
+  readonly stopped: () => string;
+  /** Whether what the work has done will be saved, so that it is waited for however long its current step takes. Default never. */
+  readonly saves?: () => boolean;
+};
+
+/**
+ * Does work until it is done or Ctrl-C stops it. Work that has nothing to save and does not end soon by the signal, as where it waits for a
+ * compiler, ends with the process.
+ *
+ * @returns undefined where it was stopped: what there is to say is said, and the exit code is set
+ */
+export async function untilInterrupted<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  { saving, stopped, saves = () => false }: StopWords,
+): Promise<T | undefined> {
+  using interrupt = stopOnInterrupt(saving);
+  const { signal } = interrupt;
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<"too long">((settle) => {
+    const look = (): void => (saves() ? wait() : settle("too long"));
+    const wait = (): void => {
+      timer = setTimeout(look, patience * 1000);
+    };
+    signal.addEventListener("abort", wait, { once: true });
+  });
+  try {
+    const result = await Promise.race([work(signal), tooLong]);
+    if (result !== "too long") {
+      if (signal.aborted) process.exitCode = interrupted;
+      return result;
+    }
+  } catch (error) {
+    // What went wrong while it was saved, such as a full disk, is no stop.
+    if (error !== signal.reason) throw error;
+    process.exitCode = interrupted;
+    say(stopped());
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+  say(stopped());
+  endAtOnce();
+  return undefined;
+}
 
 /** Whether the GPU ends soon what it was given; true where there is no device. */
 export async function deviceIsIdle(): Promise<boolean> {

@@ -5,16 +5,14 @@ import {
   formatDecisions,
   formatGlossary,
   formatResults,
-  groupResults,
-  htmlReport,
-  protocolDifferences,
   summaryCsv,
   summaryMarkdown,
 } from "@ddad/ddad/internal";
-import { type FoundRun, findResults, withImages, writeWhole } from "@ddad/node/internal";
-import { groups } from "d3-array";
+import { type FoundRun, type ResultsReport, reportResults } from "@ddad/node/internal";
+import { groups as groupBy } from "d3-array";
 import { eventPrinter } from "./events.ts";
-import { printResult, say } from "./terminal.ts";
+import { untilInterrupted } from "./interrupt.ts";
+import { printResult, repeatedCommand, say } from "./terminal.ts";
 
 export type ReportOptions = {
   readonly json?: boolean;
@@ -28,24 +26,27 @@ export type ReportOptions = {
 };
 
 export async function runReport(folders: readonly string[], options: ReportOptions): Promise<void> {
-  const stage = { onEvent: eventPrinter() };
-  const runs = findResults(folders, stage);
-  const differences = protocolDifferences(runs);
-  if (options.html !== undefined) {
-    writeWhole(options.html, htmlReport(withImages(runs, options, stage)));
-    say(`${runs.length === 1 ? "1 result is" : `${runs.length} results are`} in ${options.html}`);
-  }
-  if (options.csv) process.stdout.write(summaryCsv(runs.map(asRow)));
-  else if (options.markdown) process.stdout.write(describeMarkdown(runs, differences));
-  else {
-    const json = { results: runs.map(describeJson), differences };
-    printResult(options.json, json, describeRuns(runs, differences));
-  }
+  const { html, images, thumbnails, json, csv, markdown } = options;
+  const report = await untilInterrupted(
+    (signal) => reportResults(folders, { html, images, thumbnails, signal, onEvent: eventPrinter() }),
+    {
+      saving: "dropping the report",
+      stopped: () =>
+        `Stopped. Nothing is saved: no report was written. Run this command to write it: ${repeatedCommand()}`,
+    },
+  );
+  if (report === undefined) return;
+  const { runs, rows, differences } = report;
+  if (html !== undefined)
+    say(`${runs.length === 1 ? "1 result is" : `${runs.length} results are`} in ${html}`);
+  if (csv) process.stdout.write(summaryCsv(rows));
+  else if (markdown) process.stdout.write(describeMarkdown(report));
+  else printResult(json, { results: runs.map(describeJson), differences }, describeRuns(report));
 }
 
-function describeRuns(runs: readonly FoundRun[], differences: readonly Difference[]): string {
+function describeRuns({ groups, runs, differences }: ResultsReport): string {
   const tables = byGroup(
-    runs,
+    groups,
     (title) => `${title}:\n\n`,
     (rows) => `${formatResults(rows)}\n\n${formatDecisions(rows)}`,
   );
@@ -60,9 +61,9 @@ const describeJson = ({ file, result, calibration }: FoundRun): object => ({
   ...(calibration !== undefined && { calibration }),
 });
 
-function describeMarkdown(runs: readonly FoundRun[], differences: readonly Difference[]): string {
+function describeMarkdown({ groups, differences }: ResultsReport): string {
   const tables = byGroup(
-    runs,
+    groups,
     (title) => `## ${title}\n\n`,
     (rows) => summaryMarkdown(rows, "at the end"),
   );
@@ -71,29 +72,16 @@ function describeMarkdown(runs: readonly FoundRun[], differences: readonly Diffe
 }
 
 /** A table for each method and protocol, under a title where there are several. */
-function byGroup(
-  runs: readonly FoundRun[],
+const byGroup = (
+  groups: ResultsReport["groups"],
   heading: (title: string) => string,
-  describe: (results: readonly DecidedResult[]) => string,
-): string[] {
-  const grouped = groupResults(runs);
-  return grouped.map(
-    ({ title, members }) => (grouped.length > 1 ? heading(title) : "") + describe(members.map(asRow)),
-  );
-}
-
-/** A result whose row of a table its name distinguishes. */
-const asRow = ({ name, result, falseAlarms, calibration }: FoundRun): DecidedResult => ({
-  ...result,
-  category: name,
-  falseAlarms,
-  calibration,
-});
+  describe: (rows: readonly DecidedResult[]) => string,
+): string[] => groups.map(({ title, rows }) => (groups.length > 1 ? heading(title) : "") + describe(rows));
 
 /** One text, or none where nothing differs. */
 function describeDifferences(differences: readonly Difference[]): string[] {
   if (differences.length === 0) return [];
-  const lines = groups(differences, ({ effect }) => effect).flatMap(([effect, alike]) => [
+  const lines = groupBy(differences, ({ effect }) => effect).flatMap(([effect, alike]) => [
     `  ${effect}`,
     ...alike.flatMap(({ setting, values }) => [
       `    ${setting}`,

@@ -24,7 +24,7 @@ describe("ddad bench", () => {
     expect(code, errors).to.equal(0);
     expect(errors).to.match(/measuring on /);
     for (const part of ["forward pass", "reconstruction", "inspection", "training step"]) {
-      expect(errors, part).to.match(new RegExp(`^measuring one ${part}$`, "m"));
+      expect(errors, part).to.match(new RegExp(`^measuring one ${part} 0/2$`, "m"));
     }
     const result = JSON.parse(output) as Printed;
     expect(result).to.include({ protocol: "strict", method: "ddad", imageSize: 16, features: "resnet18" });

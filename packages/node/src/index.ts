@@ -17,10 +17,12 @@ export {
   type ImportResult,
   importCheckpoint,
 } from "./model/importCheckpoint.ts";
+export type { InspectionCost, Timing, TrainingCost } from "./model/measure.ts";
 export { type OpenModel, openModel, openRun } from "./model/open.ts";
 export { type FoundRun, findResults } from "./results.ts";
 export { selfTest } from "./selfTest.ts";
 export { type AdaptRunOptions, adaptRun } from "./stages/adapt.ts";
+export { type BenchOptions, type BenchResult, benchModel } from "./stages/bench.ts";
 export { calibrateModel } from "./stages/calibrate.ts";
 export { type EvaluateOptions, evaluateModel } from "./stages/evaluate.ts";
 export { fitRun } from "./stages/fit.ts";
@@ -32,6 +34,7 @@ export {
   type PredictOptions,
   predict,
 } from "./stages/predict.ts";
+export { type ReportOptions, type ResultsReport, reportResults } from "./stages/report.ts";
 export { type RunStagesOptions, runStages, writeSummary } from "./stages/run.ts";
 export { type TrainRunOptions, trainRun } from "./stages/train.ts";
 export { cachedWeights, fetchWeights } from "./weights/fetch.ts";

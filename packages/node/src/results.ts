@@ -72,12 +72,16 @@ export type ImageLimits = {
   readonly thumbnails: number;
 };
 
-/** Adds scores, which images of wrong decisions are shown, where scores say which are wrong, and thumbnails. */
-export function withImages(
+/**
+ * Adds scores, which images of wrong decisions are shown, where scores say which are wrong, and thumbnails.
+ *
+ * @throws DataError where scores do not belong to the results beside them; the reason of the signal
+ */
+export async function withImages(
   runs: readonly FoundRun[],
   { images, thumbnails: limit }: ImageLimits,
   options: StageOptions = {},
-): ReportedRun[] {
+): Promise<ReportedRun[]> {
   const decided = runs.map((run) => {
     const scores = scoresBeside(run, options);
     return { run, scores, decisions: scores && wrongDecisions(scores.scores, run.result.threshold) };
@@ -87,7 +91,7 @@ export function withImages(
     decisions?.missed.length ?? 0,
   ]);
   const fractions = fairCounts(lengths, images);
-  const thumbnails = thumbnailsOf(
+  const thumbnails = await thumbnailsOf(
     decided.map(({ run, scores }) => ({
       scores,
       threshold: run.result.threshold,
@@ -95,6 +99,7 @@ export function withImages(
       pathOf: (id) => imagePath(run.folder, id),
     })),
     limit,
+    options.signal,
   );
   return decided.map(({ run, scores, decisions }, i) => ({
     ...run,

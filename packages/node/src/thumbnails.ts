@@ -1,5 +1,6 @@
 /** Small images of inspections for the list of a report, bounded in number and bytes. */
 import { readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import {
   createImage,
   fairCounts,
@@ -28,25 +29,37 @@ export type ThumbnailSource = {
   readonly pathOf: (id: string) => string | undefined;
 };
 
-/** Thumbnails of each run as data URLs by the images' ids: of those nearest to the threshold, at most `limit` in all. */
-export function thumbnailsOf(runs: readonly ThumbnailSource[], limit: number): Map<string, string>[] {
+/**
+ * Thumbnails of each run as data URLs by the images' ids: of those nearest to the threshold, at most `limit` in all.
+ *
+ * @throws the reason of the signal, looked at before every image
+ */
+export async function thumbnailsOf(
+  runs: readonly ThumbnailSource[],
+  limit: number,
+  signal?: AbortSignal,
+): Promise<Map<string, string>[]> {
   const counts = fairCounts(
     runs.map(({ scores }) => scores?.scores.length ?? 0),
     limit,
   );
   let bytes = 0;
-  return runs.map(({ scores, threshold, pathOf, mapTile }, i) => {
+  const all: Map<string, string>[] = [];
+  for (const [i, { scores, threshold, pathOf, mapTile }] of runs.entries()) {
     const found = new Map<string, string>();
     for (const { id } of nearestToThreshold(scores?.scores ?? [], threshold, counts[i]!)) {
       const path = pathOf(id);
       if (path === undefined || bytes >= bytesLimit) continue;
+      await setImmediate(); // or signals such as Ctrl-C would wait for the last image
+      signal?.throwIfAborted();
       const url = thumbnail(path, mapTile);
       if (url === undefined) continue;
       bytes += url.length;
       found.set(id, url);
     }
-    return found;
-  });
+    all.push(found);
+  }
+  return all;
 }
 
 function thumbnail(path: string, mapTile: number): string | undefined {

@@ -20,6 +20,8 @@ export interface TuneOptions {
   readonly samples?: number;
   /** Called with each call as soon as it is measured. */
   readonly onRow?: (row: TuneRow) => void;
+  /** Once it is aborted, no further call is measured; the report holds those that were, and their choices are kept. */
+  readonly signal?: AbortSignal | undefined;
   /**
    * Where choices are kept for later processes, undefined for nowhere. Default: the file that `DDAD_TUNING` names, else
    * `tuning.json` in the user's cache folder; in a browser the origin's private file system.
@@ -47,7 +49,7 @@ export interface TuneRow {
 export interface TuneReport {
   /** In the order in which they were measured: those with the most work first. */
   readonly rows: readonly TuneRow[];
-  /** Distinct kernel calls that were not measured: they have one variant, or their choice is known already. */
+  /** Distinct kernel calls that were not measured: they have one variant, their choice is known already, or the signal came first. */
   readonly skipped: number;
   /** Why later processes will not know these choices; undefined where they are stored, or there are none. */
   readonly unsaved: string | undefined;
@@ -69,7 +71,7 @@ const worthwhile = 0.95;
  * the fastest of those that compute the same as the variant that always fits are taken, by compiled functions too; the results of
  * variants differ by rounding. Takes seconds to minutes; other evaluations wait meanwhile. What is measured is remembered at once, for
  * this adapter, driver and version of the library, and read by `setupDevice`; an interrupted `tune` resumes there, behind
- * the kernel at which a device was lost.
+ * the kernel at which a device was lost, or the signal aborted.
  *
  * @param fn evaluates what is to become faster, such as one training step
  */
@@ -78,7 +80,8 @@ export async function tune(fn: () => Promise<unknown>, options: TuneOptions = {}
     again = false,
     samples = 5,
     onRow,
-  } = checkOptions("tune", options, ["again", "samples", "onRow", "store"]);
+    signal,
+  } = checkOptions("tune", options, ["again", "samples", "onRow", "signal", "store"]);
   const store = "store" in options ? options.store : tuningStore();
   const device = currentDevice();
   const calls = [...(await collectCalls(fn))].sort(([, a], [, b]) => workOf(b) - workOf(a));
@@ -87,6 +90,7 @@ export async function tune(fn: () => Promise<unknown>, options: TuneOptions = {}
     const pipelines = new PipelineCache(device.gpu); // the losers' go with it
     let unsaved: string | undefined;
     for (const [key, entry] of calls) {
+      if (signal?.aborted) break;
       if (!again && device.tuning.choices.has(key)) continue;
       const row = await tuneCall(device, pipelines, entry, samples).catch(async (error: unknown) => {
         if (!(error instanceof DeviceLostError)) throw error;

@@ -60,7 +60,10 @@ export type AdaptationOptions = {
   /** Held-out good images, by which the strict protocol chooses the network and stops. */
   readonly heldOut: NamedImages;
   readonly resume?: AdaptationRunState | undefined;
-  /** Stops after the current step. */
+  /**
+   * Stops before the next sampling step or after the current optimiser step. A pair that is not complete is dropped; a resumed
+   * adaptation makes it again, to the same weights.
+   */
   readonly signal?: AbortSignal | undefined;
   /** Before the first step: what it will take on the device. */
   readonly onMemory?: (memory: PlannedMemory) => void;
@@ -87,7 +90,8 @@ export type AdaptationResult = {
  * their reconstructions will be compared in detection. The network with the lowest one is kept, the one at the start included,
  * and `adaptation.patience` looks without a lower one end it. The paper's protocol takes all steps and keeps the last network.
  *
- * @throws ConfigError where it would resume with other settings than it began with.
+ * @throws ConfigError where it would resume with other settings than it began with; the reason of the signal where it is aborted before
+ * the first step, when there is nothing new to save.
  */
 export async function adapt(options: AdaptationOptions): Promise<AdaptationResult> {
   const { config, extractor, heldOut, resume, signal, onProgress } = options;
@@ -107,7 +111,11 @@ export async function adapt(options: AdaptationOptions): Promise<AdaptationResul
   try {
     if (looks && best === undefined) best = { step: 0, loss: await meanLoss(adapter, pairs) };
     while (adapter.step < steps && looksSinceBest < patience && !signal?.aborted) {
-      const pair = await trainingPair(options, adapter.step);
+      const pair = await orStopped(trainingPair(options, adapter.step), signal);
+      if (pair === undefined) {
+        await checkpoint();
+        break;
+      }
       const loss = await adapter.takeStep(pair);
       disposeAll([pair]);
       const { step } = adapter;
@@ -193,15 +201,30 @@ async function heldOutPairs(options: AdaptationOptions): Promise<AdaptationPair[
   const half = Math.floor(config.adaptation.batchSize / 2);
   const indices = heldOut.ids.map((_, index) => index).slice(0, mostHeldOut);
   const pairs: AdaptationPair[] = [];
-  for (let from = 0; from < indices.length; from += half) {
-    const part = indices.slice(from, from + half);
-    pairs.push(await reconstructed(options, heldOut, part, part, config.sampling.guidance, 0));
+  try {
+    for (let from = 0; from < indices.length; from += half) {
+      const part = indices.slice(from, from + half);
+      pairs.push(await reconstructed(options, heldOut, part, part, config.sampling.guidance, 0));
+    }
+  } catch (error) {
+    disposeAll(pairs);
+    throw error;
   }
   return pairs;
 }
 
+/** What work gives, or undefined where the signal has ended it. */
+async function orStopped<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return undefined;
+    throw error;
+  }
+}
+
 async function reconstructed(
-  { config, denoiser }: AdaptationOptions,
+  { config, denoiser, signal }: AdaptationOptions,
   { images, ids }: NamedImages,
   inputs: readonly number[],
   targets: readonly number[],
@@ -212,13 +235,19 @@ async function reconstructed(
     tensor(gatherPixels(images, indices), [indices.length, images.size, images.size, 3]);
   const target = batch(targets);
   using input = batch(inputs);
-  const reconstruction = await reconstruct(denoiser, input, target, {
-    ...config.sampling,
-    guidance,
-    schedule: createSchedule(config),
-    images: inputs.map((index) => hashText(`${ids[index]!} in step ${step} of the adaptation`)),
-  });
-  return { reconstruction, target };
+  try {
+    const reconstruction = await reconstruct(denoiser, input, target, {
+      ...config.sampling,
+      guidance,
+      schedule: createSchedule(config),
+      images: inputs.map((index) => hashText(`${ids[index]!} in step ${step} of the adaptation`)),
+      signal,
+    });
+    return { reconstruction, target };
+  } catch (error) {
+    target.dispose();
+    throw error;
+  }
 }
 
 async function meanLoss(adapter: DomainAdapter, pairs: readonly AdaptationPair[]): Promise<number> {

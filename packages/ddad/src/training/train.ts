@@ -189,7 +189,7 @@ export async function tuneTraining(
     trimBuffers(currentDevice());
   };
   const takeStep = async (): Promise<void> => {
-    await trainer.takeStep();
+    await trainer.takeStep(options.signal);
     dispose();
   };
   try {

@@ -1,6 +1,7 @@
 /** Decodes the images of a data set, once. */
 import { totalmem } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import {
   DataError,
   emptyImageSet,
@@ -69,6 +70,7 @@ export async function loadImages<F extends ImageFile>(
     const image = await orProblem(() => readImage(file.path, how), problems);
     if (image) putImage(set, read.push(file) - 1, image);
     progress?.(i + 1, files.length, image);
+    await setImmediate(); // or signals such as Ctrl-C would wait for the last image
   }
   if (problems.length > 0 && !skipUnreadable) throw new UnreadableError(problems);
   if (problems.length > 0 && read.length === 0)
@@ -95,7 +97,7 @@ function firstOf(sentences: readonly string[], count: number, what: string): str
  * mask has no defect that is left at this size.
  *
  * @param options `resized` is what becomes of a mask, `publishedMask` for the paper's protocol; `orientation` turns masks by their own
- *   EXIF.
+ *   EXIF; `signal`, once aborted, throws its reason.
  * @throws DataError naming every mask that is missing or cannot be read, one sentence each.
  */
 export async function loadMasks(
@@ -103,17 +105,20 @@ export async function loadMasks(
   size: number,
   options: Pick<DecodeOptions, "orientation"> & {
     readonly resized?: (mask: Image, width: number, height: number) => Uint8Array;
+    readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<Uint8Array[]> {
-  const { orientation, resized = toMask } = options;
+  const { orientation, resized = toMask, signal } = options;
   const problems: string[] = [];
   const masks: Uint8Array[] = [];
   for (const { label, maskPath, id } of samples) {
+    signal?.throwIfAborted();
     if (label === 1 && maskPath === undefined) problems.push(`${id} has no mask.`);
     const read = async (): Promise<Uint8Array> =>
       resized(await readMask(maskPath!, { orientation }), size, size);
     const mask = label === 1 && maskPath !== undefined ? await orProblem(read, problems) : undefined;
     masks.push(mask ?? new Uint8Array(size * size));
+    await setImmediate();
   }
   if (problems.length > 0) throw new DataError(problems.join("\n"));
   return masks;

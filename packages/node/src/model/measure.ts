@@ -33,27 +33,32 @@ import { median } from "d3-array";
 import { openDetector } from "./detector.ts";
 
 /** Wall time of something done again and again, each time until the device was done with it. */
-export type Timing = {
+export interface Timing {
   /** Median, milliseconds. */
   readonly ms: number;
+  /** How often it was measured, after a warm-up. */
   readonly repetitions: number;
-};
+}
 
-/** For one image. */
-export type InspectionCost = {
-  /** One call of the denoiser, the operations that `costOf` counts, and how many of them a second, both in 1e9. */
+/** What inspecting one image costs. */
+export interface InspectionCost {
+  /** One call of the denoiser, the operations that `costOf` counts, and how many of them a second, both in 1e9; none of PatchCore. */
   readonly call?: Timing & { readonly gflop: number; readonly gflops: number };
+  /** The reconstruction of one image, and its sampling steps; none of PatchCore. */
   readonly reconstruction?: Timing & { readonly steps: number };
   /** The whole of it: reconstruction, distances and map. */
   readonly inspection: Timing;
   /** Most bytes in buffers of the device, as `memory()` counts them between the parts of an inspection. */
   readonly bytes: number;
-};
+}
 
-export type TrainingCost = {
+/** What training costs. */
+export interface TrainingCost {
+  /** Optimiser steps of the whole training. */
   readonly steps: number;
   /** Of all optimiser steps, estimated; absent where none could be measured. */
   readonly seconds?: number;
+  /** One optimiser step. */
   readonly step?: Timing & {
     readonly batchSize: number;
     /** As configured; `notices` say where the adapter had no room for it. */
@@ -66,24 +71,26 @@ export type TrainingCost = {
   readonly notices: readonly string[];
   /** Why no step could be measured. */
   readonly problem?: string;
-};
+}
 
 /** Seconds after which nothing is repeated any more. */
 const patience = 30;
 
-/** What may be done with an inspection before anything is measured, such as `tune`. */
-type Prepare = (inspectOnce: () => Promise<void>) => Promise<void>;
+/** How parts are measured. */
+export interface MeasureOptions {
+  /** Measurements of each part after a warm-up, fewer where they take long. */
+  readonly repetitions: number;
+  /** What is done with an inspection before anything is measured, such as `tune`. */
+  readonly prepare?: ((inspectOnce: () => Promise<void>) => Promise<void>) | undefined;
+  /** Told before a part is measured, and after each measurement: which, and how often it has run. */
+  readonly tell?: ((part: string, done: number) => void) | undefined;
+  /** Once it is aborted, its reason is thrown: before the next measurement or sampling step. */
+  readonly signal?: AbortSignal | undefined;
+}
 
-/** Told before a part is measured: which, and how often it has run. */
-export type TellPart = (part: string, done: number) => void;
-
-/** What DDAD costs for one image. Needs a device. */
-export async function benchReconstruction(
-  config: Config,
-  repetitions: number,
-  prepare?: Prepare,
-  tell?: TellPart,
-): Promise<InspectionCost> {
+/** What DDAD costs for one image. Needs a device. @throws the reason of the signal */
+export async function benchReconstruction(config: Config, options: MeasureOptions): Promise<InspectionCost> {
+  const { prepare, signal } = options;
   const images = madeUpImages(config, 1);
   const size = config.data.imageSize;
   const peak = new Peak();
@@ -91,22 +98,23 @@ export async function benchReconstruction(
   await evaluate(...denoiser.namedState().values());
   if (denoiser.precision === "mixed") await denoiser.castWeightsToF16();
   using extractor = await madeUpExtractor(config);
-  const inspectOnce = (): Promise<void> => exhaust(inspect({ config, denoiser, extractor }, images));
+  const inspectOnce = (): Promise<void> =>
+    exhaust(inspect({ config, denoiser, extractor }, images, { signal }));
   await prepare?.(inspectOnce);
   using input = tensor(gatherPixels(images.images, [0]), [1, size, size, 3]);
   using t = tensor([config.sampling.start]);
   const forward = compile((x: Tensor, time: Tensor) => denoiser.forward(x, time));
-  const call = await timed(repetitions, told(tell, "forward pass"), async () => {
+  const call = await timed("forward pass", options, async () => {
     using _ = await forward(input, t);
     await deviceDone();
     peak.sample();
   });
-  const options = { ...config.sampling, schedule: createSchedule(config), images: [0] };
-  const reconstruction = await timed(repetitions, told(tell, "reconstruction"), async () => {
-    using _ = await reconstruct(denoiser, input, input, { ...options, observe: () => peak.sample() });
+  const sampling = { ...config.sampling, schedule: createSchedule(config), images: [0], signal };
+  const reconstruction = await timed("reconstruction", options, async () => {
+    using _ = await reconstruct(denoiser, input, input, { ...sampling, observe: () => peak.sample() });
     await deviceDone();
   });
-  const inspection = await timed(repetitions, told(tell, "inspection"), async () => {
+  const inspection = await timed("inspection", options, async () => {
     await inspectOnce();
     peak.sample();
   });
@@ -119,20 +127,19 @@ export async function benchReconstruction(
   };
 }
 
-/** What PatchCore costs for one image; its bank decides that, so a model is needed. Needs a device. */
+/** What PatchCore costs for one image; its bank decides that, so a model is needed. Needs a device. @throws the reason of the signal */
 export async function benchPatchCore(
   model: Model,
   config: Config,
-  repetitions: number,
-  prepare?: Prepare,
-  tell?: TellPart,
+  options: MeasureOptions,
 ): Promise<InspectionCost> {
+  const { prepare, signal } = options;
   const peak = new Peak();
   const images = madeUpImages(config, 1);
   using detector = await openDetector(model, config);
-  const inspectOnce = (): Promise<void> => exhaust(detector.inspect(images, model.calibration));
+  const inspectOnce = (): Promise<void> => exhaust(detector.inspect(images, model.calibration, { signal }));
   await prepare?.(inspectOnce);
-  const inspection = await timed(repetitions, told(tell, "inspection"), async () => {
+  const inspection = await timed("inspection", options, async () => {
     await inspectOnce();
     peak.sample();
   });
@@ -142,11 +149,12 @@ export async function benchPatchCore(
 /**
  * What an optimiser step costs, taken by `train` itself, so that a batch the adapter has no room for is divided as it would be.
  * Needs a device.
+ *
+ * @throws the reason of the signal
  */
 export async function benchTraining(
   config: Config,
-  repetitions: number,
-  tell?: TellPart,
+  { repetitions, tell, signal }: Omit<MeasureOptions, "prepare">,
 ): Promise<TrainingCost> {
   const { steps, batchSize } = config.training;
   let microBatch = batchSize;
@@ -162,12 +170,13 @@ export async function benchTraining(
   const training = { ...config.training, steps: Math.max(steps, stopAfter + 1), logEvery: 1 };
   const without = { ...training, checkpointEvery: Number.MAX_SAFE_INTEGER };
   try {
+    signal?.throwIfAborted();
     tell?.("training step", 0);
     await train({
       config: { ...config, training: without },
       train: madeUpImages(config, Math.min(batchSize, 4)),
       heldOut: madeUpImages(config, 0),
-      signal: stop.signal,
+      signal: signal ? AbortSignal.any([stop.signal, signal]) : stop.signal,
       stopAfter,
       onMemory: (memory) => {
         microBatch = memory.microBatch;
@@ -175,7 +184,7 @@ export async function benchTraining(
       onNotice: (sentence) => notices.push(sentence),
       onProgress: ({ step }) => {
         const elapsed = performance.now() - started;
-        tell?.("training step", step);
+        tell?.("training step", Math.max(step - warmUp, 0));
         peak.sample();
         // The first steps begin anew where the batch had to be divided.
         if (step <= warmUp) milliseconds.length = 0;
@@ -189,6 +198,7 @@ export async function benchTraining(
     if (!(error instanceof LimitError || error instanceof OutOfMemoryError)) throw error;
     return { steps, notices, problem: error.message };
   }
+  signal?.throwIfAborted();
   const ms = median(milliseconds)!;
   return {
     steps,
@@ -201,26 +211,23 @@ export async function benchTraining(
   };
 }
 
-const told =
-  (tell: TellPart | undefined, part: string) =>
-  (done: number): void =>
-    tell?.(part, done);
-
 /** Does something once to warm up, and then again and again. */
 async function timed(
-  repetitions: number,
-  tell: (done: number) => void,
+  part: string,
+  { repetitions, tell, signal }: MeasureOptions,
   work: () => Promise<void>,
 ): Promise<Timing> {
-  tell(0);
+  signal?.throwIfAborted();
+  tell?.(part, 0);
   await work();
   const milliseconds: number[] = [];
   const begun = performance.now();
   do {
+    signal?.throwIfAborted();
     const started = performance.now();
     await work();
     milliseconds.push(performance.now() - started);
-    tell(milliseconds.length);
+    tell?.(part, milliseconds.length);
   } while (milliseconds.length < repetitions && performance.now() - begun < patience * 1000);
   return { ms: median(milliseconds)!, repetitions: milliseconds.length };
 }

@@ -152,6 +152,7 @@ export async function loadTest(
         coverage: await loadMasks(samples, images.size, {
           orientation: config.data.orientation,
           resized: publishedMask,
+          signal: options.signal,
         }),
       }),
     ...(record && { split: hashSplit(record) }),
@@ -185,7 +186,7 @@ async function masksOf(
   { imageSize: size, orientation }: Config["data"],
   options: StageOptions,
 ): Promise<Uint8Array[] | undefined> {
-  const masks = await loadMasks(samples, size, { orientation });
+  const masks = await loadMasks(samples, size, { orientation, signal: options.signal });
   const empty = samples.filter(({ label }, i) => label === 1 && !masks[i]!.includes(1)).map(({ id }) => id);
   const defective = samples.filter(({ label }) => label === 1).length;
   if (empty.length > 0) {

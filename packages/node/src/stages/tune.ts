@@ -6,7 +6,12 @@ import { tuningStore } from "@ddad/nn/internal";
 import { formatDuration } from "../duration.ts";
 import { notice, progress, type StageOptions } from "../events.ts";
 
-/** Measures kernels, and tells which, and what has come of it. @param measure calls `tune` */
+/**
+ * Measures kernels, and tells which, and what has come of it; also where the signal ends it, as the choices until then are kept.
+ *
+ * @param measure calls `tune` with these options
+ * @throws the reason of the signal, once it is aborted
+ */
 export async function tuneKernels(
   measure: (options: TuneOptions) => Promise<TuneReport>,
   options: StageOptions = {},
@@ -15,13 +20,17 @@ export async function tuneKernels(
   const told = progress(options, "measured kernels:", "kernels");
   let measured = 0;
   const report = await measure({
+    signal: options.signal,
     onRow: ({ kernel, before, chosen = before }) =>
       told.update(++measured, undefined, {
         details: `${kernel} ${chosen === before ? before : `${before} → ${chosen}`}`,
       }),
   });
   told.end();
-  notice(options, describeTuning(report, (performance.now() - started) / 1000));
+  const aborted = options.signal?.aborted === true;
+  if (!aborted || report.rows.length > 0)
+    notice(options, describeTuning(report, (performance.now() - started) / 1000));
+  options.signal?.throwIfAborted();
 }
 
 function describeTuning({ rows, skipped, unsaved }: TuneReport, seconds: number): string {
