@@ -2,6 +2,7 @@
 import {
   type DecidedResult,
   type Difference,
+  fencedText,
   formatDecisions,
   formatGlossary,
   formatResults,
@@ -67,7 +68,7 @@ function describeMarkdown({ groups, differences }: ResultsReport): string {
     (title) => `## ${title}\n\n`,
     (rows) => summaryMarkdown(rows, "at the end"),
   );
-  const list = describeDifferences(differences).map((text) => `\`\`\`text\n${text}\n\`\`\`\n`);
+  const list = describeDifferences(differences).map((text) => `${fencedText(text, "text")}\n`);
   return [...tables, ...list].join("\n");
 }
 

@@ -10,7 +10,13 @@ import { detectionRow, rowCaptions } from "../src/report/detectionRow.ts";
 import { drawText, fontHeight, textWidth } from "../src/report/font.ts";
 import { heatMap, outlineMask, overlayHeat } from "../src/report/overlay.ts";
 import { composePanel } from "../src/report/panel.ts";
-import { formatResults, formatTable, type ResultRow } from "../src/report/results.ts";
+import {
+  fencedText,
+  formatResults,
+  formatTable,
+  markdownText,
+  type ResultRow,
+} from "../src/report/results.ts";
 
 const pixel = ({ width, data }: Image, x: number, y: number): number[] => [
   ...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),
@@ -200,6 +206,22 @@ describe("tables", () => {
     expect(lines[2]).to.match(/^gear +strict +32 +98\.8 +100\.0 +90\.0 +50\.0 +25\.0 +12\.5 +6\.3 +12$/);
     expect(lines[3]).to.match(/^wood +paper/);
     expect(lines[4]).to.match(/^mean +99\.4 +100\.0 +95\.0/);
+  });
+
+  it("hold text of folders and files in Markdown, and nothing that it marks", () => {
+    const evil = "a|b <img src=x onerror=alert(1)>\n# `c` *d* _e_ [f](g) \\ &lt; part_01 100 % 部品";
+    const category =
+      "a\\|b &lt;img src=x onerror=alert(1)&gt; # \\`c\\` \\*d\\* \\_e\\_ \\[f\\](g) \\\\ &amp;lt; part_01 100 % 部品";
+    expect(markdownText(evil)).to.equal(category);
+    const lines = formatResults([{ ...result, category: evil }], "markdown").split("\n");
+    expect(lines).to.have.length(3);
+    expect(lines[2]).to.satisfy((line: string) => line.startsWith(`| ${category} | `));
+    expect(lines[2]!.split(/(?<!\\)\|/).length).to.equal(lines[0]!.split("|").length);
+  });
+
+  it("stand beside blocks that no text ends", () => {
+    expect(fencedText("x", "json")).to.equal("```json\nx\n```");
+    expect(fencedText("a\n````\nb", "text")).to.equal("`````text\na\n````\nb\n`````");
   });
 
   it("leave out what is not known, in the mean, too", () => {

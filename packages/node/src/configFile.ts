@@ -1,5 +1,5 @@
 /** Configuration files, YAML or JSON. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { extname } from "node:path";
 import {
   type Config,
@@ -18,7 +18,7 @@ import {
   translateDdadYaml,
   withoutSettings,
 } from "@ddad/ddad/internal";
-import { parseDocument, stringify } from "yaml";
+import { type Document, isNode, parseDocument, stringify, visit } from "yaml";
 import { findDataset } from "./datasets/dataset.ts";
 
 /**
@@ -80,15 +80,55 @@ function readRecord(path: string): ConfigRecord {
   if (parse === undefined) throw new ConfigError([`${path} must be a .yaml, .yml or .json file.`]);
   let text: string;
   try {
+    const { size, isFile } = facts(path);
+    // A pipe or a device would never end.
+    if (!isFile) throw new ConfigError([`${path} is no file; give a .yaml, .yml or .json file.`]);
+    if (size > largest) {
+      throw new ConfigError([
+        `${path} has ${Math.ceil(size / 1024)} kB, but a settings file has at most ${largest / 1024} kB; is it one?`,
+      ]);
+    }
     text = readFileSync(path, "utf8");
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     throw new ConfigError([`${path} ${code === "ENOENT" ? "does not exist" : `cannot be read (${code})`}.`]);
   }
-  const content = parse(text, path);
+  const content = plain(parse, text, path);
   if (!isRecord(content))
     throw new ConfigError([`${path} must hold named settings, such as "protocol: strict".`]);
   return content;
+}
+
+/** Bytes of a settings file: with all settings and their descriptions it has a tenth. */
+const largest = 64 * 1024;
+
+function facts(path: string): { readonly size: number; readonly isFile: boolean } {
+  const stats = statSync(path);
+  return { size: stats.size, isFile: stats.isFile() };
+}
+
+/** Levels of a settings file: ours have two, lists in them a third. */
+const deepest = 32;
+
+/** What a file holds, unless it is nested without end, which all that follows would choke on. */
+function plain(parse: (text: string, path: string) => unknown, text: string, path: string): unknown {
+  const tooDeep = `${path} is nested more than ${deepest} levels deep, but settings are section.key: value.`;
+  try {
+    const content = parse(text, path);
+    if (depthExceeds(content, deepest)) throw new ConfigError([tooDeep]);
+    return content;
+  } catch (error) {
+    // The parsers call themselves for each level.
+    if (error instanceof RangeError) throw new ConfigError([tooDeep]);
+    throw error;
+  }
+}
+
+/** Whether a value is nested deeper than so many levels. */
+function depthExceeds(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => depthExceeds(inner, levels - 1));
 }
 
 const readers: { [extension: string]: (text: string, path: string) => unknown } = {
@@ -99,6 +139,8 @@ const readers: { [extension: string]: (text: string, path: string) => unknown } 
 
 function parseYaml(text: string, path: string): unknown {
   const document = parseDocument(text, { prettyErrors: true });
+  // What the parser reports of its own recursion.
+  if (document.errors.some(({ message }) => message.includes("call stack"))) throw new RangeError("nested");
   if (document.errors.length > 0) {
     throw new ConfigError(
       document.errors.map(({ message, linePos }) => {
@@ -110,7 +152,36 @@ function parseYaml(text: string, path: string): unknown {
       }),
     );
   }
-  return document.toJS() as unknown;
+  if (refersToItself(document)) {
+    throw new ConfigError([
+      `${path} holds an alias (*name) to something that contains it; write the value out.`,
+    ]);
+  }
+  try {
+    return document.toJS({ maxAliasCount: mostAliases }) as unknown;
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    if (!error.message.startsWith("Excessive")) {
+      throw new ConfigError([`${path} uses an alias (*name) without its anchor (&name) before it.`]);
+    }
+    throw new ConfigError([
+      `${path} uses aliases (*name) to repeat values more than ${mostAliases} times; write the values out.`,
+    ]);
+  }
+}
+
+/** Copies that the aliases of a file may stand for. */
+const mostAliases = 100;
+
+/** Whether an anchor stands above one of its own aliases. */
+function refersToItself(document: Document): boolean {
+  let found = false;
+  visit(document, {
+    Alias(_, { source }, path) {
+      found ||= path.some((node) => isNode(node) && "anchor" in node && node.anchor === source);
+    },
+  });
+  return found;
 }
 
 function parseJson(text: string, path: string): unknown {

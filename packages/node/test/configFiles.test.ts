@@ -47,10 +47,72 @@ describe("settings", () => {
     );
   });
 
+  it("have few levels, and so have their values", () => {
+    for (const setting of [
+      `${Array(5000).fill("a").join(".")}=1`,
+      `model.channelMultipliers=${"[".repeat(5000)}${"]".repeat(5000)}`,
+    ]) {
+      expect(() => parse(setting)).to.throw(
+        ConfigError,
+        /^".{100}…" is no setting; write it as section.key=value.$/,
+      );
+    }
+    expect(parse(`data.root=${"(".repeat(20)}[[[[[[[[[[x`)).to.have.property("data");
+  });
+
   it("are all described", () => {
     const keys = configKeys(configSchema);
     expect(keys.length).to.be.greaterThan(30);
     for (const { path, description } of keys) expect(description, path).to.have.length.greaterThan(8);
+  });
+});
+
+describe("hostile configuration files", () => {
+  const bomb = Array.from({ length: 9 }, (_, i) =>
+    i === 0
+      ? "a0: &a0 [x, x]"
+      : `a${i}: &a${i} [${Array(9)
+          .fill(`*a${i - 1}`)
+          .join(", ")}]`,
+  );
+  const files: Readonly<Record<string, readonly [text: string, sentence: RegExp]>> = {
+    "bomb.yaml": [bomb.join("\n"), /uses aliases \(\*name\) to repeat values more than 100 times/],
+    "cycle.yaml": ["data: &d\n  root: *d\n", /holds an alias \(\*name\) to something that contains it/],
+    "list.yaml": ["data: &d [1, *d]\n", /holds an alias \(\*name\) to something that contains it/],
+    "unknown.yaml": ["data: *d\n", /uses an alias \(\*name\) without its anchor/],
+    "deep.yaml": [`a: ${"[".repeat(20_000)}${"]".repeat(20_000)}`, /is nested more than 32 levels deep/],
+    "forty.yaml": [`a: ${"[".repeat(40)}${"]".repeat(40)}`, /is nested more than 32 levels deep/],
+    "deep.json": [`${'{"a":'.repeat(5000)}1${"}".repeat(5000)}`, /is nested more than 32 levels deep/],
+    "wide.yaml": [
+      Array.from({ length: 20_000 }, (_, i) => `key${i}: 1`).join("\n"),
+      /has \d+ kB, but a settings file has at most 64 kB/,
+    ],
+  };
+  for (const [name, [text, sentence]] of Object.entries(files)) {
+    it(`are refused by name: ${name}`, () => {
+      const folder = mkdtempSync(join(tmpdir(), "ddad-hostile-"));
+      try {
+        const path = join(folder, name);
+        writeFileSync(path, text);
+        expect(() => readConfigFile(path))
+          .to.throw(ConfigError, sentence)
+          .with.property("message")
+          .that.satisfies((message: string) => message.startsWith(path));
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+  }
+
+  it("may repeat parts by aliases", () => {
+    const folder = mkdtempSync(join(tmpdir(), "ddad-alias-"));
+    try {
+      const path = join(folder, "a.yaml");
+      writeFileSync(path, "a: &a {x: 1}\nb: *a\nc: *a\n");
+      expect(readConfigFile(path)).to.deep.equal({ a: { x: 1 }, b: { x: 1 }, c: { x: 1 } });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

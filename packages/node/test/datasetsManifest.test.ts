@@ -36,6 +36,36 @@ describe("manifests", () => {
     expect(other.test).to.deep.equal(dataset.test);
   });
 
+  it("have each column that is read once", () => {
+    files();
+    const twice = (name: string, text: string, message: string): void => {
+      tree.write([name, text]);
+      refuses(name, message);
+    };
+    twice(
+      "m/a.csv",
+      "image,label,split, Label\np/a.png,good,train,bad\n",
+      "a.csv has the column label more than once",
+    );
+    twice(
+      "m/b.jsonl",
+      '{"image": "p/a.png", "label": "good", "Image": "p/b.png"}\n',
+      "line 1, has the column image more",
+    );
+    twice(
+      "m/c.jsonl",
+      '{"image": "p/a.png", "label": "good", "label": "bad"}\n',
+      "line 1, has the column label more",
+    );
+    // Others are left alone, those without a name too.
+    tree.write(["m/d.csv", "image,label,split,note,note,,\np/a.png,good,train,1,2,,\n"]);
+    tree.write([
+      "m/e.jsonl",
+      '{"image": "p/a.png", "label": "good", "split": "train", "more": {"label": "\\"label\\": {"}, "x": 1, "x": 2}\n',
+    ]);
+    for (const name of ["m/d.csv", "m/e.jsonl"]) expect(open(name).train.length).to.equal(1);
+  });
+
   it("list images in JSON lines; without a split good ones are divided by their hashes", () => {
     files();
     const ids = Array.from({ length: 40 }, (_, i) => `p/${i}.png`);

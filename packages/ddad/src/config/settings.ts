@@ -27,10 +27,10 @@ export function mergeConfig(base: object, overrides: object): ConfigRecord {
  * @throws ConfigError naming every setting that has no key or no value.
  */
 export function parseSettings(settings: readonly string[], schema: z.ZodType): ConfigRecord {
-  const wrong = settings.filter((setting) => !/^[^.=]+(\.[^.=]+)*=/.test(setting));
+  const wrong = settings.filter((setting) => !isSetting(setting));
   if (wrong.length > 0) {
     throw new ConfigError(
-      wrong.map((setting) => `"${setting}" is no setting; write it as section.key=value.`),
+      wrong.map((setting) => `"${shortened(setting)}" is no setting; write it as section.key=value.`),
     );
   }
   return settings.reduce<ConfigRecord>((config, setting) => {
@@ -41,6 +41,26 @@ export function parseSettings(settings: readonly string[], schema: z.ZodType): C
     return mergeConfig(config, nested(path, value));
   }, {});
 }
+
+/** Levels of a value: settings are lists of numbers at most. */
+const deepest = 8;
+
+/** Whether a text is a key of at most so many levels and a value that is not nested deeper. */
+function isSetting(text: string): boolean {
+  const [key] = /^[^.=]+(\.[^.=]+)*(?==)/.exec(text) ?? [];
+  if (key === undefined || key.split(".").length > deepest) return false;
+  const value = text.slice(key.length + 1);
+  if (!/^\s*[[{]/.test(value)) return true;
+  let depth = 0;
+  for (const sign of value) {
+    if (sign === "[" || sign === "{") depth++;
+    if (sign === "]" || sign === "}") depth--;
+    if (depth > deepest) return false;
+  }
+  return true;
+}
+
+const shortened = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text);
 
 /** The configuration in which a path leads to a value, and nothing else is. */
 export const nested = (path: readonly string[], value: unknown): ConfigRecord =>

@@ -4,7 +4,7 @@ import type { Interval } from "../metrics/bootstrap.ts";
 import type { Presorting } from "../metrics/presorting.ts";
 import { type CalibrationState, type CountedRate, decisionsOf, describeState } from "./decisions.ts";
 import { glossary, intervalNote } from "./glossary.ts";
-import { type EvaluationResult, formatTable, type TableStyle } from "./results.ts";
+import { type EvaluationResult, formatTable, styledText, type TableStyle } from "./results.ts";
 
 /** A result as the tables show it: what its files say beside it. */
 export type DecidedResult = EvaluationResult & {
@@ -31,10 +31,10 @@ export function formatDecisions(results: readonly DecidedResult[], style: TableS
     ...["false alarms", "interval", "promised"],
   ];
   const outdated = groups(results.filter(isOutdated), ({ calibration }) => calibration);
-  const notes = outdated.map(
-    ([state, members]) =>
-      `(*) ${members.map(({ category }) => category).join(", ")}: ${describeState(state as "another calibration")}`,
-  );
+  const notes = outdated.map(([state, members]) => {
+    const names = members.map(({ category }) => category).join(", ");
+    return `(*) ${styledText(names, style)}: ${describeState(state as "another calibration")}`;
+  });
   return [formatTable(header, rows, style), ...(notes.length > 0 ? ["", ...notes] : [])].join("\n");
 }
 

@@ -65,12 +65,42 @@ export type KindResult = {
 /** Plain text with aligned columns, or a Markdown table. */
 export type TableStyle = "text" | "markdown";
 
+/**
+ * Text of files, folders or settings for Markdown: nothing in it is markup or HTML there, and it stays in its line and cell.
+ */
+export const markdownText = (text: string): string =>
+  text
+    .replace(/[\p{Cc}\u2028\u2029]+/gu, " ")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replace(/[\\`*[\]|~]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, "\\$&");
+
+/** Text of several lines as a block of code in Markdown, which nothing in the text can end. @param language such as `json` */
+export function fencedText(text: string, language: string): string {
+  const runs = text.match(/`+/g) ?? [];
+  const fence = "`".repeat(Math.max(3, ...runs.map(({ length }) => length + 1)));
+  return `${fence}${language}\n${text}\n${fence}`;
+}
+
+/** Text as it stands in a table of a style. */
+export const styledText = (text: string, style: TableStyle): string =>
+  style === "markdown" ? markdownText(text) : text;
+
 /** A table; the first column is set left, the others right. Rows shorter than the header end in empty cells. */
 export function formatTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   style: TableStyle = "text",
 ): string {
+  if (style === "markdown") {
+    const escaped = rows.map((row) => row.map(markdownText));
+    return aligned(header.map(markdownText), escaped, style);
+  }
+  return aligned(header, rows, style);
+}
+
+function aligned(header: readonly string[], rows: readonly (readonly string[])[], style: TableStyle): string {
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0), style === "markdown" ? 3 : 0),
   );

@@ -2,7 +2,7 @@
 import { caughtPercentages, stoppedPercentages } from "../metrics/presorting.ts";
 import { decisionsOf, shownAurocInterval } from "./decisions.ts";
 import { type DecidedResult, formatDecisions, formatGlossary } from "./decisionTables.ts";
-import { formatResults } from "./results.ts";
+import { fencedText, formatResults } from "./results.ts";
 
 /** Table and protocol in Markdown. @param differences where to read what the protocols of the rows do not share. */
 export function summaryMarkdown(results: readonly DecidedResult[], differences = "in summary.json"): string {
@@ -16,9 +16,7 @@ export function summaryMarkdown(results: readonly DecidedResult[], differences =
     "",
     `Percent. How all of this was made (what differs between the rows is ${differences}):`,
     "",
-    "```json",
-    JSON.stringify(shared, undefined, 2),
-    "```",
+    fencedText(JSON.stringify(shared, undefined, 2), "json"),
     "",
   ].join("\n");
 }

@@ -55,7 +55,7 @@ function readManifest(path: string, seed: number): Samples {
   const [train, validation, test]: [Sample[], Sample[], Sample[]] = [[], [], []];
   const seen = new Set<string>();
   const [twice, leftOut]: [string[], string[]] = [[], []];
-  for (const row of readTable(path, ["image", "label"])) {
+  for (const row of readTable(path, ["image", "label"], ["split", "mask", "kind"])) {
     const sample = sampleOf(row, path, folder);
     if (seen.has(sample.id)) twice.push(sample.id);
     seen.add(sample.id);

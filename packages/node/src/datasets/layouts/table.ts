@@ -1,5 +1,5 @@
 /** Tables as text: CSV with a header, or one JSON object a line. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { DataError } from "@ddad/ddad/internal";
 import { parse } from "csv-parse/sync";
 import { extensionOf } from "../listing.ts";
@@ -14,11 +14,13 @@ export type Row = {
 /**
  * Reads a table. CSV may have commas, semicolons or tabs between its cells, whichever its header has.
  *
- * @param columns that must be there; others may be.
- * @throws DataError when the file is missing or is no such table.
+ * @param columns that must be there
+ * @param optional columns that are read where they are there; all others are left alone
+ * @throws DataError when the file is missing or is no such table, or has one of these columns twice
  */
-export function readTable(path: string, columns: readonly string[]): Row[] {
-  const rows = extensionOf(path) === ".csv" ? readCsv(path) : readLines(path);
+export function readTable(path: string, columns: readonly string[], optional: readonly string[] = []): Row[] {
+  const read = [...columns, ...optional];
+  const rows = extensionOf(path) === ".csv" ? readCsv(path, read) : readLines(path, read);
   if (rows.length === 0) throw new DataError(`${path} has no rows.`);
   const names = [...new Set(rows.flatMap(({ cells }) => Object.keys(cells)))];
   const missing = columns.filter((column) => !names.includes(column));
@@ -28,13 +30,17 @@ export function readTable(path: string, columns: readonly string[]): Row[] {
   );
 }
 
-function readCsv(path: string): Row[] {
+function readCsv(path: string, read: readonly string[]): Row[] {
   const text = readText(path);
   const header = text.slice(0, text.indexOf("\n"));
   const delimiter = [",", ";", "\t"].find((candidate) => header.includes(candidate)) ?? ",";
   try {
     const records = parse(text, {
-      columns: (names: string[]) => names.map((name) => name.trim().toLowerCase()),
+      columns: (given: string[]) => {
+        const names = given.map((name) => name.trim().toLowerCase());
+        checkTwice(path, names, read);
+        return names;
+      },
       delimiter,
       info: true,
       skip_empty_lines: true,
@@ -42,11 +48,21 @@ function readCsv(path: string): Row[] {
     }) as unknown as { record: Record<string, string>; info: { lines: number } }[];
     return records.map(({ record, info }) => ({ line: info.lines, cells: filled(record) }));
   } catch (cause) {
+    if (cause instanceof DataError) throw cause;
     throw new DataError(`${path} is no valid CSV: ${(cause as Error).message}.`, { cause });
   }
 }
 
-function readLines(path: string): Row[] {
+/** @throws DataError where a column that is read is there twice: which of the two counts, nobody can tell */
+function checkTwice(place: string, names: readonly string[], read: readonly string[]): void {
+  const twice = read.filter((column) => names.indexOf(column) !== names.lastIndexOf(column));
+  if (twice.length === 0) return;
+  throw new DataError(
+    `${place} has the column ${twice.join(" and ")} more than once; remove or rename all but one.`,
+  );
+}
+
+function readLines(path: string, read: readonly string[]): Row[] {
   return readText(path)
     .split(/\r?\n/)
     .flatMap((text, i) => {
@@ -63,8 +79,20 @@ function readLines(path: string): Row[] {
         throw new DataError(
           `${path}, line ${i + 1}, must be an object such as {"image": "a.png", "label": "good"}.`,
         );
+      checkTwice(`${path}, line ${i + 1},`, keysOf(text), read);
       return [{ line: i + 1, cells: filled(value as Record<string, unknown>) }];
     });
+}
+
+/** The keys of an object as JSON, in lower case, repeated ones too: of values that are objects they do not count. */
+function keysOf(json: string): string[] {
+  let depth = 0;
+  return [...json.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[[\]{}]/g)].flatMap(([token, colon]) => {
+    if (token === "{" || token === "[") depth++;
+    if (token === "}" || token === "]") depth--;
+    if (colon === undefined || depth !== 1) return [];
+    return [(JSON.parse(token.slice(0, -colon.length)) as string).toLowerCase()];
+  });
 }
 
 const filled = (record: Record<string, unknown>): Row["cells"] =>
@@ -78,8 +106,11 @@ const filled = (record: Record<string, unknown>): Row["cells"] =>
 function readText(path: string): string {
   let bytes: Buffer;
   try {
+    // A pipe or a device would never end.
+    if (!statSync(path).isFile()) throw new DataError(`${path} is no file; give a table.`);
     bytes = readFileSync(path);
   } catch (cause) {
+    if (cause instanceof DataError) throw cause;
     throw new DataError(`${path} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, { cause });
   }
   const [first, second] = bytes;
