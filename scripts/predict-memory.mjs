@@ -11,6 +11,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { PNG } from "pngjs";
 
@@ -46,8 +47,8 @@ function ddad(...args) {
   });
 }
 
-/** Images with a diagonal ramp and some grain, each another one. */
-function drawImages(folder, count) {
+/** Images with a diagonal ramp and some grain, each another one. Waits now and then, or what is to be freed would pile up. */
+async function drawImages(folder, count) {
   mkdirSync(folder, { recursive: true });
   const side = 24;
   for (let k = 0; k < count; k++) {
@@ -57,6 +58,7 @@ function drawImages(folder, count) {
       png.data.set([value, value, 255 - value, 255], i * 4);
     }
     writeFileSync(join(folder, `${String(k).padStart(6, "0")}.png`), PNG.sync.write(png, { filterType: 0 }));
+    if (k % 100 === 0) await setImmediate();
   }
 }
 
@@ -68,13 +70,13 @@ const settings = [
 
 const folder = mkdtempSync(join(tmpdir(), "ddad-memory-"));
 try {
-  drawImages(join(folder, "good"), 16);
+  await drawImages(join(folder, "good"), 16);
   const run = join(folder, "run");
   await ddad("train", "--data", join(folder, "good"), ...settings, "--out", run);
   const peaks = [];
   for (const count of counts) {
     const images = join(folder, `images-${count}`);
-    drawImages(images, count);
+    await drawImages(images, count);
     const started = performance.now();
     const out = [
       "--out",

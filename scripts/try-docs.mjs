@@ -43,9 +43,9 @@ const short = [
   "training.checkpointEvery=10",
   "model.baseChannels=32",
   "model.heads=1",
-  "model.channelMultipliers=[1,2]",
+  "model.channelMultipliers=[1,2,2]",
   "model.blocksPerLevel=1",
-  "model.attentionSizes=[]",
+  "model.attentionSizes=[16]", // where there is none, an import has to be told the size of the images
 ].flatMap((setting) => ["--set", setting]);
 
 const work = mkdtempSync(join(tmpdir(), "ddad-docs-"));
