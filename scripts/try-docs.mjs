@@ -66,10 +66,7 @@ let failures = 0;
 let done = 0;
 try {
   if (!words.includes("--list")) await prepare();
-  for (const document of documents) {
-    rmSync(join(root, "runs"), { recursive: true, force: true });
-    for (const command of commandsOf(document)) attempt(command);
-  }
+  for (const document of documents) for (const command of commandsOf(document)) attempt(command);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
@@ -114,8 +111,14 @@ function attempt({ document, command, code }) {
   }
   const parts = command.split(" ").map((word) => stands[word] ?? word);
   const said = parts.flatMap((word) => replaced(word));
-  if (/^npx ddad (run|train)\b/.test(command))
-    said.push(...(command.includes("patchcore") ? short.slice(0, 2) : short));
+  if (/^npx ddad (run|train)\b/.test(command)) {
+    const patchcore = command.includes("patchcore");
+    said.push(...(patchcore ? short.slice(0, 2) : short));
+    if (command.includes("features.network") && !patchcore) said.push("--set", "adaptation.steps=2");
+    // Each document starts anew.
+    if (said.includes("--out"))
+      rmSync(join(root, said[said.indexOf("--out") + 1]), { recursive: true, force: true });
+  }
   if (command.includes("import unet.pth")) exportUNet();
   const started = performance.now();
   const { status, stderr, stdout } = run(said[0], said.slice(1));
