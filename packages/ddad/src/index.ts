@@ -1,6 +1,8 @@
 /**
  * DDAD: anomaly detection with conditioned denoising diffusion models (arXiv 2305.15956), for browsers and Node. Folders, files and
  * runs are in `@ddad/node`.
+ *
+ * @packageDocumentation
  */
 export {
   type AdaptationOptions,

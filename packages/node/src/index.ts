@@ -1,4 +1,8 @@
-/** DDAD on disk, for Node: run folders and their stages, data sets, image files, weights and configuration files. */
+/**
+ * DDAD on disk, for Node: run folders and their stages, data sets, image files, weights and configuration files.
+ *
+ * @packageDocumentation
+ */
 export { formatConfig, loadConfig } from "./configFile.ts";
 export { type DatasetOptions, findCategories, openDataset } from "./datasets/dataset.ts";
 export { type DatasetDescription, describeDataset } from "./datasets/describe.ts";
@@ -23,9 +27,10 @@ export { type FoundRun, findResults } from "./results.ts";
 export { selfTest } from "./selfTest.ts";
 export { type AdaptRunOptions, adaptRun } from "./stages/adapt.ts";
 export { type BenchOptions, type BenchResult, benchModel } from "./stages/bench.ts";
-export { calibrateModel } from "./stages/calibrate.ts";
+export { type CalibrateOptions, type CalibrateResult, calibrateModel } from "./stages/calibrate.ts";
 export { type EvaluateOptions, evaluateModel } from "./stages/evaluate.ts";
 export { fitRun } from "./stages/fit.ts";
+export type { LeftOut } from "./stages/goodImages.ts";
 export { findInputs, type Inputs } from "./stages/inputs.ts";
 export {
   type FailedPrediction,

@@ -15,6 +15,8 @@ import { cachedWeights } from "../weights/fetch.ts";
  * The detector of a model; what it does not hold is looked for. Needs a device.
  *
  * @param config of the detection; that of the model without it.
+ * @returns what inspects; dispose of it to free its networks
+ * @throws DataError where the weights of the extractor are nowhere
  */
 export async function openDetector(model: Model, config: Config = model.config): Promise<ModelDetector> {
   using extractor = model.extractor ? undefined : await loadExtractor(config);

@@ -54,6 +54,7 @@ export type OpenModel = { readonly path: string; readonly model: Model; readonly
  * @param file of the model, or folder of a run
  * @param asked settings to change
  * @param own the weights of an extractor that are taken from the model; only without any are others read
+ * @throws DataError where there is no model; CheckpointError where the file is none or damaged; ConfigError where a setting cannot change
  */
 export async function openModel(
   file: string,
@@ -86,7 +87,13 @@ export function loadDenoiser({ config, weights }: Model): UNet {
   return denoiser.eval();
 }
 
-/** The state in which a run stopped, and its best model until then. */
+/**
+ * The state in which a run stopped, and its best model until then.
+ *
+ * @param folder of the run
+ * @returns what `trainRun` takes as `resume`
+ * @throws DataError where there is no state; CheckpointError where a file is damaged
+ */
 export async function openRun(folder: string): Promise<{ state: TrainingState; best: Model | undefined }> {
   const path = join(folder, stateFile);
   if (!existsSync(path)) throw new DataError(`There is nothing to resume: ${path} does not exist.`);

@@ -31,7 +31,11 @@ export interface AdaptRunOptions extends StageOptions {
  * Adapts the extractor of a model in a run's folder, and calibrates the model again.
  *
  * @param path file of the model
- * @throws DataError where there is nothing to adapt, or nothing to resume
+ * @param model as `openModel` gives it, with the settings to adapt by
+ * @returns how many steps were done, of which step the network is kept, and why it ended; "by request" where the signal stopped it after a
+ * step, which is saved then
+ * @throws DataError where there is nothing to adapt, or nothing to resume; the reason of the signal where it is aborted before the first
+ * step, or while the model is calibrated again: then `resume` does that
  */
 export async function adaptRun(
   path: string,

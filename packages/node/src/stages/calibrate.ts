@@ -32,6 +32,7 @@ export interface CalibrateOptions extends StageOptions {
 
 /** What `calibrateModel` did. */
 export interface CalibrateResult {
+  /** The new one, which the model's file holds now. */
   readonly calibration: Calibration;
   /** What it replaced; the file of the model keeps it. */
   readonly before?: Calibration | undefined;
@@ -105,8 +106,9 @@ export async function calibrateDetector(
  * keeps the calibration before.
  *
  * @param path file of the model; the folder it lies in may say which images it was trained on
+ * @param model as `openModel` gives it, with the settings to calibrate for
  * @throws DataError for the paper's protocol, which has no calibration, where there are fewer than two images, and where
- * there are fewer than the model is calibrated on
+ * there are fewer than the model is calibrated on; the reason of the signal, and then the file is as it was
  */
 export async function calibrateModel(
   path: string,

@@ -38,8 +38,11 @@ export interface EvaluateOptions extends StageOptions {
 /**
  * Evaluates a model on the test set of a configuration.
  *
+ * @param config the settings to evaluate with, as `openModel` gives them
  * @param path file of the model; the folder it lies in may say which images it was trained on.
- * @throws DataError where the test set is missing or does not fit, or was trained on
+ * @returns metrics of all images and of each kind of defect, the score of every image, and how often good ones are false alarms
+ * @throws DataError where the test set is missing or does not fit, or was trained on; the reason of the signal, and then `out` may hold
+ * images of inspections, but no results of them
  */
 export async function evaluateModel(
   model: Model,

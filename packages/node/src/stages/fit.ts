@@ -11,7 +11,14 @@ import { lockRun } from "../runLock.ts";
 import { completeInto } from "./calibrate.ts";
 import { loadTraining } from "./data.ts";
 
-/** Fills a memory bank from the good images of a data set, and writes the model, calibrated on those held out. */
+/**
+ * Fills a memory bank from the good images of a data set, and writes the model, calibrated on those held out.
+ *
+ * @param folder of the run
+ * @returns how many patches the bank holds, and the seconds that it took
+ * @throws DataError where images or weights are missing, or there is no memory for the patches; the reason of the signal, and then
+ * nothing is kept of the bank
+ */
 export async function fitRun(
   folder: string,
   config: Config,
