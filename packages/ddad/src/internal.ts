@@ -29,6 +29,7 @@ export * from "./detection/calibration.ts";
 export * from "./detection/distance.ts";
 export * from "./detection/falseAlarms.ts";
 export * from "./detection/features.ts";
+export * from "./detection/imageDescription.ts";
 export * from "./detection/inspect.ts";
 export * from "./detection/likeness.ts";
 export * from "./detection/modelDetector.ts";

@@ -8,8 +8,9 @@ import { calibrationDifferences, storedCalibrationSchema } from "../src/detectio
 import { anomalyMap, centerCrop, cropRange, pixelDistance } from "../src/detection/distance.ts";
 import { falseAlarmThreshold } from "../src/detection/falseAlarms.ts";
 import { type Extractor, featureDistance } from "../src/detection/features.ts";
+import { describeImage } from "../src/detection/imageDescription.ts";
 import { calibrate, type Detector, inspect } from "../src/detection/inspect.ts";
-import { describeImage, describeUnlikeness } from "../src/detection/likeness.ts";
+import { describeUnlikeness } from "../src/detection/likeness.ts";
 import { createDenoiser } from "../src/diffusion/denoiser.ts";
 import { evaluateDetection, type LabelledImage } from "../src/evaluation/evaluation.ts";
 import { smallConfig, smallImages } from "./small.ts";

@@ -175,8 +175,8 @@ describe("the promise of a threshold", () => {
     expect(probabilityOfAtLeast(0, 20, 12)).to.be.closeTo(1, 1e-12);
     expect(probabilityOfAtLeast(0, 50, 36, 0.2)).to.be.closeTo(1, 1e-12);
     expect(describeExcess(6, 20, 12)).to.equal(
-      "6 of 20 good test images are called defective, but the calibration promises about 1 in 13: they do not look like the 12 " +
-        "calibration images. Calibrate on good images that were taken like the new ones (ddad calibrate --good FOLDER).",
+      "6 of 20 good test images are called defective, but the calibration promises about 1 in 13: they differ from the 12 calibration images, " +
+        "in light or pose, or because those show parts that were trained on, too. Calibrate on good images of other parts, taken like the new ones (ddad calibrate --good FOLDER).",
     );
     expect(describeExcess(5, 20, 12)).to.equal(undefined);
     expect(describeExcess(20, 20, 12, 0.01), "extrapolated").to.equal(undefined);

@@ -3,13 +3,8 @@ import { expect } from "chai";
 import { generateProcedural, render } from "../src/data/procedural/generate.ts";
 import { createRandom } from "../src/data/procedural/noise.ts";
 import { scenes } from "../src/data/procedural/scenes.ts";
-import {
-  describeImage,
-  describeUnlikeness,
-  fitLikeness,
-  isFarBelow,
-  likenessSchema,
-} from "../src/detection/likeness.ts";
+import { describeImage } from "../src/detection/imageDescription.ts";
+import { describeUnlikeness, fitLikeness, isFarBelow, likenessSchema } from "../src/detection/likeness.ts";
 import { createImage, type Image } from "../src/images/image.ts";
 import { resizeBilinear } from "../src/images/resize.ts";
 
@@ -23,11 +18,17 @@ function noisy(level: number, amplitude: number): Image {
   return image;
 }
 
+const dimmed = (image: Image, factor: number): Image => ({
+  ...image,
+  data: Uint8Array.from(image.data, (byte) => Math.round(byte * factor)),
+});
+
 describe("likeness", () => {
   const options = { category: "tile", size: 64, train: 22, testGood: 60, testPerDefect: 40 } as const;
   const samples = [...generateProcedural(options)].map((sample) => ({
     name: `${sample.kind}/${sample.index}`,
     split: sample.split,
+    image: resizeBilinear(sample.image, size, size),
     description: describeImage(resizeBilinear(sample.image, size, size)),
   }));
   const heldOut = samples.filter(({ split }) => split === "train");
@@ -105,6 +106,29 @@ describe("likeness", () => {
     const half = changed((byte) => byte);
     half.data.fill(0, 0, half.data.length / 2);
     expect(reason(half)).to.be.a("string");
+  });
+
+  it("sees that an image is out of focus among images of varied light, and accepts that light", () => {
+    const [train, test] = [heldOut, tested].map((set, which) =>
+      set.slice(0, 22).map(({ image }, i) => dimmed(image, 0.3 + ((7 * i + 3 * which) % 22) / 30)),
+    ) as [Image[], Image[]];
+    const likeness = fitLikeness(train.map(describeImage))!;
+    const reasons = (images: Image[]) =>
+      images.map((image) => describeUnlikeness(likeness, describeImage(image)));
+    expect(reasons(test).filter((reason) => reason !== undefined)).to.deep.equal([]);
+    const small = (image: Image): Image => resizeBilinear(resizeBilinear(image, 6, 6), size, size);
+    expect(reasons(test.map(small)).every((reason) => reason !== undefined)).to.equal(true);
+  });
+
+  it("takes a wider limit where a held-out image lies far from the others", () => {
+    const usual = heldOut.map(({ description }) => description);
+    const dark = describeImage(dimmed(heldOut[3]!.image, 0.25));
+    const narrow = fitLikeness(usual)!;
+    expect(narrow.limits).to.deep.equal(new Array(12).fill(1));
+    expect(describeUnlikeness(narrow, dark)).to.be.a("string");
+    const wide = fitLikeness([...usual, dark])!;
+    expect(wide.limits[6], "brightness").to.be.above(1.5);
+    expect(describeUnlikeness(wide, dark)).to.equal(undefined);
   });
 
   it("is not fitted on fewer than four images, and is plain data", () => {

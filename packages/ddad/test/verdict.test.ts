@@ -1,11 +1,14 @@
 /** One rule for verdict and regions, and what an overlay shows of them. */
 import { expect } from "chai";
-import { describeImage, fitLikeness } from "../src/detection/likeness.ts";
-import { markDefects, unlikenessOf } from "../src/detection/verdict.ts";
+import { storedCalibrationSchema } from "../src/detection/calibration.ts";
+import { describeImage } from "../src/detection/imageDescription.ts";
+import { fitLikeness } from "../src/detection/likeness.ts";
+import { describeMissingLikeness, markDefects, unlikenessOf } from "../src/detection/verdict.ts";
 import { createImage, type Image } from "../src/images/image.ts";
 import { regionsOfMask } from "../src/report/defectRegions.ts";
 import { textWidth, wrapText } from "../src/report/font.ts";
 import { drawInspection, type InspectionOverlay } from "../src/report/inspectionOverlay.ts";
+import { smallConfig } from "./small.ts";
 
 const place = { mapSize: 4, size: 4, width: 4, height: 4 };
 const thresholds = { image: 0.5, pixel: 0.6 };
@@ -65,6 +68,34 @@ describe("verdict", () => {
       /contrast is far lower/,
     );
     expect(unlikenessOf({ method: "ddad" }, { scores }, card, 0.01)).to.equal(undefined);
+  });
+});
+
+describe("a calibration of an earlier version", () => {
+  const { features, sampling, detection: set } = smallConfig();
+  const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...detection } = set;
+  const pixels = [{ fraction: 0.5, score: 1 }];
+  const older = {
+    scores: [1, 2, 3, 4],
+    pixels,
+    features: { network: features.network },
+    sampling,
+    detection,
+  };
+  it("is read without its likeness where that has other numbers, and says what is missing", () => {
+    const stored = { ...older, likeness: { count: 4, means: [], detail: { mean: 1, std: 0 } } };
+    const found = storedCalibrationSchema.parse(stored)!;
+    expect(found).to.not.have.property("likeness");
+    expect(found.scores).to.deep.equal(older.scores);
+    expect(describeMissingLikeness(found)).to.match(
+      /^The model was calibrated by an earlier version: .* ddad calibrate /,
+    );
+    expect(describeMissingLikeness({ scores: [1, 2, 3] }), "too few images for one").to.equal(undefined);
+    const today = fitLikeness([1, 2, 3, 4].map((k) => describeImage(createImage(8, 8, 1, [k, k, k]))))!;
+    const current = storedCalibrationSchema.parse({ ...older, likeness: today })!;
+    expect(current.likeness).to.deep.equal(today);
+    expect(describeMissingLikeness(current)).to.equal(undefined);
+    expect(() => storedCalibrationSchema.parse({ ...older, likeness: { ...today, means: [] } })).to.throw();
   });
 });
 

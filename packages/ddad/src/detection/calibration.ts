@@ -43,10 +43,13 @@ export const calibrationSchema = z.strictObject({
   patchcore: kept.patchcore.optional(),
 });
 
-/** A calibration as a file of version 0.1 may have it, under today's names. */
+/** A calibration as a file of an earlier version may have it, as today's: under other names, or with a likeness of other numbers. */
 function withCurrentNames(stored: unknown): unknown {
   if (!isRecord(stored)) return stored;
-  const { settings } = translateRenamed(stored);
+  const { settings: renamed } = translateRenamed(stored);
+  const { likeness, ...others } = renamed;
+  // Without limits it has too few numbers: then no image is called unlike, which `describeMissingLikeness` says.
+  const settings = isRecord(likeness) && !("limits" in likeness) ? others : renamed;
   const { pixels } = settings;
   if (!Array.isArray(pixels)) return settings;
   return {

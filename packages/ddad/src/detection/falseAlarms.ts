@@ -3,8 +3,8 @@
  * in any order, one in n + 1 exceeds the largest of n.
  */
 import { DataError } from "../errors.ts";
-import { normalQuantile } from "../metrics/normalQuantile.ts";
 import { clopperPearson } from "../metrics/rateIntervals.ts";
+import { studentQuantile } from "../metrics/studentQuantile.ts";
 
 /** The lowest false-alarm rate that the scores of so many good images support: 1 in `count + 1`. */
 export const lowestFalseAlarmRate = (count: number): number => 1 / (count + 1);
@@ -115,8 +115,9 @@ export function describeExcess(
     return undefined;
   return (
     `${falseAlarms} of ${of} good test images are called defective, but the calibration promises about ` +
-    `${oneIn(rate ?? lowestFalseAlarmRate(count))}: they do not look like the ${count} calibration images. ` +
-    "Calibrate on good images that were taken like the new ones (ddad calibrate --good FOLDER)."
+    `${oneIn(rate ?? lowestFalseAlarmRate(count))}: they differ from the ${count} calibration images, ` +
+    "in light or pose, or because those show parts that were trained on, too. " +
+    "Calibrate on good images of other parts, taken like the new ones (ddad calibrate --good FOLDER)."
   );
 }
 
@@ -160,16 +161,5 @@ export function checkScoreCount({ length }: readonly number[]): void {
   if (length >= 2) return;
   throw new DataError(
     `A threshold needs the scores of at least two held-out good images, but there ${length === 1 ? "is one" : "is none"}; raise data.heldOut or add images.`,
-  );
-}
-
-/** The quantile above the median of Student's distribution (Abramowitz and Stegun 26.7.5). */
-function studentQuantile(probability: number, degrees: number): number {
-  const z = normalQuantile(probability);
-  return (
-    z +
-    (z ** 3 + z) / (4 * degrees) +
-    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * degrees ** 2) +
-    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * degrees ** 3)
   );
 }

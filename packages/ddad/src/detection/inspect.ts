@@ -22,7 +22,8 @@ import {
 } from "./calibration.ts";
 import { anomalyMap, batchWeights, type DistanceScales, distanceWeights, pixelDistance } from "./distance.ts";
 import { type Extractor, featureDistance } from "./features.ts";
-import { describeImage, fitLikeness, type Likeness } from "./likeness.ts";
+import { describeImage } from "./imageDescription.ts";
+import { fitLikeness, type Likeness } from "./likeness.ts";
 
 /** What inspects images. The networks are in evaluation mode. */
 export type Detector = {

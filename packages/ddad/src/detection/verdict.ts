@@ -10,7 +10,8 @@
 import type { Config } from "../config/schema.ts";
 import { findRegions } from "../metrics/regions.ts";
 import type { Calibration } from "./calibration.ts";
-import { describeUnlikeness, type ImageDescription, isFarBelow } from "./likeness.ts";
+import type { ImageDescription } from "./imageDescription.ts";
+import { describeUnlikeness, fewestImages, isFarBelow } from "./likeness.ts";
 
 /** A decision: `unlike` is an image that shows nothing of what the model was trained on, so that its score says nothing. */
 export type Decision = "good" | "defective" | "unlike";
@@ -62,4 +63,16 @@ export function unlikenessOf(
   return method === "ddad" && isFarBelow(scores, score)
     ? "its score is far below those of all good images"
     : undefined;
+}
+
+/** What to know of a calibration by which no image can be called unlike, though it is made on enough; undefined of any other. */
+export function describeMissingLikeness({
+  likeness,
+  scores,
+}: Pick<Calibration, "likeness" | "scores">): string | undefined {
+  if (likeness !== undefined || scores.length < fewestImages) return undefined;
+  return (
+    "The model was calibrated by an earlier version: an image that shows no part at all may be called good. " +
+    "Run ddad calibrate to have such images called unlike the training images."
+  );
 }

@@ -6,6 +6,7 @@ import {
   type Decision,
   type DefectRegion,
   describeExtrapolation,
+  describeMissingLikeness,
   drawInspection,
   encodeNpy,
   falseAlarmThreshold,
@@ -207,6 +208,8 @@ function tellDecision(config: Config, calibration: Calibration | undefined, opti
     const { falseAlarmRate } = config.detection;
     const extrapolation = describeExtrapolation(calibration.scores.length, falseAlarmRate);
     if (extrapolation !== undefined) notice(options, extrapolation);
+    const missing = describeMissingLikeness(calibration);
+    if (missing !== undefined) notice(options, missing);
     return;
   }
   const cure =
