@@ -76,7 +76,10 @@ async function openPath(path: string): Promise<ByteSource> {
   const files = "node:fs";
   const fs = (await import(/* @vite-ignore */ files)) as typeof import("node:fs");
   try {
-    const { size } = await fs.promises.stat(path);
+    const stats = await fs.promises.stat(path);
+    // A pipe or a device would never end; a folder has an error of its own.
+    if (!stats.isFile() && !stats.isDirectory()) throw new Error("it is not a regular file");
+    const { size } = stats;
     return size > largestWhole ? fileSource(path, fs) : inMemory(await fs.promises.readFile(path));
   } catch (error) {
     throw new CheckpointError(`${cannotRead(path)}: ${(error as Error).message}.`, { cause: error });

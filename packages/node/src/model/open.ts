@@ -38,7 +38,10 @@ export function forgetModel(folder: string): void {
 /** The file of a model: the path itself, or in the folder of a run. @throws DataError where there is none */
 export function modelPath(path: string): string {
   if (!existsSync(path)) throw new DataError(`The model ${path} does not exist.`);
-  if (!statSync(path).isDirectory()) return path;
+  const stats = statSync(path);
+  if (stats.isFile()) return path;
+  // A pipe or a device would never end.
+  if (!stats.isDirectory()) throw new DataError(`${path} is neither a file nor a folder; give a model.`);
   const found = [modelFile, stateFile].map((name) => join(path, name)).find((file) => existsSync(file));
   if (found !== undefined) return found;
   throw new DataError(`${path} holds neither ${modelFile} nor ${stateFile}; is it the folder of a run?`);

@@ -27,7 +27,7 @@ import { writeWhole } from "../files.ts";
 import { openDetector } from "../model/detector.ts";
 import { calibrateDetector } from "./calibrate.ts";
 import { loadHeldOut, loadTest } from "./data.ts";
-import { mapRange, shownBy, writeInspection } from "./images.ts";
+import { describeNotFinite, mapRange, shownBy, writeInspection } from "./images.ts";
 
 /** Options of `evaluateModel`. */
 export interface EvaluateOptions extends StageOptions {
@@ -60,6 +60,7 @@ export async function evaluateModel(
   const ids = test.samples.map(({ id }) => id);
   const inspections = untilAborted(
     detector.inspect({ images: test.images, ids }, calibration, { signal }),
+    config,
     signal,
   );
   const evaluation = await evaluateInspections(inspections, config, test, {
@@ -84,13 +85,16 @@ export async function evaluateModel(
   return evaluation;
 }
 
-/** Inspections until the signal is aborted, which throws its reason. */
+/** Inspections until the signal is aborted, which throws its reason. @throws DataError where a score is not finite */
 async function* untilAborted(
   inspections: AsyncIterable<Inspection>,
+  config: Config,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Inspection> {
   for await (const inspection of inspections) {
     signal?.throwIfAborted();
+    const { id, score } = inspection;
+    if (!Number.isFinite(score)) throw new DataError(`${id}: ${describeNotFinite(score, config)}`);
     yield inspection;
   }
 }

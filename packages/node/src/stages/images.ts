@@ -54,3 +54,12 @@ export function shownBy(mapSize: number, image: Image): Image {
 /** Writes rows of tiles as a PNG, with its folder. A path that ends otherwise, as that of a JPEG does, gets `.png` added. */
 export const writeInspection = (path: string, rows: readonly (readonly PanelTile[])[]): void =>
   writePanel(/\.png$/i.test(path) ? path : `${path}.png`, rows);
+
+/** Why a score is NaN or infinite, and what to do. */
+export function describeNotFinite(score: number, { precision }: Config): string {
+  const overflow =
+    precision === "mixed"
+      ? "f16 overflowed (precision is mixed: calibrate the model with --set precision=f32), or the weights"
+      : "the weights of the model";
+  return `The score is ${score}: ${overflow} are damaged or contain NaN or Infinity. Take the file of the model from its run again.`;
+}

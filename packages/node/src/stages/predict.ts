@@ -22,7 +22,7 @@ import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { writeImage } from "../images/png.ts";
 import { openDetector } from "../model/detector.ts";
-import { colorRange, mapRange } from "./images.ts";
+import { colorRange, describeNotFinite, mapRange } from "./images.ts";
 import { type ReadImage, readAhead } from "./readAhead.ts";
 
 /** Options of `predict`. */
@@ -193,14 +193,6 @@ function captionOf(found: {
   if (decision === null) return `score ${score.toPrecision(4)}, no threshold`;
   if (decision === "unlike") return `unlike the training images: ${unlike}`;
   return `${decision}: score ${score.toPrecision(4)}, threshold ${threshold!.toPrecision(4)}`;
-}
-
-function describeNotFinite(score: number, { precision }: Config): string {
-  const overflow =
-    precision === "mixed"
-      ? "f16 overflowed (precision is mixed: calibrate the model with --set precision=f32), or the weights"
-      : "the weights of the model";
-  return `The score is ${score}: ${overflow} are damaged or contain NaN or Infinity. Take the file of the model from its run again.`;
 }
 
 function tellDecision(config: Config, calibration: Calibration | undefined, options: StageOptions): void {
