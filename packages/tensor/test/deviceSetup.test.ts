@@ -22,8 +22,8 @@ function dawnWith(
   ...devices: string[]
 ): (flags: readonly string[]) => Promise<GPU> {
   const addresses = devices.map((_, k) => ["pci-0000_65_00_0", "pci-0000_b3_00_0"][k + 2 - devices.length]);
-  return async ([flag]) => {
-    const name = flag!.replace("adapter=", "");
+  return async ([flag = ""]) => {
+    const name = flag.replace("adapter=", "");
     return {
       requestAdapter: async () => {
         const { DRI_PRIME: shown, MESA_VK_DEVICE_SELECT_FORCE_DEFAULT_DEVICE: alone } = process.env;
@@ -95,6 +95,17 @@ describe("the adapters", () => {
         .to.match(/^NoAdapterError: setupDevice: /)
         .and.to.match(words);
     }
+  });
+
+  it("of Dawn need no instance of their own where there is one: each prints warnings", async () => {
+    const asked: (readonly string[])[] = [];
+    const open = dawnWith({}, "Only 1");
+    const found = await dawnAdapters((flags) => {
+      asked.push(flags);
+      return open(flags);
+    });
+    expect((await found[0]!.request()).info.description).to.equal("Only 1 1.2.3");
+    expect(asked.slice(1)).to.deep.equal([[], []]);
   });
 
   it("of Dawn are found in what it says, where those of equal names stand behind the first", async () => {

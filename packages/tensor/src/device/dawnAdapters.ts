@@ -23,7 +23,7 @@ export async function dawnAdapters(open: Open, pci?: string): Promise<Candidate[
     const address = equal.length > 1 ? equalGpus(equal.length, pci)?.[equal.indexOf(index)] : undefined;
     const separate = address !== undefined && (await showsOne(open, address));
     // What is equal has equal names. One that Dawn does not give has only that of its device.
-    const example = first === index || equal[0] === first ? await request(open, device) : null;
+    const example = first === index || equal[0] === first ? await request(open, only(device, devices)) : null;
     found.push({
       name: example ? adapterName(example.info) : device,
       selectable: separate || first === index,
@@ -31,7 +31,7 @@ export async function dawnAdapters(open: Open, pci?: string): Promise<Candidate[
         const adapter = separate
           ? await request(open, device, address)
           : first === index
-            ? await request(open, device)
+            ? await request(open, only(device, devices))
             : null;
         if (adapter) return adapter;
         throw unreachable(device, index, first);
@@ -41,10 +41,17 @@ export async function dawnAdapters(open: Open, pci?: string): Promise<Candidate[
   return found;
 }
 
+/** The only device needs no name: it comes from the instance of `setupDevice`, and each more prints Dawn's warnings again. */
+const only = (device: string, { length }: readonly string[]): string | undefined =>
+  length === 1 ? undefined : device;
+
 /** The first adapter whose device name contains `name`, of all or of the one at a PCI address. */
-async function request(open: Open, name: string, address?: string): Promise<GPUAdapter | null> {
+async function request(open: Open, name?: string, address?: string): Promise<GPUAdapter | null> {
   // Dawn ignores flags that it does not know: this one makes an instance for each address.
-  const gpu = await open([`adapter=${name}`, ...(address ? [`pci-address=${address}`] : [])]);
+  const gpu = await open([
+    ...(name === undefined ? [] : [`adapter=${name}`]),
+    ...(address ? [`pci-address=${address}`] : []),
+  ]);
   const ask = () => gpu.requestAdapter({ powerPreference: "high-performance" });
   return address ? showingOnly(address, ask) : ask();
 }
