@@ -20,6 +20,7 @@ import {
   PredictionsWriter,
   predict,
   predictionsFile,
+  predictionsHead,
   shortPath,
   thresholdsOf,
 } from "@ddad/node/internal";
@@ -48,11 +49,9 @@ export async function runPredict(paths: readonly string[], options: PredictOptio
     say(`Not inspected, because they hold results: ${skipped.map(shortPath).join(", ")}`);
   const { path: checkpoint, model } = await openModel(checkpointOf(options));
   const out = openPredictionsFolder(options);
-  const { config, calibration, threshold, pixelThreshold } = thresholdsOf(model, {
-    falseAlarmRate,
-    threshold: asked,
-  });
-  const head = { checkpoint, protocol: config.protocol, folder: out, threshold, pixelThreshold };
+  const started = new Date();
+  const decided = { falseAlarmRate, threshold: asked };
+  const { config, calibration, threshold } = thresholdsOf(model, decided);
 
   using interrupt = stopOnInterrupt();
   const stage = { ...options, out, signal: interrupt.signal, onEvent: eventPrinter() };
@@ -65,6 +64,7 @@ export async function runPredict(paths: readonly string[], options: PredictOptio
   try {
     for await (const prediction of predict(model, files, stage)) {
       if (results === undefined) {
+        const head = await predictionsHead({ path: checkpoint, model }, out, { ...decided, started });
         results = new PredictionsFile(out, head);
         if (json) printed = new PredictionsWriter(head, (text) => process.stdout.write(text), false);
         else table.heading();
@@ -91,7 +91,8 @@ export async function runPredict(paths: readonly string[], options: PredictOptio
     for (const line of summaryOf(counts)) sayResult(line);
     if (threshold !== null) {
       const promised = asked === undefined && calibration ? falseAlarms(calibration, config) : "";
-      sayResult(`An image is defective from a score of ${threshold.toPrecision(4)} on.${promised}`);
+      sayResult(`An image is defective if its score is at least ${threshold.toPrecision(4)}.`);
+      if (promised !== "") sayResult(promised);
     }
     const asDefault =
       options.out === undefined && out !== "predictions" ? " (predictions holds earlier results)" : "";
@@ -103,7 +104,7 @@ export async function runPredict(paths: readonly string[], options: PredictOptio
 /** How many good parts will be stopped; where the threshold is extrapolated, a notice says so instead. */
 function falseAlarms({ scores: { length } }: Calibration, { detection: { falseAlarmRate } }: Config): string {
   if (isExtrapolated(length, falseAlarmRate)) return "";
-  return ` ${describeFalseAlarms(length, falseAlarmRate ?? lowestFalseAlarmRate(length))}`;
+  return describeFalseAlarms(length, falseAlarmRate ?? lowestFalseAlarmRate(length));
 }
 
 /** How many images are what, as sentences. */
@@ -133,7 +134,7 @@ class Rows {
   readonly #width: number;
 
   constructor(names: readonly string[]) {
-    const widest = names.reduce((width, { length }) => Math.max(width, length), "image".length);
+    const widest = names.reduce((width, name) => Math.max(width, columnsOf(name)), "image".length);
     this.#width = Math.min(widest, widestName);
   }
 
@@ -156,10 +157,22 @@ class Rows {
   }
 
   #print(name: string, score: string, decision: string, where: string): void {
-    const cells = [name.padEnd(this.#width), score.padStart(8), decision.padEnd(9), where];
+    const gap = " ".repeat(Math.max(this.#width - columnsOf(name), 0));
+    const cells = [name + gap, score.padStart(8), decision.padEnd(9), where];
     sayResult(cells.join("  ").trimEnd());
   }
 }
+
+/** Columns that a terminal takes for a text: two for a sign of East Asia and for an emoji. */
+const columnsOf = (text: string): number =>
+  [...text.replace(/[\p{Mn}\p{Cf}]/gu, "")].reduce(
+    (columns, sign) =>
+      columns +
+      (/[\p{Emoji_Presentation}\p{sc=Han}\p{sc=Hangul}\p{sc=Hira}\p{sc=Kana}\uff01-\uff60]/u.test(sign)
+        ? 2
+        : 1),
+    0,
+  );
 
 /** Removes the folder of results where none came and nothing else lies in it. */
 function dropEmptyFolder(folder: string): void {

@@ -10,11 +10,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { decodeModel, encodeModel, type Model } from "@ddad/ddad/internal";
 import { readCheckpoint } from "@ddad/nn";
 import { expect } from "chai";
 import { createImage } from "../../ddad/src/images/image.ts";
+import { hashFile } from "../../node/src/datasets/hashFiles.ts";
 import { writeProcedural } from "../../node/src/datasets/writeProcedural.ts";
 import { writeImage } from "../../node/src/images/png.ts";
 import { ddad, smallSettings } from "./commandLine.ts";
@@ -27,7 +28,19 @@ type Entry = {
   regions?: object[];
   unlike?: string;
 };
-type Result = { threshold: number; folder: string; images: Entry[]; counts: Record<string, number> };
+type Result = {
+  version: string;
+  started: string;
+  workingDirectory: string;
+  checkpoint: string;
+  checkpointSha256: string;
+  threshold: number;
+  falseAlarmRate: number | null;
+  calibrationImages: number;
+  folder: string;
+  images: Entry[];
+  counts: Record<string, number>;
+};
 
 describe("ddad predict", () => {
   let folder: string;
@@ -74,6 +87,14 @@ describe("ddad predict", () => {
     const { code, output, errors } = await predict("parts", "--json", "--out", "json");
     expect(code, errors).to.equal(3);
     const result = JSON.parse(output) as Result;
+    expect(Date.now() - Date.parse(result.started)).to.be.within(0, 600_000);
+    expect(result.started).to.match(/Z$/);
+    expect(resolve(result.workingDirectory, result.checkpoint)).to.equal(path("run", "model.safetensors"));
+    expect(result.checkpointSha256).to.equal(hashFile(path("run", "model.safetensors")));
+    expect(result).to.include({ version: "0.1.0", calibrationImages: model.calibration!.scores.length });
+    expect(result.falseAlarmRate).to.be.closeTo(1 / (result.calibrationImages + 1), 1e-12);
+    for (const { file } of result.images)
+      expect(existsSync(resolve(result.workingDirectory, file))).to.equal(true);
     expect(JSON.parse(readFileSync("json/predictions.json", "utf8"))).to.deep.equal(result);
     const failed = result.images.filter(({ error }) => error !== undefined);
     expect(failed.map(({ file }) => file)).to.deep.equal(
@@ -100,9 +121,33 @@ describe("ddad predict", () => {
     expect(output).to.match(/^\d of 8 images (is|are) defective\.$/m);
     expect(output).to.match(/^1 of 8 images is unlike the training images/m);
     expect(output).to.match(/^4 of 8 images could not be inspected\.$/m);
-    expect(output).to.match(/^An image is defective from a score of [\d.]+ on\. About 1 in \d+ good parts/m);
+    expect(output).to.match(
+      /^An image is defective if its score is at least [\d.]+\.\nAbout 1 in \d+ good parts/m,
+    );
     expect(output).to.match(/^Overlays, maps and predictions\.json are in predictions\.$/m);
     expect(Math.max(...lines.map(({ length }) => length))).to.be.below(170);
+  });
+
+  it("aligns names by the columns that a terminal takes for them", async () => {
+    const names = ["部品 🔩.png", "a.png"];
+    for (const name of names) copyFileSync(join(root, "test/good/000.png"), name);
+    const { output } = await predict(...names, "--no-maps");
+    const [heading, first, second] = output.split("\n");
+    const endOfScore = (line: string): number => /\d\.\d+/.exec(line)!.index;
+    // Three signs of two columns, of which the emoji has two code units.
+    expect(endOfScore(second!) - endOfScore(first!)).to.equal(2);
+    expect(endOfScore(second!)).to.be.below(heading!.indexOf("score") + 5);
+  });
+
+  it("names a pattern that nothing matches, and proposes --overwrite only for a folder of results", async () => {
+    const none = await predict("*.jpg");
+    expect(none.code).to.equal(2);
+    expect(none.errors).to.match(/No image matches \*\.jpg; images are PNG, JPEG/);
+    mkdirSync("mine");
+    writeFileSync("mine/note.txt", "");
+    const mixed = await predict(join(root, "test/good/000.png"), "--out", "mine");
+    expect(mixed.code).to.equal(2);
+    expect(mixed.errors).to.match(/mine is not empty.*name another folder by --out\.$/m);
   });
 
   it("never inspects nor mixes its own results", async () => {
@@ -132,7 +177,7 @@ describe("ddad predict", () => {
     const { output, code } = await predict(good, "--threshold", "1e-6", "--json", "--out", "low", ...lean);
     expect(code).to.equal(0);
     const low = JSON.parse(output) as Result;
-    expect(low.threshold).to.equal(1e-6);
+    expect(low).to.include({ threshold: 1e-6, falseAlarmRate: null });
     for (const { decision, regions } of low.images) {
       expect(decision).to.equal("defective");
       expect(regions!.length).to.be.at.least(1);

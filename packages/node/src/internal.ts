@@ -52,6 +52,7 @@ export * from "./stages/images.ts";
 export * from "./stages/inputs.ts";
 export * from "./stages/predict.ts";
 export * from "./stages/predictionsFolder.ts";
+export * from "./stages/predictionsHead.ts";
 export * from "./stages/readAhead.ts";
 export * from "./stages/report.ts";
 export * from "./stages/run.ts";

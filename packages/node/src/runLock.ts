@@ -111,6 +111,11 @@ function acquire(path: string, folder: string): string[] {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       made.push(...makeFolder(dirname(path)));
+    } catch (error) {
+      // Not as below: EEXIST says here that the folder is a file.
+      throw cannot("write", folder, error);
+    }
+    try {
       writeFileSync(path, own(), { flag: "wx" });
       // What a process that was killed has left half-written.
       for (const name of readdirSync(folder))

@@ -86,7 +86,7 @@ describe("describeDataset", () => {
     expect((await describeDataset(tree.path("a"), { imageSize: 8 })).problems).to.deep.equal([
       "2 images are not square (such as 80 × 40) and are squashed to 8 × 8, each by its own ratio; crop them to squares if shapes matter.",
       "The images have 3 sizes, but all are resized to 8 × 8: the same part must have the same size in all of them.",
-      "1 images are much larger than data.imageSize (80 × 40): 10 of their pixels become one, so smaller defects vanish; crop them to the part, or raise data.imageSize.",
+      "1 image is much larger than data.imageSize (80 × 40): 10 of their pixels become one, so smaller defects vanish; crop them to the part, or raise data.imageSize.",
     ]);
   });
 

@@ -89,6 +89,12 @@ describe("errors of the file system", () => {
       using __ = lock(); // a stage within a stage
     }
     expect(readdirSync(folder)).to.deep.equal([]); // nothing was written, so nothing is left
+    writeFileSync(join(folder, "file"), "");
+    for (const below of ["file", "file/run"])
+      expect(() => lockRun(join(folder, below))).to.throw(
+        DataError,
+        /file\S* cannot be written: a .*; choose another folder/,
+      );
     mkdirSync(join(folder, "run"));
     foreign({ process: process.ppid, host: hostname() });
     expect(lock).to.throw(DataError, /^Process \d+ on .* is working in .*; wait for it, or choose another/);

@@ -80,7 +80,7 @@ describe("inputs of predict", () => {
     expect(() => idsOf("none.png")).to.throw(DataError, /none\.png does not exist; give an image, a folder/);
     expect(() => idsOf("empty")).to.throw(DataError, /empty holds no images/);
     expect(() => idsOf("none/*.png")).to.throw(DataError, /none does not exist/);
-    expect(() => idsOf("*.tif")).to.throw(DataError, /\*\.tif holds no images/);
+    expect(() => idsOf("*.tif")).to.throw(DataError, /No image matches .*\*\.tif; images are PNG/);
   });
 
   it("match as shells do", () => {

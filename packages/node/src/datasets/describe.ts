@@ -136,7 +136,7 @@ function describeSizes(sizes: readonly Size[], imageSize: number): string[] {
   return [
     ...(oblong.length > 0
       ? [
-          `${count(oblong)} images are not square (such as ${example(oblong[0]!)}) and are squashed to ${square}` +
+          `${count(oblong)} ${count(oblong) === 1 ? "image is" : "images are"} not square (such as ${example(oblong[0]!)}) and ${count(oblong) === 1 ? "is" : "are"} squashed to ${square}` +
             `${ratios.size > 1 ? ", each by its own ratio" : ""}; crop them to squares if shapes matter.`,
         ]
       : []),
@@ -147,7 +147,7 @@ function describeSizes(sizes: readonly Size[], imageSize: number): string[] {
       : []),
     ...(large.length > 0
       ? [
-          `${count(large)} images are much larger than data.imageSize (${example(largest!)}): ${reduction(largest!)} of their pixels become one, ` +
+          `${count(large)} ${count(large) === 1 ? "image is" : "images are"} much larger than data.imageSize (${example(largest!)}): ${reduction(largest!)} of their pixels become one, ` +
             "so smaller defects vanish; crop them to the part, or raise data.imageSize.",
         ]
       : []),

@@ -44,7 +44,7 @@ export class UnreadableError extends DataError {
   constructor(problems: readonly string[]) {
     const cure =
       "Repair or remove what cannot be read, or leave it out with --skip-unreadable (option skipUnreadable).";
-    super(`${firstOf(problems, 20, "files that cannot be read.").join("\n")} ${cure}`);
+    super([...firstOf(problems, 20, "files that cannot be read."), cure].join("\n"));
     this.problems = problems;
   }
 }

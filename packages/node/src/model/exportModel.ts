@@ -39,7 +39,11 @@ export function exportSafetensors(
   const { config } = model;
   const networks = networksOf(model, out);
   if (!out.endsWith(".safetensors")) {
-    throw new DataError(`${out} must end in .safetensors, which is what is written.`);
+    throw new DataError(
+      out.endsWith(".onnx")
+        ? `${out} ends in .onnx: add --onnx to write ONNX, or name a file that ends in .safetensors.`
+        : `${out} must end in .safetensors, which is what is written.`,
+    );
   }
   const beside = out.replace(/\.safetensors$/, "-extractor.safetensors");
   const unet = { imageSize: config.data.imageSize, ...config.model };

@@ -47,7 +47,13 @@ export function findInputs(paths: readonly string[]): Inputs {
       ids.add(unique);
       files.push({ id: unique, path: file });
     }
-    if (found === 0) throw new DataError(`${path} holds no images; it should hold ${formatNames} files.`);
+    if (found === 0) {
+      throw new DataError(
+        existsSync(path)
+          ? `${path} holds no images; it should hold ${formatNames} files.`
+          : `No image matches ${path}; images are ${formatNames} files.`,
+      );
+    }
   }
   return { files, skipped };
 }

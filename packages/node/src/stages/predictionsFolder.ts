@@ -37,8 +37,9 @@ export function openPredictionsFolder({ out, overwrite = false }: PredictionsFol
   }
   if (!isFree(folder)) {
     if (!overwrite) {
+      const replace = holdsResults(folder) ? ", or replace the results in it by --overwrite" : "";
       throw new DataError(
-        `${folder} is not empty, and results are not mixed with others; name another folder by --out, or replace the results in it by --overwrite.`,
+        `${folder} is not empty, and results are not mixed with others; name another folder by --out${replace}.`,
       );
     }
     if (holdsResults(folder)) removeResults(folder);
