@@ -11,6 +11,11 @@ export function checkpointOf({ checkpoint }: ModelOptions, options?: ConfigOptio
   if (checkpoint !== undefined) return checkpoint;
   if (options === undefined)
     throw new DataError("No model given: pass --checkpoint PATH (a model file, or the folder of a run).");
+  if (options.config === undefined && options.data === undefined && options.set.length === 0) {
+    throw new DataError(
+      "No model given: pass --checkpoint PATH (a model file, or the folder of a run), or --data FOLDER for its run in runs.",
+    );
+  }
   const folder = runFolder(configOf(options));
   if (existsSync(folder)) return folder;
   throw new DataError(`There is no run in ${folder}: train one with ddad train, or pass --checkpoint PATH.`);

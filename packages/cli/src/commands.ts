@@ -1,6 +1,6 @@
 /** The commands and their options. What they do is loaded when one of them runs, so that help is there at once. */
 import { readFileSync } from "node:fs";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Help, InvalidArgumentError, Option } from "commander";
 import type { AdaptOptions } from "./adapt.ts";
 import type { BenchOptions } from "./bench.ts";
 import type { CalibrateOptions } from "./calibrate.ts";
@@ -20,8 +20,14 @@ export function createProgram(): Command {
   const program = new Command("ddad")
     .description("Find defects in images with conditioned denoising diffusion, on any GPU with WebGPU.")
     .version(version())
-    .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError("(ddad --help lists the commands, ddad <command> --help their options)");
+    .configureHelp({
+      showGlobalOptions: true,
+      // What is typed most often comes first.
+      visibleOptions: (command) =>
+        new Help().visibleOptions(command).sort((a, b) => rankOf(a.long) - rankOf(b.long)),
+    })
+    .showHelpAfterError("(ddad --help lists the commands, ddad <command> --help their options)")
+    .addHelpText("after", texts.program);
 
   skipping(configured(program.command("train").description("Train a network on images of good parts")))
     .option("--method <name>", "ddad or patchcore (default: ddad)")
@@ -48,10 +54,12 @@ export function createProgram(): Command {
       ).conflicts("full"),
     )
     .option("--full", "take the whole training, however long it is on this machine")
+    .addHelpText("after", texts.run)
     .action(async (options: PipelineOptions) => (await import("./pipeline.ts")).runPipeline(options));
 
   withModel(skipping(configured(program.command("evaluate").description("Evaluate a model on a test set"))))
     .option("--out <folder>", "also write results.json and an image of each inspection there")
+    .addHelpText("after", texts.evaluate)
     .action(async (options: EvaluateOptions) => (await import("./evaluate.ts")).runEvaluate(options));
 
   withModel(json(program.command("predict").description("Inspect images and write what was found")))
@@ -70,7 +78,7 @@ export function createProgram(): Command {
     )
     .option("--overlay-size <pixels>", "largest side of an overlay; 0 writes none", wholeOrZero, 1600)
     .option("--no-maps", "write no raw maps (.npy)")
-    .addHelpText("after", "\nExit codes: 0 all images inspected, 3 some could not be (see their rows).")
+    .addHelpText("after", texts.predict)
     .action(async (paths: string[], options: PredictOptions) =>
       (await import("./predict.ts")).runPredict(paths, options),
     );
@@ -133,6 +141,7 @@ export function createProgram(): Command {
     .requiredOption("--out <file>", ".safetensors with PyTorch's names and layouts, or .onnx")
     .option("--module-prefix", "prefix each name with module., as DataParallel does")
     .option("--onnx", "write ONNX, and compare it with ONNX Runtime if that is installed")
+    .addHelpText("after", texts.export)
     .action(async (options: ExportOptions) => (await import("./export.ts")).runExport(options));
 
   const weights = program.command("weights").description("Pretrained weights of feature extractors");
@@ -155,6 +164,50 @@ export function createProgram(): Command {
   return program;
 }
 
+/** What stands below the options of a command. */
+const texts = {
+  program: `
+Start with your own images:
+  ddad doctor --data FOLDER                       check the GPU and the images
+  ddad run --data FOLDER --out runs/parts         train, calibrate and evaluate
+  ddad predict NEW_IMAGES --checkpoint runs/parts find defects in new images`,
+  run: `
+It first says how long the training takes on this machine. Where no setting
+says otherwise, it takes a quick look of about five minutes instead; --full
+starts the whole training. Ctrl-C saves, and the same command resumes.`,
+  evaluate: `
+Results:
+  AUROC         chance that a defective image (or pixel) scores higher than a
+                good one: 50 is guessing, 100 perfect
+  found         fraction of the defective images that are called defective
+  false alarms  fraction of the good images that are called defective
+ddad report explains the others.`,
+  predict: `
+Decisions: defective if the score of an image reaches the threshold, else good;
+unlike if the image shows nothing of what the model was trained on (a covered
+lens, an empty belt). The threshold comes from the calibration on good images.
+
+Exit codes: 0 all images inspected, 3 some could not be (see their rows).`,
+  export: `
+A file holds one network: the noise predictor, or the feature extractor. The
+sampling loop, the preparation of images and the threshold are not in it.`,
+} as const;
+
+/** Options in the order of help: what says where, what a command has of its own, settings, the rest. */
+const ranks: readonly (readonly string[])[] = [
+  ["--data", "--checkpoint", "--good"],
+  ["--out"],
+  [],
+  ["--preset", "--config", "--set", "--skip-unreadable"],
+  ["--json"],
+  ["--help"],
+];
+
+const rankOf = (option: string | undefined): number => {
+  const rank = ranks.findIndex((names) => names.includes(option ?? ""));
+  return rank < 0 ? 2 : rank;
+};
+
 const json = (command: Command): Command => command.option("--json", "print the result as one JSON object");
 
 /** Options of commands that take a configuration. */
@@ -162,8 +215,10 @@ const configured = (command: Command): Command =>
   json(command)
     .option("--config <file>", "settings file, YAML or JSON; also config.yaml of the published DDAD code")
     .option("--preset <name>", "settings by name, such as mvtec/screw or quick (see ddad presets)")
-    .option("--set <key=value>", "one setting, such as training.steps=500 (repeatable)", collect, [])
-    .option("--data <folder>", "folder of the data set (data.root)");
+    .option("--set <key=value>", "one setting, such as training.steps=500 (repeatable)", collect)
+    .option("--data <folder>", "folder of the data set (data.root)")
+    // Not as a default, which help would print as [].
+    .setOptionValueWithSource("set", [], "default");
 
 const skipping = (command: Command): Command =>
   command.option(
@@ -171,8 +226,14 @@ const skipping = (command: Command): Command =>
     "leave out images that cannot be read, with a notice, instead of failing",
   );
 
+/** Where a data set can be named, its run is the default. */
 const withModel = (command: Command): Command =>
-  command.option("--checkpoint <path>", "model file, or folder of a run");
+  command.option(
+    "--checkpoint <path>",
+    command.options.some(({ long }) => long === "--data")
+      ? "model file, or folder of a run (default: runs/<data set>)"
+      : "model file, or folder of a run",
+  );
 
 const collect = (value: string, earlier: string[]): string[] => [...earlier, value];
 

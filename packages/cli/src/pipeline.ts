@@ -4,6 +4,7 @@ import {
   type Config,
   DataError,
   type EvaluationResult,
+  formatDecisions,
   formatResults,
   publishedDatasets,
 } from "@ddad/ddad/internal";
@@ -97,9 +98,17 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
       ].join("\n"),
     );
   }
+  const single = categories.length === 1 && categories[0] === undefined;
   const text = [
     ...(results.length > 0
-      ? [formatResults(results), "", `summary.json, summary.csv and summary.md are in ${folder}`]
+      ? [
+          formatResults(results),
+          "",
+          formatDecisions(results),
+          "",
+          `summary.json, summary.csv and summary.md are in ${folder}; ddad report ${shellWord(folder)} explains the numbers.`,
+          ...(single ? [`To inspect images:\n  ddad predict FOLDER --checkpoint ${shellWord(folder)}`] : []),
+        ]
       : []),
     ...notEvaluated.map(
       ({ checkpoint, reason }) =>

@@ -108,7 +108,8 @@ export class Progress {
     const parts = [
       `${this.#label} ${count === undefined ? done : `${done}/${count}`}`,
       details,
-      `${formatRate(rate)} ${this.#unit}/s`,
+      // What is over at once says nothing about the speed.
+      seconds < 0.05 ? "" : `${formatRate(rate)}${this.#unit === "" ? "" : ` ${this.#unit}`}/s`,
     ];
     if (last) parts.push(`took ${formatDuration(seconds)}`);
     else if (count !== undefined) parts.push(`${formatDuration((count - done) / rate)} left`);

@@ -131,5 +131,7 @@ describe("ddad export", () => {
       "--out",
       path("x.pth"),
     );
+    const onnx = ["export", "--checkpoint", await imported(), "--out", path("x.onnx")];
+    await fails(2, /x\.onnx ends in \.onnx: add --onnx to write ONNX/, ...onnx);
   });
 });

@@ -51,6 +51,14 @@ function helpOf(command: Command): string[] {
   ];
 }
 
+/** What `--help` prints, of a command and those below it. */
+function printedHelp(command: Command): string[] {
+  let printed = "";
+  command.configureOutput({ writeOut: (text) => (printed += text), getOutHelpWidth: () => 80 });
+  command.outputHelp();
+  return [printed, ...command.commands.flatMap(printedHelp)];
+}
+
 /** Texts with a word that the glossary has another for. */
 const wrong = (texts: readonly string[]): string[] =>
   texts.flatMap((text) =>
@@ -73,5 +81,19 @@ describe("the words of the field", () => {
 
   it("are those of the commands' help", () => {
     expect(wrong(helpOf(createProgram()))).to.deep.equal([]);
+  });
+
+  it("fit a terminal of 80 columns in help, which prints no empty defaults", () => {
+    const printed = printedHelp(createProgram());
+    expect(printed).to.have.length.above(15);
+    expect(printed.flatMap((text) => text.split("\n")).filter(({ length }) => length > 80)).to.deep.equal([]);
+    for (const text of printed) expect(text).to.not.contain("default: [");
+    const predict = printed.find((text) => text.startsWith("Usage: ddad predict"))!;
+    expect(predict)
+      .to.match(/Options:\n +--checkpoint[\s\S]*--json/)
+      .and.not.match(/--data|runs\/<data set>/);
+    expect(printed.find((text) => text.startsWith("Usage: ddad evaluate"))).to.match(
+      /--checkpoint .*runs\/<data set>/,
+    );
   });
 });
