@@ -2,7 +2,6 @@
 import {
   type CountedRate,
   decisionsOf,
-  describeExcess,
   describeExtrapolation,
   describeInterval,
   type Evaluation,
@@ -66,10 +65,6 @@ export function describeEvaluation({ result, kinds }: Evaluation): string {
     `${percent(rate)} % (${count} of ${of}; ${level} % interval ${describeInterval(interval)})`;
   const extrapolation =
     "images" in threshold ? describeExtrapolation(threshold.images, threshold.falseAlarmRate) : undefined;
-  const excess =
-    "images" in threshold && falseAlarms
-      ? describeExcess(falseAlarms.count, falseAlarms.of, threshold.images, threshold.falseAlarmRate)
-      : undefined;
   return [
     formatResults([result]),
     "",
@@ -77,7 +72,7 @@ export function describeEvaluation({ result, kinds }: Evaluation): string {
     "",
     ...(falseAlarms ? [`${at}: ${describe(falseAlarms)} of the good images are called defective`] : []),
     `${at}: ${describe(found)} of the defective images are found`,
-    ...[extrapolation, excess].filter((sentence) => sentence !== undefined),
+    ...(extrapolation === undefined ? [] : [extrapolation]),
     ...(presorting
       ? [
           "",

@@ -1,6 +1,6 @@
 /** The command line from end to end: train, stop, resume, evaluate, predict, calibrate, doctor. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -168,6 +168,31 @@ describe("ddad", () => {
     expect(JSON.parse(readFileSync(join(out, "results.json"), "utf8"))).to.deep.equal(result);
     expect(filesIn(out).filter((file) => file.endsWith(".png"))).to.have.length(7);
     expect(filesIn(out)).to.include.members(["overview.png", join("test", "missing", "000.png")]);
+  });
+
+  it("says where more good test images are called defective than the calibration allows for", async () => {
+    const other = join(folder, "other");
+    cpSync(join(root, "train"), join(other, "train"), { recursive: true });
+    cpSync(join(root, "test", "missing"), join(other, "test", "missing"), { recursive: true });
+    cpSync(join(root, "ground_truth", "missing"), join(other, "ground_truth", "missing"), {
+      recursive: true,
+    });
+    const board = createImage(32, 32, 3);
+    for (let k = 0; k < 12; k++) {
+      board.data.forEach((_, i) => {
+        const [x, y] = [Math.floor(i / 3) % 32, Math.floor(i / 96)];
+        board.data[i] = ((x + k) >> 3) % 2 === (y >> 3) % 2 ? 255 : 0;
+      });
+      mkdirSync(join(other, "test", "good"), { recursive: true });
+      writeImage(join(other, "test", "good", `${k}.png`), board);
+    }
+    const { code, errors } = await ddad("evaluate", "--checkpoint", whole, "--data", other, "--json");
+    expect(code, errors).to.equal(0);
+    expect(errors).to.match(
+      /^12 of 12 good test images are called defective, but the calibration promises about 1 in 3: /m,
+    );
+    const usual = await ddad("evaluate", "--checkpoint", whole, "--json");
+    expect(usual.errors).to.not.include("the calibration promises");
   });
 
   it("calibrates anew where sampling is set otherwise, and prints a table for people", async () => {

@@ -6,6 +6,8 @@ import {
   calibrationDifferences,
   cropMask,
   DataError,
+  decisionsOf,
+  describeExcess,
   detectionRow,
   type Evaluation,
   evaluateInspections,
@@ -76,6 +78,7 @@ export async function evaluateModel(
       gallery?.draw(inspection, index);
     },
   });
+  tellExcess(evaluation, options);
   if (out !== undefined) {
     gallery?.finish();
     const { result, kinds, falseAlarms, scores } = evaluation;
@@ -83,6 +86,20 @@ export async function evaluateModel(
     writeWhole(join(out, "scores.json"), `${JSON.stringify({ kinds, falseAlarms, scores }, undefined, 2)}\n`);
   }
   return evaluation;
+}
+
+/** Tells where more good test images are called defective than the calibration allows for. */
+function tellExcess({ result }: Evaluation, options: StageOptions): void {
+  const { threshold } = result.protocolBlock;
+  const { falseAlarms } = decisionsOf(result);
+  if (!("images" in threshold) || falseAlarms === undefined) return;
+  const excess = describeExcess(
+    falseAlarms.count,
+    falseAlarms.of,
+    threshold.images,
+    threshold.falseAlarmRate,
+  );
+  if (excess !== undefined) notice(options, excess);
 }
 
 /** Inspections until the signal is aborted, which throws its reason. @throws DataError where a score is not finite */
