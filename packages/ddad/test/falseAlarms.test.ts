@@ -79,14 +79,14 @@ describe("falseAlarmThreshold", () => {
   });
   it("is said in words that need no statistics", () => {
     expect(describeFalseAlarms(22)).to.equal(
-      "About 1 in 23 good parts will be stopped (at most 1 in 7, with 95 % confidence), if they look like the 22 calibration images. " +
+      "About 1 in 23 good parts will be stopped (at most 1 in 7, 95 % confidence), if they look like the calibration images. " +
         "To promise 1 in 100, calibrate with at least 99 good images.",
     );
     expect(describeFalseAlarms(99)).to.equal(
-      "About 1 in 100 good parts will be stopped (at most 1 in 33, with 95 % confidence), if they look like the 99 calibration images.",
+      "About 1 in 100 good parts will be stopped (at most 1 in 33, 95 % confidence), if they look like the calibration images.",
     );
     expect(describeFalseAlarms(120)).to.equal(
-      "About 1 in 121 good parts will be stopped (at most 1 in 40, with 95 % confidence), if they look like the 120 calibration images. " +
+      "About 1 in 121 good parts will be stopped (at most 1 in 40, 95 % confidence), if they look like the calibration images. " +
         "With detection.falseAlarmRate=0.01 more defects are found, and 1 in 100 is stopped.",
     );
     expect(describeFalseAlarms(120, 0.05)).to.match(

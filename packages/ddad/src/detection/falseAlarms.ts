@@ -85,7 +85,7 @@ export function describeFalseAlarms(count: number, rate?: number): string {
   const largest = atMostOneIn(largestFalseAlarmRate(count, rate)!);
   const stopped =
     `About ${often.endsWith("%") ? `${often} of the` : often} good parts will be stopped (at most ${largest}, ` +
-    `with ${100 * confidence} % confidence), if they look like the ${count} calibration images.`;
+    `${100 * confidence} % confidence), if they look like the calibration images.`;
   if (rate !== undefined) return stopped;
   if (count > promise.images) {
     return `${stopped} With detection.falseAlarmRate=${promise.rate} more defects are found, and ${oneIn(promise.rate)} is stopped.`;
