@@ -25,10 +25,13 @@ if (counts.length === 0 || counts.some((count) => !(Number.isInteger(count) && c
   process.exit(2);
 }
 
-/** Prints the process's own peak when it ends. */
-const reporter = `data:text/javascript,${encodeURIComponent(
-  "process.on('exit', () => process.stderr.write('peak ' + process.resourceUsage().maxRSS + '\\n'));",
-)}`;
+/** Prints the process's own peak when it ends. Linux counts the parent's into `maxRSS`, as it was when the process was started. */
+const reporter = `data:text/javascript,${encodeURIComponent(`
+  import { readFileSync } from "node:fs";
+  process.on("exit", () => {
+    const [, peak] = /VmHWM:\\s*(\\d+)/.exec(readFileSync("/proc/self/status", "utf8"));
+    process.stderr.write("peak " + peak + "\\n");
+  });`)}`;
 
 /** Runs the command line from source. @returns peak in MB */
 function ddad(...args) {
