@@ -1,4 +1,4 @@
-/** What people are told when something fails: what is saved, and which command comes next. */
+/** What people are reported when something fails: what is saved, and which command comes next. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,7 +27,7 @@ describe("a lost device", () => {
     "The device was lost (unknown): reset. If that happens again, update the driver of the GPU, or check it with ddad doctor.";
   beforeEach(forgetReached);
 
-  it("is told with the command that resumes, and its cause", () => {
+  it("is reported with the command that resumes, and its cause", () => {
     expect(lost("train", "--data", "my parts", "--overwrite").split("\n")).to.deep.equal([
       "The GPU stopped working. Nothing new was saved. Run this command again: ddad train --data 'my parts' --overwrite",
       cause,
