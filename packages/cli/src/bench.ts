@@ -46,7 +46,7 @@ async function subjectOf(options: BenchOptions): Promise<{ config: Config; model
   const asked = askedBy(options);
   if (Object.keys(asked).length === 0) {
     throw new ConfigError([
-      "Nothing says what to measure: give --checkpoint <run>, --preset <name> (ddad presets lists them), --config <file> or --set.",
+      "ddad bench measures a model or settings, but neither was given: pass --checkpoint PATH for a model, or --preset NAME (ddad presets lists them), --config FILE or --set.",
     ]);
   }
   // No image is read: generated ones cost the same.

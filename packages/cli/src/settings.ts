@@ -6,6 +6,7 @@ import {
   type ConfigRecord,
   configSchema,
   describeTranslation,
+  isRecord,
   mergeConfig,
   parseConfig,
   parseSettings,
@@ -37,18 +38,31 @@ export function askedBy(options: ConfigOptions): ConfigRecord {
       ...(method === undefined ? [] : [`method=${method}`]),
       ...(memory === undefined ? [] : [`training.memory=${memory}`]),
       ...set,
-      // Absolute, so that a run can be resumed from another working folder.
       ...(data === undefined ? [] : [`data.root=${resolve(data)}`]),
     ],
     configSchema,
   );
-  if (config === undefined) return current(options, settings);
+  if (config === undefined) return current(options, absolute(settings));
   const file = openConfigFile(config, settings);
   if (file.translation && !reported.has(options)) {
     reported.add(options);
     for (const line of describeTranslation(config, file.translation)) say(line);
   }
-  return current(options, mergeConfig(file.settings, settings));
+  return current(options, absolute(mergeConfig(file.settings, settings)));
+}
+
+/** Settings whose paths of images are absolute, so that a run can be resumed from another working folder. */
+function absolute(settings: ConfigRecord): ConfigRecord {
+  const { data } = settings;
+  if (!isRecord(data)) return settings;
+  const paths = Object.entries(data).filter(
+    (entry): entry is [string, string] =>
+      (entry[0] === "root" || entry[0] === "test") && typeof entry[1] === "string" && entry[1] !== "",
+  );
+  return {
+    ...settings,
+    data: { ...data, ...Object.fromEntries(paths.map(([key, path]) => [key, resolve(path)])) },
+  };
 }
 
 /** Settings under today's names; which had an old one is said once. */

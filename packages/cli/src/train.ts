@@ -29,7 +29,7 @@ export async function runTrain(options: TrainOptions): Promise<void> {
         resume.state.config,
         askedBy(options),
         boundSettings("run"),
-        "a resumed run keeps it; start another run with --out",
+        () => "a resumed run keeps it; start another run with --out",
       )
     : configOf(options);
   if (!resume && !options.overwrite && existsSync(join(folder, stateFile))) {

@@ -23,15 +23,16 @@ describe("ddad, given something wrong", () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  /** Runs a command that must fail with this one sentence and leave no folder behind. */
-  async function refuses(sentence: RegExp, ...args: string[]): Promise<void> {
+  /** Runs a command that must fail with this one line, or these, and leave no folder behind. */
+  async function refuses(lines: RegExp | readonly RegExp[], ...args: string[]): Promise<void> {
     const out = path("out");
     const { code, output, errors } = await ddad(...args, "--out", out);
     expect(code, errors).to.equal(2);
     expect(output).to.equal("");
     const sentences = errors.split("\n").filter((line) => line.startsWith("error: "));
-    expect(sentences, errors).to.have.length(1);
-    expect(sentences[0]).to.match(sentence);
+    const expected = [lines].flat();
+    expect(sentences, errors).to.have.length(expected.length);
+    for (const [i, line] of expected.entries()) expect(sentences[i]).to.match(line);
     expect(errors).to.not.match(/at .*\.ts:\d+/);
     expect(existsSync(out), "something was written").to.equal(false);
   }
@@ -63,7 +64,10 @@ describe("ddad, given something wrong", () => {
     }
     const bytes = readFileSync(join(broken, "002.png"));
     writeFileSync(join(broken, "002.png"), bytes.subarray(0, bytes.length / 2));
-    await refuses(/002\.png is damaged and cannot be decoded/, "train", "--data", broken, ...smallSettings);
+    await refuses(
+      [/002\.png is damaged and cannot be decoded/, /Repair or remove .* with --skip-unreadable/],
+      ...["train", "--data", broken, ...smallSettings],
+    );
   });
 
   it("too few good images for a threshold", () =>
@@ -99,7 +103,7 @@ describe("ddad, given something wrong", () => {
 
   it("a file that is no checkpoint, or not one of ours", async () => {
     await refuses(
-      /test\.png: the file is a PNG image/,
+      /test\.png: the file is a PNG image, not weights\. A model is the model\.safetensors that ddad train writes/,
       "evaluate",
       "--checkpoint",
       copyOf("test/good/000.png", "test.png"),
@@ -121,6 +125,14 @@ describe("ddad, given something wrong", () => {
     await refuses(/empty holds neither model\.safetensors nor/, "evaluate", "--checkpoint", path("empty"));
     await refuses(/No model given: pass --checkpoint PATH/, "predict", root);
     await refuses(/There is no run in runs\/weave/, "evaluate", "--data", root);
+  });
+
+  it("another division of a model's images, naming what calibrates on more", async () => {
+    const { code, errors } = await ddad("calibrate", "--checkpoint", model, "--set", "data.heldOut=0.6");
+    expect(code, errors).to.equal(2);
+    expect(errors).to.match(
+      /data\.heldOut is 0\.3 and cannot become 0\.6: .* made with it; to calibrate .* run ddad calibrate --good FOLDER\.$/m,
+    );
   });
 
   it("a network other than the model's", () =>

@@ -109,6 +109,8 @@ describe("ddad bench", () => {
   it("refuses to guess what to measure", async () => {
     const { code, errors } = await ddad("bench");
     expect(code).to.equal(2);
-    expect(errors).to.match(/Nothing says what to measure: give --checkpoint <run>, --preset <name>/);
+    expect(errors).to.match(
+      /measures a model or settings, but neither was given: pass --checkpoint PATH .*--preset NAME/,
+    );
   });
 });

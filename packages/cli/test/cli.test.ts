@@ -1,9 +1,25 @@
 /** The command line from end to end: train, stop, resume, evaluate, predict, calibrate, doctor. */
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import {
+  type Config,
+  decodeModel,
+  decodeTrainingState,
+  encodeModel,
+  encodeTrainingState,
+} from "@ddad/ddad/internal";
 import { readCheckpoint, readSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import { createImage } from "../../ddad/src/images/image.ts";
@@ -51,7 +67,7 @@ describe("ddad", () => {
       /^About 1 in 3 good parts will be stopped \(at most 78 %, .*\. To promise 1 in 100, calibrate with at least 99 /m,
     );
     expect(
-      errors.match(/^step \d: held-out loss [\d.]+ \(t 0–49: [\d.]+, .* t 250–300: [\d.]+\)$/gm),
+      errors.match(/^step \d: validation loss [\d.]+ \(low noise: [\d.]+, high noise: [\d.]+\)$/gm),
     ).to.have.length(2);
     expect(errors).to.match(
       /step 4\/4 · loss [\d.]+ · [\d.]+ images\/s · validation [\d.]+ · [\d.]+ steps\/s · took/,
@@ -104,6 +120,38 @@ describe("ddad", () => {
     expect(second.code, second.errors).to.equal(0);
     for (const file of ["model.safetensors", "checkpoint.safetensors"]) {
       expect(readFileSync(join(out, file)).equals(readFileSync(join(whole, file))), file).to.equal(true);
+    }
+  });
+
+  it("keeps the data set as an absolute path, however it is given, and resumes where an old run has a relative one", async () => {
+    const origin = process.cwd();
+    const out = join(folder, "relative");
+    process.chdir(dirname(root));
+    try {
+      const given = ["--set", `data.root=${basename(root)}`, ...smallSettings, "--out", out];
+      const first = await ddad("train", ...given, "--json");
+      expect(first.code, first.errors).to.equal(0);
+      const file = join(out, "config.yaml");
+      const stored = readFileSync(file, "utf8");
+      expect(stored).to.match(new RegExp(`root: ${resolve(basename(root))}$`, "m"));
+      // As version 0.1 stored it.
+      const relative = (config: Config): Config => ({
+        ...config,
+        data: { ...config.data, root: basename(root) },
+      });
+      const [model, checkpoint] = [join(out, "model.safetensors"), join(out, "checkpoint.safetensors")];
+      const old = decodeModel(await readCheckpoint(model));
+      writeFileSync(model, encodeModel({ ...old, config: relative(old.config) }));
+      const state = decodeTrainingState(await readCheckpoint(checkpoint));
+      writeFileSync(checkpoint, encodeTrainingState({ ...state, config: relative(state.config) }));
+      for (const again of [[], ["--data", basename(root)], ["--config", file]]) {
+        const resumed = await ddad("train", "--resume", "--out", out, ...again);
+        expect(resumed.code, resumed.errors).to.equal(0);
+        expect(resumed.output, resumed.errors).to.match(/^The run is complete/);
+        expect(resumed.errors).to.not.match(/calibrated on/);
+      }
+    } finally {
+      process.chdir(origin);
     }
   });
 

@@ -1,4 +1,4 @@
-/** What people are reported when something fails: what is saved, and which command comes next. */
+/** What an error message says when work fails: what is saved, and which command comes next. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

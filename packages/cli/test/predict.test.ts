@@ -192,6 +192,10 @@ describe("ddad predict", () => {
       (JSON.parse((await predict(good, "--false-alarm-rate", text, "--json", ...lean)).output) as Result)
         .threshold;
     expect(await rate("25%")).to.equal(await rate("0.25"));
+    const small = await predict(good, "--false-alarm-rate", "0.01", ...lean);
+    expect(small.errors).to.match(
+      /below 1 in \d+, but --false-alarm-rate is 0\.01: .*, or set --false-alarm-rate=[\d.]+\.$/m,
+    );
     const both = await predict(good, "--threshold", "1", "--false-alarm-rate", "0.1");
     expect(both.code).to.equal(2);
     expect(both.errors).to.match(/cannot be used with/);

@@ -112,15 +112,15 @@ describe("presets", () => {
     const stored = resolveConfig({ data: { root: "parts", imageSize: 128 }, model: { variant: "ddad-s" } });
     const asked = (preset: string, set: string[]) =>
       parseSettings([`preset=${preset}`, ...set], configSchema);
-    const over = (set: string[]) => configOver(stored, asked("mvtec/wood", set), [], "it is so");
+    const over = (set: string[]) => configOver(stored, asked("mvtec/wood", set), [], () => "it is so");
     expect(over([]).sampling.guidance).to.equal(11);
     // Counted in the model's own batches of 16.
     expect(over([]).training).to.include({ batchSize: 16, steps: 9030 });
     expect(over(["sampling.guidance=1"]).sampling.guidance).to.equal(1);
     expect(() =>
-      configOver(stored, asked("ddad-s+quick", ["data.imageSize=64"]), ["data.imageSize"], "it is so"),
+      configOver(stored, asked("ddad-s+quick", ["data.imageSize=64"]), ["data.imageSize"], () => "it is so"),
     ).to.throw(ConfigError, /^data\.imageSize is 128 and cannot become 64: it is so\.$/);
-    expect(() => configOver(stored, asked("nope", []), [], "")).to.throw(
+    expect(() => configOver(stored, asked("nope", []), [], () => "")).to.throw(
       ConfigError,
       /"nope" does not exist/,
     );

@@ -57,6 +57,12 @@ describe("falseAlarmThreshold", () => {
       expect(describeExtrapolation(count)).to.equal(undefined);
     }
   });
+  it("names the setting as it was given", () => {
+    expect(describeExtrapolation(36, 0.01, "--false-alarm-rate")).to.equal(
+      "36 good images cannot support a false-alarm rate below 1 in 37, but --false-alarm-rate is 0.01: the threshold is " +
+        "extrapolated. Calibrate with at least 99 good images, or set --false-alarm-rate=0.028.",
+    );
+  });
   it("advises a rate that is supported", () => {
     for (let count = 2; count < 300; count++) {
       const advised = /detection\.falseAlarmRate=([\d.]+)\.$/.exec(describeExtrapolation(count, 1e-4)!)![1];

@@ -65,6 +65,8 @@ describe("validationLoss", () => {
         { from: 1, to: 3, loss: 0.5 },
       ],
     });
-    expect(describeValidationLoss(loss)).to.equal("held-out loss 0.8750 (t 0–0: 2.00, t 1–3: 0.500)");
+    expect(describeValidationLoss(loss)).to.equal(
+      "validation loss 0.8750 (low noise: 2.00, high noise: 0.500)",
+    );
   });
 });

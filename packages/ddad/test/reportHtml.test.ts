@@ -93,7 +93,7 @@ describe("differences between protocols", () => {
     expect(effects([await at("a", "128", "f"), await at("b", "64", "f")])).to.deep.equal([
       ["data.sha256", "the same test images at another size"],
     ]);
-    const other = [["data.sha256", "other test images, or the same at another size"]];
+    const other = [["data.sha256", "different test images, or the same ones at another size"]];
     expect(effects([await at("a", "128", "f"), await at("b", "64", "g")])).to.deep.equal(other);
     // A result of version 0.1 does not say which files it was made of.
     expect(effects([await at("a", "128", "f"), await at("b", "64")])).to.deep.equal(other);

@@ -47,15 +47,23 @@ export const isExtrapolated = (count: number, rate?: number): boolean =>
   // The rate itself is compared, too: 23 · (1 − 1/23) may come out above 22.
   rate !== undefined && rate < lowestFalseAlarmRate(count) && rankOf(count, rate) > count;
 
-/** What people should know of a threshold that is extrapolated, and what to do; undefined of one that is not. */
-export function describeExtrapolation(count: number, rate?: number): string | undefined {
+/**
+ * What people should know of a threshold that is extrapolated, and what to do; undefined of one that is not.
+ *
+ * @param setting the name by which the rate was given, and can be changed
+ */
+export function describeExtrapolation(
+  count: number,
+  rate?: number,
+  setting = "detection.falseAlarmRate",
+): string | undefined {
   if (rate === undefined || !isExtrapolated(count, rate)) return undefined;
   const needed = Math.ceil(1 / rate) - 1;
   // Rounded up, so that the rate that is advised is supported.
   const supported = Math.ceil(1000 * lowestFalseAlarmRate(count)) / 1000;
   return (
-    `${count} good images cannot support a false-alarm rate below 1 in ${count + 1}, but detection.falseAlarmRate is ${rate}: ` +
-    `the threshold is extrapolated. Calibrate with at least ${needed} good images, or set detection.falseAlarmRate=${supported}.`
+    `${count} good images cannot support a false-alarm rate below 1 in ${count + 1}, but ${setting} is ${rate}: ` +
+    `the threshold is extrapolated. Calibrate with at least ${needed} good images, or set ${setting}=${supported}.`
   );
 }
 

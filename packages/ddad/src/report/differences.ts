@@ -16,12 +16,12 @@ export type Difference = {
 };
 
 const effects = {
-  images: "other test images, or the same at another size: no metric can be compared",
+  images: "different test images, or the same ones at another size: no metric can be compared",
   resized: "the same test images at another size: image metrics can be compared, pixel metrics roughly",
-  pixels: "other pixels are scored, or otherwise: pixel metrics cannot be compared",
+  pixels: "pixels are chosen or scored differently: pixel metrics cannot be compared",
   intervals: "intervals cannot be compared",
-  decisions: "the threshold is chosen otherwise: what is found and false alarms cannot be compared",
-  training: "other images to train with, or to calibrate",
+  decisions: "thresholds are chosen differently: found and false alarms cannot be compared",
+  training: "different images for training or calibration",
   setting: "a setting: what is compared",
   times: "times cannot be compared",
 } as const;

@@ -49,6 +49,9 @@ export function validationLoss(
   return { mean, buckets: means };
 }
 
-/** In one line for people. */
-export const describeValidationLoss = ({ mean, buckets }: ValidationLoss): string =>
-  `held-out loss ${mean.toPrecision(4)} (${buckets.map(({ from, to, loss }) => `t ${from}–${to}: ${loss.toPrecision(3)}`).join(", ")})`;
+/** In one line for people: the mean, and the losses of the least and of the most noise where these are told apart. */
+export function describeValidationLoss({ mean, buckets }: ValidationLoss): string {
+  const [low, high] = [buckets[0]!, buckets.at(-1)!].map(({ loss }) => loss.toPrecision(3));
+  const ends = buckets.length > 1 ? ` (low noise: ${low}, high noise: ${high})` : "";
+  return `validation loss ${mean.toPrecision(4)}${ends}`;
+}

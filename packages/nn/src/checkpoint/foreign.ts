@@ -18,10 +18,10 @@ const signatures: readonly (readonly [start: string, sentence: string])[] = [
     "\x93NUMPY",
     "a NumPy array (.npy). In Python, save it with safetensors.numpy.save_file({name: array}, path)",
   ],
-  ["%PDF-", "a PDF document"],
-  ["\x89PNG", "a PNG image"],
-  ["\xff\xd8\xff", "a JPEG image"],
-  ["\x7fELF", "a program (ELF)"],
+  ["%PDF-", "a PDF document, not weights"],
+  ["\x89PNG", "a PNG image, not weights"],
+  ["\xff\xd8\xff", "a JPEG image, not weights"],
+  ["\x7fELF", "a program (ELF), not weights"],
 ];
 
 /**

@@ -14,7 +14,7 @@ import {
   type Model,
   type TrainingState,
 } from "@ddad/ddad/internal";
-import { readCheckpoint, type StateDict, type UNet } from "@ddad/nn";
+import { CheckpointError, readCheckpoint, type StateDict, type UNet } from "@ddad/nn";
 import { splitFile } from "../datasets/splitFile.ts";
 import { configOver } from "../settings.ts";
 
@@ -50,6 +50,19 @@ export function modelPath(path: string): string {
 /** A model, its file, and its settings with the changes that were asked for. */
 export type OpenModel = { readonly path: string; readonly model: Model; readonly config: Config };
 
+/** The model in a file. @throws CheckpointError that says what a model is, where the file is named like none */
+async function readModel(path: string): Promise<Model> {
+  try {
+    return decodeModel(await readCheckpoint(path), path);
+  } catch (error) {
+    if (!(error instanceof CheckpointError) || path.endsWith(".safetensors")) throw error;
+    throw new CheckpointError(
+      `${error.message} A model is the ${modelFile} that ddad train writes into the folder of its run (default runs/<data set>); ddad import makes one of other weights.`,
+      { cause: error },
+    );
+  }
+}
+
 /**
  * Reads a model, and changes its settings. The network and what it was trained on stay as they are; the settings of the
  * training no longer matter.
@@ -65,14 +78,19 @@ export async function openModel(
   own = ({ extractor }: Model): StateDict | undefined => extractor,
 ): Promise<OpenModel> {
   const path = modelPath(file);
-  const model = decodeModel(await readCheckpoint(path), path);
+  const model = await readModel(path);
   const free = [
     // What an imported network was trained with, it was not told here.
     ...(isImported(model) ? ["data.heldOut", "data.splitSeed"] : []),
     ...(model.extractor ? [] : ["features.network"]),
   ];
   const fixed = boundSettings("model").filter((path) => !free.includes(path));
-  const config = asked ? configOver(model.config, asked, fixed, `${path} was made with it`) : model.config;
+  const config = asked
+    ? configOver(model.config, asked, fixed, (setting) => {
+        const more = "; to calibrate on more good images, run ddad calibrate --good FOLDER";
+        return `${path} was made with it${setting === "data.heldOut" ? more : ""}`;
+      })
+    : model.config;
   const { network, weights } = config.features;
   if (own(model) && weights !== model.config.features.weights) {
     throw new ConfigError([

@@ -195,10 +195,11 @@ function captionOf(found: {
   return `${decision}: score ${score.toPrecision(4)}, threshold ${threshold!.toPrecision(4)}`;
 }
 
-function tellDecision(config: Config, calibration: Calibration | undefined, options: StageOptions): void {
+function tellDecision(config: Config, calibration: Calibration | undefined, options: PredictOptions): void {
   if (calibration) {
     const { falseAlarmRate } = config.detection;
-    const extrapolation = describeExtrapolation(calibration.scores.length, falseAlarmRate);
+    const setting = options.falseAlarmRate === undefined ? undefined : "--false-alarm-rate";
+    const extrapolation = describeExtrapolation(calibration.scores.length, falseAlarmRate, setting);
     if (extrapolation !== undefined) notice(options, extrapolation);
     const missing = describeMissingLikeness(calibration);
     if (missing !== undefined) notice(options, missing);

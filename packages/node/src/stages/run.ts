@@ -1,6 +1,6 @@
 /** All stages of a run, one after another: training, adaptation, calibration and evaluation. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type CalibrationState,
   type Config,
@@ -36,6 +36,7 @@ import {
   stateFile,
 } from "../model/open.ts";
 import { lockRun } from "../runLock.ts";
+import { atRoot } from "../settings.ts";
 import { adaptRun } from "./adapt.ts";
 import { evaluateModel } from "./evaluate.ts";
 import { fitRun } from "./fit.ts";
@@ -151,12 +152,6 @@ function settingsFor(folder: string, asked: Config, options: StageOptions): Conf
     notice(options, `the run in ${folder} began without data.orientation: images stay as they are stored`);
   return config;
 }
-
-/** A folder may be named in several ways. */
-const atRoot = (config: Config): Config => ({
-  ...config,
-  data: { ...config.data, root: resolve(config.data.root) },
-});
 
 /** Whether results are those that an evaluation would give now; also where the model is calibrated for other settings than these. */
 function stateFor(config: Config, file: string, result: EvaluationResult): CalibrationState | undefined {

@@ -23,6 +23,7 @@ import { writeWhole } from "../files.ts";
 import { checkWeights } from "../model/detector.ts";
 import { forgetModel, modelFile, recordFiles, stateFile } from "../model/open.ts";
 import { lockRun } from "../runLock.ts";
+import { atRoot } from "../settings.ts";
 import { completeInto } from "./calibrate.ts";
 import { loadTraining } from "./data.ts";
 import { tuneKernels } from "./tune.ts";
@@ -121,7 +122,7 @@ async function completeModel(
     model.step === (best?.step ?? step) &&
     (extractor !== undefined || config.features.network === "none") &&
     calibrated &&
-    isDeepStrictEqual(model.config, config);
+    isDeepStrictEqual(atRoot(model.config), atRoot(config));
   return complete ? model : undefined;
 }
 
