@@ -14,7 +14,7 @@ import { checkpointOf, type ModelOptions } from "./checkpoint.ts";
 import { eventPrinter } from "./events.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { askedBy, type ConfigOptions } from "./settings.ts";
-import { printResult, repeatedCommand } from "./terminal.ts";
+import { outputWidth, printResult, repeatedCommand } from "./terminal.ts";
 
 export type EvaluateOptions = ConfigOptions &
   ModelOptions & { readonly out?: string; readonly skipUnreadable?: boolean; readonly json?: boolean };
@@ -66,7 +66,7 @@ export function describeEvaluation({ result, kinds }: Evaluation): string {
   const extrapolation =
     "images" in threshold ? describeExtrapolation(threshold.images, threshold.falseAlarmRate) : undefined;
   return [
-    formatResults([result]),
+    formatResults([result], "text", outputWidth()),
     "",
     formatTable(["kind of defect", "images", "AUROC", "found"], rows),
     "",

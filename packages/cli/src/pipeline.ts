@@ -22,7 +22,7 @@ import { describeFailure, forgetReached, isWrongUse } from "./failure.ts";
 import { endAtOnce, stopOnInterrupt } from "./interrupt.ts";
 import { planRun } from "./plan.ts";
 import { askedBy, type ConfigOptions, configOf } from "./settings.ts";
-import { printResult, repeatedCommand, say, shellWord } from "./terminal.ts";
+import { outputWidth, printResult, repeatedCommand, say, shellWord } from "./terminal.ts";
 
 export type PipelineOptions = ConfigOptions & {
   readonly out?: string;
@@ -102,9 +102,9 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
   const text = [
     ...(results.length > 0
       ? [
-          formatResults(results),
+          formatResults(results, "text", outputWidth()),
           "",
-          formatDecisions(results),
+          formatDecisions(results, "text", outputWidth()),
           "",
           `summary.json, summary.csv and summary.md are in ${folder}; ddad report ${shellWord(folder)} explains the numbers.`,
           ...(single ? [`To inspect images:\n  ddad predict FOLDER --checkpoint ${shellWord(folder)}`] : []),

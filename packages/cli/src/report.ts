@@ -13,7 +13,7 @@ import { type FoundRun, type ResultsReport, reportResults } from "@ddad/node/int
 import { groups as groupBy } from "d3-array";
 import { eventPrinter } from "./events.ts";
 import { untilInterrupted } from "./interrupt.ts";
-import { printResult, repeatedCommand, say } from "./terminal.ts";
+import { outputWidth, printResult, repeatedCommand, say } from "./terminal.ts";
 
 export type ReportOptions = {
   readonly json?: boolean;
@@ -49,7 +49,8 @@ function describeRuns({ groups, runs, differences }: ResultsReport): string {
   const tables = byGroup(
     groups,
     (title) => `${title}:\n\n`,
-    (rows) => `${formatResults(rows)}\n\n${formatDecisions(rows)}`,
+    (rows) =>
+      `${formatResults(rows, "text", outputWidth())}\n\n${formatDecisions(rows, "text", outputWidth())}`,
   );
   const meaning = formatGlossary(runs.map(({ result }) => result));
   return [...tables, ...describeDifferences(differences), meaning].join("\n\n");

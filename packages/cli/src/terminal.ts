@@ -60,6 +60,9 @@ export function changedCommand(
   return ["ddad", ...[...kept, ...added].map(shellWord)].join(" ");
 }
 
+/** Columns of the terminal that results go to; 80 where it is none. */
+export const outputWidth = (): number => process.stdout.columns ?? 80;
+
 /** A result: text for people, or with `--json` one object for programs. */
 export function printResult(json: boolean | undefined, value: object, text: string): void {
   process.stdout.write(`${json ? JSON.stringify(value) : printable(text)}\n`);

@@ -3,6 +3,9 @@ import { run } from "../src/run.ts";
 
 export type Outcome = { readonly code: number; readonly output: string; readonly errors: string };
 
+// The width of a pipe, also where tests run in a terminal.
+Object.defineProperty(process.stdout, "columns", { value: 80, configurable: true, writable: true });
+
 /** Runs `ddad` with these arguments and collects what it prints. */
 export async function ddad(...args: string[]): Promise<Outcome> {
   const printed = { output: "", errors: "" };

@@ -116,17 +116,28 @@ describe("presorting", () => {
         missed: bad.filter((score) => score < threshold).length,
       }));
       const found = presorting(labels, scores);
-      for (const { defectsCaught, count } of found.goodStopped) {
+      for (const { defectsCaught, count, threshold } of found.goodStopped) {
+        expect(good.filter((score) => score >= threshold!).length).to.equal(count);
         const enough = tried.filter(
           ({ missed }) => 100 * (bad.length - missed) >= defectsCaught * bad.length,
         );
         expect(count).to.equal(Math.min(...enough.map(({ stopped }) => stopped)));
       }
-      for (const { goodStopped, count } of found.defectsMissed) {
+      for (const { goodStopped, count, threshold = Infinity } of found.defectsMissed) {
+        expect(bad.filter((score) => score < threshold).length).to.equal(count);
+        expect(100 * good.filter((score) => score >= threshold).length).to.be.at.most(
+          goodStopped * good.length,
+        );
         const few = tried.filter(({ stopped }) => 100 * stopped <= goodStopped * good.length);
         expect(count).to.equal(Math.min(...few.map(({ missed }) => missed)));
       }
     }
+  });
+
+  it("has no threshold where no score lies above the good ones", () => {
+    const { goodStopped, defectsMissed } = presorting([1, 0], [0.5, 0.5]);
+    expect(goodStopped[0]).to.deep.equal({ defectsCaught: 90, rate: 1, count: 1, threshold: 0.5 });
+    expect(defectsMissed[0]).to.deep.equal({ goodStopped: 0, rate: 1, count: 1 });
   });
 
   it("needs both classes", () => {

@@ -208,6 +208,24 @@ describe("tables", () => {
     expect(lines[4]).to.match(/^mean +99\.4 +100\.0 +95\.0/);
   });
 
+  it("stay within the width of a terminal, in several parts that each name their rows", () => {
+    const results = [result, { ...result, category: "tile (runs/tile/evaluation)" }];
+    const parts = formatResults(results, "text", 80).split("\n\n");
+    expect(parts.map((part) => part.split("\n")[0]!.split(/ {2,}/))).to.deep.equal([
+      ["category", "protocol", "images", "image AUROC", "AP", "F1-max"],
+      ["category", "pixel AUROC", "AP", "AUPRO 0.3", "AUPRO 0.05", "ms/image"],
+    ]);
+    for (const width of [70, 80, 104, 140]) {
+      const lines = formatResults(results, "text", width).split("\n");
+      expect(Math.max(...lines.map(({ length }) => length))).to.be.at.most(width);
+      for (const { category } of results) {
+        const own = lines.filter((line) => line.startsWith(`${category}  `));
+        expect(own.join(" ").match(/\b(98\.8|100\.0|90\.0|50\.0|25\.0|12\.5|6\.3)\b/g)).to.have.length(7);
+      }
+    }
+    expect(formatResults(results, "markdown", 80)).to.equal(formatResults(results, "markdown"));
+  });
+
   it("hold text of folders and files in Markdown, and nothing that it marks", () => {
     const evil = "a|b <img src=x onerror=alert(1)>\n# `c` *d* _e_ [f](g) \\ &lt; part_01 100 % 部品";
     const category =

@@ -255,7 +255,7 @@ describe("the page", () => {
     const page = htmlReport([await run("tile")]);
     for (const [term] of glossary) expect(page).to.contain(`<dt>${term}</dt><dd>`);
     expect(page).to.contain("Clopper-Pearson for found and false alarms");
-    expect(page).to.contain('<td class="text">100 %</td><td>75.0 (3 of 4)</td>');
+    expect(page).to.contain('<td class="text">100 %</td><td>0.1500</td><td>75.0 (3 of 4)</td>');
     expect(page).to.contain("<td>33.3 (1 of 3)<small>0.8 … 90.6</small></td>");
     const outdated = htmlReport([{ ...(await run("tile")), calibration: "another calibration" }]);
     checkMarkup(outdated);

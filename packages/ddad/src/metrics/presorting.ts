@@ -14,8 +14,13 @@
  */
 import type { Labels, Scores } from "./curves.ts";
 
-/** A count of images, and its fraction of those of its class. */
-export type PresortedCount = { readonly rate: number; readonly count: number };
+/** A count of images, its fraction of those of its class, and the threshold that gives it. */
+export type PresortedCount = {
+  readonly rate: number;
+  readonly count: number;
+  /** Score from which on everything is stopped; absent where no score is high enough, and from files of version 0.1. */
+  readonly threshold?: number | undefined;
+};
 
 /** See the file's head. Percentages are whole numbers. */
 export type Presorting = {
@@ -46,18 +51,24 @@ export function presorting(labels: Labels, scores: Scores): Presorting {
   if (good.length === 0 || bad.length === 0) {
     throw new RangeError("presorting: both classes are needed, but one of them has no score.");
   }
-  const counted = (count: number, of: number): PresortedCount => ({ rate: count / of, count });
+  const counted = (count: number, of: number, threshold: number | undefined): PresortedCount => ({
+    rate: count / of,
+    count,
+    ...(threshold !== undefined && { threshold }),
+  });
   return {
     goodStopped: caughtPercentages.map((defectsCaught) => {
       const threshold = bad[Math.ceil((defectsCaught * bad.length) / 100) - 1]!;
       const stopped = good.filter((score) => score >= threshold).length;
-      return { defectsCaught, ...counted(stopped, good.length) };
+      return { defectsCaught, ...counted(stopped, good.length, threshold) };
     }),
     defectsMissed: stoppedPercentages.map((goodStopped) => {
       // The highest good score that must pass: what is not above it passes, too.
       const passing = good[Math.floor((goodStopped * good.length) / 100)]!;
       const missed = bad.filter((score) => score <= passing).length;
-      return { goodStopped, ...counted(missed, bad.length) };
+      const above = [...good, ...bad].filter((score) => score > passing);
+      const threshold = above.length === 0 ? undefined : above.reduce((a, b) => Math.min(a, b));
+      return { goodStopped, ...counted(missed, bad.length, threshold) };
     }),
   };
 }

@@ -4,7 +4,13 @@ import type { Interval } from "../metrics/bootstrap.ts";
 import type { Presorting } from "../metrics/presorting.ts";
 import { type CalibrationState, type CountedRate, decisionsOf, describeState } from "./decisions.ts";
 import { glossary, intervalNote } from "./glossary.ts";
-import { type EvaluationResult, formatTable, styledText, type TableStyle } from "./results.ts";
+import {
+  type EvaluationResult,
+  formatTable,
+  formatWideTable,
+  styledText,
+  type TableStyle,
+} from "./results.ts";
 
 /** A result as the tables show it: what its files say beside it. */
 export type DecidedResult = EvaluationResult & {
@@ -14,8 +20,16 @@ export type DecidedResult = EvaluationResult & {
   readonly calibration?: CalibrationState | undefined;
 };
 
-/** Threshold, found defects and false alarms of each result; sentences on what is out of date follow. */
-export function formatDecisions(results: readonly DecidedResult[], style: TableStyle = "text"): string {
+/**
+ * Threshold, found defects and false alarms of each result; sentences on what is out of date follow.
+ *
+ * @param width as for `formatResults`
+ */
+export function formatDecisions(
+  results: readonly DecidedResult[],
+  style: TableStyle = "text",
+  width = Infinity,
+): string {
   const rows = results.map((result) => {
     const { found, falseAlarms } = decisionsOf(result, result.falseAlarms);
     return [
@@ -35,7 +49,9 @@ export function formatDecisions(results: readonly DecidedResult[], style: TableS
     const names = members.map(({ category }) => category).join(", ");
     return `(*) ${styledText(names, style)}: ${describeState(state as "another calibration")}`;
   });
-  return [formatTable(header, rows, style), ...(notes.length > 0 ? ["", ...notes] : [])].join("\n");
+  const table =
+    style === "markdown" ? formatTable(header, rows, style) : formatWideTable(header, rows, [3, 3], width);
+  return [table, ...(notes.length > 0 ? ["", ...notes] : [])].join("\n");
 }
 
 const isOutdated = ({ calibration }: DecidedResult): boolean =>
@@ -60,6 +76,10 @@ export const describeCount = ({ rate, count, of }: Pick<CountedRate, "rate" | "c
 /** An interval in percent. */
 export const describeInterval = ([low, high]: Interval): string => `${percent(low)} … ${percent(high)}`;
 
+/** A threshold that a table shows; a dash where none is known. */
+export const describeThreshold = (threshold: number | undefined): string =>
+  threshold === undefined ? "–" : threshold.toPrecision(4);
+
 /** What thresholds chosen on the test set give: two tables. @param classes how many good and defective images there are */
 export function formatPresorting(
   { goodStopped, defectsMissed }: Presorting,
@@ -68,16 +88,18 @@ export function formatPresorting(
 ): string {
   const first = goodStopped.map((row) => [
     `${row.defectsCaught} %`,
+    describeThreshold(row.threshold),
     describeCount({ ...row, of: classes.good }),
   ]);
   const second = defectsMissed.map((row) => [
     `${row.goodStopped} %`,
+    describeThreshold(row.threshold),
     describeCount({ ...row, of: classes.defective }),
   ]);
   return [
-    formatTable(["defects caught, at least", "good parts stopped"], first, style),
+    formatTable(["defects caught, at least", "threshold", "good parts stopped"], first, style),
     "",
-    formatTable(["good parts stopped, at most", "defects missed"], second, style),
+    formatTable(["good parts stopped, at most", "threshold", "defects missed"], second, style),
   ].join("\n");
 }
 

@@ -100,6 +100,44 @@ export function formatTable(
   return aligned(header, rows, style);
 }
 
+/**
+ * A table for a terminal so many columns wide: one, or where it would be wider several below each other, each with the first column.
+ *
+ * @param groups how many columns stay together, from the second one on
+ */
+export function formatWideTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  groups: readonly number[],
+  width: number,
+): string {
+  const widthOf = (column: number): number =>
+    Math.max(...[header, ...rows].map((cells) => cells[column]?.length ?? 0));
+  const tables: number[][] = [[]];
+  let used = widthOf(0);
+  let next = 1;
+  for (const count of groups) {
+    const group = Array.from({ length: count }, () => next++);
+    const wide = group.reduce((sum, column) => sum + 2 + widthOf(column), 0);
+    if (used + wide > width && tables.at(-1)!.length > 0) {
+      tables.push([]);
+      used = widthOf(0);
+    }
+    tables.at(-1)!.push(...group);
+    used += wide;
+  }
+  const cut = (cells: readonly string[], columns: readonly number[]): string[] =>
+    [0, ...columns].map((column) => cells[column] ?? "");
+  return tables
+    .map((columns) =>
+      formatTable(
+        cut(header, columns),
+        rows.map((row) => cut(row, columns)),
+      ),
+    )
+    .join("\n\n");
+}
+
 function aligned(header: readonly string[], rows: readonly (readonly string[])[], style: TableStyle): string {
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0), style === "markdown" ? 3 : 0),
@@ -139,8 +177,14 @@ const metrics: Column[] = [
 
 /**
  * A table of results in percent, one row each, and their mean where there are several. Every row says its protocol.
+ *
+ * @param width columns of the terminal: what is wider becomes two tables; Markdown is always one
  */
-export function formatResults(results: readonly ResultRow[], style: TableStyle = "text"): string {
+export function formatResults(
+  results: readonly ResultRow[],
+  style: TableStyle = "text",
+  width = Infinity,
+): string {
   const header = ["category", "protocol", "images", ...metrics.map(({ title }) => title), "ms/image"];
   const rows = results.map((result) => [
     result.category,
@@ -158,7 +202,9 @@ export function formatResults(results: readonly ResultRow[], style: TableStyle =
     });
     rows.push(["mean", "", "", ...means, ""]);
   }
-  return formatTable(header, rows, style);
+  if (style === "markdown") return formatTable(header, rows, style);
+  // The protocol and the count, metrics of images, those of pixels, the time.
+  return formatWideTable(header, rows, [2, 3, 4, 1], width);
 }
 
 /** A fraction in percent; a dash where it is not known. */

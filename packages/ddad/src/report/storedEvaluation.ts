@@ -7,7 +7,7 @@ const metric = z.number().min(0).max(1);
 const interval = z.tuple([z.number(), z.number()]);
 
 const countedRate = z.looseObject({ count: z.int(), of: z.int(), rate: metric, interval });
-const presorted = { rate: metric, count: z.int() };
+const presorted = { rate: metric, count: z.int(), threshold: z.number().optional() };
 
 /** What a report needs of a result; the rest is kept as it is. */
 const resultSchema = z.looseObject({

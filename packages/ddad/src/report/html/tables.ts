@@ -1,7 +1,7 @@
 /** The tables of a report. */
 import type { ScoredImage } from "../../evaluation/evaluation.ts";
 import type { Interval } from "../../metrics/bootstrap.ts";
-import { presorting } from "../../metrics/presorting.ts";
+import { type PresortedCount, presorting } from "../../metrics/presorting.ts";
 import {
   type CalibrationState,
   type CountedRate,
@@ -10,7 +10,7 @@ import {
   shownAurocInterval,
   shownInterval,
 } from "../decisions.ts";
-import { describeCount, describeInterval, describePromised } from "../decisionTables.ts";
+import { describeCount, describeInterval, describePromised, describeThreshold } from "../decisionTables.ts";
 import type { Difference, NamedResult } from "../differences.ts";
 import { flatten } from "../differences.ts";
 import { meanOf } from "../resultGroups.ts";
@@ -117,32 +117,33 @@ const rateCell = (counted: CountedRate | undefined): Html =>
     ? html`<td>–</td>`
     : html`<td>${describeCount(counted)}<small>${describeInterval(counted.interval)}</small></td>`;
 
-/** What thresholds chosen on the test set would give. @param scores for a result of version 0.1, which does not hold it */
+/** What thresholds chosen on the test set would give. @param scores say more than a result of version 0.1 holds */
 export function presortingTable(
   { presorting: stored, images, protocolBlock }: EvaluationResult,
   scores: readonly ScoredImage[] | undefined,
 ): Html | undefined {
-  const found =
-    stored ??
-    (scores &&
-      presorting(
+  const found = scores
+    ? presorting(
         scores.map(({ label }) => label),
         scores.map(({ score }) => score),
-      ));
+      )
+    : stored;
   if (!found) return undefined;
   const { good } = protocolBlock.data;
-  const table = (title: string, value: string, rows: readonly (readonly [string, string])[]): Html =>
+  type Row = readonly [at: string, threshold: string, count: string];
+  const table = (title: string, value: string, rows: readonly Row[]): Html =>
     html`<table>
-<thead><tr><th class="text">${title}</th><th>${value}</th></tr></thead>
+<thead><tr><th class="text">${title}</th><th>threshold</th><th>${value}</th></tr></thead>
 <tbody>
-${rows.map(([at, count]) => html`<tr><td class="text">${at}</td><td>${count}</td></tr>\n`)}</tbody>
+${rows.map(([at, threshold, count]) => html`<tr><td class="text">${at}</td><td>${threshold}</td><td>${count}</td></tr>\n`)}</tbody>
 </table>`;
-  const stopped = found.goodStopped.map(
-    (row) => [`${row.defectsCaught} %`, describeCount({ ...row, of: good })] as const,
-  );
-  const missed = found.defectsMissed.map(
-    (row) => [`${row.goodStopped} %`, describeCount({ ...row, of: images - good })] as const,
-  );
+  const row = (percentage: number, counted: PresortedCount, of: number): Row => [
+    `${percentage} %`,
+    describeThreshold(counted.threshold),
+    describeCount({ ...counted, of }),
+  ];
+  const stopped = found.goodStopped.map((counted) => row(counted.defectsCaught, counted, good));
+  const missed = found.defectsMissed.map((counted) => row(counted.goodStopped, counted, images - good));
   return html`<h3>Other thresholds (PGn, PBn)</h3>
 <p class="faint">Chosen on these test images: what the scores allow, in percent, not what a calibrated threshold promises.</p>
 <div class="side">
