@@ -21,6 +21,7 @@ import {
   encodeTrainingState,
 } from "@ddad/ddad/internal";
 import { readCheckpoint, readSafetensors } from "@ddad/nn";
+import { evaluateModel, openModel, type StageEvent } from "@ddad/node/internal";
 import { expect } from "chai";
 import { createImage } from "../../ddad/src/images/image.ts";
 import type { DefectRegion } from "../../ddad/src/report/defectRegions.ts";
@@ -216,6 +217,40 @@ describe("ddad", () => {
     expect(JSON.parse(readFileSync(join(out, "results.json"), "utf8"))).to.deep.equal(result);
     expect(filesIn(out).filter((file) => file.endsWith(".png"))).to.have.length(7);
     expect(filesIn(out)).to.include.members(["overview.png", join("test", "missing", "000.png")]);
+  });
+
+  it("never leaves results of one evaluation beside images of another, nor replaces test images", async () => {
+    const out = join(folder, "evaluation");
+    const { path, model, config } = await openModel(whole);
+    const image = join(out, "test", "missing", "000.png");
+    writeFileSync(join(out, "notes.txt"), "kept");
+    writeFileSync(join(out, "photograph.png"), "kept");
+    const stop = new AbortController();
+    const onEvent = ({ type }: StageEvent): void => {
+      if (type !== "inspected") return;
+      expect(existsSync(join(out, "results.json")), "until there is a new result").to.equal(true);
+      stop.abort();
+    };
+    const stopped = await evaluateModel(model, config, path, { out, signal: stop.signal, onEvent }).catch(
+      (error: unknown) => error,
+    );
+    expect(stopped).to.equal(stop.signal.reason);
+    expect(filesIn(out).sort()).to.deep.equal([
+      ...["notes.txt", "photograph.png", join("test", "good", "000.png")],
+    ]);
+    const again = await ddad("evaluate", "--checkpoint", whole, "--out", out);
+    expect(again.code, again.errors).to.equal(0);
+    expect(existsSync(image)).to.equal(true);
+    expect(existsSync(join(out, "results.json"))).to.equal(true);
+
+    const photograph = readFileSync(join(root, "test", "missing", "000.png"));
+    const among = await ddad("evaluate", "--checkpoint", whole, "--out", root);
+    expect(among.code).to.equal(2);
+    expect(among.errors).to.match(
+      /would replace the test image .*test.*\.png; choose another folder with --out\.$/m,
+    );
+    expect(readFileSync(join(root, "test", "missing", "000.png")).equals(photograph)).to.equal(true);
+    expect(existsSync(join(root, "results.json"))).to.equal(false);
   });
 
   it("says where more good test images are called defective than the calibration allows for", async () => {

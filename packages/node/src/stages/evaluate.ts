@@ -26,14 +26,16 @@ import {
 import { currentDevice, setupDevice } from "@ddad/nn";
 import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
+import { writePanel } from "../images/writePanel.ts";
 import { openDetector } from "../model/detector.ts";
 import { calibrateDetector } from "./calibrate.ts";
 import { loadHeldOut, loadTest } from "./data.ts";
-import { describeNotFinite, mapRange, shownBy, writeInspection } from "./images.ts";
+import { checkEvaluationFolder, inspectionPath, removeEvaluation } from "./evaluationFolder.ts";
+import { describeNotFinite, mapRange, shownBy } from "./images.ts";
 
 /** Options of `evaluateModel`. */
 export interface EvaluateOptions extends StageOptions {
-  /** Folder for results.json, scores.json and an image of every inspection. Default: nothing is written. */
+  /** Folder for results.json, scores.json and an image of every inspection, instead of those of an earlier one. Default: nothing is written. */
   readonly out?: string | undefined;
 }
 
@@ -43,8 +45,8 @@ export interface EvaluateOptions extends StageOptions {
  * @param config the settings to evaluate with, as `openModel` gives them
  * @param path file of the model; the folder it lies in may say which images it was trained on.
  * @returns metrics of all images and of each kind of defect, the score of every image, and how often good ones are false alarms
- * @throws DataError where the test set is missing or does not fit, or was trained on; the reason of the signal, and then `out` may hold
- * images of inspections, but no results of them
+ * @throws DataError where the test set is missing or does not fit, or was trained on, or its images are in the place of results; the
+ * reason of the signal, and then `out` may hold images of inspections, but no results
  */
 export async function evaluateModel(
   model: Model,
@@ -54,12 +56,13 @@ export async function evaluateModel(
 ): Promise<Evaluation> {
   const { out, signal, onEvent } = options;
   const test = await loadTest(config, dirname(path), options);
+  const ids = test.samples.map(({ id }) => id);
+  if (out !== undefined) checkEvaluationFolder(out, ids, test.paths);
   await setupDevice();
   using detector = await openDetector(model, config);
   const calibration = await usableCalibration(detector, model, path, options);
   const told = progress(options, "inspecting", "images");
   const gallery = out === undefined ? undefined : new Gallery(out, test, mapRange(calibration, config));
-  const ids = test.samples.map(({ id }) => id);
   const inspections = untilAborted(
     detector.inspect({ images: test.images, ids }, calibration, { signal }),
     config,
@@ -130,6 +133,7 @@ class Gallery {
   }
 
   draw({ id, score, map, mapSize, reconstruction }: Inspection, index: number): void {
+    if (index === 0) removeEvaluation(this.#out);
     const { images, masks, samples } = this.#test;
     const { size } = images;
     const { thresholds } = this.#scale;
@@ -143,7 +147,7 @@ class Gallery {
       range: this.#scale.range,
       ...(thresholds && { marked: markDefects(map, score >= thresholds.image, thresholds) }),
     };
-    writeInspection(join(this.#out, id), [detectionRow(image, rowCaptions)]);
+    writePanel(inspectionPath(this.#out, id), [detectionRow(image, rowCaptions)]);
     const { kind } = samples[index]!;
     if (!this.#overview.has(kind)) {
       const captions = this.#overview.size === 0 ? { ...rowCaptions, input: kind } : { input: kind };
@@ -152,7 +156,7 @@ class Gallery {
   }
 
   finish(): void {
-    writeInspection(join(this.#out, "overview.png"), [...this.#overview.values()]);
+    writePanel(join(this.#out, "overview.png"), [...this.#overview.values()]);
   }
 }
 

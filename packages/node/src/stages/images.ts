@@ -7,11 +7,9 @@ import {
   type DecisionThresholds,
   falseAlarmThreshold,
   type Image,
-  type PanelTile,
   pixelThreshold,
   type ScoreRange,
 } from "@ddad/ddad/internal";
-import { writePanel } from "../images/writePanel.ts";
 
 /**
  * The colour scale of maps: the same for all images of a model, with the threshold in its middle. Without a
@@ -50,10 +48,6 @@ export function shownBy(mapSize: number, image: Image): Image {
   }
   return part;
 }
-
-/** Writes rows of tiles as a PNG, with its folder. A path that ends otherwise, as that of a JPEG does, gets `.png` added. */
-export const writeInspection = (path: string, rows: readonly (readonly PanelTile[])[]): void =>
-  writePanel(/\.png$/i.test(path) ? path : `${path}.png`, rows);
 
 /** Why a score is NaN or infinite, and what to do. */
 export function describeNotFinite(score: number, { precision }: Config): string {
