@@ -14,6 +14,25 @@ export function eventPrinter(): (event: StageEvent) => void {
   };
 }
 
+/**
+ * Whether a training or adaptation saves its state where it is stopped, by its events: from its first step on, which comes after its
+ * memory is planned, until the next piece of work.
+ */
+export function savesBetween(onEvent: (event: StageEvent) => void): {
+  readonly onEvent: (event: StageEvent) => void;
+  readonly saves: () => boolean;
+} {
+  let saves = false;
+  return {
+    onEvent(event) {
+      if (event.type === "memory") saves = true;
+      if (event.type === "progress") saves = event.task === "step";
+      onEvent(event);
+    },
+    saves: () => saves,
+  };
+}
+
 function showProgress(lines: Map<string, Progress>, event: ProgressEvent): void {
   const { task, unit, done, total, first, ended } = event;
   const line =

@@ -13,13 +13,14 @@ import {
   findCategories,
   missingTest,
   modelFile,
+  type RunStagesOptions,
   removeRun,
   runStages,
   writeSummary,
 } from "@ddad/node/internal";
-import { eventPrinter } from "./events.ts";
+import { eventPrinter, savesBetween } from "./events.ts";
 import { describeFailure, forgetReached, isWrongUse } from "./failure.ts";
-import { endAtOnce, stopOnInterrupt } from "./interrupt.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { planRun } from "./plan.ts";
 import { askedBy, type ConfigOptions, configOf } from "./settings.ts";
 import { outputWidth, printResult, repeatedCommand, say, shellWord } from "./terminal.ts";
@@ -40,56 +41,37 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
   const base = configOf(withPresetOf(options, undefined));
   if (options.tune) checkTuning(base);
   const categories = categoriesOf(base, options.categories);
-  using interrupt = stopOnInterrupt();
-  const { signal } = interrupt;
   const configIn = (category: string | undefined): Config =>
     category === undefined ? base : configOf(withPresetOf(options, category));
+  const { quick = false, full = false, overwrite = false, tune, skipUnreadable, out } = options;
   const usual = join("runs", basename(resolve(base.data.root)));
-  const plan = await planRun({
-    ...{ asked: askedBy(withPresetOf(options, categories[0])), config: configIn(categories[0]) },
-    ...{ out: options.out, usual, categories, signal },
-    ...{ quick: options.quick === true, full: options.full === true, overwrite: options.overwrite === true },
-  }).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-    say("Stopped before the run began.");
-    return endAtOnce();
-  });
-  if (!plan) return;
+  const { onEvent, saves } = savesBetween(eventPrinter());
+  let begun: string | undefined;
+  const done = await untilInterrupted(
+    async (signal) => {
+      const plan = await planRun({
+        ...{ asked: askedBy(withPresetOf(options, categories[0])), config: configIn(categories[0]) },
+        ...{ out, usual, categories, signal, quick, full, overwrite },
+      }).catch((error: unknown) => {
+        throw signal.aborted ? signal.reason : error;
+      });
+      begun = plan.folder;
+      const stage = { signal, onEvent, tune, skipUnreadable };
+      const configFor = (category: string | undefined) => plan.configFor(category, configIn(category));
+      return { plan, ...(await runCategories(categories, plan.folder, configFor, overwrite, stage)) };
+    },
+    {
+      saving: "saving what is done",
+      stopped: () =>
+        begun === undefined
+          ? "Stopped before the run began."
+          : `Stopped. What is done is kept in ${begun}. Run this command to resume: ${repeatedCommand(["--overwrite"])}`,
+      saves,
+    },
+  );
+  if (done === undefined) return;
+  const { plan, results, notEvaluated, failures } = done;
   const { folder } = plan;
-  const { tune, skipUnreadable } = options;
-  const stage = { signal, onEvent: eventPrinter(), tune, skipUnreadable };
-  const results: EvaluationResult[] = [];
-  const notEvaluated: { readonly checkpoint: string; readonly reason: string }[] = [];
-  const failures: {
-    readonly category: string | undefined;
-    readonly error: Error;
-    readonly message: string;
-  }[] = [];
-  for (const [index, category] of categories.entries()) {
-    if (category !== undefined) say(`\n${category} (${index + 1} of ${categories.length})`);
-    forgetReached();
-    try {
-      const config = plan.configFor(category, configIn(category));
-      const own = category === undefined ? folder : join(folder, category);
-      if (options.overwrite) removeRun(own);
-      const result = await runStages(own, config, stage);
-      if (result) results.push(result);
-      else notEvaluated.push({ checkpoint: join(own, modelFile), reason: missingTest(config)! });
-    } catch (error) {
-      if (interrupt.signal.aborted && error === signal.reason) {
-        say(
-          `Stopped. What is done is kept in ${folder}. Run this command to resume: ${repeatedCommand(["--overwrite"])}`,
-        );
-        return endAtOnce();
-      }
-      // What is wrong with one category must not keep a night's run from the others.
-      if (categories.length === 1 || !(error instanceof Error)) throw error;
-      const message = describeFailure(error);
-      failures.push({ category, error, message });
-      say(`error: ${category}: ${message}`);
-    }
-    writeSummary(folder, stage);
-  }
   if (failures.length > 0) {
     throw new (failures.every(({ error }) => isWrongUse(error)) ? DataError : Error)(
       [
@@ -117,6 +99,51 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
     ...(plan.next === undefined ? [] : ["", plan.next]),
   ].join("\n");
   printResult(options.json, { results, ...(notEvaluated.length > 0 && { notEvaluated }) }, text);
+}
+
+/** What became of the categories of a run. */
+type Outcome = {
+  readonly results: readonly EvaluationResult[];
+  readonly notEvaluated: readonly { readonly checkpoint: string; readonly reason: string }[];
+  readonly failures: readonly {
+    readonly category: string | undefined;
+    readonly error: Error;
+    readonly message: string;
+  }[];
+};
+
+/** Runs one category after another. @throws the reason of the signal; with one category alone, what is wrong with it */
+async function runCategories(
+  categories: readonly (string | undefined)[],
+  folder: string,
+  configFor: (category: string | undefined) => Config,
+  overwrite: boolean,
+  stage: RunStagesOptions,
+): Promise<Outcome> {
+  const results: EvaluationResult[] = [];
+  const notEvaluated: Outcome["notEvaluated"][number][] = [];
+  const failures: Outcome["failures"][number][] = [];
+  for (const [index, category] of categories.entries()) {
+    if (category !== undefined) say(`\n${category} (${index + 1} of ${categories.length})`);
+    forgetReached();
+    try {
+      const config = configFor(category);
+      const own = category === undefined ? folder : join(folder, category);
+      if (overwrite) removeRun(own);
+      const result = await runStages(own, config, stage);
+      if (result) results.push(result);
+      else notEvaluated.push({ checkpoint: join(own, modelFile), reason: missingTest(config)! });
+    } catch (error) {
+      // What is wrong with one category must not keep a night's run from the others.
+      const stopped = stage.signal?.aborted === true && error === stage.signal.reason;
+      if (stopped || categories.length === 1 || !(error instanceof Error)) throw error;
+      const message = describeFailure(error);
+      failures.push({ category, error, message });
+      say(`error: ${category}: ${message}`);
+    }
+    writeSummary(folder, stage);
+  }
+  return { results, notEvaluated, failures };
 }
 
 /** The options for one category: `--preset mvtec` stands for what was published for each, such as mvtec/screw. */

@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { boundSettings, type Config, DataError, type TrainingResult } from "@ddad/ddad/internal";
 import { configOver, modelFile, openRun, runFolder, stateFile, trainRun } from "@ddad/node/internal";
-import { eventPrinter } from "./events.ts";
+import { eventPrinter, savesBetween } from "./events.ts";
 import { runFit } from "./fit.ts";
-import { endAtOnce, interrupted, stopOnInterrupt } from "./interrupt.ts";
+import { endAtOnce, interrupted, untilInterrupted } from "./interrupt.ts";
 import { askedBy, type ConfigOptions, configOf } from "./settings.ts";
-import { printResult, say, shellWord } from "./terminal.ts";
+import { printResult, repeatedCommand, say, shellWord } from "./terminal.ts";
 
 export type TrainOptions = ConfigOptions & {
   readonly out?: string;
@@ -37,20 +37,33 @@ export async function runTrain(options: TrainOptions): Promise<void> {
       `${folder} already holds a run; resume it with --resume, replace it with --overwrite, or choose another folder with --out.`,
     );
   }
-  using interrupt = stopOnInterrupt();
+  const first = resume?.state.step ?? 0;
+  let saved = resume !== undefined;
+  const { onEvent, saves } = savesBetween(eventPrinter());
   const { stopAfter, tune, skipUnreadable } = options;
-  const result = await trainRun(folder, config, {
-    ...{ resume, stopAfter, tune, skipUnreadable, signal: interrupt.signal, onEvent: eventPrinter() },
-  }).catch((error: unknown) => {
-    // What went wrong while it was saved, such as a full disk, is no stop.
-    if (error !== interrupt.signal.reason) throw error;
-    return undefined;
-  });
-  if (interrupt.signal.aborted) process.exitCode = interrupted;
-  // While images are read, kernels measured or compiled, and the model calibrated, there is nothing new to save.
-  if (result === undefined || (interrupt.signal.aborted && result.steps === (resume?.state.step ?? 0))) {
-    const kept = existsSync(join(folder, stateFile));
-    say(kept ? stoppedText(folder, "The training is saved.") : "Stopped before the first step was done.");
+  const words = {
+    saving: "saving what is done",
+    stopped: () =>
+      saved
+        ? stoppedText(folder, "The training is saved.")
+        : `Stopped before the first step was done. Nothing is saved. Run this command to start again: ${repeatedCommand()}`,
+    saves,
+  };
+  const result = await untilInterrupted(
+    (signal) =>
+      trainRun(folder, config, {
+        ...{ resume, stopAfter, tune, skipUnreadable, signal },
+        onEvent(event) {
+          if (event.type === "checkpoint") saved = true;
+          onEvent(event);
+        },
+      }),
+    words,
+  );
+  if (result === undefined) return;
+  // While kernels are compiled, and the model is calibrated, there is nothing new to save.
+  if (process.exitCode === interrupted && result.steps === first) {
+    say(words.stopped());
     return endAtOnce();
   }
   const { steps, loss, imagesPerSecond } = result;

@@ -42,27 +42,33 @@ describe("Ctrl-C stops", function () {
   /** Settings of a sampling that no machine is done with before it is stopped. */
   const long = set("sampling.start=300", "sampling.stride=1");
 
-  /** Starts a command, sends SIGINT once it has said something, and gives what it printed until its end. */
-  async function stopped(once: RegExp, ...args: string[]): Promise<{ said: string; output: string }> {
+  /** Starts a command, sends SIGINT once it has said something, and gives what it printed until its end, and how long that took. */
+  async function stopped(
+    once: RegExp,
+    ...args: string[]
+  ): Promise<{ said: string; output: string; seconds: number }> {
     const words = ["--conditions=@ddad/source", "--import", "tsx", main, ...args];
     const child = spawn(process.execPath, words, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, DDAD_TUNING: "off" },
     });
     let [said, output] = ["", ""];
+    let asked = 0;
     child.stdout.on("data", (text) => {
       output += String(text);
     });
     child.stderr.on("data", (text) => {
       const before = once.test(said);
       said += String(text);
-      if (!before && once.test(said)) child.kill("SIGINT");
+      if (before || !once.test(said)) return;
+      asked = performance.now();
+      child.kill("SIGINT");
     });
     const ended = await new Promise<unknown[]>((settle) => child.on("close", (...how) => settle(how)));
     // A shell shows both as 130: the process ends itself by the signal where the GPU, or a compiler, would keep it.
     expect([130, "SIGINT"], said).to.include(ended[0] ?? ended[1]);
     expect(said).to.match(/^Stopping and .+\. Press Ctrl-C again to stop at once\.$/m);
-    return { said, output };
+    return { said, output, seconds: (performance.now() - asked) / 1000 };
   }
 
   const unchanged = (): void => {
@@ -125,6 +131,24 @@ describe("Ctrl-C stops", function () {
     );
     expect(existsSync(join(run, "adaptation.safetensors"))).to.equal(true);
   });
+
+  for (const [command, words] of [
+    [
+      "train",
+      /^Stopped before the first step was done\. Nothing is saved\. Run this command to start again: /m,
+    ],
+    ["run", /^Stopped\. What is done is kept in .+\. Run this command to resume: ddad run --data /m],
+  ] as const) {
+    it(`${command} --tune within seconds, while it measures kernels`, async () => {
+      const out = join(folder, `tuned-${command}`);
+      const args = ["--data", join(folder, "tile"), ...smallSettings, "--out", out, "--tune"];
+      const { said, seconds } = await stopped(/^training on \d+ images/m, command, ...args);
+      // Two, on a machine that has nothing else to do.
+      expect(seconds).to.be.below(15);
+      expect(said).to.match(words);
+      expect(existsSync(join(out, "checkpoint.safetensors"))).to.equal(false);
+    });
+  }
 
   it("train of PatchCore, and nothing is kept", async () => {
     const out = join(folder, "patchcore");
