@@ -48,7 +48,7 @@ export async function runPredict(paths: readonly string[], options: PredictOptio
   if (skipped.length > 0)
     say(`Not inspected, because they hold results: ${skipped.map(shortPath).join(", ")}`);
   const { path: checkpoint, model } = await openModel(checkpointOf(options));
-  const out = openPredictionsFolder(options);
+  const out = openPredictionsFolder({ ...options, files });
   const started = new Date();
   const decided = { falseAlarmRate, threshold: asked };
   const { config, calibration, threshold } = thresholdsOf(model, decided);

@@ -171,6 +171,29 @@ describe("ddad predict", () => {
     ]);
   });
 
+  it("tells its results from images in one folder, and neither passes over nor replaces an image", async () => {
+    messy();
+    for (const name of ["cut.png", "empty.png", "phone.heic", "text.jpg"]) rmSync(join("parts", name));
+    copyFileSync("parts/card.png", "parts/old-overlay.png");
+    const before = new Map(
+      readdirSync("parts", { recursive: true })
+        .map((name) => join("parts", String(name)))
+        .filter((name) => name.endsWith(".png"))
+        .map((name) => [name, readFileSync(name)]),
+    );
+    for (const _ of [1, 2]) {
+      const { code, output } = await predict("parts", "--out", "parts", "--overwrite", "--json");
+      expect(code).to.equal(0);
+      expect((JSON.parse(output) as Result).images.map(({ file }) => file)).to.have.members([
+        ...before.keys(),
+      ]);
+    }
+    const below = await predict(".", "--json");
+    expect((JSON.parse(below.output) as Result).images).to.have.length(before.size);
+    expect(below.errors).to.not.match(/Not inspected/);
+    for (const [name, bytes] of before) expect(readFileSync(name).equals(bytes), name).to.equal(true);
+  });
+
   it("takes a threshold, a false-alarm rate in percent, and writes no overlays and maps where none are wanted", async () => {
     const good = join(root, "test/good");
     const lean = ["--overlay-size", "0", "--no-maps"];

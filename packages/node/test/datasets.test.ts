@@ -180,7 +180,8 @@ describe("findImages", () => {
   });
 
   it("leaves out results of this program, and does not follow a link in a circle", () => {
-    files("in/a.png", ["in/predictions/predictions.json", "{}"], "in/predictions/a-overlay.png");
+    const list = '{"images":[{"file":"a.png","overlay":"a-overlay.png","map":null}]}';
+    files("in/a.png", ["in/predictions/predictions.json", list], "in/predictions/a-overlay.png");
     files(
       ["in/run/split.json", "{}"],
       ["in/run/config.yaml", ""],
@@ -192,7 +193,7 @@ describe("findImages", () => {
     expect(findImages(join(root, "in")).map(({ id }) => id)).to.deep.equal([
       ...["a.png", "deep/b.png", "mine/c.png"],
     ]);
-    expect(findImages(join(root, "in/predictions")).map(({ id }) => id)).to.deep.equal(["a-overlay.png"]);
+    expect(() => findImages(join(root, "in/predictions"))).to.throw(DataError, /predictions holds no images/);
   });
 
   it("refuses what holds no image", () => {

@@ -44,7 +44,8 @@ describe("sub-folders", () => {
       "a/masks/3.png",
       "a/cam 1/bad/7.png",
     );
-    tree.write("a/test/good/4.png", "a/test/bent/5.png", ["a/old/predictions.json", "{}"], "a/old/6.png");
+    tree.write("a/test/good/4.png", "a/test/bent/5.png", "a/old/6-overlay.png");
+    tree.write(["a/old/predictions.json", '{"images":[{"file":"6.png","overlay":"6-overlay.png"}]}']);
     const { format, train, test, notices } = open("a");
     expect(format).to.equal("folder");
     expect(train.map(({ id }) => id)).to.deep.equal(["0.png", "cam 1/1.png", "cam 2/deep/2.png"]);

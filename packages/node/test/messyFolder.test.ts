@@ -78,7 +78,7 @@ describe("a messy folder", () => {
     expect(problems.some((text) => text.startsWith("3 images are not square (such as "))).to.equal(true);
     expect(problems.some((text) => text.startsWith("The images have 5 sizes"))).to.equal(true);
     expect(
-      problems.some((text) => text.startsWith("1 images are much larger than data.imageSize (6000 × 4000)")),
+      problems.some((text) => text.startsWith("1 image is much larger than data.imageSize (6000 × 4000)")),
     ).to.equal(true);
   });
 });

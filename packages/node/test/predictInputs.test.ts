@@ -13,8 +13,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataError } from "@ddad/ddad/internal";
 import { expect } from "chai";
+import { isOutputFolder, listImagesBelow } from "../src/datasets/listing.ts";
 import { findInputs, patternExpression } from "../src/stages/inputs.ts";
-import { openPredictionsFolder, PredictionsFile } from "../src/stages/predictionsFolder.ts";
+import type { Prediction } from "../src/stages/predict.ts";
+import {
+  openPredictionsFolder,
+  PredictionsFile,
+  PredictionsWriter,
+} from "../src/stages/predictionsFolder.ts";
 
 describe("inputs of predict", () => {
   let folder: string;
@@ -26,6 +32,22 @@ describe("inputs of predict", () => {
     }
   };
   const idsOf = (...paths: string[]) => findInputs(paths.map((name) => path(name))).files.map(({ id }) => id);
+  const entry = (name: string) => ({
+    ...{ file: name, score: 1, decision: "good", regions: [] },
+    ...{ overlay: `${name}-overlay.png`, map: `${name}-map.npy` },
+  });
+  /** Writes the list of predictions of images. */
+  const list = (out: string, ...names: string[]): void => {
+    mkdirSync(path(out), { recursive: true });
+    let text = "";
+    const write = (part: string): void => {
+      text += part;
+    };
+    const writer = new PredictionsWriter({ threshold: 1 }, write, true);
+    for (const name of names) writer.add(entry(name) as Prediction);
+    writer.end();
+    writeFileSync(path(out, "predictions.json"), text);
+  };
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "ddad-inputs-"));
     touch("a.png", "b.PNG", "notes.txt", ".hidden.png", "phone.heic", "parts/1.jpg", "parts/deep/2.png");
@@ -49,11 +71,12 @@ describe("inputs of predict", () => {
   });
 
   it("are never results, nor found twice through a link", () => {
-    touch(
-      "predictions/predictions.json",
-      "predictions/a-overlay.png",
-      "x/predictions.json.partial",
-      "x/y-overlay.png",
+    touch("predictions/a-overlay.png", "x/sub/y-overlay.png", "x/predictions.json.partial");
+    list("predictions", "a");
+    // As a work that was killed leaves it.
+    writeFileSync(
+      path("x/predictions.json.partial"),
+      `{"threshold":1,"images":[\n${JSON.stringify(entry("sub/y"))}\n,{"file":"sub/z`,
     );
     symlinkSync(folder, path("parts", "loop"));
     const { files, skipped } = findInputs([folder]);
@@ -65,9 +88,31 @@ describe("inputs of predict", () => {
       "parts/deep/2.png",
     ]);
     expect(skipped).to.deep.equal([path("predictions"), path("x")]);
-    touch("predictions.json", "a-overlay.png");
+    touch("a-overlay.png", "c-overlay.png");
+    list(".", "a", "parts/1.jpg");
     expect(idsOf(".")).to.not.include("a-overlay.png");
-    expect(idsOf(".")).to.include("a.png");
+    expect(idsOf("."), "an image that is called like a result").to.include.members([
+      "a.png",
+      "c-overlay.png",
+    ]);
+  });
+
+  it("are images also in a folder of results, for predictions, data sets and calibrations alike", () => {
+    touch("parts/1.jpg-overlay.png", "parts/deep/2-overlay.png", "parts/other-overlay.png");
+    list("parts", "1.jpg", "deep/2");
+    const images = ["parts/1.jpg", "parts/other-overlay.png", "parts/deep/2.png"];
+    const { files, skipped } = findInputs([folder]);
+    expect(files.map(({ id }) => id)).to.include.members(images);
+    expect(files).to.have.length(3 + images.length);
+    expect(skipped).to.deep.equal([]);
+    expect(listImagesBelow(folder)).to.have.members(files.map(({ id }) => id));
+    expect(isOutputFolder(path("parts"))).to.equal(false);
+    // What another program calls so says nothing.
+    writeFileSync(path("parts", "predictions.json"), '{"classes": []}');
+    expect(listImagesBelow(folder)).to.include("parts/deep/2-overlay.png");
+    list("parts/results", "a");
+    touch("parts/results/a-overlay.png");
+    expect(isOutputFolder(path("parts", "results"))).to.equal(true);
   });
 
   it("take a path that exists as it is, though it looks like a pattern", () => {
@@ -111,9 +156,13 @@ describe("the folder of predictions", () => {
     process.chdir(before);
     rmSync(folder, { recursive: true });
   });
-  const finish = (out: string) => {
+  const finish = (out: string, names: readonly string[] = []) => {
     using file = new PredictionsFile(out, head);
     file.add({ file: "a.png", error: "a.png is empty." });
+    for (const name of names) {
+      const results = { overlay: `${name}-overlay.png`, map: `${name}-map.npy` };
+      file.add({ file: name, score: 1, decision: "good", regions: [], ...results });
+    }
   };
 
   it("is numbered, so that results are never mixed", () => {
@@ -126,14 +175,36 @@ describe("the folder of predictions", () => {
 
   it("is refused where it was asked for and holds something, unless results are to be replaced", () => {
     mkdirSync("mine/sub", { recursive: true });
-    for (const name of ["photo.png", "old-overlay.png", "sub/old-map.npy"])
-      writeFileSync(join("mine", name), "");
+    const images = ["photo.png", "old-overlay.png", "sub/old-map.npy"];
+    for (const name of images) writeFileSync(join("mine", name), name);
+    const left = () => readdirSync("mine", { recursive: true }).sort();
+    const theirs = left();
     expect(() => openPredictionsFolder({ out: "mine" })).to.throw(DataError, /mine is not empty/);
-    openPredictionsFolder({ out: "mine", overwrite: true });
-    expect(readdirSync("mine"), "no results of ours, nothing is removed").to.include("old-overlay.png");
-    finish("mine");
-    openPredictionsFolder({ out: "mine", overwrite: true });
-    expect(readdirSync("mine").sort()).to.deep.equal(["photo.png", "predictions.json.partial"]);
+    const files = ["photo.png", "deep/part.jpg"].map((id) => ({ id, path: id }));
+    openPredictionsFolder({ out: "mine", overwrite: true, files });
+    mkdirSync("mine/deep");
+    const results = ["photo-overlay.png", "deep/part.jpg-map.npy"];
+    for (const name of results) writeFileSync(join("mine", name), "");
+    finish("mine", ["photo", "deep/part.jpg"]);
+    expect(left()).to.include.members([...results, "predictions.json"]);
+    openPredictionsFolder({ out: "mine", overwrite: true, files });
+    rmSync("mine/predictions.json.partial");
+    expect(left(), "exactly the results are gone").to.deep.equal(theirs);
+    for (const name of images) expect(readFileSync(join("mine", name), "utf8")).to.equal(name);
+  });
+
+  it("is refused where results would replace a file that is none", () => {
+    mkdirSync("mine");
+    writeFileSync("mine/a-overlay.png", "a photograph");
+    const options = { out: "mine", overwrite: true, files: [{ id: "a.png", path: "mine/a.png" }] };
+    expect(() => openPredictionsFolder(options)).to.throw(
+      DataError,
+      "Results would replace mine/a-overlay.png, which ddad predict did not write; name another folder by --out.",
+    );
+    rmSync("mine/a-overlay.png");
+    writeFileSync("mine/predictions.json", "[]");
+    expect(() => openPredictionsFolder(options)).to.throw(DataError, /replace mine.predictions\.json/);
+    expect(readFileSync("mine/predictions.json", "utf8")).to.equal("[]");
   });
 
   it("is refused in a sentence where it is a file, or below one", () => {

@@ -1,6 +1,6 @@
 /** What folders hold, sorted by code units, not by language, so that no system orders it differently. */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
-import { basename, extname, join } from "node:path";
+import { basename, extname, join, resolve } from "node:path";
 import {
   DataError,
   foreignExtensions,
@@ -8,6 +8,7 @@ import {
   type ImageFile,
   imageExtensions,
 } from "@ddad/ddad/internal";
+import { predictionFiles } from "./predictionFiles.ts";
 
 /**
  * The images to inspect: one file, or everything below a folder. A file in a format that is not read is one of them, and is refused
@@ -29,43 +30,50 @@ export function findImages(path: string): ImageFile[] {
 }
 
 /**
- * Paths below a folder of all images in it and its sub-folders, with forward slashes; folders that hold results of this
- * program are left out. Sorted in each folder: its own images first.
+ * Paths below a folder of all images in it and its sub-folders, with forward slashes; results of this program are left out. Sorted in
+ * each folder: its own images first.
  *
  * @param skips whether a sub-folder is left out, by its path below the folder
  */
 export function listImagesBelow(folder: string, skips: (path: string) => boolean = () => false): string[] {
-  return below(folder, "", new Set([realpathSync(folder)]), skips);
+  return below(folder, "", new Set([realpathSync(folder)]), skips, new Set());
 }
 
-/** @param above the folders on the way, so that a link to one of them ends there */
+/** @param above the folders on the way, so that a link to one of them ends there @param results files of predictions in them */
 function below(
   folder: string,
   prefix: string,
   above: ReadonlySet<string>,
   skips: (path: string) => boolean,
+  results: ReadonlySet<string>,
 ): string[] {
-  const here = listImages(folder).map((name) => prefix + name);
+  const predicted = predictionFiles(folder);
+  const own = predicted ? new Set([...results, ...predicted]) : results;
+  const here = listImages(folder)
+    .filter((name) => own.size === 0 || !own.has(resolve(folder, name)))
+    .map((name) => prefix + name);
   const deeper = listFolders(folder).flatMap((name) => {
     const path = join(folder, name);
     const real = realpathSync(path);
-    if (above.has(real) || isOutputFolder(path) || skips(prefix + name)) return [];
-    return below(path, `${prefix}${name}/`, new Set([...above, real]), skips);
+    if (above.has(real) || isRunFolder(path) || skips(prefix + name)) return [];
+    return below(path, `${prefix}${name}/`, new Set([...above, real]), skips, own);
   });
   return [...here, ...deeper];
 }
 
-/** Files that tell that this program wrote a folder: of predictions, of a run, of an evaluation, of several runs. */
+/** Files that tell that this program wrote a folder: of a run, of an evaluation, of several runs. */
 const outputFiles = [
-  ["predictions.json"],
   ["split.json", "config.yaml"],
   ["results.json", "scores.json"],
   ["summary.json", "summary.csv"],
 ];
 
-/** Whether a folder holds results of this program, which are no images of parts. */
-export const isOutputFolder = (folder: string): boolean =>
+const isRunFolder = (folder: string): boolean =>
   outputFiles.some((names) => names.every((name) => existsSync(join(folder, name))));
+
+/** Whether a folder holds results of this program, and no images of parts. */
+export const isOutputFolder = (folder: string): boolean =>
+  isRunFolder(folder) || (predictionFiles(folder) !== undefined && listImagesBelow(folder).length === 0);
 
 /** Names of the images of a folder, those in formats that are not read included: none is passed over in silence. */
 export const listImages = (folder: string): string[] => listFiles(folder).filter(isImage);

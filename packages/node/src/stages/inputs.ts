@@ -9,21 +9,19 @@ import {
   imageExtensions,
 } from "@ddad/ddad/internal";
 import { extensionOf, isFolder } from "../datasets/listing.ts";
-
-/** The file by which a folder with results of `predict` is known. */
-export const predictionsFile = "predictions.json";
+import { predictionFiles } from "../datasets/predictionFiles.ts";
 
 /** Files to inspect, and folders that were passed over because they hold results. */
 export interface Inputs {
   /** Sorted within each path; ids are relative to the path that was given, and unique. */
   readonly files: readonly ImageFile[];
-  /** Folders left out because they hold outputs of this program. */
+  /** Folders left out because they hold nothing but results of `predict`. */
   readonly skipped: readonly string[];
 }
 
 /**
  * Finds the images to inspect: files, everything below folders, and patterns (`*`, `?`, `**`, `[abc]`, `{a,b}`). Files of
- * formats that are not read are among them, to be named when they fail. Folders with results of `predict` are passed over.
+ * formats that are not read are among them, to be named when they fail. Results of `predict` are passed over, by its list of them.
  *
  * @param paths a path that exists is never a pattern.
  * @throws DataError where a path does not exist, or nothing is found
@@ -81,7 +79,7 @@ const isInput = (name: string): boolean => {
   return imageExtensions.includes(extension) || foreignExtensions.includes(extension);
 };
 
-/** Images below a folder, depth first, sorted by code units; only paths are held. */
+/** Images below a folder, depth first, sorted by code units; only paths are held. @param results files of predictions on the way */
 function* imagesBelow(
   folder: string,
   prefix: string,
@@ -89,27 +87,31 @@ function* imagesBelow(
   wanted: (id: string) => boolean,
   deep = true,
   above: readonly string[] = [],
+  results: ReadonlySet<string> = new Set(),
 ): Generator<ImageFile> {
   const here = realpathSync(folder);
   if (above.includes(here)) return; // a link to a folder that it lies in
-  const names = readdirSync(folder).filter((name) => !name.startsWith("."));
-  const results = names.includes(predictionsFile) || names.includes(`${predictionsFile}.partial`);
-  if (results && prefix !== "") {
-    skipped.push(folder);
-    return;
-  }
+  const predicted = predictionFiles(folder);
+  const own = predicted ? new Set([...results, ...predicted]) : results;
   const folders: string[] = [];
-  for (const name of names.sort()) {
+  let found = false;
+  for (const name of readdirSync(folder).sort()) {
     const path = join(folder, name);
+    if (name.startsWith(".") || own.has(resolve(path))) continue;
     if (isFolder(path)) folders.push(name);
-    else if (isInput(name) && wanted(prefix + name) && !(results && name.endsWith("-overlay.png"))) {
+    else if (isInput(name) && wanted(prefix + name)) {
+      found = true;
       yield { id: prefix + name, path };
     }
   }
-  if (!deep) return;
-  for (const name of folders) {
-    yield* imagesBelow(join(folder, name), `${prefix}${name}/`, skipped, wanted, deep, [...above, here]);
+  for (const name of deep ? folders : []) {
+    const at = [join(folder, name), `${prefix}${name}/`] as const;
+    for (const image of imagesBelow(...at, skipped, wanted, deep, [...above, here], own)) {
+      found = true;
+      yield image;
+    }
   }
+  if (predicted && !found && prefix !== "") skipped.push(folder);
 }
 
 /** The folder of a pattern that holds no wildcard, and the rest. */

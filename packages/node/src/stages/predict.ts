@@ -148,6 +148,12 @@ export async function* predict(
   }
 }
 
+/** The files of an image's results, relative to their folder. */
+export function resultNames(id: string): { readonly overlay: string; readonly map: string } {
+  const name = id.replace(/\.png$/, "");
+  return { overlay: `${name}-overlay.png`, map: `${name}-map.npy` };
+}
+
 /** Decides about one image, and writes what belongs to it. */
 function concluded(
   { id, path: file, image, width, height, description }: ReadImage,
@@ -163,8 +169,7 @@ function concluded(
   const marked = markDefects(map, decision === "defective", thresholds);
   const place = { mapSize, size: config.data.imageSize, width, height };
   const regions = regionsOfMask(map, marked, place);
-  const name = id.replace(/\.png$/, "");
-  const [overlay, mapFile] = [`${name}-overlay.png`, `${name}-map.npy`];
+  const { overlay, map: mapFile } = resultNames(id);
   const range = colorRange(threshold);
   const caption = captionOf({ score, threshold, decision, unlike });
   if (image) {

@@ -6,30 +6,36 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
-import { DataError } from "@ddad/ddad/internal";
+import { dirname, join, resolve } from "node:path";
+import { DataError, type ImageFile } from "@ddad/ddad/internal";
+import { predictionFiles, predictionsFile } from "../datasets/predictionFiles.ts";
 import { cannot } from "../files.ts";
-import { predictionsFile } from "./inputs.ts";
-import type { Prediction } from "./predict.ts";
+import { type Prediction, resultNames } from "./predict.ts";
 
 /** Where results go. */
 export interface PredictionsFolderOptions {
   /** A folder that was asked for: it must be empty or missing. Default: `predictions`, or `predictions-2`, … */
   readonly out?: string | undefined;
-  /** Replaces the results that the folder holds. Files that are no results stay. */
+  /** Replaces the results that the folder holds, as its `predictions.json` lists them. Other files stay. */
   readonly overwrite?: boolean | undefined;
+  /** The images to inspect, none of whose results may replace a file that is no result. */
+  readonly files?: readonly ImageFile[] | undefined;
 }
 
 /**
  * Makes the folder for results, so that those of one call are never mixed with those of another.
  *
+ * @param options where it is, and what may be replaced there
+ * @returns its path
  * @throws DataError where it is a file, cannot be made or written to, or is not empty
  */
-export function openPredictionsFolder({ out, overwrite = false }: PredictionsFolderOptions = {}): string {
+export function openPredictionsFolder(options: PredictionsFolderOptions = {}): string {
+  const { out, overwrite = false, files = [] } = options;
   let folder = out ?? "predictions";
   for (let n = 2; out === undefined && !overwrite && !isFree(folder); n++) folder = `predictions-${n}`;
   if (existsSync(folder) && !statSync(folder).isDirectory()) {
@@ -37,12 +43,22 @@ export function openPredictionsFolder({ out, overwrite = false }: PredictionsFol
   }
   if (!isFree(folder)) {
     if (!overwrite) {
-      const replace = holdsResults(folder) ? ", or replace the results in it by --overwrite" : "";
+      const replace = predictionFiles(folder) ? ", or replace the results in it by --overwrite" : "";
       throw new DataError(
         `${folder} is not empty, and results are not mixed with others; name another folder by --out${replace}.`,
       );
     }
-    if (holdsResults(folder)) removeResults(folder);
+    const own = predictionFiles(folder) ?? new Set();
+    const names = [predictionsFile, ...files.flatMap(({ id }) => Object.values(resultNames(id)))];
+    const other = names
+      .map((name) => join(folder, name))
+      .find((path) => existsSync(path) && !own.has(resolve(path)));
+    if (other !== undefined) {
+      throw new DataError(
+        `Results would replace ${other}, which ddad predict did not write; name another folder by --out.`,
+      );
+    }
+    for (const path of own) removeResult(path, resolve(folder));
   }
   try {
     mkdirSync(folder, { recursive: true });
@@ -56,17 +72,12 @@ export function openPredictionsFolder({ out, overwrite = false }: PredictionsFol
 const isFree = (folder: string): boolean =>
   !existsSync(folder) || (statSync(folder).isDirectory() && readdirSync(folder).length === 0);
 
-const holdsResults = (folder: string): boolean =>
-  [predictionsFile, `${predictionsFile}.partial`].some((name) => existsSync(join(folder, name)));
-
-/** Removes what `predict` wrote, by its names, and folders that are empty then. */
-function removeResults(folder: string, top = true): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) removeResults(path, false);
-    else if (/-overlay\.png$|-map\.npy$|^predictions\.json(\.partial)?$/.test(entry.name)) rmSync(path);
+/** Removes a file, and the folders above it below `top` that are empty then. */
+function removeResult(path: string, top: string): void {
+  rmSync(path, { force: true });
+  for (let folder = dirname(path); folder !== top && isFree(folder); folder = dirname(folder)) {
+    if (existsSync(folder)) rmdirSync(folder);
   }
-  if (!top && readdirSync(folder).length === 0) rmSync(folder, { recursive: true });
 }
 
 /** How many images were called what. */
