@@ -24,8 +24,10 @@ import { findDataset } from "./datasets/dataset.ts";
 /**
  * Reads a configuration from a file and settings on top of it, both optional, and completes and checks it.
  *
- * @param settings `section.key=value`, as from a command line.
- * @throws ConfigError with every problem found, one sentence each.
+ * @param path of a .yaml, .yml or .json file; undefined where there is none
+ * @param settings `section.key=value`, as from a command line
+ * @returns the complete configuration
+ * @throws ConfigError with every problem found, one sentence each
  */
 export function loadConfig(path: string | undefined, settings: readonly string[] = []): Config {
   const given = parseSettings(settings, configSchema);
@@ -195,6 +197,9 @@ function parseJson(text: string, path: string): unknown {
 /**
  * A configuration as YAML, to be kept with the results it made. Settings that follow from others are left out and named in a comment: whoever
  * shortens a copy of the file would otherwise keep, for example, the warm-up of a longer training.
+ *
+ * @param config a complete configuration, as `loadConfig` returns it
+ * @returns the text of a `config.yaml`
  */
 export function formatConfig(config: Config): string {
   const derived = derivedSettings(config);

@@ -24,7 +24,13 @@ export type FoundRun = Pick<ReportedRun, "name" | "folder" | "result" | "calibra
   readonly falseAlarms?: number | undefined;
 };
 
-/** Every result below the folders. @throws DataError when there is none, or no such folder. */
+/**
+ * Finds every result below folders; files that are none of this version are left out with a notice.
+ *
+ * @param folders of runs and evaluations, searched with their sub-folders
+ * @returns the results, each with its file and a name of its own
+ * @throws DataError when there is none, or no such folder
+ */
 export function findResults(folders: readonly string[], options: StageOptions = {}): FoundRun[] {
   const files = new Map(
     folders.flatMap((folder) => findFiles(folder)).map((file) => [resolve(file), file] as const),

@@ -2,7 +2,11 @@
 import { uniform } from "@ddad/ddad/internal";
 import { tensor } from "@ddad/nn";
 
-/** A product of two matrices of an odd size against sums in double precision. Needs a device. */
+/**
+ * Compares a product of two matrices of an odd size with sums in double precision. Needs a device.
+ *
+ * @returns the largest difference, and whether it is within the tolerance
+ */
 export async function selfTest(): Promise<{ ok: boolean; largestError: number; tolerance: number }> {
   const size = 67;
   const values = (stream: number): Float32Array =>

@@ -40,9 +40,11 @@ function formatsOf(root: string): DatasetFormat[] {
 /**
  * Finds the images of a data set; decodes none. The order is the same on every system.
  *
- * @param root folder of the data set, or a manifest.
+ * @param root folder of the data set, or a manifest
+ * @param options its category, layout and test folder, where they are not to be found out
+ * @returns the images for training, validation and testing, with the masks that there are
  * @throws DataError when a folder is missing or empty, no layout or more than one fits, a file that is listed is missing,
- *   or a mask, or an image is for training and for testing.
+ *   or a mask, or an image is for training and for testing
  */
 export function openDataset(root: string, options: DatasetOptions = {}): Dataset {
   const dataset = findDataset(root, options);
@@ -86,7 +88,13 @@ export function findDataset(root: string, options: DatasetOptions = {}): Dataset
   return { name, format, ...layouts[format].read(folder, options) };
 }
 
-/** Folders below a root that are data sets themselves, such as the categories of MVTec AD, BTAD or VisA; sorted. */
+/**
+ * Finds the folders below a root that are data sets themselves, such as the categories of MVTec AD, BTAD or VisA.
+ *
+ * @param root a folder, or a manifest, which has no categories
+ * @returns their names, sorted; none where the root is a data set itself
+ * @throws DataError where there is no such folder
+ */
 export function findCategories(root: string): string[] {
   if (existsSync(root) && isManifest(root)) return [];
   requireFolder(root);

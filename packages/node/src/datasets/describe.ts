@@ -47,8 +47,10 @@ export type DescribeOptions = DatasetOptions & {
 /**
  * Reads every image and every mask of a data set.
  *
- * @param root folder of the data set, or a manifest.
- * @throws DataError when there is no data set to describe; what is wrong with single files is described.
+ * @param root folder of the data set, or a manifest
+ * @param options how it will be used: the division, the image size, the batch
+ * @returns counts, sizes, and a sentence for each problem
+ * @throws DataError when there is no data set to describe; what is wrong with single files is described
  */
 export async function describeDataset(
   root: string,

@@ -12,8 +12,10 @@ import { predictionFiles } from "./predictionFiles.ts";
 
 /**
  * The images to inspect: one file, or everything below a folder. A file in a format that is not read is one of them, and is refused
- * when it is decoded.
+ * when it is decoded. Results of this program are left out.
  *
+ * @param path of an image or a folder
+ * @returns the files, by sub-folder and name; ids are paths below the folder
  * @throws DataError when there are none
  */
 export function findImages(path: string): ImageFile[] {

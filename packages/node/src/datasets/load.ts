@@ -52,6 +52,9 @@ export class UnreadableError extends DataError {
 /**
  * Reads images and resizes them to squares.
  *
+ * @param files as `findImages` or `openDataset` finds them
+ * @param size side of the squares, in pixels
+ * @returns 8-bit RGB values `[count, size, size, 3]`, and the files that they are from
  * @throws UnreadableError (a DataError) naming the images that cannot be read, one sentence each; DataError when all together do not fit
  *   in memory.
  */
@@ -93,12 +96,15 @@ function firstOf(sentences: readonly string[], count: number, what: string): str
 }
 
 /**
- * Reads the ground truth of samples: for each `[size · size]` bytes, 1 where defective; all 0 for a good one, and where a
- * mask has no defect that is left at this size.
+ * Reads the ground truth of samples.
  *
+ * @param samples of a data set
+ * @param size side of the masks, in pixels
  * @param options `resized` is what becomes of a mask, `publishedMask` for the paper's protocol; `orientation` turns masks by their own
- *   EXIF; `signal`, once aborted, throws its reason.
- * @throws DataError naming every mask that is missing or cannot be read, one sentence each.
+ *   EXIF; `signal`, once aborted, throws its reason
+ * @returns for each sample `[size · size]` bytes, 1 where defective; all 0 for a good one, and where a mask has no defect that is left
+ *   at this size
+ * @throws DataError naming every mask that is missing or cannot be read, one sentence each
  */
 export async function loadMasks(
   samples: readonly Sample[],

@@ -7,7 +7,9 @@ import { writeImage } from "../images/png.ts";
 /**
  * Writes `<folder>/<category>/train/good/000.png` and so on, masks as `ground_truth/<kind>/000_mask.png`.
  *
- * @returns the folder of the category.
+ * @param folder in which the category's own one is made
+ * @param options the name of the category, the image size and how many images there are of each kind
+ * @returns the folder of the category
  * @throws DataError when that folder holds something already: MVTec AD has categories of the same names, and images
  *   of an earlier call would mix with those of this one.
  */

@@ -105,5 +105,11 @@ export function encodePng({ width, height, channels, data }: Image): Uint8Array 
   return PNG.sync.write(png, { inputColorType: colorType, colorType, bitDepth: 8, inputHasAlpha: false });
 }
 
-/** Writes a PNG file, whole or not at all, and its folder. */
+/**
+ * Writes a PNG file, whole or not at all, and its folder.
+ *
+ * @param path of the file
+ * @param image 8-bit values of one or three channels
+ * @throws DataError where the file cannot be written
+ */
 export const writeImage = (path: string, image: Image): void => writeWhole(path, encodePng(image));

@@ -24,8 +24,10 @@ export type DecodeOptions = {
  * Decodes an image to 8-bit gray or RGB as Pillow's `Image.open(…).convert("RGB")` does: colour profiles are not
  * applied and alpha is dropped; of several frames the first is taken. CMYK becomes RGB.
  *
- * @param name what to call the file in an error.
- * @throws DataError when the bytes are no such image, or a damaged one.
+ * @param bytes of a file: PNG or BMP; with the package sharp also JPEG, TIFF, WebP or GIF
+ * @param name what to call the file in an error
+ * @returns the image as a viewer shows it, unless `orientation` says otherwise
+ * @throws DataError when the bytes are no such image, or a damaged one
  */
 export async function decodeImage(
   bytes: Uint8Array,
@@ -40,7 +42,13 @@ export async function decodeImage(
   return oriented(image, bytes, orientation);
 }
 
-/** Reads and decodes an image file. @throws DataError naming the file when it is missing or damaged. */
+/**
+ * Reads and decodes an image file.
+ *
+ * @param path of the file
+ * @returns the image, as `decodeImage` gives it
+ * @throws DataError naming the file when it is missing or damaged
+ */
 export async function readImage(path: string, options: DecodeOptions = {}): Promise<Image> {
   return decodeImage(readBytes(path), path, options);
 }

@@ -14,7 +14,8 @@ import { cachedWeights } from "../weights/fetch.ts";
 /**
  * The detector of a model; what it does not hold is looked for. Needs a device.
  *
- * @param config of the detection; that of the model without it.
+ * @param model as `openModel` gives it
+ * @param config of the detection; default: that of the model
  * @returns what inspects; dispose of it to free its networks
  * @throws DataError where the weights of the extractor are nowhere
  */

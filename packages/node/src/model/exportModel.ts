@@ -30,6 +30,11 @@ function networksOf({ config, weights, extractor }: Model, out: string): Network
 /**
  * Writes what `load_state_dict(safetensors.torch.load_file(path))` takes in PyTorch: the UNet to `out`, the extractor, where
  * the model has one, beside it as `<out>-extractor.safetensors`.
+ *
+ * @param model as `openModel` gives it
+ * @param out file to write, .safetensors
+ * @returns the files that were written
+ * @throws DataError where `out` has another ending, or cannot be written
  */
 export function exportSafetensors(
   model: Model,

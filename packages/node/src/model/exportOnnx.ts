@@ -42,6 +42,10 @@ const mostDifference = 1e-3;
 /**
  * Writes the denoiser to `out` and the extractor, where the model has one, beside it as `<out>-extractor.onnx`.
  *
+ * @param model as `openModel` gives it
+ * @param out file to write, .onnx
+ * @returns the files, and how far ONNX Runtime's results differ where it is installed
+ * @throws DataError where `out` has another ending, or cannot be written
  * @throws Error where the files do not give what the networks give here
  */
 export async function exportOnnxFiles(

@@ -60,6 +60,8 @@ export type ImportReport = {
  *
  * @param file .pth, .pt, .ckpt or .safetensors
  * @param out model to write, .safetensors
+ * @returns what was recognised, and the model
+ * @throws DataError where `out` has another ending
  * @throws CheckpointError where the file holds no network that is known, or not a whole one
  */
 export async function importCheckpoint(

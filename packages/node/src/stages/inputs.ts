@@ -23,7 +23,8 @@ export interface Inputs {
  * Finds the images to inspect: files, everything below folders, and patterns (`*`, `?`, `**`, `[abc]`, `{a,b}`). Files of
  * formats that are not read are among them, to be named when they fail. Results of `predict` are passed over, by its list of them.
  *
- * @param paths a path that exists is never a pattern.
+ * @param paths a path that exists is never a pattern
+ * @returns the files, and the folders that were passed over
  * @throws DataError where a path does not exist, or nothing is found
  */
 export function findInputs(paths: readonly string[]): Inputs {

@@ -96,8 +96,12 @@ export function thresholdsOf(
  * Inspects image files one after another, and writes an overlay and a map of each. No more than two images are held, so that
  * a folder may be of any size. A file that cannot be inspected gives a `FailedPrediction`, and the others follow.
  *
- * @param files may come one after the other, too
- * @throws DataError where a result cannot be written
+ * @param model as `openModel` gives it
+ * @param files as `findInputs` finds them; they may come one after the other, too
+ * @param options the folder of results, and what decides where it is not the model
+ * @returns a prediction for each file, in their order, each after its overlay and map are written
+ * @throws DataError where a result cannot be written, or the weights of the extractor are nowhere
+ * @throws the reason of the signal, after the image that is inspected then
  */
 export async function* predict(
   model: Model,

@@ -55,9 +55,13 @@ type Stages = z.infer<typeof stagesSchema>;
 /**
  * Trains, adapts, calibrates and evaluates one data set in a folder, from the stage at which it stopped.
  *
- * @returns undefined where there is nothing to evaluate: no test images, or only good or only defective ones. The model is there then.
- * @throws DataError where the folder holds a run with other settings; the reason of the signal where it is aborted, and then the same
- * call resumes
+ * @param folder of the run; made where there is none
+ * @param asked the configuration, complete; one that trains otherwise than the run in the folder is refused
+ * @returns the result of the evaluation, as results.json holds it; undefined where there is nothing to evaluate: no test
+ * images, or only good or only defective ones. The model is there then.
+ * @throws DataError where images or weights are missing, or the folder holds a run with other settings
+ * @throws DivergedError, MemoryBudgetError as `trainRun`
+ * @throws the reason of the signal where it is aborted; the same call resumes
  */
 export async function runStages(
   folder: string,
@@ -203,7 +207,13 @@ function readStages(folder: string): Stages {
 const writeStages = (folder: string, stages: Stages): void =>
   writeWhole(join(folder, stagesFile), JSON.stringify(stages));
 
-/** Sums up all that was evaluated in a folder, by this command or an earlier one, where anything was; what cannot be read is left out with a notice. */
+/**
+ * Writes summary.json, summary.csv and summary.md of all that was evaluated in a folder, now or earlier; nothing where nothing was. What
+ * cannot be read is left out with a notice.
+ *
+ * @param folder of one run, or of a run for each category
+ * @throws DataError where a file cannot be written
+ */
 export function writeSummary(folder: string, options: StageOptions = {}): void {
   const categories = existsSync(folder) ? listFolders(folder) : [];
   const files = [folder, ...categories.map((name) => join(folder, name))].map(resultsFile).filter(existsSync);

@@ -39,10 +39,18 @@ export interface TrainRunOptions extends StageOptions {
 }
 
 /**
- * Trains in a folder: config.yaml, the division of the data, states at an interval and when it is stopped, and the best model, calibrated at
- * the end.
+ * Trains in the folder of a run, and writes there config.yaml, the division of the data (split.json), checkpoints at an interval and where
+ * it is stopped, and the best model, calibrated at the end.
  *
- * @throws DataError where images or weights are missing
+ * @param folder of the run; made where there is none
+ * @param config complete, as `loadConfig` returns it
+ * @param options where to resume, and when to stop
+ * @returns how many steps are done, the last loss, the speed and the best model; `stopped` where the signal or `stopAfter` ended it after
+ * a step, which is saved then
+ * @throws DataError where images or weights are missing, or another process works in the folder
+ * @throws MemoryBudgetError where not even one image fits into `training.memory`
+ * @throws DivergedError where a loss or a weight is NaN or infinite; the last checkpoint stays
+ * @throws the reason of the signal where it is aborted while kernels are measured, images are read or the model is calibrated
  */
 export async function trainRun(
   folder: string,

@@ -14,7 +14,9 @@ const patience = 60_000;
 /**
  * Makes sure that weights are in the folder of downloads, whole and with the right checksum.
  *
+ * @param weights torchvision's name of the network, and its file
  * @param from URL of the folder that holds their file; default PyTorch's own
+ * @returns their file, and whether it was downloaded now
  * @throws DataError when a file of that name is there, but another
  * @throws DownloadError that says what to do without a network; nothing is left behind
  */
@@ -30,7 +32,13 @@ export async function fetchWeights(
   return { path, downloaded: !cached };
 }
 
-/** The file of downloaded weights, or undefined where they are not there. @throws DataError for an unknown name. */
+/**
+ * Looks for downloaded weights.
+ *
+ * @param name of the network, such as `resnet50`
+ * @returns their file, or undefined where they are not there
+ * @throws DataError for an unknown name
+ */
 export function cachedWeights(name: string): string | undefined {
   const path = weightsPath(published(name));
   return existsSync(path) ? path : undefined;
