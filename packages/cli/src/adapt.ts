@@ -19,7 +19,7 @@ export async function runAdapt(options: AdaptOptions): Promise<void> {
     print(event);
   };
   const words = {
-    saving: "saving what is adapted",
+    saving: "saving the adaptation",
     stopped: () =>
       saved
         ? `Stopped. The adaptation is saved. Run this command to resume: ${resumingCommand()}`

@@ -32,9 +32,9 @@ export async function runBench(options: BenchOptions): Promise<void> {
       return benchModel(subject, { repetitions, tune, signal, onEvent: eventPrinter() });
     },
     {
-      saving: "dropping the measurement",
+      saving: "discarding the measurement",
       stopped: () =>
-        `Stopped. Nothing is saved${tune ? " but the choices of the kernels measured so far" : ""}. Run this command to measure again: ${repeatedCommand()}`,
+        `Stopped. ${tune ? "Only the choices of the kernels measured so far are saved" : "Nothing is saved"}. Run this command to measure again: ${repeatedCommand()}`,
     },
   );
   if (result !== undefined) printResult(options.json, result, describe(result));
@@ -46,7 +46,7 @@ async function subjectOf(options: BenchOptions): Promise<{ config: Config; model
   const asked = askedBy(options);
   if (Object.keys(asked).length === 0) {
     throw new ConfigError([
-      "ddad bench measures a model or settings, but neither was given: pass --checkpoint PATH for a model, or --preset NAME (ddad presets lists them), --config FILE or --set.",
+      "ddad bench needs a model or settings, but got neither: pass --checkpoint PATH, --preset NAME (ddad presets lists them), --config FILE or --set KEY=VALUE.",
     ]);
   }
   // No image is read: generated ones cost the same.

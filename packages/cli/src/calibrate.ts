@@ -36,9 +36,9 @@ export async function runCalibrate(options: CalibrateOptions): Promise<void> {
       return { ...opened, ...result };
     },
     {
-      saving: "leaving the model as it is",
+      saving: "leaving the model unchanged",
       stopped: () =>
-        `Stopped. The model is unchanged, nothing is saved. Run this command to calibrate it: ${repeatedCommand()}`,
+        `Stopped. The model is unchanged. Run this command to calibrate it: ${repeatedCommand()}`,
     },
   );
   if (done === undefined) return;

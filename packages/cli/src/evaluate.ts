@@ -37,7 +37,7 @@ export async function runEvaluate(options: EvaluateOptions): Promise<void> {
       return evaluateModel(model, config, path, { out, skipUnreadable, signal, onEvent });
     },
     {
-      saving: "dropping the evaluation, which has no results before its last image",
+      saving: "discarding the incomplete evaluation",
       stopped: () =>
         `Stopped after ${inspected} test images. ${kept()} Run this command to evaluate again: ${repeatedCommand()}`,
     },

@@ -30,9 +30,9 @@ export async function runFit(options: FitOptions): Promise<void> {
   const result = await untilInterrupted(
     (signal) => fitRun(folder, config, { signal, onEvent: eventPrinter(), skipUnreadable }),
     {
-      saving: "dropping the memory bank, which is of no use before it is complete",
+      saving: "discarding the incomplete memory bank",
       stopped: () =>
-        `Stopped. Nothing is saved of the memory bank. Run this command to start again: ${repeatedCommand()}`,
+        `Stopped. The memory bank is not saved. Run this command to start again: ${repeatedCommand()}`,
     },
   );
   if (result === undefined) return;

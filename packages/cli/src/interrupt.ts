@@ -18,7 +18,7 @@ const echo = 100;
  *
  * @param saving what happens after the first request, as the rest of a sentence
  */
-export function stopOnInterrupt(saving = "saving what is done"): Interrupt {
+export function stopOnInterrupt(saving = "saving the progress"): Interrupt {
   const stop = new AbortController();
   let asked = 0;
   const onSignal = (): void => {

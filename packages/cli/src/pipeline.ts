@@ -61,11 +61,11 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
       return { plan, ...(await runCategories(categories, plan.folder, configFor, overwrite, stage)) };
     },
     {
-      saving: "saving what is done",
+      saving: "saving the progress",
       stopped: () =>
         begun === undefined
           ? "Stopped before the run began."
-          : `Stopped. What is done is kept in ${begun}. Run this command to resume: ${repeatedCommand(["--overwrite"])}`,
+          : `Stopped. Completed work is saved in ${begun}. Run this command to resume: ${repeatedCommand(["--overwrite"])}`,
       saves,
     },
   );

@@ -39,12 +39,12 @@ export async function runPresets({ json }: PresetsOptions): Promise<void> {
     "test sets, and strict takes fewer steps, so that each time step is seen as often",
     "",
     "Training time, steps, guidance and weight of the pixel distance are those of the",
-    "protocol strict, the default; paper is the time under the paper's, with its guidance",
-    "in brackets where that differs. --json has everything of both.",
+    "default protocol, strict. The column paper gives the time under the paper protocol;",
+    "its guidance stands in brackets where it differs. --json lists both in full.",
     "",
-    "For parts of your own: first ddad run --data FOLDER without a preset, which takes a",
-    "quick look by the speed of this machine. Then --preset quick. Without any preset the",
-    "whole network is trained on 256 × 256 pixels.",
+    "For your own parts: run ddad run --data FOLDER first. Without a preset it takes a",
+    "quick look that fits the speed of this machine. Then try --preset quick, or --full",
+    "for the whole network on 256 × 256 pixels.",
   ];
   printResult(json, { presets: listed }, [formatTable(head, rows), "", ...about, ...others].join("\n"));
 }

@@ -31,9 +31,8 @@ export async function runReport(folders: readonly string[], options: ReportOptio
   const report = await untilInterrupted(
     (signal) => reportResults(folders, { html, images, thumbnails, signal, onEvent: eventPrinter() }),
     {
-      saving: "dropping the report",
-      stopped: () =>
-        `Stopped. Nothing is saved: no report was written. Run this command to write it: ${repeatedCommand()}`,
+      saving: "discarding the report",
+      stopped: () => `Stopped. No report was written. Run this command to write it: ${repeatedCommand()}`,
     },
   );
   if (report === undefined) return;

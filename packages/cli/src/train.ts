@@ -42,7 +42,7 @@ export async function runTrain(options: TrainOptions): Promise<void> {
   const { onEvent, saves } = savesBetween(eventPrinter());
   const { stopAfter, tune, skipUnreadable } = options;
   const words = {
-    saving: "saving what is done",
+    saving: "saving the progress",
     stopped: () =>
       saved
         ? stoppedText(folder, "The training is saved.")

@@ -90,7 +90,7 @@ describe("ddad, given something wrong", () => {
 
   it("a configuration file that is no YAML", async () => {
     writeFileSync(path("bad.yaml"), "training: {steps: 3");
-    await refuses(/bad\.yaml is no valid YAML, line 1/, "train", "--config", path("bad.yaml"));
+    await refuses(/bad\.yaml is not valid YAML, line 1/, "train", "--config", path("bad.yaml"));
   });
 
   it("a checkpoint that is cut off", async () => {
@@ -103,7 +103,7 @@ describe("ddad, given something wrong", () => {
 
   it("a file that is no checkpoint, or not one of ours", async () => {
     await refuses(
-      /test\.png: the file is a PNG image, not weights\. A model is the model\.safetensors that ddad train writes/,
+      /test\.png: the file is a PNG image, not weights\. Pass a model: the model\.safetensors that ddad train writes/,
       "evaluate",
       "--checkpoint",
       copyOf("test/good/000.png", "test.png"),

@@ -110,7 +110,7 @@ describe("ddad bench", () => {
     const { code, errors } = await ddad("bench");
     expect(code).to.equal(2);
     expect(errors).to.match(
-      /measures a model or settings, but neither was given: pass --checkpoint PATH .*--preset NAME/,
+      /needs a model or settings, but got neither: pass --checkpoint PATH, --preset NAME /,
     );
   });
 });

@@ -47,7 +47,7 @@ describe("stopOnInterrupt", () => {
       expect(interrupt.signal.aborted).to.equal(false);
       listener!("SIGINT");
       expect(interrupt.signal.aborted).to.equal(true);
-      expect(said).to.match(/Stopping and saving what is done\. Press Ctrl-C again to stop at once\./);
+      expect(said).to.match(/Stopping and saving the progress\. Press Ctrl-C again to stop at once\./);
       expect(codes).to.deep.equal([]);
       listener!("SIGINT");
       expect(codes, "the same one, passed on").to.deep.equal([]);

@@ -85,7 +85,7 @@ describe("Ctrl-C stops", function () {
     );
     expect(output).to.equal("");
     expect(said).to.match(
-      /^Stopped\. The model is unchanged, nothing is saved\. Run this command to calibrate it: ddad calibrate --checkpoint /m,
+      /^Stopped\. The model is unchanged\. Run this command to calibrate it: ddad calibrate --checkpoint /m,
     );
     unchanged();
     expect(existsSync(join(run, ".lock"))).to.equal(false);
@@ -137,7 +137,7 @@ describe("Ctrl-C stops", function () {
       "train",
       /^Stopped before the first step was done\. Nothing is saved\. Run this command to start again: /m,
     ],
-    ["run", /^Stopped\. What is done is kept in .+\. Run this command to resume: ddad run --data /m],
+    ["run", /^Stopped\. Completed work is saved in .+\. Run this command to resume: ddad run --data /m],
   ] as const) {
     it(`${command} --tune within seconds, while it measures kernels`, async () => {
       const out = join(folder, `tuned-${command}`);
@@ -156,7 +156,7 @@ describe("Ctrl-C stops", function () {
     const { said, output } = await stopped(/^patches of \d+ images/m, "train", ...args, "--out", out);
     expect(output).to.equal("");
     expect(said).to.match(
-      /^Stopped\. Nothing is saved of the memory bank\. Run this command to start again: ddad train --data /m,
+      /^Stopped\. The memory bank is not saved\. Run this command to start again: ddad train --data /m,
     );
     expect(existsSync(join(out, "model.safetensors"))).to.equal(false);
   });
@@ -185,9 +185,7 @@ describe("Ctrl-C stops", function () {
     const { code, output, errors } = await done;
     expect(code, errors).to.equal(130);
     expect(output).to.equal("");
-    expect(errors).to.match(
-      /^Stopped\. Nothing is saved: no report was written\. Run this command to write it: ddad/m,
-    );
+    expect(errors).to.match(/^Stopped\. No report was written\. Run this command to write it: ddad/m);
     expect(existsSync(page)).to.equal(false);
   });
 });

@@ -27,7 +27,7 @@ describe("ddad with a messy folder", () => {
     for (const [name, reason] of Object.entries(messy.unreadable)) {
       expect(refused.errors).to.include(`${name} ${reason}`);
     }
-    expect(refused.errors).to.include("leave it out with --skip-unreadable");
+    expect(refused.errors).to.include("skip them with --skip-unreadable");
     expect(existsSync(path("run"))).to.equal(false);
 
     const trained = await ddad(...args, "--skip-unreadable");

@@ -76,8 +76,8 @@ describe("ddad run", function () {
     writeFileSync(join(tile, "evaluation", "results.json"), "{");
     const damaged = await ddad("run", "--data", root, ...settings, "--out", out);
     expect(damaged.code).to.equal(2);
-    expect(damaged.errors).to.match(/tile: .+results\.json is damaged \(it is no JSON\); remove it/);
-    expect(damaged.errors).to.match(/evaluation.results\.json is not in the summary: it is no JSON/);
+    expect(damaged.errors).to.match(/tile: .+results\.json is damaged \(it is not JSON\); remove it/);
+    expect(damaged.errors).to.match(/evaluation.results\.json is not in the summary: it is not JSON/);
     expect(JSON.parse(readFileSync(join(out, "summary.json"), "utf8"))).to.deep.equal({
       results: [results[1]],
     });

@@ -147,7 +147,7 @@ describe("ddad predict", () => {
     writeFileSync("mine/note.txt", "");
     const mixed = await predict(join(root, "test/good/000.png"), "--out", "mine");
     expect(mixed.code).to.equal(2);
-    expect(mixed.errors).to.match(/mine is not empty.*name another folder by --out\.$/m);
+    expect(mixed.errors).to.match(/mine is not empty.*name another folder with --out\.$/m);
   });
 
   it("never inspects nor mixes its own results", async () => {

@@ -101,14 +101,14 @@ describe("ddad report", () => {
     const some = await ddad("report", mixed, join(folder, "other"));
     expect(some.code).to.equal(0);
     expect(some.errors).to.match(
-      /left out: .*mixed.results\.json is no result of this version of ddad evaluate \(protocol: /,
+      /left out: .*mixed.results\.json is not a result of this version of ddad evaluate \(protocol: /,
     );
     const none = await ddad("report", mixed);
     expect(none.code).to.equal(2);
     expect(none.errors).to.match(/There is no result below .*mixed; ddad evaluate --out and ddad run leave/);
     const missing = await ddad("report", join(folder, "nowhere"));
     expect(missing.code).to.equal(2);
-    expect(missing.errors).to.match(/nowhere is no folder/);
+    expect(missing.errors).to.match(/nowhere is not a folder/);
   });
 
   it("writes a page that holds the images of wrong decisions", async () => {

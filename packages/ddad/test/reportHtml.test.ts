@@ -129,7 +129,7 @@ describe("stored evaluations", () => {
     const { result, falseAlarms, scores } = await madeUpEvaluation();
     const stored = JSON.parse(JSON.stringify(result)) as object;
     expect(readResult(JSON.stringify(result))).to.deep.equal({ value: stored });
-    expect(readResult("{")).to.deep.equal({ problem: "it is no JSON" });
+    expect(readResult("{")).to.deep.equal({ problem: "it is not JSON" });
     expect(readResult("[]")).to.have.property("problem").that.matches(/^it: /);
     expect(readResult(JSON.stringify({ ...stored, image: { auroc: "<b>" } })))
       .to.have.property("problem")

@@ -94,8 +94,8 @@ describe("safetensors", () => {
       /cut off: the header needs \d+ bytes, the file has 20/,
     ],
     ["cut data", file({ a: u8(0, 4) }, [0, 0]), /"a" ends at byte 4 of the data, which has 2/],
-    ["broken JSON", file('{"a": '), /the header is no JSON/],
-    ["broken UTF-8", file({}).fill(255, 9), /the header is no JSON in UTF-8/],
+    ["broken JSON", file('{"a": '), /the header is not JSON/],
+    ["broken UTF-8", file({}).fill(255, 9), /the header is not JSON in UTF-8/],
     ["a list", file("[]"), /must start with "\{"/],
     [
       "a name twice",

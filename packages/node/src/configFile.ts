@@ -84,10 +84,10 @@ function readRecord(path: string): ConfigRecord {
   try {
     const { size, isFile } = facts(path);
     // A pipe or a device would never end.
-    if (!isFile) throw new ConfigError([`${path} is no file; give a .yaml, .yml or .json file.`]);
+    if (!isFile) throw new ConfigError([`${path} is not a file; pass a .yaml, .yml or .json file.`]);
     if (size > largest) {
       throw new ConfigError([
-        `${path} has ${Math.ceil(size / 1024)} kB, but a settings file has at most ${largest / 1024} kB; is it one?`,
+        `${path} has ${Math.ceil(size / 1024)} kB, but settings files have at most ${largest / 1024} kB; pass a settings file.`,
       ]);
     }
     text = readFileSync(path, "utf8");
@@ -150,7 +150,7 @@ function parseYaml(text: string, path: string): unknown {
           .split("\n")[0]!
           .replace(/ at line .*$/, "")
           .replace(/[.:]$/, "");
-        return `${path} is no valid YAML, line ${linePos?.[0].line ?? 1}: ${reason}.`;
+        return `${path} is not valid YAML, line ${linePos?.[0].line ?? 1}: ${reason}.`;
       }),
     );
   }
@@ -190,7 +190,7 @@ function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new ConfigError([`${path} is no valid JSON: ${(error as Error).message}.`]);
+    throw new ConfigError([`${path} is not valid JSON: ${(error as Error).message}.`]);
   }
 }
 

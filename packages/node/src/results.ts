@@ -38,7 +38,10 @@ export function findResults(folders: readonly string[], options: StageOptions = 
   const found = [...files.values()].flatMap((file) => {
     const reading = readResult(readFileSync(file, "utf8"));
     if ("value" in reading) return [describeRun(file, reading.value)];
-    notice(options, `left out: ${file} is no result of this version of ddad evaluate (${reading.problem})`);
+    notice(
+      options,
+      `left out: ${file} is not a result of this version of ddad evaluate (${reading.problem})`,
+    );
     return [];
   });
   if (found.length > 0) return nameResults(found);
@@ -62,7 +65,7 @@ function describeRun(file: string, result: EvaluationResult): Omit<FoundRun, "na
 
 function findFiles(folder: string): string[] {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-    throw new DataError(`${folder} is no folder; ddad report takes folders that hold results.`);
+    throw new DataError(`${folder} is not a folder; ddad report takes folders that hold results.`);
   }
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name === "results.json")

@@ -85,7 +85,7 @@ describe("hostile configuration files", () => {
     "deep.json": [`${'{"a":'.repeat(5000)}1${"}".repeat(5000)}`, /is nested more than 32 levels deep/],
     "wide.yaml": [
       Array.from({ length: 20_000 }, (_, i) => `key${i}: 1`).join("\n"),
-      /has \d+ kB, but a settings file has at most 64 kB/,
+      /has \d+ kB, but settings files have at most 64 kB/,
     ],
   };
   for (const [name, [text, sentence]] of Object.entries(files)) {
@@ -171,9 +171,9 @@ describe("configuration files", () => {
       void expect(() => readConfigFile(path)).to.throw(ConfigError, sentence);
     refused(join(folder, "none.yaml"), /none\.yaml does not exist\.$/);
     refused(folder, /must be a \.yaml, \.yml or \.json file\.$/);
-    refused(write("c.yaml", "a: [1, 2\nb: 3\n"), /c\.yaml is no valid YAML, line \d: .*\.$/m);
-    refused(write("d.yaml", "a: 1\na: 2\n"), /d\.yaml is no valid YAML, line 2: Map keys must be unique\.$/);
-    refused(write("e.json", "{"), /e\.json is no valid JSON: .*\.$/);
+    refused(write("c.yaml", "a: [1, 2\nb: 3\n"), /c\.yaml is not valid YAML, line \d: .*\.$/m);
+    refused(write("d.yaml", "a: 1\na: 2\n"), /d\.yaml is not valid YAML, line 2: Map keys must be unique\.$/);
+    refused(write("e.json", "{"), /e\.json is not valid JSON: .*\.$/);
     refused(write("f.yaml", "- 1\n"), /f\.yaml must hold named settings/);
     refused(write("g.yaml", ""), /g\.yaml must hold named settings/);
   });

@@ -236,7 +236,7 @@ describe("VisA", () => {
       "line 9, trains on a defective image; take VisA's own 1cls.csv.",
     );
     refusesTable([table[0]!, table[8 - 1]!], "has no training images of candle.");
-    refusesTable([...table, "candle,train"], "1cls.csv is no valid CSV: Invalid Record Length");
+    refusesTable([...table, "candle,train"], "1cls.csv is not valid CSV: Invalid Record Length");
   });
 });
 

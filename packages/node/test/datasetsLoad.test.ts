@@ -48,7 +48,7 @@ describe("image sets", () => {
     const seen: number[] = [];
     await refuses(
       loadImages(findImages(tree.path("p")), 4, { progress: (done) => seen.push(done) }),
-      /^.*b\.png is not an image that can be read: it must be PNG, JPEG, .*\.\n.*d\.jpg is empty: .*\.\nRepair or remove what cannot be read, or leave it out with --skip-unreadable \(option skipUnreadable\)\.$/,
+      /^.*b\.png is not an image that can be read: it must be PNG, JPEG, .*\.\n.*d\.jpg is empty: .*\.\nRepair or remove these files, or skip them with --skip-unreadable \(option skipUnreadable\)\.$/,
     );
     expect(seen).to.deep.equal([1, 2, 3, 4]);
   });

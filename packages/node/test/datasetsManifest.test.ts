@@ -154,7 +154,7 @@ describe("manifests", () => {
     );
     tree.write(["m/manifest.jsonl", '{"image": "p/a.png", "label": "good"}\n{"image": ']);
     refuses("m", "ROOT/m has two manifests; give the path of one as the data set.");
-    refuses("m/manifest.jsonl", "manifest.jsonl, line 2, is no valid JSON; every line must be one object.");
+    refuses("m/manifest.jsonl", "manifest.jsonl, line 2, is not valid JSON; every line must be one object.");
     tree.write(["m/manifest.jsonl", "[1]"]);
     refuses("m/manifest.jsonl", "line 1, must be an object such as");
   });

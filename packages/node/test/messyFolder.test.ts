@@ -53,7 +53,7 @@ describe("a messy folder", () => {
   it("is loaded without what cannot be read, with notices", async function () {
     this.timeout(60_000);
     const { train } = openDataset(folder);
-    await refuses(loadImages(train, 16), "leave it out with --skip-unreadable");
+    await refuses(loadImages(train, 16), "skip them with --skip-unreadable");
     const notices: string[] = [];
     const set = await loadImages(train, 16, {
       skipUnreadable: true,

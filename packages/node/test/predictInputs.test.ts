@@ -199,7 +199,7 @@ describe("the folder of predictions", () => {
     const options = { out: "mine", overwrite: true, files: [{ id: "a.png", path: "mine/a.png" }] };
     expect(() => openPredictionsFolder(options)).to.throw(
       DataError,
-      "Results would replace mine/a-overlay.png, which ddad predict did not write; name another folder by --out.",
+      "Results would replace mine/a-overlay.png, which ddad predict did not write; name another folder with --out.",
     );
     rmSync("mine/a-overlay.png");
     writeFileSync("mine/predictions.json", "[]");

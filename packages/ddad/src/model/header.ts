@@ -7,7 +7,7 @@ import type * as z from "zod";
  *
  * @param schema takes `undefined` where the text may be absent.
  * @param name what to call the file in an error.
- * @throws CheckpointError when it is no JSON, or not what the schema asks for.
+ * @throws CheckpointError when it is not JSON, or not what the schema asks for.
  */
 export function readHeaderText<T>(
   { metadata }: Checkpoint,

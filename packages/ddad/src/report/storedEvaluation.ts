@@ -92,7 +92,7 @@ function read<T>(text: string, schema: z.ZodType<T>): Reading<T> {
   try {
     json = JSON.parse(text);
   } catch {
-    return { problem: "it is no JSON" };
+    return { problem: "it is not JSON" };
   }
   const { success, data, error } = schema.safeParse(json);
   if (success) return { value: data };

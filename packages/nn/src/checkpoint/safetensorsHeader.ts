@@ -108,7 +108,7 @@ function parse(source: ByteSource): { fields: Record<string, unknown>; start: nu
     fields = JSON.parse(text);
   } catch (error) {
     if (error instanceof CheckpointError) throw error;
-    refuse(`the header is no JSON in UTF-8 (${plain((error as Error).message)}).`);
+    refuse(`the header is not JSON in UTF-8 (${plain((error as Error).message)}).`);
   }
   if (!isRecord(fields)) refuse("the header must be a JSON object.");
   const twice = firstDuplicate(text, Object.keys(fields).length);

@@ -42,8 +42,7 @@ export class UnreadableError extends DataError {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    const cure =
-      "Repair or remove what cannot be read, or leave it out with --skip-unreadable (option skipUnreadable).";
+    const cure = "Repair or remove these files, or skip them with --skip-unreadable (option skipUnreadable).";
     super([...firstOf(problems, 20, "files that cannot be read."), cure].join("\n"));
     this.problems = problems;
   }

@@ -56,7 +56,7 @@ export async function readImage(path: string, options: DecodeOptions = {}): Prom
 /** The bytes of an image file. @throws DataError naming it when they cannot be had. */
 export function readBytes(path: string): Uint8Array {
   try {
-    if (!statSync(path).isFile()) throw new DataError(`${path} is no file; give an image.`);
+    if (!statSync(path).isFile()) throw new DataError(`${path} is not a file; pass an image.`);
     return readFileSync(path);
   } catch (error) {
     if (error instanceof DataError) throw error;

@@ -57,7 +57,7 @@ async function readModel(path: string): Promise<Model> {
   } catch (error) {
     if (!(error instanceof CheckpointError) || path.endsWith(".safetensors")) throw error;
     throw new CheckpointError(
-      `${error.message} A model is the ${modelFile} that ddad train writes into the folder of its run (default runs/<data set>); ddad import makes one of other weights.`,
+      `${error.message} Pass a model: the ${modelFile} that ddad train writes to its run folder (default runs/<data set>), or a file written by ddad import.`,
       { cause: error },
     );
   }

@@ -39,13 +39,13 @@ export function openPredictionsFolder(options: PredictionsFolderOptions = {}): s
   let folder = out ?? "predictions";
   for (let n = 2; out === undefined && !overwrite && !isFree(folder); n++) folder = `predictions-${n}`;
   if (existsSync(folder) && !statSync(folder).isDirectory()) {
-    throw new DataError(`${folder} is a file, but results need a folder; name another one by --out.`);
+    throw new DataError(`${folder} is a file, but results need a folder; name another one with --out.`);
   }
   if (!isFree(folder)) {
     if (!overwrite) {
       const replace = predictionFiles(folder) ? ", or replace the results in it by --overwrite" : "";
       throw new DataError(
-        `${folder} is not empty, and results are not mixed with others; name another folder by --out${replace}.`,
+        `${folder} is not empty, and results are not mixed with others; name another folder with --out${replace}.`,
       );
     }
     const own = predictionFiles(folder) ?? new Set();
@@ -55,7 +55,7 @@ export function openPredictionsFolder(options: PredictionsFolderOptions = {}): s
       .find((path) => existsSync(path) && !own.has(resolve(path)));
     if (other !== undefined) {
       throw new DataError(
-        `Results would replace ${other}, which ddad predict did not write; name another folder by --out.`,
+        `Results would replace ${other}, which ddad predict did not write; name another folder with --out.`,
       );
     }
     for (const path of own) removeResult(path, resolve(folder));

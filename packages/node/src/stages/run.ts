@@ -198,7 +198,7 @@ function readStages(folder: string): Stages {
     return stagesSchema.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch (cause) {
     throw new DataError(
-      `${path} is damaged, so nothing says what of the run is done; restore it from a copy, or choose another folder by --out.`,
+      `${path} is damaged, so nothing says what of the run is done; restore it from a copy, or choose another folder with --out.`,
       { cause },
     );
   }

@@ -49,7 +49,7 @@ function readCsv(path: string, read: readonly string[]): Row[] {
     return records.map(({ record, info }) => ({ line: info.lines, cells: filled(record) }));
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
-    throw new DataError(`${path} is no valid CSV: ${(cause as Error).message}.`, { cause });
+    throw new DataError(`${path} is not valid CSV: ${(cause as Error).message}.`, { cause });
   }
 }
 
@@ -71,7 +71,7 @@ function readLines(path: string, read: readonly string[]): Row[] {
       try {
         value = JSON.parse(text);
       } catch (cause) {
-        throw new DataError(`${path}, line ${i + 1}, is no valid JSON; every line must be one object.`, {
+        throw new DataError(`${path}, line ${i + 1}, is not valid JSON; every line must be one object.`, {
           cause,
         });
       }
@@ -107,7 +107,7 @@ function readText(path: string): string {
   let bytes: Buffer;
   try {
     // A pipe or a device would never end.
-    if (!statSync(path).isFile()) throw new DataError(`${path} is no file; give a table.`);
+    if (!statSync(path).isFile()) throw new DataError(`${path} is not a file; pass a table.`);
     bytes = readFileSync(path);
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
