@@ -1,20 +1,21 @@
 /** `ddad demo`: the whole way on generated images: data, training, evaluation, images of what was found. */
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { decodeModel, resolveConfig } from "@ddad/ddad/internal";
 import { readCheckpoint } from "@ddad/nn";
 import { evaluateModel, formatDuration, modelFile, trainRun, writeProcedural } from "@ddad/node/internal";
 import { describeEvaluation } from "./evaluate.ts";
-import { eventPrinter } from "./events.ts";
-import { stopOnInterrupt } from "./interrupt.ts";
-import { printResult, say } from "./terminal.ts";
+import { eventPrinter, savesBetween } from "./events.ts";
+import { untilInterrupted } from "./interrupt.ts";
+import { printResult, repeatedCommand, say } from "./terminal.ts";
 
 export type DemoOptions = { readonly out: string; readonly json?: boolean };
 
 export async function runDemo({ out, json }: DemoOptions): Promise<void> {
   const started = performance.now();
-  const data = join(out, "data");
-  if (existsSync(data)) rmSync(data, { recursive: true });
+  // By a name that no other folder has: what it holds is replaced.
+  const data = join(out, "generated-images");
+  rmSync(data, { recursive: true, force: true });
   const root = writeProcedural(data, {
     category: "tile",
     size: 64,
@@ -29,18 +30,23 @@ export async function runDemo({ out, json }: DemoOptions): Promise<void> {
     model: { baseChannels: 32, heads: 1, channelMultipliers: [1, 2], blocksPerLevel: 1, attentionSizes: [8] },
     training: { steps: 150, batchSize: 4, learningRate: 2e-3, ema: 0.99, checkpointEvery: 50 },
   });
-  using interrupt = stopOnInterrupt();
-  const stage = { signal: interrupt.signal, onEvent: eventPrinter() };
-  await trainRun(out, config, stage);
-  if (interrupt.signal.aborted) {
-    process.exitCode = 130;
-    return;
-  }
-  const path = join(out, modelFile);
-  const evaluation = await evaluateModel(decodeModel(await readCheckpoint(path), path), config, path, {
-    ...stage,
-    out,
-  });
+  const { onEvent, saves } = savesBetween(eventPrinter());
+  const evaluation = await untilInterrupted(
+    async (signal) => {
+      const stage = { signal, onEvent };
+      await trainRun(out, config, stage);
+      signal.throwIfAborted();
+      const path = join(out, modelFile);
+      const model = decodeModel(await readCheckpoint(path), path);
+      return evaluateModel(model, config, path, { ...stage, out });
+    },
+    {
+      saving: "saving the progress",
+      stopped: () => `Stopped. Run this command to start again: ${repeatedCommand()}`,
+      saves,
+    },
+  );
+  if (evaluation === undefined) return;
   say(`done in ${formatDuration((performance.now() - started) / 1000)}`);
   printResult(
     json,

@@ -1,6 +1,6 @@
 /** Ctrl-C in each command that calculates for long: it stops soon, says what is saved and what to type, and leaves files as they were. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -149,6 +149,16 @@ describe("Ctrl-C stops", function () {
       expect(existsSync(join(out, "checkpoint.safetensors"))).to.equal(false);
     });
   }
+
+  it("demo, and a folder called data beside its own stays", async () => {
+    const out = join(folder, "demo");
+    mkdirSync(join(out, "data", "tile"), { recursive: true });
+    writeFileSync(join(out, "data", "tile", "mine.png"), "mine");
+    const { said, output } = await stopped(/^training on \d+ images/m, "demo", "--out", out);
+    expect(output).to.equal("");
+    expect(said).to.match(/^Stopped\. Run this command to start again: ddad demo --out /m);
+    expect(readFileSync(join(out, "data", "tile", "mine.png"), "utf8")).to.equal("mine");
+  });
 
   it("train of PatchCore, and nothing is kept", async () => {
     const out = join(folder, "patchcore");
