@@ -109,13 +109,15 @@ function shaders(kernel: Kernel, example: Case, variant: AnyVariant, caps: Capab
   const tensors: Readonly<Record<string, TensorSpec>> = { ...call.inputs, ...call.outputs, ...scratch };
   const passes = variant.passes(caps, call);
   const parts = passes.map((pass, index) => {
-    const { code, bindings } = assembleShader(kernel, pass, call.constants?.length);
+    const { code, bindings, fields } = assembleShader(kernel, pass, call.constants?.length);
+    const numbers = fields.flatMap(({ name, value }) => (value === undefined ? [] : [`${name} ${value}`]));
     const described = bindings.map(({ name, access }, binding) => {
       const kind = name in scratch ? "scratch" : access === "read" ? "read" : "written";
       return `//   ${binding}: ${name} ${describe(tensors[name])}, ${kind}`;
     });
     const title = `pass ${index + 1} of ${passes.length}${pass.label ? `, ${pass.label}` : ""}`;
-    return [`// ${title}: ${workgroups(pass)}`, ...described, code.trimEnd()].join("\n");
+    const own = numbers.length ? [`// numbers: ${numbers.join(", ")}`] : [];
+    return [`// ${title}: ${workgroups(pass)}`, ...described, ...own, code.trimEnd()].join("\n");
   });
   const params = Object.entries(call.params).map(([name, value]) => `${name} ${value}`);
   const head = [

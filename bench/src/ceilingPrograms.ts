@@ -30,6 +30,7 @@ ${code}`,
     { name: "target_", access: "read_write" },
   ],
   uniform: false,
+  fields: [],
 });
 
 const entry = (body: string): string => /* wgsl */ `

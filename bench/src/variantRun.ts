@@ -67,7 +67,7 @@ export class VariantRun {
       });
       if (shader.uniform) {
         const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-        const uniform = createBuffer(gpu, packParams(kernel, call), usage);
+        const uniform = createBuffer(gpu, packParams(kernel, call, shader), usage);
         bound.push(uniform);
         uniforms.push(uniform);
       }

@@ -81,6 +81,8 @@ export interface Pass {
   readonly label?: string;
   /** Binding → WGSL element type of its array, such as `{ x: "vec4<f32>" }`. Read only. */
   readonly read: Readonly<Record<string, string>>;
+  /** Bindings that stand for a tensor of another name, so that passes of several kernels can share a pipeline. */
+  readonly tensors?: Readonly<Record<string, string>>;
   /** Bindings that are written (or read and written: `updates`, scratch). A pass has at least one. */
   readonly write: Readonly<Record<string, string>>;
   /** Workgroups to dispatch, each at most 65,535: see `grid`. */

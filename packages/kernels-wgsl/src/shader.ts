@@ -1,6 +1,7 @@
 /** From a pass to the complete WGSL module, and from params to the bytes of its uniform buffer. */
 import { KernelError } from "./errors.ts";
 import type { Call, Kernel, ParamType, Pass } from "./kernel.ts";
+import { liftUniforms, quotientFunctions } from "./uniform.ts";
 
 /** One storage binding of a shader, in the order of its index. */
 export interface Binding {
@@ -18,6 +19,18 @@ export interface Shader {
   readonly bindings: readonly Binding[];
   /** Whether the uniform `params` is bound, at index `bindings.length`. */
   readonly uniform: boolean;
+  /** The uniform struct before the constants of a call: params of the kernel that the code reads, then numbers of the pass. */
+  readonly fields: readonly Field[];
+}
+
+/** One field of the uniform struct. */
+export interface Field {
+  /** Its name in the shader. */
+  readonly name: string;
+  /** Its type. */
+  readonly type: ParamType;
+  /** Its value where the pass says it (see `uniform`); else it is the call's param of that name. */
+  readonly value?: number;
 }
 
 /** Puts the generated declarations in front of a pass's code. @param constants how many the call has */
@@ -27,22 +40,32 @@ export function assembleShader(kernel: Kernel, pass: Pass, constants = 0): Shade
   const declare = (access: Binding["access"]) => (entry: [string, string]) => {
     const [name, element] = entry;
     lines.push(`@group(0) @binding(${bindings.length}) var<storage, ${access}> ${name}: array<${element}>;`);
-    bindings.push({ name, access });
+    bindings.push({ name: pass.tensors?.[name] ?? name, access });
   };
   Object.entries(pass.read).forEach(declare("read"));
   Object.entries(pass.write).forEach(declare("read_write"));
-  const uniform = /\bparams\./.test(pass.code);
+  const { code, numbers } = liftUniforms(pass.code);
+  const read = new Set(Array.from(code.matchAll(/\bparams\.(\w+)/g), ([, name]) => name));
+  const fields: Field[] = Object.entries<ParamType>(kernel.params)
+    .filter(([name]) => read.has(name))
+    .map(([name, type]) => ({ name, type }));
+  for (const [name, value] of numbers) {
+    if (name in kernel.params)
+      throw new KernelError(`${kernel.name}: ${name} is a param and a uniform of a pass.`);
+    fields.push({ name, type: "u32", value });
+  }
+  const uniform = read.size > 0;
   if (uniform) {
-    const fields = [
-      ...Object.entries<ParamType>(kernel.params).map(([name, type]) => `${name}: ${type}`),
+    const declared = [
+      ...fields.map(({ name, type }) => `${name}: ${type}`),
       ...Array.from({ length: constants }, (_, k) => `c${k}: u32`),
     ];
     lines.push(
-      `struct Params { ${fields.join(", ")} }`,
+      `struct Params { ${declared.join(", ")} }`,
       `@group(0) @binding(${bindings.length}) var<uniform> params: Params;`,
     );
   }
-  const body = `${lines.join("\n")}\n${pass.code}`;
+  const body = `${lines.join("\n")}${quotientFunctions(code)}\n${code}`;
   const enables = [
     /\bf16\b/.test(body) ? "enable f16;" : "",
     /\bsubgroupMatrix/.test(body)
@@ -51,22 +74,27 @@ export function assembleShader(kernel: Kernel, pass: Pass, constants = 0): Shade
     /@subgroup_size\(/.test(body) ? "enable subgroup_size_control;" : "",
     /\bsubgroup[A-Z]\w*\(|subgroup_size|subgroup_invocation_id/.test(body) ? "enable subgroups;" : "",
   ];
-  return { code: [...enables.filter(Boolean), body].join("\n"), bindings, uniform };
+  return {
+    code: [...enables.filter(Boolean), body].join("\n"),
+    bindings,
+    uniform,
+    fields,
+  };
 }
 
-/** Where the constants begin in the uniform struct, in bytes. */
-export const constantsOffset = (kernel: Kernel): number => 4 * Object.keys(kernel.params).length;
+/** Where the constants begin in the uniform struct of a shader, in bytes. */
+export const constantsOffset = ({ fields }: Pick<Shader, "fields">): number => 4 * fields.length;
 
-/** The uniform struct's bytes, padded to a multiple of 16. */
+/** The bytes of a shader's uniform struct, padded to a multiple of 16. */
 export function packParams(
   kernel: Kernel,
   { params, constants = [] }: Pick<Call, "params" | "constants">,
+  shader: Pick<Shader, "fields">,
 ): ArrayBuffer {
-  const entries = Object.entries<ParamType>(kernel.params);
-  const count = entries.length + constants.length;
+  const first = constantsOffset(shader);
+  const count = first / 4 + constants.length;
   const view = new DataView(new ArrayBuffer(Math.max(16, Math.ceil(count / 4) * 16)));
-  entries.forEach(([name, type], index) => {
-    const value = params[name];
+  shader.fields.forEach(({ name, type, value = params[name] }, index) => {
     if (value === undefined)
       throw new KernelError(`${kernel.name}: infer gave no value for the parameter ${name}.`);
     if (type === "f32") view.setFloat32(4 * index, value, true);
@@ -74,7 +102,7 @@ export function packParams(
     else view.setInt32(4 * index, value, true);
   });
   constants.forEach((bits, k) => {
-    view.setUint32(constantsOffset(kernel) + 4 * k, bits, true);
+    view.setUint32(first + 4 * k, bits, true);
   });
   return view.buffer as ArrayBuffer;
 }

@@ -82,7 +82,7 @@ export async function runVariant(
       return { binding, resource: { buffer } };
     });
     if (shader.uniform) {
-      const bytes = packParams(kernel, call);
+      const bytes = packParams(kernel, call, shader);
       const buffer = gpu.createBuffer({
         size: bytes.byteLength,
         usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,

@@ -46,7 +46,18 @@ const convolutions = [
 const convolutionVariants: readonly [name: string, ...cases: string[]][] = [
   ["register tile of 4×2 a lane", "3×3, stride 2"],
   ["workgroup tile 128×32", "3×3, stride 2"],
-  ["Winograd, autotuned", "tile borders", "f16", "epilogue: a shift of each image, and a residual"],
+  [
+    "Winograd, autotuned",
+    "tile borders",
+    "f16",
+    "epilogue: a shift of each image, and a residual",
+    "many channels, odd height and width",
+    "many channels, no padding",
+    "many channels, all the padding that changes anything",
+    "many channels, uneven padding",
+    "many channels, f16",
+    "epilogue: many channels",
+  ],
 ];
 
 /** Reductions divided otherwise than usual, on cases of `sum` and `max`. */

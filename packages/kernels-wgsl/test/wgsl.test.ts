@@ -16,7 +16,8 @@ describe("npm run wgsl", () => {
     expect(text).to.include("// pass 1 of 1: 128 × 1 × 1 workgroups");
     expect(text).to.include("//   1: weight [3, 3, 64, 64] f32, read");
     expect(text).to.include("//   3: y [2, 32, 32, 64] f32, written");
-    expect(text).to.include("@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;");
+    expect(text).to.include("@group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>;");
+    expect(text).to.match(/\/\/ numbers: .*\bchannelQuads 16\b/);
     expect(text).to.match(/@compute @workgroup_size\(64\)\nfn main\(/);
   });
 

@@ -42,7 +42,7 @@ function namesOf({ x, outChannels, stride = 1, tap = 3 }: Sizes, caps: Capabilit
 }
 
 describe("Winograd's algorithm", () => {
-  const large = { x: [2, 18, 18, 128], outChannels: 128 };
+  const large = { x: [4, 34, 34, 128], outChannels: 128 };
 
   it("is taken on software adapters where there are many channels and tiles", () => {
     for (const names of namesOf(large, software)) {

@@ -76,7 +76,8 @@ async function makeRoom(device: Device, program: Program): Promise<void> {
 
 /** The passes from a recorded program to a plan for this device. */
 export function planFor(device: Device, program: Program): { fused: Program; lowered: Lowered; plan: Plan } {
-  const recorded = fuseEpilogues(fuseProgram(program));
+  const chains = fuseProgram(program);
+  const recorded = device.capabilities.adapterClass === "software" ? chains : fuseEpilogues(chains);
   const lower = (fused: Program) => {
     const lowered = lowerProgram(fused, device.capabilities, device.tuning.choices);
     return { fused, lowered };

@@ -30,7 +30,7 @@ describe("errors", () => {
     const compile = (code: string): Promise<Error> =>
       rejection(
         withErrors(testDevice(), () =>
-          testDevice().pipelines.pipeline({ code, bindings: [], uniform: false }, "sum/always"),
+          testDevice().pipelines.pipeline({ code, bindings: [], uniform: false, fields: [] }, "sum/always"),
         ),
       );
     console.error = (text: string) => void printed.push(text);

@@ -107,7 +107,7 @@ export function describeUnlikeness(likeness: Likeness, image: ImageDescription):
   return judge(likeness, image).find(({ ratio }, k) => ratio > likeness.limits[k]!)?.reason;
 }
 
-/** How far an image lies outside, by each criterion: 1 is as far as the spread of the held-out images allows. */
+/** How far an image lies outside, by each criterion: 1 is the farthest that the spread of the held-out images allows. */
 function judge(fitted: Fit, image: ImageDescription): { readonly ratio: number; readonly reason: string }[] {
   const reach = reachOf(fitted.count);
   const judged = (

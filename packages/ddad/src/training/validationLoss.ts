@@ -49,7 +49,7 @@ export function validationLoss(
   return { mean, buckets: means };
 }
 
-/** In one line for people: the mean, and the losses of the least and of the most noise where these are told apart. */
+/** In one line for people: the mean, and the losses of the least and of the most noise where these are separate. */
 export function describeValidationLoss({ mean, buckets }: ValidationLoss): string {
   const [low, high] = [buckets[0]!, buckets.at(-1)!].map(({ loss }) => loss.toPrecision(3));
   const ends = buckets.length > 1 ? ` (low noise: ${low}, high noise: ${high})` : "";

@@ -44,29 +44,39 @@ export const fitsProducts = (caps: Capabilities, sizes: AttentionSizes): boolean
 const weightsType = (caps: Capabilities, { dtype }: AttentionLayout): DType =>
   matrixUnitOf(caps) ? dtype : "f32";
 
-/** The first token's row in the slice `index`. */
-const firstRow = (rows: Rows): string => rowOf(rows, "index / params.heads", "0u", "index % params.heads");
-
-/** Rows of D numbers of each token of a head. */
-function tokens({ rows, dimension, dtype }: AttentionLayout, role: Role, transposed = false): Matrix {
-  const { name, parts } = rows[role];
+/** Where the rows of a head begin, in rows: slices are heads, those of an image behind one another. */
+function firstRows(sizes: AttentionSizes, { side, parts, part }: Rows, unit = 1) {
+  const { heads } = sizes;
   return {
-    name,
-    elements: elementsFor(dimension, dtype),
-    first: `${firstRow(rows[role])} * ${dimension}u`,
-    stride: `params.heads * ${parts * dimension}u`,
-    transposed,
+    first: { offset: part * unit, outer: sizes[side] * heads * parts * unit, step: parts * unit },
+    stride: heads * parts * unit,
   };
 }
 
+/** Rows of D numbers of each token of a head. */
+function tokens(layout: AttentionLayout, role: Role, transposed = false): Matrix {
+  const { dimension, dtype } = layout;
+  const rows = layout.rows[role];
+  const elements = elementsFor(dimension, dtype);
+  return { name: rows.name, elements, ...firstRows(layout, rows, dimension), transposed };
+}
+
 /** [N, heads, queries, keys] */
-const weights = (name: string, { keys }: AttentionSizes, dtype: DType, transposed: boolean): Matrix => ({
-  name,
-  elements: elementsFor(keys, dtype),
-  first: "index * params.queries * params.keys",
-  stride: "params.keys",
-  transposed,
-});
+function weights(
+  name: string,
+  { heads, queries, keys }: AttentionSizes,
+  dtype: DType,
+  transposed: boolean,
+): Matrix {
+  const step = queries * keys;
+  return {
+    name,
+    elements: elementsFor(keys, dtype),
+    first: { outer: heads * step, step },
+    stride: keys,
+    transposed,
+  };
+}
 
 interface Finish {
   readonly read: Readonly<Record<string, string>>;
@@ -78,7 +88,7 @@ interface Finish {
 function productOf(
   caps: Capabilities,
   { images, heads }: AttentionSizes,
-  product: Omit<MatrixProduct, "slices" | "bias">,
+  product: Omit<MatrixProduct, "slices" | "inner" | "bias">,
   outputType: DType,
   finish: Finish | undefined,
 ): Pass {
@@ -89,7 +99,7 @@ function productOf(
     width: width as 1 | 4,
     declarations: `fn epilogue(i: u32, value: ${elementsFor(product.n)}) -> ${stored} {\n  return ${stored}(${finish.result});\n}`,
   };
-  const plain = matrixProduct({ ...product, slices: images * heads, bias: false });
+  const plain = matrixProduct({ ...product, slices: images * heads, inner: heads, bias: false });
   return productPass(caps, { ...plain, outputType, epilogue });
 }
 
@@ -100,21 +110,15 @@ function weightsProduct(
   { y, left, right, dtype }: { y: string; left: Role; right: Role; dtype: DType },
   finish?: Finish,
 ): Pass {
-  const { queries, keys, dimension } = layout;
+  const { images, heads, queries, keys, dimension } = layout;
   return productOf(
     caps,
     layout,
     {
       a: tokens(layout, left),
       b: tokens(layout, right, true),
-      y: { name: y, first: "index * params.queries", stride: "1u" },
-      ...{ m: queries, n: keys, k: dimension },
-      wgsl: {
-        m: "params.queries",
-        n: "params.keys",
-        k: `${dimension}u`,
-        outputRows: "(params.images * params.heads * params.queries)",
-      },
+      y: { name: y, first: { outer: heads * queries, step: queries }, stride: 1 },
+      ...{ m: queries, n: keys, k: dimension, outputRows: images * heads * queries },
     },
     dtype,
     finish,
@@ -128,7 +132,7 @@ function tokensProduct(
   { y, by, of }: { y: Role; by: string; of: Role },
   finish?: Finish,
 ): Pass {
-  const { dimension, dtype, rows } = layout;
+  const { images, heads, dimension, dtype, rows } = layout;
   const { name, side, parts } = rows[y];
   const other = rows[of].side;
   return productOf(
@@ -137,13 +141,12 @@ function tokensProduct(
     {
       a: weights(by, layout, weightsType(caps, layout), side === "keys"),
       b: tokens(layout, of),
-      y: { name, first: firstRow(rows[y]), stride: `params.heads * ${parts}u` },
-      ...{ m: layout[side], n: dimension, k: layout[other] },
-      wgsl: {
-        m: `params.${side}`,
-        n: `${dimension}u`,
-        k: `params.${other}`,
-        outputRows: `(params.images * params.heads * params.${side} * ${parts}u)`,
+      y: { name, ...firstRows(layout, rows[y]) },
+      ...{
+        m: layout[side],
+        n: dimension,
+        k: layout[other],
+        outputRows: images * heads * layout[side] * parts,
       },
     },
     dtype,
@@ -212,7 +215,7 @@ export function gradientScratch(caps: Capabilities, layout: AttentionLayout): Re
   };
 }
 
-/** → queryGradient, keyGradient, valueGradient; `slopes` is dS. */
+/** → queryGradient, keyGradient, valueGradient; `slopes` is dS, scaled. */
 export function gradientProducts(caps: Capabilities, layout: AttentionLayout): Pass[] {
   const { images, heads, queries, keys } = layout;
   const dtype = weightsType(caps, layout);
@@ -220,7 +223,6 @@ export function gradientProducts(caps: Capabilities, layout: AttentionLayout): P
   const type = loadType(layout);
   const [a, b] = [`${type}(gradient[at])`, `${type}(y[at])`];
   const product = type === "f32" ? `${a} * ${b}` : `dot(${a}, ${b})`;
-  const scaled: Finish = { read: {}, result: "value * params.scale" };
   return [
     {
       label: "delta",
@@ -261,7 +263,7 @@ export function gradientProducts(caps: Capabilities, layout: AttentionLayout): P
         { y: "slopes", left: "gradient", right: "value", dtype },
         {
           read: { weights: elementsFor(keys, dtype), delta: "f32" },
-          result: `${elementsFor(keys)}(weights[i]) * (value - delta[${row}])`,
+          result: `params.scale * ${elementsFor(keys)}(weights[i]) * (value - delta[${row}])`,
         },
       ),
       label: "slopes",
@@ -271,11 +273,11 @@ export function gradientProducts(caps: Capabilities, layout: AttentionLayout): P
       label: "value",
     },
     {
-      ...tokensProduct(caps, layout, { y: "queryGradient", by: "slopes", of: "key" }, scaled),
+      ...tokensProduct(caps, layout, { y: "queryGradient", by: "slopes", of: "key" }),
       label: "query",
     },
     {
-      ...tokensProduct(caps, layout, { y: "keyGradient", by: "slopes", of: "query" }, scaled),
+      ...tokensProduct(caps, layout, { y: "keyGradient", by: "slopes", of: "query" }),
       label: "key",
     },
   ];

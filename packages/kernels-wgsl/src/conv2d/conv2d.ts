@@ -13,6 +13,7 @@ import { withEpilogue } from "../matmul/epilogue.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
 import { productVariants, storedProduct } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, show, sizeOf, spec } from "../spec.ts";
+import { quotient, remainder, uniform } from "../uniform.ts";
 import { acrossGroups, butDepthwise, depthwisePass, isDepthwise } from "./depthwise.ts";
 import { epilogueCases } from "./epilogueCases.ts";
 import { fewOutputsPass, hasFewOutputs } from "./fewOutputs.ts";
@@ -24,10 +25,10 @@ import {
   forEachProduct,
   type Geometry,
   geometryOf,
+  numbersOf,
   type SizeParam,
   sizeParams,
   sizesOf,
-  times,
 } from "./geometry.ts";
 import { winogradVariants } from "./winograd.ts";
 
@@ -46,12 +47,16 @@ function product({ inputs, attrs }: Call<"x" | "weight" | "bias", "y", Conv2dAtt
   const grouped = groups > 1;
   const elements = elementsFor(groupIn, inputs.x.dtype);
   const weightElements = elementsFor(groupOut, inputs.weight.dtype);
-  const channelQuads = Math.max(1, ceilDiv(groupIn, 4));
   const quads = g.kernelHeight * g.kernelWidth * ceilDiv(groupIn, 4);
   const padded = attrs.padding.some((extent) => extent > 0);
   const pixels = "(params.batch * params.outHeight * params.outWidth)";
-  const xChannel = grouped ? `slice.group * ${groupIn}u + channel` : "channel";
-  const weightColumn = grouped ? `slice.group * ${groupOut}u + column` : "column";
+  const n = numbersOf(g);
+  const channelQuads = Math.max(1, ceilDiv(groupIn, 4));
+  const tap = `
+  let tap = ${quotient("quad", "channelQuads", channelQuads, quads)};
+  let channel = (${remainder("quad", "tap", "channelQuads", channelQuads)}) * 4u`;
+  const xChannel = grouped ? `slice.group * ${n.groupIn} + channel` : "channel";
+  const weightColumn = grouped ? `slice.group * ${n.groupOut} + column` : "column";
   return {
     rows: g.batch * g.outHeight * g.outWidth,
     columns: groupOut,
@@ -66,48 +71,46 @@ function product({ inputs, attrs }: Call<"x" | "weight" | "bias", "y", Conv2dAtt
     bias: inputs.bias !== undefined,
     wgsl: {
       rows: pixels,
-      columns: `${groupOut}u`,
-      outputRows: grouped ? `(${pixels} * ${groups}u)` : pixels,
+      columns: n.groupOut,
+      outputRows: grouped ? `(${pixels} * ${n.groups})` : pixels,
     },
     code: /* wgsl */ `
 ${loadQuad("x", elements)}
 ${loadQuad("weight", weightElements)}
 struct Slice { quads: u32${grouped ? ", group: u32" : ""} }
-fn sliceOf(index: u32) -> Slice { return Slice(${quads}u${grouped ? ", index" : ""}); }
+fn sliceOf(index: u32) -> Slice { return Slice(${uniform("quads", quads)}${grouped ? ", index" : ""}); }
 struct Row { image: u32, h: u32, w: u32 }
 fn rowOf(slice: Slice, row: u32) -> Row {
   let oh = row / params.outWidth;
   let n = oh / params.outHeight;
   // Above and left of the image the coordinates wrap around to huge values, which are outside too.
-  return Row(n * params.height * params.width, oh % params.outHeight * ${g.stride[0]}u - ${g.top}u,
-    row % params.outWidth * ${g.stride[1]}u - ${g.left}u);
+  return Row(n * params.height * params.width, oh % params.outHeight * ${n.strideHeight} - ${n.top},
+    row % params.outWidth * ${n.strideWidth} - ${n.left});
 }
-fn loadA(slice: Slice, row: Row, quad: u32) -> vec4f {
-  let tap = quad / ${channelQuads}u;
-  let channel = quad % ${channelQuads}u * 4u;
-  let h = row.h + tap / ${g.kernelWidth}u${times(g.dilation[0])};
-  let w = row.w + tap % ${g.kernelWidth}u${times(g.dilation[1])};
+fn loadA(slice: Slice, row: Row, quad: u32) -> vec4f {${tap};
+  let tapRow = ${quotient("tap", "kernelWidth", g.kernelWidth, g.kernelHeight * g.kernelWidth)};
+  let h = row.h + tapRow * ${n.dilationHeight};
+  let w = row.w + (tap - tapRow * ${n.kernelWidth}) * ${n.dilationWidth};
   let pixel = row.image + h * params.width + w;${
     padded
       ? `
   let inside = h < params.height && w < params.width;
-  return select(vec4f(), xQuad(select(0u, pixel * ${g.inChannels}u + ${xChannel}, inside), ${groupIn}u - channel), inside);`
+  return select(vec4f(), xQuad(select(0u, pixel * ${n.inChannels} + ${xChannel}, inside), ${n.groupIn} - channel), inside);`
       : `
-  return xQuad(pixel * ${g.inChannels}u + ${xChannel}, ${groupIn}u - channel);`
+  return xQuad(pixel * ${n.inChannels} + ${xChannel}, ${n.groupIn} - channel);`
   }
 }
 fn loadB(slice: Slice, column: u32, quad: u32, j: u32) -> vec4f {${
       groupIn % 4 === 0
         ? `
-  return weightQuad((quad * 4u + j) * ${g.outChannels}u + ${weightColumn}, ${groupOut}u - column);`
-        : `
-  let channel = quad % ${channelQuads}u * 4u + j;
-  let row = quad / ${channelQuads}u * ${groupIn}u + min(channel, ${groupIn - 1}u);
-  let loaded = weightQuad(row * ${g.outChannels}u + ${weightColumn}, ${groupOut}u - column);
-  return select(vec4f(), loaded, channel < ${groupIn}u);`
+  return weightQuad((quad * 4u + j) * ${n.outChannels} + ${weightColumn}, ${n.groupOut} - column);`
+        : `${tap} + j;
+  let row = tap * ${n.groupIn} + min(channel, ${n.groupIn} - 1u);
+  let loaded = weightQuad(row * ${n.outChannels} + ${weightColumn}, ${n.groupOut} - column);
+  return select(vec4f(), loaded, channel < ${n.groupIn});`
     }
 }
-fn outputRow(slice: Slice, row: u32) -> u32 { return row${grouped ? ` * ${groups}u + slice.group` : ""}; }`,
+fn outputRow(slice: Slice, row: u32) -> u32 { return row${grouped ? ` * ${n.groups} + slice.group` : ""}; }`,
   };
 }
 

@@ -9,6 +9,7 @@ import { type Epilogue, withEpilogue } from "../matmul/epilogue.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
 import { productVariants, storedProduct } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, type Shape, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { quotient, remainder, uniform } from "../uniform.ts";
 import { acrossGroups, butDepthwise, isDepthwise } from "./depthwise.ts";
 import { depthwiseInputPass } from "./depthwiseInput.ts";
 import {
@@ -18,6 +19,7 @@ import {
   forEachProduct,
   type Geometry,
   geometryOf,
+  numbersOf,
   type SizeParam,
   sizeParams,
   sizesOf,
@@ -59,17 +61,22 @@ function product({
   const strided = sh * sw > 1;
   const elements = elementsFor(groupOut, inputs.gradient.dtype);
   const weightElements = elementsFor(groupOut, inputs.weight.dtype);
+  const n = numbersOf(g);
   const channelQuads = Math.max(1, ceilDiv(groupOut, 4));
   const [vertical, horizontal] = phasesOf(g);
   const taps = ceilDiv(g.kernelHeight, vertical.tapStep) * ceilDiv(g.kernelWidth, horizontal.tapStep);
   const quads = taps * ceilDiv(groupOut, 4);
-  const phaseHeight = sh === 1 ? "params.height" : `((params.height + ${sh - 1}u) / ${sh}u)`;
-  const phaseWidth = sw === 1 ? "params.width" : `((params.width + ${sw - 1}u) / ${sw}u)`;
-  const yChannel = grouped ? `slice.group * ${groupOut}u + channel` : "channel";
-  const loaded = `gradientQuad(select(0u, pixel * ${g.outChannels}u + ${yChannel}, inside), ${groupOut}u - channel)`;
+  const tap = `
+  let tap = ${quotient("quad", "channelQuads", channelQuads, quads)};
+  let channel = (${remainder("quad", "tap", "channelQuads", channelQuads)}) * 4u;
+  let tapRow = ${strided ? "quotient(tap, slice.tapsW)" : quotient("tap", "kernelWidth", g.kernelWidth, taps)};`;
+  const phaseHeight = strided ? uniform("phaseHeight", ceilDiv(g.height, sh)) : "params.height";
+  const phaseWidth = strided ? uniform("phaseWidth", ceilDiv(g.width, sw)) : "params.width";
+  const yChannel = grouped ? `slice.group * ${n.groupOut} + channel` : "channel";
+  const loaded = `gradientQuad(select(0u, pixel * ${n.outChannels} + ${yChannel}, inside), ${n.groupOut} - channel)`;
   const pixels = "(params.batch * params.height * params.width)";
   /** A pixel's place among the rows of all groups, which alternate in memory. */
-  const inGroups = grouped ? ` * ${groups}u + slice.group` : "";
+  const inGroups = grouped ? ` * ${n.groups} + slice.group` : "";
   return {
     rows: g.batch * ceilDiv(g.height, sh) * ceilDiv(g.width, sw),
     columns: groupIn,
@@ -84,44 +91,40 @@ function product({
     bias: false,
     wgsl: {
       rows: `(params.batch * ${phaseHeight} * ${phaseWidth})`,
-      columns: `${groupIn}u`,
-      outputRows: grouped ? `(${pixels} * ${groups}u)` : pixels,
+      columns: n.groupIn,
+      outputRows: grouped ? `(${pixels} * ${n.groups})` : pixels,
     },
     code: /* wgsl */ `
 ${loadQuad("gradient", elements)}
 ${loadQuad("weight", weightElements)}
-${sliceCode(g, [vertical, horizontal], quads, channelQuads)}
+${sliceCode(g, [vertical, horizontal], quads, uniform("channelQuads", channelQuads))}
 struct Row { image: u32, h: u32, w: u32 }
 fn rowOf(slice: Slice, row: u32) -> Row {
   let h = row / ${phaseWidth};
   let n = h / ${phaseHeight};
   return Row(n * params.outHeight * params.outWidth, h % ${phaseHeight} + slice.shiftH, row % ${phaseWidth} + slice.shiftW);
 }
-fn loadA(slice: Slice, row: Row, quad: u32) -> vec4f {
-  let tap = quad / ${channelQuads}u;
-  let channel = quad % ${channelQuads}u * 4u;
+fn loadA(slice: Slice, row: Row, quad: u32) -> vec4f {${tap}
   // Above and left of the image the coordinates wrap around to huge values, which are outside too.
-  let oh = row.h - tap / slice.tapsW${times(vertical.outStep)};
-  let ow = row.w - tap % slice.tapsW${times(horizontal.outStep)};
+  let oh = row.h - tapRow${times(vertical.outStep)};
+  let ow = row.w - (tap - tapRow * slice.tapsW)${times(horizontal.outStep)};
   let pixel = row.image + oh * params.outWidth + ow;
   let inside = oh < params.outHeight && ow < params.outWidth;
   return select(vec4f(), ${loaded}, inside);
 }
-fn loadB(slice: Slice, column: u32, quad: u32) -> vec4f {
-  let tap = quad / ${channelQuads}u;
-  let channel = quad % ${channelQuads}u * 4u;
-  let kh = slice.firstH + tap / slice.tapsW * ${vertical.tapStep}u;
-  let kw = slice.firstW + tap % slice.tapsW * ${horizontal.tapStep}u;
-  let row = (kh * ${g.kernelWidth}u + kw) * ${groupIn}u + column;
-  return weightQuad(row * ${g.outChannels}u + ${yChannel}, ${groupOut}u - channel);
+fn loadB(slice: Slice, column: u32, quad: u32) -> vec4f {${tap}
+  let kh = slice.firstH + tapRow${times(vertical.tapStep)};
+  let kw = slice.firstW + (tap - tapRow * slice.tapsW)${times(horizontal.tapStep)};
+  let row = (kh * ${n.kernelWidth} + kw) * ${n.groupIn} + column;
+  return weightQuad(row * ${n.outChannels} + ${yChannel}, ${n.groupOut} - channel);
 }
 fn outputRow(slice: Slice, row: u32) -> u32 {${
       !strided
         ? ` return row${inGroups}; }`
         : `
   let a = row / ${phaseWidth};
-  let h = a % ${phaseHeight} * ${sh}u + slice.phaseH;
-  let w = row % ${phaseWidth} * ${sw}u + slice.phaseW;
+  let h = a % ${phaseHeight} * ${n.strideHeight} + slice.phaseH;
+  let w = row % ${phaseWidth} * ${n.strideWidth} + slice.phaseW;
   let pixel = (a / ${phaseHeight} * params.height + h) * params.width + w;
   return select(${"0xffffffffu"}, pixel${inGroups}, h < params.height && w < params.width);
 }`

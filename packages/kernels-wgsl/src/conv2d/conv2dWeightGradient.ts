@@ -7,6 +7,7 @@ import { type Call, defineKernel } from "../kernel.ts";
 import { elementsFor, loadQuad, type Product } from "../matmul/product.ts";
 import { productVariants } from "../matmul/variants.ts";
 import { bytesOf, ceilDiv, show, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { quotient, remainder, uniform } from "../uniform.ts";
 import { butDepthwise } from "./depthwise.ts";
 import { depthwiseWeightGradient } from "./depthwiseWeightGradient.ts";
 import {
@@ -16,10 +17,10 @@ import {
   forEachProduct,
   type Geometry,
   geometryOf,
+  numbersOf,
   type SizeParam,
   sizeParams,
   sizesOf,
-  times,
 } from "./geometry.ts";
 import { weightGradientCases, weightGradientRefusals } from "./weightGradientCases.ts";
 
@@ -44,8 +45,7 @@ const geometry = (
 
 /**
  * Rows are taps and their input channels, k runs over the output pixels: image by image and row by row, each row of the
- * image padded to quads, so that a quad never leaves its row. The sizes of y are
- * baked, because the innermost loop divides by them.
+ * image padded to quads, so that a quad never leaves its row.
  */
 function product({
   inputs,
@@ -57,15 +57,22 @@ function product({
   const elements = elementsFor(groupIn, inputs.x.dtype);
   const gradientElements = elementsFor(groupOut, inputs.gradient.dtype);
   const taps = g.kernelHeight * g.kernelWidth;
-  const padded = Math.max(1, ceilDiv(groupIn, 4)) * 4;
-  const [strideHeight, strideWidth] = g.stride;
-  const xChannel = grouped ? `slice.group * ${groupIn}u + row.channel` : "row.channel";
-  const yColumn = grouped ? `slice.group * ${groupOut}u + column` : "column";
+  const rowsPerTap = Math.max(1, ceilDiv(groupIn, 4)) * 4;
+  const n = numbersOf(g);
+  const perTap = uniform("rowsPerTap", rowsPerTap);
+  const xChannel = grouped ? `slice.group * ${n.groupIn} + row.channel` : "row.channel";
+  const yColumn = grouped ? `slice.group * ${n.groupOut} + column` : "column";
   const widthQuads = ceilDiv(g.outWidth, 4);
+  const quadsWide = uniform("widthQuads", Math.max(1, widthQuads));
+  const cut = g.outWidth % 4 > 0;
+  const lines = g.batch * g.outHeight;
+  const pixel = `
+  let line = ${quotient("quad", "widthQuads", Math.max(1, widthQuads), lines * widthQuads)};
+  let ow = (${remainder("quad", "line", "widthQuads", Math.max(1, widthQuads))}) * 4u + j;`;
   /** Rows of one group alternate with those of the others in memory. */
-  const inGroups = grouped ? ` * ${groups}u + slice.group` : "";
+  const inGroups = grouped ? ` * ${n.groups} + slice.group` : "";
   return {
-    rows: taps * padded,
+    rows: taps * rowsPerTap,
     columns: groupOut,
     quads: g.batch * g.outHeight * widthQuads,
     slices: groups,
@@ -76,43 +83,39 @@ function product({
     output: "weightGradient",
     bias: false,
     wgsl: {
-      rows: `${taps * padded}u`,
-      columns: `${groupOut}u`,
-      outputRows: `${taps * g.inChannels}u`,
+      rows: uniform("productRows", taps * rowsPerTap),
+      columns: n.groupOut,
+      outputRows: uniform("outputRows", taps * g.inChannels),
     },
     code: /* wgsl */ `
 ${loadQuad("x", elements)}
 ${loadQuad("gradient", gradientElements)}
 struct Slice { quads: u32${grouped ? ", group: u32" : ""} }
-fn sliceOf(index: u32) -> Slice { return Slice(params.batch * ${g.outHeight * widthQuads}u${grouped ? ", index" : ""}); }
+fn sliceOf(index: u32) -> Slice { return Slice(params.batch * params.outHeight * ${quadsWide}${grouped ? ", index" : ""}); }
 struct Row { h: u32, w: u32, channel: u32 }
 fn rowOf(slice: Slice, row: u32) -> Row {
-  let tap = row / ${padded}u;
+  let tap = row / ${perTap};
   // Above and left of the image the coordinates wrap around to huge values, which are outside too.
-  return Row(tap / ${g.kernelWidth}u${times(g.dilation[0])} - ${g.top}u, tap % ${g.kernelWidth}u${times(g.dilation[1])} - ${g.left}u, row % ${padded}u);
+  return Row(tap / ${n.kernelWidth} * ${n.dilationHeight} - ${n.top}, tap % ${n.kernelWidth} * ${n.dilationWidth} - ${n.left}, row % ${perTap});
 }
-fn loadA(slice: Slice, row: Row, quad: u32, j: u32) -> vec4f {
-  let ow = quad % ${widthQuads}u * 4u + j;
-  let oh = quad / ${widthQuads}u % ${g.outHeight}u;
-  let n = quad / ${widthQuads * g.outHeight}u;
-  let h = oh * ${strideHeight}u + row.h;
-  let w = ow * ${strideWidth}u + row.w;
-  let inside = h < params.height && w < params.width${g.outWidth % 4 ? ` && ow < ${g.outWidth}u` : ""};
-  let offset = ((n * params.height + h) * params.width + w) * ${g.inChannels}u + ${xChannel};
-  return select(vec4f(), xQuad(select(0u, offset, inside), ${groupIn}u - row.channel), inside);
+fn loadA(slice: Slice, row: Row, quad: u32, j: u32) -> vec4f {${pixel}
+  let n = ${quotient("line", "lines", Math.max(1, g.outHeight), lines)};
+  let h = (line - n * params.outHeight) * ${n.strideHeight} + row.h;
+  let w = ow * ${n.strideWidth} + row.w;
+  let inside = h < params.height && w < params.width${cut ? " && ow < params.outWidth" : ""};
+  let offset = ((n * params.height + h) * params.width + w) * ${n.inChannels} + ${xChannel};
+  return select(vec4f(), xQuad(select(0u, offset, inside), ${n.groupIn} - row.channel), inside);
 }
-fn loadB(slice: Slice, column: u32, quad: u32, j: u32) -> vec4f {
-  let ow = quad % ${widthQuads}u * 4u + j;
-  let row = quad / ${widthQuads}u;
-  let loaded = gradientQuad((row * ${g.outWidth}u + ${g.outWidth % 4 ? `min(ow, ${g.outWidth - 1}u)` : "ow"}) * ${g.outChannels}u + ${yColumn}, ${groupOut}u - column);
-  return ${g.outWidth % 4 ? `select(vec4f(), loaded, ow < ${g.outWidth}u)` : "loaded"};
+fn loadB(slice: Slice, column: u32, quad: u32, j: u32) -> vec4f {${pixel}
+  let loaded = gradientQuad((line * params.outWidth + ${cut ? "min(ow, params.outWidth - 1u)" : "ow"}) * ${n.outChannels} + ${yColumn}, ${n.groupOut} - column);
+  return ${cut ? "select(vec4f(), loaded, ow < params.outWidth)" : "loaded"};
 }
 fn outputRow(slice: Slice, row: u32) -> u32 {${
-      padded === groupIn
+      rowsPerTap === groupIn
         ? ` return row${inGroups}; }`
         : `
-  let channel = row % ${padded}u;
-  return select(0xffffffffu, ${grouped ? "(" : ""}row / ${padded}u * ${groupIn}u + channel${grouped ? `)${inGroups}` : ""}, channel < ${groupIn}u);
+  let channel = row % ${perTap};
+  return select(0xffffffffu, ${grouped ? "(" : ""}row / ${perTap} * ${n.groupIn} + channel${grouped ? `)${inGroups}` : ""}, channel < ${n.groupIn});
 }`
     }`,
   };

@@ -41,6 +41,21 @@ export const epilogueCases: readonly Case<"x" | "weight" | "bias" | EpilogueInpu
     attrs: { stride: 1, padding: [1, 1, 1, 1], epilogue: shiftAndAdd([2, 5, 7, 7]) },
   },
   {
+    name: "epilogue: 2 groups",
+    inputs: { x: [1, 5, 5, 4], weight: [3, 3, 2, 12], bias: [12], in0: [1, 1, 1, 12], in2: [1, 5, 5, 12] },
+    attrs: { stride: 1, padding: [1, 1, 1, 1], groups: 2, epilogue: shiftAndAdd([1, 5, 5, 12]) },
+  },
+  {
+    name: "epilogue: 2 groups of odd channels",
+    inputs: { x: [1, 5, 5, 4], weight: [3, 3, 2, 6], in0: [1, 1, 1, 6], in2: [1, 5, 5, 6] },
+    attrs: { stride: 1, padding: [1, 1, 1, 1], groups: 2, epilogue: shiftAndAdd([1, 5, 5, 6]) },
+  },
+  {
+    name: "epilogue: depthwise",
+    inputs: { x: [1, 5, 5, 4], weight: [3, 3, 1, 4], bias: [4], in0: [1, 1, 1, 4], in2: [1, 5, 5, 4] },
+    attrs: { stride: 1, padding: [1, 1, 1, 1], groups: 4, epilogue: shiftAndAdd([1, 5, 5, 4]) },
+  },
+  {
     name: "epilogue: f16, a long sum",
     inputs: {
       x: { shape: [1, 3, 3, 128], dtype: "f16" },

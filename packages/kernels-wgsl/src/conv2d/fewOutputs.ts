@@ -8,7 +8,8 @@ import { type StoredProduct, tilePass } from "../matmul/product.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
 import { repeat } from "../repeat.ts";
 import { ceilDiv } from "../spec.ts";
-import { type Geometry, isPlain } from "./geometry.ts";
+import { uniform } from "../uniform.ts";
+import { type Geometry, isPlain, numbersOf } from "./geometry.ts";
 
 const mostOutputs = 3;
 const mostTaps = 3;
@@ -26,25 +27,26 @@ export const hasFewOutputs = (g: Geometry): boolean =>
 export function fewOutputsPass(caps: Capabilities, g: Geometry, product: StoredProduct): Pass {
   const lanes = caps.adapterClass === "software" ? fixedSubgroup(caps) : 0;
   const pixels = lanes ? 8 : 4;
-  const { inChannels, outChannels, kernelHeight, kernelWidth, top, left } = g;
+  const { outChannels, kernelHeight, kernelWidth } = g;
   const window = pixels + kernelWidth - 1;
   /** Weights of a row of taps and four channels in: in storage, those of a tap are contiguous. */
   const perTap = 4 * outChannels;
   const weights = kernelWidth * perTap;
-  const first = `(kh * ${kernelWidth * inChannels}u + quad * 4u) * ${outChannels}u`;
+  const n = numbersOf(g);
+  const first = `(kh * ${kernelWidth}u * ${n.inChannels} + quad * 4u) * ${outChannels}u`;
   const element = (index: string) => `f32(weight[${index}])`;
   // Where lanes can shuffle, each loads some of the weights; elsewhere all load all, which a GPU's cache answers at once.
   const loadWeights = lanes
     ? repeat(
         ceilDiv(weights, lanes),
         (m) => `      let place${m} = min(lane + ${m * lanes}u, ${weights - 1}u);
-      let part${m} = ${element(`${first} + place${m} / ${perTap}u * ${inChannels * outChannels}u + place${m} % ${perTap}u`)};`,
+      let part${m} = ${element(`${first} + place${m} / ${perTap}u * ${outChannels}u * ${n.inChannels} + place${m} % ${perTap}u`)};`,
       )
     : "";
   const weightAt = (tap: number, c: number, o: number): string => {
     const place = tap * perTap + c * outChannels + o;
     if (lanes) return `subgroupShuffle(part${Math.floor(place / lanes)}, ${place % lanes}u)`;
-    return element(`${first} + ${tap * inChannels * outChannels + c * outChannels + o}u`);
+    return element(`${first} + ${tap * outChannels}u * ${n.inChannels} + ${c * outChannels + o}u`);
   };
   const multiply = repeat(kernelWidth, (tap) =>
     repeat(4, (c) =>
@@ -75,13 +77,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let oh = line % params.outHeight;
   let ow = i % ${strips} * ${pixels}u;
 ${repeat(pixels, (p) => `  var sum${p} = vec4f();`)}
-  for (var kh = 0u; kh < ${kernelHeight}u; kh++) {
+  for (var kh = 0u; kh < ${uniform("kernelHeight", kernelHeight)}; kh++) {
     // Above and left of the image the coordinates wrap around to huge values, which are outside too.
-    let h = oh + kh - ${top}u;
+    let h = oh + kh - ${n.top};
     let inImage = h < params.height && image < params.batch;
     let row = (image * params.height + h) * params.width;
-${repeat(window, (t) => `    let w${t} = ow + ${t}u - ${left}u;\n    let inside${t} = inImage && w${t} < params.width;\n    let at${t} = select(0u, (row + w${t}) * ${inChannels}u, inside${t});`)}
-    for (var quad = 0u; quad < ${inChannels / 4}u; quad++) {
+${repeat(window, (t) => `    let w${t} = ow + ${t}u - ${n.left};\n    let inside${t} = inImage && w${t} < params.width;\n    let at${t} = select(0u, (row + w${t}) * ${n.inChannels}, inside${t});`)}
+    for (var quad = 0u; quad < ${n.inChannels} / 4u; quad++) {
 ${repeat(window, (t) => `      let x${t} = select(vec4f(), xQuad(at${t} + quad * 4u, 4u), inside${t});`)}
 ${loadWeights}
 ${multiply}

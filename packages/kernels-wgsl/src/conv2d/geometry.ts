@@ -2,6 +2,7 @@
 import { check, checkFloat } from "../errors.ts";
 import type { EpilogueAttrs } from "../matmul/epilogue.ts";
 import { type Shape, show, type TensorSpec } from "../spec.ts";
+import { uniform } from "../uniform.ts";
 
 /** Zero rows and columns added around the image: top, left, bottom, right. */
 export type Padding = readonly [top: number, left: number, bottom: number, right: number];
@@ -52,7 +53,7 @@ export const times = (factor: number): string => (factor === 1 ? "" : ` * ${fact
 /** One number for both sides, or one for each. */
 export const sidesOf = (given: number | Sides): Sides => (typeof given === "number" ? [given, given] : given);
 
-/** The uniform struct of all three kernels: image sizes are not baked, so that shapes share pipelines. */
+/** The uniform struct of all three kernels. The other sizes are numbers of a pass: see `numbersOf`. */
 export const sizeParams = {
   batch: "u32",
   height: "u32",
@@ -69,6 +70,22 @@ export const sizesOf = ({ batch, height, width, outHeight, outWidth }: Geometry)
   width,
   outHeight,
   outWidth,
+});
+
+/** The other sizes as WGSL: see `uniform`. */
+export const numbersOf = (g: Geometry) => ({
+  inChannels: uniform("inChannels", g.inChannels),
+  outChannels: uniform("outChannels", g.outChannels),
+  groupIn: uniform("groupIn", g.groupIn),
+  groupOut: uniform("groupOut", g.groupOut),
+  groups: uniform("groups", g.groups),
+  kernelWidth: uniform("kernelWidth", g.kernelWidth),
+  strideHeight: uniform("strideHeight", g.stride[0]),
+  strideWidth: uniform("strideWidth", g.stride[1]),
+  dilationHeight: uniform("dilationHeight", g.dilation[0]),
+  dilationWidth: uniform("dilationWidth", g.dilation[1]),
+  top: uniform("top", g.top),
+  left: uniform("left", g.left),
 });
 
 /** Throws ShapeError unless a tensor has the four axes of images; any of them may be empty. */

@@ -2,7 +2,8 @@
  * Which taps meet which pixels where windows are a stride apart. Pixel h meets tap k at output (h + before − k·dilation) / stride,
  * where that is whole: pixels with the same remainder by the stride, a phase, meet the same taps.
  */
-import type { Geometry } from "./geometry.ts";
+import { uniform } from "../uniform.ts";
+import { type Geometry, numbersOf } from "./geometry.ts";
 
 /** One axis. Phase p is met by the taps first, first + tapStep, …; a later tap lies `outStep` outputs earlier. */
 export interface Phases {
@@ -53,38 +54,43 @@ export function sliceCode(
   g: Geometry,
   [vertical, horizontal]: readonly [Phases, Phases],
   quads: number,
-  channelQuads: number,
+  channelQuads: string,
 ): string {
   const [sh, sw] = g.stride;
+  const n = numbersOf(g);
   const grouped = g.groups > 1;
-  const group = grouped ? `, index % ${g.groups}u` : "";
-  const phase = grouped ? `(index / ${g.groups}u)` : "index";
-  const perTap = g.groupOut === 0 ? 0 : channelQuads;
-  const struct = `// Taps of the phase: firstH, firstH + ${vertical.tapStep}, …; the pixel a·${sh} + phaseH meets tap firstH + ${vertical.tapStep}·i at output a + shiftH − i${vertical.outStep > 1 ? `·${vertical.outStep}` : ""}.
+  const group = grouped ? `, index % ${n.groups}` : "";
+  const phase = grouped ? `(index / ${n.groups})` : "index";
+  const perTap = g.groupOut === 0 ? "0u" : channelQuads;
+  const struct = `// Taps of the phase: firstH, firstH + a step, …; the pixel a·stride + phaseH meets the i-th of them at output a + shiftH − i·(a step).
 struct Slice { quads: u32, tapsW: u32, firstH: u32, firstW: u32, shiftH: u32, shiftW: u32, phaseH: u32, phaseW: u32${grouped ? ", group: u32" : ""} }`;
   if (sh * sw === 1) {
     return `${struct}
 fn sliceOf(index: u32) -> Slice {
-  return Slice(${quads}u, ${g.kernelWidth}u, 0u, 0u, ${g.top}u, ${g.left}u, 0u, 0u${group});
+  return Slice(${uniform("quads", quads)}, ${n.kernelWidth}, 0u, 0u, ${n.top}, ${n.left}, 0u, 0u${group});
 }`;
   }
   if (g.dilation.every((distance) => distance === 1)) {
+    const kernelHeight = uniform("kernelHeight", g.kernelHeight);
     return `${struct}
 fn sliceOf(index: u32) -> Slice {
-  let h = ${phase} / ${sw}u + ${g.top}u;
-  let w = ${phase} % ${sw}u + ${g.left}u;
-  let tapsH = (${g.kernelHeight + sh - 1}u - min(h % ${sh}u, ${g.kernelHeight}u)) / ${sh}u;
-  let tapsW = (${g.kernelWidth + sw - 1}u - min(w % ${sw}u, ${g.kernelWidth}u)) / ${sw}u;
-  return Slice(tapsH * tapsW * ${perTap}u, tapsW, h % ${sh}u, w % ${sw}u, h / ${sh}u, w / ${sw}u, ${phase} / ${sw}u, ${phase} % ${sw}u${group});
+  let h = ${phase} / ${n.strideWidth} + ${n.top};
+  let w = ${phase} % ${n.strideWidth} + ${n.left};
+  let firstH = h % ${n.strideHeight};
+  let firstW = w % ${n.strideWidth};
+  let tapsH = (${kernelHeight} + ${n.strideHeight} - 1u - min(firstH, ${kernelHeight})) / ${n.strideHeight};
+  let tapsW = (${n.kernelWidth} + ${n.strideWidth} - 1u - min(firstW, ${n.kernelWidth})) / ${n.strideWidth};
+  return Slice(tapsH * tapsW * ${perTap}, tapsW, firstH, firstW, h / ${n.strideHeight}, w / ${n.strideWidth},
+    ${phase} / ${n.strideWidth}, ${phase} % ${n.strideWidth}${group});
 }`;
   }
   return `${struct}
 ${tableCode("H", vertical)}
 ${tableCode("W", horizontal)}
 fn sliceOf(index: u32) -> Slice {
-  let h = ${phase} / ${sw}u;
-  let w = ${phase} % ${sw}u;
+  let h = ${phase} / ${n.strideWidth};
+  let w = ${phase} % ${n.strideWidth};
   let taps = tapsW[w];
-  return Slice(tapsH[h] * taps * ${perTap}u, taps, firstH[h], firstW[w], shiftH[h], shiftW[w], h, w${group});
+  return Slice(tapsH[h] * taps * ${perTap}, taps, firstH[h], firstW[w], shiftH[h], shiftW[w], h, w${group});
 }`;
 }

@@ -5,6 +5,7 @@ import { loadQuad, type StoredProduct, tilePass } from "../matmul/product.ts";
 import { productPass } from "../matmul/variants.ts";
 import { repeat } from "../repeat.ts";
 import { ceilDiv, spec, type TensorSpec } from "../spec.ts";
+import { uniform } from "../uniform.ts";
 import type { Geometry } from "./geometry.ts";
 
 const workgroupSize = 64;
@@ -65,13 +66,13 @@ const tiles = (convolution: Convolution): string =>
   `(params.batch * ${tilesHigh(convolution)} * ${tilesWide(convolution)})`;
 
 /** One thread for each tile and four channels: `body` sees `size`, how many there are, `image`, and the tile's first pixel. */
-const perTile = (convolution: Convolution, quads: number, body: string): string =>
+const perTile = (convolution: Convolution, quads: string, body: string): string =>
   perThread(
     workgroupSize,
     /* wgsl */ `
-  let size = ${tiles(convolution)} * ${quads}u;
+  let size = ${tiles(convolution)} * ${quads};
   if (i >= size) { return; }
-  let tile = i / ${quads}u;
+  let tile = i / ${quads};
   let line = tile / ${tilesWide(convolution)};
   let image = line / ${tilesHigh(convolution)};
   let down = line % ${tilesHigh(convolution)} * 2u;
@@ -81,32 +82,36 @@ ${body}`,
 
 /** G g Gᵀ of four channels of `to`; columns of the matrices are the places in a row. */
 function weightsPass({ from, to, turned }: Convolution, name: string, dtype: string): Pass {
-  const quads = (from.channels * to.channels) / 4;
-  const toQuads = to.channels / 4;
+  const count = (from.channels * to.channels) / 4;
+  const quads = uniform("weightQuads", count);
+  const [fromChannels, toQuads] = [
+    uniform("fromChannels", from.channels),
+    uniform("toQuads", to.channels / 4),
+  ];
   const tap = (index: number): string => {
-    if (!turned) return `vec4f(${name}[${index * quads}u + i])`;
+    if (!turned) return `vec4f(${name}[${index}u * ${quads} + i])`;
     // The weight's rows are the channels of `to` then.
-    const first = `(${4 * (8 - index) * quads}u + i % ${toQuads}u * ${4 * from.channels}u + i / ${toQuads}u)`;
-    return `vec4f(${repeat(4, (j) => `f32(${name}[${first} + ${j * from.channels}u])`, ", ")})`;
+    const first = `${4 * (8 - index)}u * ${quads} + i % ${toQuads} * 4u * ${fromChannels} + i / ${toQuads}`;
+    return `vec4f(${repeat(4, (j) => `f32(${name}[${first} + ${j}u * ${fromChannels}])`, ", ")})`;
   };
   return {
     label: "weights",
     read: { [name]: turned ? dtype : `vec4<${dtype}>` },
     write: { weights: "vec4<f32>" },
-    workgroups: grid(ceilDiv(quads, workgroupSize)),
+    workgroups: grid(ceilDiv(count, workgroupSize)),
     code: /* wgsl */ `
 fn put(h: u32, i: u32, g: mat3x4f) {
   let even = 0.5 * (g[0] + g[2]);
   let odd = 0.5 * g[1];
-  weights[4u * h * ${quads}u + i] = g[0];
-  weights[(4u * h + 1u) * ${quads}u + i] = even + odd;
-  weights[(4u * h + 2u) * ${quads}u + i] = even - odd;
-  weights[(4u * h + 3u) * ${quads}u + i] = g[2];
+  weights[4u * h * ${quads} + i] = g[0];
+  weights[(4u * h + 1u) * ${quads} + i] = even + odd;
+  weights[(4u * h + 2u) * ${quads} + i] = even - odd;
+  weights[(4u * h + 3u) * ${quads} + i] = g[2];
 }
 ${perThread(
   workgroupSize,
   /* wgsl */ `
-  if (i >= ${quads}u) { return; }
+  if (i >= ${quads}) { return; }
 ${repeat(3, (kh) => `  let g${kh} = mat3x4f(${repeat(3, (kw) => tap(3 * kh + kw), ", ")});`)}
   let even = 0.5 * (g0 + g2);
   let odd = 0.5 * g1;
@@ -122,18 +127,19 @@ ${repeat(3, (kh) => `  let g${kh} = mat3x4f(${repeat(3, (kw) => tap(3 * kh + kw)
 function tilesPass(convolution: Convolution, name: string, elements: string): Pass {
   const { from, top, left } = convolution;
   const { height, width } = from.wgsl;
-  const quads = from.channels / 4;
+  const count = from.channels / 4;
+  const quads = uniform("fromQuads", count);
   return {
     label: "tiles",
     read: { [name]: elements },
     write: { tiles: "vec4<f32>" },
-    workgroups: grid(ceilDiv(tilesOf(convolution) * quads, workgroupSize)),
+    workgroups: grid(ceilDiv(tilesOf(convolution) * count, workgroupSize)),
     code: /* wgsl */ `
 ${loadQuad(name, elements)}
 fn load(image: u32, h: u32, w: u32, quad: u32) -> vec4f {
   let inside = h < ${height} && w < ${width};
   let pixel = (image * ${height} + h) * ${width} + w;
-  return select(vec4f(), ${name}Quad(select(0u, (pixel * ${quads}u + quad) * 4u, inside), 4u), inside);
+  return select(vec4f(), ${name}Quad(select(0u, (pixel * ${quads} + quad) * 4u, inside), 4u), inside);
 }
 fn row(image: u32, h: u32, w: u32, quad: u32) -> mat4x4f {
 ${repeat(4, (j) => `  let d${j} = load(image, h, w + ${j}u, quad);`)}
@@ -147,9 +153,9 @@ ${perTile(
   quads,
   /* wgsl */ `
   // Above and left of the image the coordinates wrap around to huge values, which are outside too.
-  let h = down - ${top}u;
-  let w = right - ${left}u;
-${repeat(4, (j) => `  let d${j} = row(image, h + ${j}u, w, i % ${quads}u);`)}
+  let h = down - ${uniform("top", top)};
+  let w = right - ${uniform("left", left)};
+${repeat(4, (j) => `  let d${j} = row(image, h + ${j}u, w, i % ${quads});`)}
   put(0u, i, size, d0 - d2);
   put(1u, i, size, d1 + d2);
   put(2u, i, size, d2 - d1);
@@ -161,25 +167,14 @@ ${repeat(4, (j) => `  let d${j} = row(image, h + ${j}u, w, i % ${quads}u);`)}
 /** The 16 products of tiles and weights. */
 function productsPass(caps: Capabilities, convolution: Convolution): Pass {
   const { from, to } = convolution;
-  const count = tiles(convolution);
+  const m = tilesOf(convolution);
+  const [k, n] = [from.channels, to.channels];
+  const matrix = { elements: "vec4<f32>", transposed: false };
   const product = matrixProduct({
-    a: {
-      name: "tiles",
-      elements: "vec4<f32>",
-      first: `index * ${count} * ${from.channels}u`,
-      stride: `${from.channels}u`,
-      transposed: false,
-    },
-    b: {
-      name: "weights",
-      elements: "vec4<f32>",
-      first: `index * ${from.channels * to.channels}u`,
-      stride: `${to.channels}u`,
-      transposed: false,
-    },
-    y: { name: "products", first: `index * ${count}`, stride: "1u" },
-    ...{ m: tilesOf(convolution), n: to.channels, k: from.channels, slices: 16, bias: false },
-    wgsl: { m: count, n: `${to.channels}u`, k: `${from.channels}u`, outputRows: `(16u * ${count})` },
+    a: { ...matrix, name: "tiles", first: { outer: m * k }, stride: k },
+    b: { ...matrix, name: "weights", first: { outer: k * n }, stride: n },
+    y: { name: "products", first: { outer: m }, stride: 1 },
+    ...{ m, n, k, slices: 16, outputRows: 16 * m, bias: false },
   });
   return { ...productPass(caps, { ...product, outputType: "f32", epilogue: undefined }), label: "products" };
 }
@@ -188,7 +183,7 @@ function productsPass(caps: Capabilities, convolution: Convolution): Pass {
 function resultPass(convolution: Convolution, product: StoredProduct): Pass {
   const { to } = convolution;
   const { height, width } = to.wgsl;
-  const quads = to.channels / 4;
+  const quads = uniform("toQuads", to.channels / 4);
   const stored: StoredProduct = {
     ...product,
     read: { products: "vec4<f32>" },
@@ -217,12 +212,12 @@ ${perTile(
   quads,
   /* wgsl */ `
 ${repeat(4, (j) => `  let m${j} = row(${j}u, i, size);`)}
-  put(image, down, right, i % ${quads}u, m0 + m1 + m2);
-  put(image, down + 1u, right, i % ${quads}u, m1 - m2 - m3);`,
+  put(image, down, right, i % ${quads}, m0 + m1 + m2);
+  put(image, down + 1u, right, i % ${quads}, m1 - m2 - m3);`,
 )}`,
     ),
     label: "result",
-    workgroups: grid(ceilDiv(tilesOf(convolution) * quads, workgroupSize)),
+    workgroups: grid(ceilDiv((tilesOf(convolution) * to.channels) / 4, workgroupSize)),
   };
 }
 

@@ -1,5 +1,6 @@
 /** WGSL of an expression for one element, or four neighbours, of its result. */
-import { type DType, type Shape, storageType, type TensorSpec } from "../spec.ts";
+import { type DType, type Shape, sizeOf, storageType, type TensorSpec } from "../spec.ts";
+import { quotient, remainder, uniform } from "../uniform.ts";
 import { type BroadcastLoop, broadcastLoops } from "./broadcast.ts";
 import { type Expression, type Ref, typesOf } from "./expression.ts";
 import { declareFunctions } from "./functions.ts";
@@ -57,7 +58,7 @@ export function expressionCode(
   const inner = loops.at(-1);
   const wide = (scalar: string) => (width === 4 ? `vec4<${scalar}>` : scalar);
   const vector = (k: number) => width === 4 && inner!.strides[k] === 1;
-  const lines = indexLines(loops, width);
+  const lines = indexLines(loops, width, sizeOf(output.shape));
   const read: Record<string, string> = {};
   inputs.forEach(({ dtype }, k) => {
     const type = wide(registerType(dtype));
@@ -98,14 +99,20 @@ export function expressionCode(
 }
 
 /** `d0 …`: position along each loop, in units of `width` along the innermost. */
-function indexLines(loops: readonly BroadcastLoop[], width: number): string[] {
+function indexLines(loops: readonly BroadcastLoop[], width: number, size: number): string[] {
   if (loops.length < 2) return [];
   const lines: string[] = [];
   let rest = "i";
+  let most = size / width;
   for (let k = loops.length - 1; k > 0; k--) {
     const extent = k === loops.length - 1 ? loops[k]!.extent / width : loops[k]!.extent;
-    lines.push(`let d${k} = ${rest} % ${extent}u;`, `let r${k} = ${rest} / ${extent}u;`);
+    const name = `extent${k}`;
+    lines.push(
+      `let r${k} = ${quotient(rest, name, extent, most)};`,
+      `let d${k} = ${remainder(rest, `r${k}`, name, extent)};`,
+    );
     rest = `r${k}`;
+    most /= extent;
   }
   lines.push(`let d0 = ${rest};`);
   return lines;
@@ -117,7 +124,7 @@ function indexOf(loops: readonly BroadcastLoop[], operand: number, vector: boole
   const terms = loops.flatMap(({ strides }, k) => {
     const stride = strides[operand]!;
     if (!stride) return [];
-    return [k === loops.length - 1 ? `d${k}` : `d${k} * ${stride / unit}u`];
+    return [k === loops.length - 1 ? `d${k}` : `d${k} * ${uniform(`stride${operand}_${k}`, stride / unit)}`];
   });
   return terms.join(" + ") || "0u";
 }

@@ -12,10 +12,11 @@ import { check, checkFloat } from "../errors.ts";
 import { type Call, defineKernel } from "../kernel.ts";
 import { type Axis, coordinatesOf, flatIndex, mergeAxes, walkOffset } from "../movement/walk.ts";
 import { bytesOf, type Shape, sameShape, show, sizeOf, spec, stridesOf, type TensorSpec } from "../spec.ts";
+import { uniform } from "../uniform.ts";
 import { cases, epilogueCases } from "./cases.ts";
 import { type EpilogueAttrs, withEpilogue } from "./epilogue.ts";
 import { fewRowsVariants } from "./fewRows.ts";
-import { matrixProduct } from "./matrices.ts";
+import { type Firsts, matrixProduct } from "./matrices.ts";
 import { elementsFor, type Product } from "./product.ts";
 import { productVariants } from "./variants.ts";
 
@@ -56,44 +57,41 @@ function sizesOf(a: TensorSpec, b: TensorSpec, { transposeA, transposeB }: Matmu
   return { batch, m, n, k, strideA: countA === 1 ? 0 : k * m, strideB: countB === 1 ? 0 : k * n };
 }
 
-/** WGSL of the first element of an operand's matrix in the batch `index`. Only what is repeated along some batch axes has to walk. */
-function firstElement(name: "a" | "b", own: Shape, batch: Shape): string {
-  const stride = `params.stride${name.toUpperCase()}`;
-  if (sizeOf(own) === 1 || sizeOf(own) === sizeOf(batch)) return `index * ${stride}`;
+/** Where an operand's matrices begin in the batches of y. Only what is repeated along some batch axes has to walk. */
+function firstsOf(name: "a" | "b", own: Shape, batch: Shape, stride: number): Firsts {
+  if (sizeOf(own) === 1 || sizeOf(own) === sizeOf(batch)) return { outer: stride };
   const strides = stridesOf(own);
   const lead = batch.length - own.length;
   const axes = batch.map((extent, axis): Axis => {
     const repeats = axis < lead || own[axis - lead] === 1;
     return { extent, stride: repeats ? 0 : strides[axis - lead]! };
   });
-  return `(${walkOffset("index", mergeAxes(axes))}) * ${stride}`;
+  return { wgsl: `(${walkOffset("index", mergeAxes(axes), name)}) * ${uniform(`${name}Matrix`, stride)}` };
 }
 
 function product({
   inputs,
   attrs: { transposeA, transposeB },
-  params: { batch, m, n, k },
+  params: { batch, m, n, k, strideA, strideB },
 }: Call<"a" | "b" | "bias", "y", MatmulAttrs, keyof Sizes>): Product {
-  const [batchA, batchB] = [batchAxes(inputs.a), batchAxes(inputs.b)];
   const all = batchOf(inputs.a, inputs.b);
   return matrixProduct({
     a: {
       name: "a",
       elements: elementsFor(transposeA ? m : k, inputs.a.dtype),
-      first: firstElement("a", batchA, all),
-      stride: transposeA ? "params.m" : "params.k",
+      first: firstsOf("a", batchAxes(inputs.a), all, strideA),
+      stride: transposeA ? m : k,
       transposed: transposeA,
     },
     b: {
       name: "b",
       elements: elementsFor(transposeB ? k : n, inputs.b.dtype),
-      first: firstElement("b", batchB, all),
-      stride: transposeB ? "params.k" : "params.n",
+      first: firstsOf("b", batchAxes(inputs.b), all, strideB),
+      stride: transposeB ? k : n,
       transposed: transposeB,
     },
-    y: { name: "y", first: "index * params.m", stride: "1u" },
-    ...{ m, n, k, slices: batch, bias: inputs.bias !== undefined },
-    wgsl: { m: "params.m", n: "params.n", k: "params.k", outputRows: "(params.batch * params.m)" },
+    y: { name: "y", first: { outer: m }, stride: 1 },
+    ...{ m, n, k, slices: batch, outputRows: batch * m, bias: inputs.bias !== undefined },
   });
 }
 

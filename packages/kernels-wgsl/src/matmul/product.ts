@@ -6,6 +6,7 @@
 
 import { grid, type Pass, perThread } from "../kernel.ts";
 import { ceilDiv, type DType } from "../spec.ts";
+import { uniform } from "../uniform.ts";
 import type { EpilogueCode } from "./epilogue.ts";
 
 /**
@@ -26,7 +27,9 @@ export interface Product {
   readonly bAlong: "k" | "column";
   /** Operand bindings and their element types; y and bias are added by the tiling. */
   readonly read: Readonly<Record<string, string>>;
-  /** Name of the binding that receives y. */
+  /** Operands' bindings that have another name than their tensor. */
+  readonly tensors?: Readonly<Record<string, string>>;
+  /** Name of the tensor that receives y. */
   readonly output: string;
   readonly bias: boolean;
   /**
@@ -92,18 +95,14 @@ export const tileIndices = (product: Product, tile: Tile, splits: number): strin
   let firstColumn = index % columnTiles * ${tile.columns}u;
   let firstRow = index / columnTiles % rowTiles * ${tile.rows}u;
   let part = index / columnTiles / rowTiles;
-  if (part >= ${product.slices * splits}u) { return; }
-  let slice = sliceOf(part % ${product.slices}u);
-  let split = part / ${product.slices}u;${
-    splits === 1
-      ? `
-  let firstQuad = 0u;
-  let lastQuad = slice.quads;`
-      : `
-  let quadsPerSplit = (slice.quads + ${splits - 1}u) / ${splits}u;
+  let slices = ${uniform("slices", product.slices)};
+  let splits = ${uniform("splits", splits)};
+  if (part >= slices * splits) { return; }
+  let slice = sliceOf(part % slices);
+  let split = part / slices;
+  let quadsPerSplit = (slice.quads + splits - 1u) / splits;
   let firstQuad = split * quadsPerSplit;
-  let lastQuad = min(firstQuad + quadsPerSplit, slice.quads);`
-  }`;
+  let lastQuad = min(firstQuad + quadsPerSplit, slice.quads);`;
 
 /** WGSL of what is stored of a sum, or of four neighbours, at the flat index `i` in units of as many. */
 const finishOf =
@@ -117,17 +116,16 @@ const finishOf =
 
 /** `fn store(slice, split, row, column, value)` writes four columns of y (or of the partial sums), bias added. */
 function storeFunction(product: StoredProduct, splits: number): string {
-  const target = splits === 1 ? product.output : "partial";
   const bias = product.bias && splits === 1;
   const { rows, columns, outputRows } = product.wgsl;
   /** Where the slice's part of the bias begins, in units of `width` elements. */
   const first = (width: 1 | 4) =>
-    (product.groups ?? 1) > 1 ? `slice.group * ${product.columns / width}u + ` : "";
+    (product.groups ?? 1) > 1 ? `slice.group * (${columns} / ${width}u) + ` : "";
   const vectors = product.columns % 4 === 0;
   const finish = splits === 1 ? finishOf(product) : (_i: string, value: string) => value;
   const each = [0, 1, 2, 3].map(
     (j) => `
-  if (column + ${j}u < ${columns}) { ${target}[offset + ${j}u] = ${finish(`offset + ${j}u`, `value[${j}]${bias ? ` + bias[${first(1)}column + ${j}u]` : ""}`, 1)}; }`,
+  if (column + ${j}u < ${columns}) { result[offset + ${j}u] = ${finish(`offset + ${j}u`, `value[${j}]${bias ? ` + bias[${first(1)}column + ${j}u]` : ""}`, 1)}; }`,
   );
   return /* wgsl */ `${splits === 1 ? (product.epilogue?.declarations ?? "") : ""}
 fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
@@ -136,7 +134,7 @@ fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
   if (to >= ${outputRows}) { return; }
   let offset = (split * ${outputRows} + to) * ${columns} + column;${
     vectors
-      ? `\n  ${target}[offset / 4u] = ${finish("offset / 4u", `value${bias ? ` + bias[${first(4)}column / 4u]` : ""}`, 4)};`
+      ? `\n  result[offset / 4u] = ${finish("offset / 4u", `value${bias ? ` + bias[${first(4)}column / 4u]` : ""}`, 4)};`
       : each.join("")
   }
 }`;
@@ -150,15 +148,15 @@ export const tilePass = (product: StoredProduct, tile: Tile, splits: number, cod
   code: `${product.code}\n${storeFunction(product, splits)}${code}`,
 });
 
-function bindingsOf(product: StoredProduct, splits: number): Pick<Pass, "read" | "write"> {
+/** The bindings of a pass that multiplies. What it writes is y, or the partial sums, under one name. */
+function bindingsOf(product: StoredProduct, splits: number): Pick<Pass, "read" | "write" | "tensors"> {
   const elements = elementsFor(product.columns);
   const bias = product.bias && splits === 1 ? { bias: elements } : {};
+  const whole = splits === 1;
   return {
-    read: { ...product.read, ...bias, ...(splits === 1 && product.epilogue?.read) },
-    write:
-      splits === 1
-        ? { [product.output]: elementsFor(product.columns, product.outputType) }
-        : { partial: elements },
+    read: { ...product.read, ...bias, ...(whole && product.epilogue?.read) },
+    write: { result: whole ? elementsFor(product.columns, product.outputType) : elements },
+    tensors: { ...product.tensors, result: whole ? product.output : "partial" },
   };
 }
 
@@ -168,7 +166,7 @@ export function totalPass(product: StoredProduct, splits: number): Pass {
   const width = elements === "f32" ? 1 : 4;
   const { columns, outputRows } = product.wgsl;
   const { groups = 1 } = product;
-  const biased = groups === 1 ? `(${columns} / ${width}u)` : `${(product.columns * groups) / width}u`;
+  const biased = `(${columns} / ${width}u${groups === 1 ? "" : ` * ${uniform("groups", groups)}`})`;
   return {
     label: "total",
     read: { partial: elements, ...(product.bias ? { bias: elements } : {}), ...product.epilogue?.read },
@@ -180,7 +178,7 @@ export function totalPass(product: StoredProduct, splits: number): Pass {
   let size = ${outputRows} * ${columns} / ${width}u;
   if (i >= size) { return; }
   var total = partial[i];
-  for (var split = 1u; split < ${splits}u; split++) { total += partial[split * size + i]; }
+  for (var split = 1u; split < ${uniform("splits", splits)}; split++) { total += partial[split * size + i]; }
   ${product.output}[i] = ${finishOf(product)("i", `total${product.bias ? ` + bias[i % ${biased}]` : ""}`, width)};`,
     )}`,
   };

@@ -5,6 +5,7 @@
  */
 import type { Capabilities, Pass } from "../kernel.ts";
 import { repeat } from "../repeat.ts";
+import { ceilDiv } from "../spec.ts";
 import { type StoredProduct, type Tile, tileIndices, tilePass } from "./product.ts";
 
 /** Lanes of a subgroup where the adapter has only one size, else 0. */
@@ -31,22 +32,31 @@ export function registerTilePass(product: StoredProduct, tile: RegisterTile, spl
   const loadA = alongK
     ? repeat(owned, (q) => `let a${q} = loadA(slice, row${q}, quad);`)
     : repeat(owned, (q) => repeat(4, (j) => `let a${q}_${j} = loadA(slice, row${q}, quad, ${j}u);`));
-  // One load brings 4 k of `lanes` columns: lane l holds columns 4⌊l/4⌋… at k = l mod 4, or column l at all four k.
-  const loadB = repeat(groups, (g) =>
+  // Where b lies along its columns, lane l holds the column quads l, l + lanes, … of all four k, one k after the other: neighbouring lanes
+  // read neighbouring memory. Else it holds column l at all four k.
+  const quadsWide = ceilDiv(columns, 4);
+  const loadB =
     product.bAlong === "k"
-      ? `let b${g} = loadB(slice, min(firstColumn + ${g * lanes}u + lane, columns - 1u), quad);`
-      : `let b${g} = loadB(slice, min(firstColumn + ${g * lanes}u + lane / 4u * 4u, (columns - 1u) / 4u * 4u), quad, lane % 4u);`,
-  );
+      ? repeat(
+          groups,
+          (g) => `let b${g} = loadB(slice, min(firstColumn + ${g * lanes}u + lane, columns - 1u), quad);`,
+        )
+      : repeat(
+          ceilDiv(4 * quadsWide, lanes),
+          (m) => `let piece${m} = lane + ${m * lanes}u;
+  let b${m} = loadB(slice, min(firstColumn + piece${m} % ${quadsWide}u * 4u, (columns - 1u) / 4u * 4u), quad, min(piece${m} / ${quadsWide}u, 3u));`,
+        );
   const b = (column: number, j: number) => {
-    const [group, c] = [Math.floor(column / lanes), column % lanes];
-    return product.bAlong === "k"
-      ? `subgroupShuffle(b${group}[${j}], ${c}u)`
-      : `subgroupShuffle(b${group}[${c % 4}], ${Math.floor(c / 4) * 4 + j}u)`;
+    if (product.bAlong === "k")
+      return `subgroupShuffle(b${Math.floor(column / lanes)}[${j}], ${column % lanes}u)`;
+    const piece = j * quadsWide + Math.floor(column / 4);
+    return `subgroupShuffle(b${Math.floor(piece / lanes)}[${column % 4}], ${piece % lanes}u)`;
   };
-  const multiply = repeat(4, (j) =>
+  // Column by column, all four k of it: the sums of one column stay in registers meanwhile, where those of a tile do not.
+  const multiply = repeat(columns, (c) =>
     repeat(
-      columns,
-      (c) =>
+      4,
+      (j) =>
         `{ let value = ${b(c, j)}; ${repeat(perLane, (q) => `y${q}_${c} += value * ${a(q, j)};`, " ")} }`,
     ),
   );

@@ -67,17 +67,10 @@ const registerTileBy =
 export const registerTiling: Tiling<RegisterTile> = {
   name: "register tile",
   admits: (caps) => caps.adapterClass === "software" && fixedSubgroup(caps) > 0,
-  /**
-   * 32 × 32 where there is enough of y, less where it is smaller than that. Along k every column of b comes from a place of its
-   * own: 16 columns were a fifth faster than 32 there.
-   */
+  /** 32 × 32 where there is enough of y, less where it is smaller than that. */
   tileFor({ subgroupSizes: [lanes] }, product) {
     const perLane = product.aAlong === "row" ? 4 : Math.min(4, Math.max(1, ceilDiv(product.rows, lanes)));
-    return registerTileOf(
-      lanes,
-      perLane,
-      Math.min(product.bAlong === "k" ? 2 : 4, Math.max(1, ceilDiv(product.columns, lanes))),
-    );
+    return registerTileOf(lanes, perLane, Math.min(4, Math.max(1, ceilDiv(product.columns, lanes))));
   },
   splitK: { workgroups: 8, quads: 64 },
   candidates: {

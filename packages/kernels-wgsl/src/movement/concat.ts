@@ -3,6 +3,7 @@ import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, type Shape, show, sizeOf, spec, storageType, type TensorSpec } from "../spec.ts";
+import { quotient, uniform } from "../uniform.ts";
 
 /** Attributes of `concat`: the axis along which the tensors are joined, from 0 on. */
 export interface ConcatAttrs {
@@ -87,11 +88,14 @@ export const concat = defineKernel({
         const total = rowOf(outputs.y.shape, axis) / width;
         const sizes = operands.map(([name]) => `params.size${name.toUpperCase()} / ${width}u`);
         let before = 0;
-        const moves = operands.map(([name], k) => {
-          const row = rows[k]! / width;
-          const place = `i / ${row}u * ${total}u + ${before}u + i % ${row}u`;
-          before += row;
-          return `    if (i < ${sizes[k]}) { y[${place}] = ${name}[i]; }`;
+        const moves = operands.map(([operand, { shape }], k) => {
+          const [name, length] = [`row${k}`, rows[k]! / width];
+          const row = uniform(name, length);
+          const line = quotient("i", name, length, sizeOf(shape) / width);
+          // i % row + line · total + before, where i % row is i − line · row.
+          const place = `i + ${line} * (${uniform("total", total)} - ${row}) + ${uniform(`before${k}`, before)}`;
+          before += rows[k]! / width;
+          return `    if (i < ${sizes[k]}) { y[${place}] = ${operand}[i]; }`;
         });
         return [
           {

@@ -2,6 +2,7 @@
 import { gridStride } from "../gridStride.ts";
 import type { Capabilities, Pass } from "../kernel.ts";
 import { type DType, type Shape, storageType } from "../spec.ts";
+import { quotient, remainder, uniform } from "../uniform.ts";
 
 /**
  * One loop over output elements, outermost first; `stride` is its step in the source: 0 where the source repeats, negative where it
@@ -25,17 +26,25 @@ export function mergeAxes(axes: readonly Axis[]): Axis[] {
   return merged;
 }
 
-/** WGSL of a stride. A negative one wraps around, as u32 sums do: adding it steps back. */
-const unsigned = (stride: number): string => `${stride >>> 0}u`;
-
-/** WGSL of the source offset at output element `index`. The outermost extent is left out: batches share a pipeline. */
-export function walkOffset(index: string, axes: readonly Axis[]): string {
+/**
+ * WGSL of the source offset at output element `index`, below `count`. The outermost extent is left out: batches share a pipeline.
+ * A negative stride wraps around, as u32 sums do: adding it steps back.
+ *
+ * @param name prefix of the numbers' names, where there are several walks in a pass
+ */
+export function walkOffset(index: string, axes: readonly Axis[], name = "walk"): string {
+  const count = axes.reduce((product, { extent }) => product * extent, 1);
   let inner = 1;
   const terms: string[] = [];
   for (const [position, { extent, stride }] of [...axes.entries()].reverse()) {
-    const quotient = inner === 1 ? index : `${index} / ${inner}u`;
-    const coordinate = position === 0 ? quotient : `${quotient} % ${extent}u`;
-    if (stride !== 0) terms.push(stride === 1 ? `(${coordinate})` : `(${coordinate}) * ${unsigned(stride)}`);
+    const named = (what: string): string => `${name}${what}${position}`;
+    const divided = inner === 1 ? index : quotient(index, named("Inner"), inner, count);
+    const whole = () => quotient(divided, named("Extent"), extent, count / inner);
+    const coordinate = position === 0 ? divided : remainder(divided, whole(), named("Extent"), extent);
+    if (stride !== 0)
+      terms.push(
+        stride === 1 ? `(${coordinate})` : `(${coordinate}) * ${uniform(named("Stride"), stride >>> 0)}`,
+      );
     inner *= extent;
   }
   return terms.join(" + ") || "0u";
@@ -61,7 +70,8 @@ export function walkPass(
   const units = aligned
     ? [...outer.map((axis) => ({ ...axis, stride: axis.stride / 4 })), { ...inner, extent: inner.extent / 4 }]
     : [...outer, { extent: inner.extent / width, stride: inner.stride * width }];
-  const lanes = [0, 1, 2, 3].map((lane) => `x[at + ${unsigned(lane * inner.stride)}]`).join(", ");
+  const step = uniform("step", inner.stride >>> 0);
+  const lanes = [0, 1, 2, 3].map((lane) => `x[at + ${lane}u * ${step}]`).join(", ");
   const value = aligned || width === 1 ? "x[at]" : `vec4<${scalar}>(${inner.stride ? lanes : "x[at]"})`;
   return {
     read: { x: aligned ? `vec4<${scalar}>` : scalar },

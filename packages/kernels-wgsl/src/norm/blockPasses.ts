@@ -1,5 +1,6 @@
 /** Group norm, forward and backward, in terms of {@link Blocks}. */
 import type { Pass } from "../kernel.ts";
+import { uniform } from "../uniform.ts";
 import { type Activation, activateFunction, siluDerivativeFunction } from "./activation.ts";
 import { type Blocks, storeGroups } from "./blocks.ts";
 import { gradientBindings, type ImageSums } from "./passes.ts";
@@ -9,13 +10,13 @@ const chunk = 32;
 
 /** A loop over a lane's pixels, chunk by chunk: `before` and `after` enclose the loop over a chunk, from `begin` to `stop`. */
 const chunkLoop = (
-  step: number,
+  step: string,
   { before, body, after }: Record<"before" | "body" | "after", string>,
 ): string => /* wgsl */ `
-    for (var begin = first; begin < end; begin += ${chunk * step}u) {
-      let stop = min(begin + ${chunk * step}u, end);
+    for (var begin = first; begin < end; begin += ${chunk}u * ${step}) {
+      let stop = min(begin + ${chunk}u * ${step}, end);
 ${before}
-      for (var at = begin; at < stop; at += ${step}u) {
+      for (var at = begin; at < stop; at += ${step}) {
 ${body}
       }
 ${after}
@@ -37,7 +38,7 @@ export function forwardBlockPass(blocks: Blocks, activation: Activation): Pass {
         sum += offset;
         sumSquares += offset * offset;`,
     after: /* wgsl */ `
-      let n = f32((stop - begin + ${step - 1}u) / ${step}u);
+      let n = f32((stop - begin + ${step} - 1u) / ${step});
       let part = n / (count + n);
       let shift = origin + sum / n - centre;
       squares += max(sumSquares - sum * sum / n, vec4f()) + shift * (shift * (count * part));
@@ -49,7 +50,7 @@ export function forwardBlockPass(blocks: Blocks, activation: Activation): Pass {
     var centre = vec4f();
     var squares = vec4f();
 ${statistics}
-    let values = f32(params.pixels) * ${members}.0;
+    let values = f32(params.pixels * ${uniform("members", members)});
     // The mean is corrected once: its last digits count where data are far from zero.
     let near = overGroup(overPhases(count * centre)) / values;
     let middle = near + overGroup(overPhases(count * (centre - near))) / values;
@@ -63,8 +64,8 @@ ${statistics}
     let shift = bias[column];
     // Two pixels in a round, of which the first waits for its activation while the second is loaded: where there is no
     // second one, it is the first again.
-    for (var at = first; at < end; at += ${2 * step}u) {
-      let next = select(at, at + ${step}u, at + ${step}u < end);
+    for (var at = first; at < end; at += 2u * ${step}) {
+      let next = select(at, at + ${step}, at + ${step} < end);
       let a = activate((vec4f(x[at]) - middle) * scale + shift);
       let b = activate((vec4f(x[next]) - middle) * scale + shift);
       y[at] = ${stored}(a);
@@ -82,7 +83,7 @@ ${statistics}
  * `gradientPasses`. Where the result is f32, the gradient at z is kept in its place instead of differentiating SiLU again.
  */
 export function gradientBlockPass(blocks: Blocks, activation: Activation, sums: ImageSums): Pass {
-  const { stored, step, members, columns } = blocks;
+  const { stored, step, members, columnsNumber } = blocks;
   const silu = activation === "silu";
   const keeps = silu && blocks.layout.dtype === "f32";
   const normal = "let normal = (vec4f(x[at]) - centre) * scale;";
@@ -111,13 +112,13 @@ ${sumLoop}
     weightSum = overPhases(weightSum);
     biasTotal += biasSum;
     weightTotal += weightSum;
-    let values = f32(params.pixels) * ${members}.0;
+    let values = f32(params.pixels * ${uniform("members", members)});
     let plain = overGroup(factor * biasSum) / values;
     let slope = overGroup(factor * weightSum) / values;
     let scaledFactor = scale * factor;
     let scaledPlain = scale * plain;
     let scaledSlope = scale * slope;
-    for (var at = first; at < end; at += ${step}u) {
+    for (var at = first; at < end; at += ${step}) {
       ${normal}
       ${keeps ? "let dz = xGradient[at];" : differentiate}
       xGradient[at] = ${stored}(fma(scaledFactor, dz, -fma(scaledSlope, normal, scaledPlain)));
@@ -130,8 +131,8 @@ ${sumLoop}
   var weightTotal = vec4f();`,
     body,
     after: /* wgsl */ `
-  if (isFirst && run * ${blocks.together}u < params.images) {
-    let place = run * ${columns}u + column;
+  if (isFirst && run * ${uniform("together", blocks.together)} < params.images) {
+    let place = run * ${columnsNumber} + column;
     ${sums.bias}[place] = biasTotal;
     ${sums.weight}[place] = weightTotal;
   }`,

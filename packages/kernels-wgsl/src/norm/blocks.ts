@@ -6,6 +6,7 @@
 import { type Capabilities, grid, type Pass } from "../kernel.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
 import { ceilDiv } from "../spec.ts";
+import { uniform } from "../uniform.ts";
 import { type NormLayout, perGroup } from "./slabs.ts";
 
 /** Channels that fill a cache line: every line of a narrower block is read by several cores. */
@@ -51,14 +52,15 @@ export function storeGroups(
   image = "image",
 ): string {
   const members = channels / groups;
-  const firsts = [0, 1, 2, 3].filter((i) => i % greatestDivisor(4, members) === 0);
-  const store = (i: number, channel: string) =>
-    Object.entries(values)
-      .map(([name, value]) => `${name}[${image} * ${groups}u + ${channel} / ${members}u] = ${value}[${i}];`)
-      .join(" ");
-  return firsts
-    .map((i) => `if ((column * 4u + ${i}u) % ${members}u == 0u) { ${store(i, `(column * 4u + ${i}u)`)} }`)
-    .join("\n      ");
+  const [perGroup, count] = [uniform("members", members), uniform("groups", groups)];
+  // A loop, because compilers take their time where several stores are written out.
+  const stores = Object.entries(values)
+    .map(([name, value]) => `${name}[${image} * ${count} + channel / ${perGroup}] = ${value}[i];`)
+    .join(" ");
+  return `for (var i = 0u; i < 4u; i += ${uniform("stored", greatestDivisor(4, members))}) {
+        let channel = column * 4u + i;
+        if (channel % ${perGroup} == 0u) { ${stores} }
+      }`;
 }
 
 /**
@@ -76,7 +78,7 @@ export function blocksOf(caps: Capabilities, layout: NormLayout, together = 1): 
   return few ? undefined : new Blocks(layout, lanes, block, together);
 }
 
-/** Everything the passes of one call bake into their source. */
+/** How the passes of one call share the work. */
 export class Blocks {
   readonly layout: NormLayout;
   /** Images that a subgroup takes one after another. */
@@ -87,12 +89,17 @@ export class Blocks {
   readonly members: number;
   /** Columns of four channels in a pixel. */
   readonly columns: number;
-  /** Distance in memory between two pixels of a lane. */
-  readonly step: number;
+  /** The same as WGSL. */
+  readonly columnsNumber: string;
+  /** Distance in memory between two pixels of a lane, as WGSL. */
+  readonly step: string;
   /** Columns of a block. */
   readonly #width: number;
   /** Pixels that a subgroup has in hand at once. */
   readonly #phases: number;
+  /** The same two as WGSL. */
+  readonly #widthNumber: string;
+  readonly #phasesNumber: string;
   readonly #lanes: number;
 
   /** @param channels of a block */
@@ -104,7 +111,10 @@ export class Blocks {
     this.columns = layout.channels / 4;
     this.#width = channels / 4;
     this.#phases = Math.floor(lanes / this.#width);
-    this.step = this.#phases * this.columns;
+    this.#widthNumber = uniform("width", this.#width);
+    this.#phasesNumber = uniform("phases", this.#phases);
+    this.columnsNumber = uniform("columns", this.columns);
+    this.step = `(${this.#phasesNumber} * ${this.columnsNumber})`;
     this.#lanes = lanes;
   }
 
@@ -124,12 +134,13 @@ export class Blocks {
     functions: string,
     { before = "", body, after = "" }: Readonly<{ before?: string; body: string; after?: string }>,
   ): Pass {
-    const { together } = this;
-    const blocks = this.columns / this.#width;
-    const owned = this.#phases * this.#width;
+    const together = uniform("together", this.together);
+    const blocks = uniform("blocks", this.columns / this.#width);
+    const columns = this.columnsNumber;
+    const [width, owned] = [this.#widthNumber, `${this.#phasesNumber} * ${this.#widthNumber}`];
     return {
       ...bindings,
-      workgroups: grid(ceilDiv(this.layout.images, together) * blocks),
+      workgroups: grid((ceilDiv(this.layout.images, this.together) * this.columns) / this.#width),
       code: /* wgsl */ `
 var<private> lane: u32;
 ${this.#overPhases()}
@@ -140,14 +151,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         @builtin(subgroup_invocation_id) invocation: u32) {
   lane = invocation;
   let item = group.y * groups.x + group.x;
-  let run = item / ${blocks}u;
-  let column = item % ${blocks}u * ${this.#width}u + lane % ${this.#width}u;
-  let isFirst = lane < ${this.#width}u;
+  let run = item / ${blocks};
+  let column = item % ${blocks} * ${width} + lane % ${width};
+  let isFirst = lane < ${width};
 ${before}
-  for (var image = run * ${together}u; image < min((run + 1u) * ${together}u, params.images); image++) {
-    let end = (image + 1u) * params.pixels * ${this.columns}u;
-    let own = (image * params.pixels + lane / ${this.#width}u) * ${this.columns}u + column;
-    let first = ${owned < this.#lanes ? `select(end, own, lane < ${owned}u)` : "own"};
+  for (var image = run * ${together}; image < min((run + 1u) * ${together}, params.images); image++) {
+    let end = (image + 1u) * params.pixels * ${columns};
+    let own = (image * params.pixels + lane / ${width}) * ${columns} + column;
+    let first = select(end, own, lane < ${owned});
 ${body}
   }
 ${after}
@@ -157,36 +168,45 @@ ${after}
   }
 
   #overPhases(): string {
-    const others = Array.from(
-      { length: this.#phases - 1 },
-      (_, p) =>
-        ` + subgroupShuffle(value, (lane + ${(p + 1) * this.#width}u) % ${this.#phases * this.#width}u)`,
-    );
-    return `fn overPhases(value: vec4f) -> vec4f { return value${others.join("")}; }`;
+    const owned = `(${this.#phasesNumber} * ${this.#widthNumber})`;
+    return /* wgsl */ `
+fn overPhases(value: vec4f) -> vec4f {
+  var sum = value;
+  for (var p = 1u; p < ${this.#phasesNumber}; p++) { sum += subgroupShuffle(value, (lane + p * ${this.#widthNumber}) % ${owned}); }
+  return sum;
+}`;
   }
 
   #overGroup(): string {
-    const { members } = this;
-    const inside: Readonly<Record<number, string>> = {
-      1: "value",
-      2: "value + value.yxwz",
-      4: "vec4f((value.x + value.y) + (value.z + value.w))",
-    };
-    if (inside[members]) return `fn overGroup(value: vec4f) -> vec4f { return ${inside[members]}; }`;
-    // Each column's part of each group, which the channels of that group add to theirs.
-    const parts = Array.from({ length: this.#width }, (_, k) => {
-      const groupOf = (i: number) => Math.floor((4 * k + i) / members);
-      const lines = [...new Set([0, 1, 2, 3].map(groupOf))].map((group) => {
-        const part = [0, 1, 2, 3].filter((i) => groupOf(i) === group).map((i) => `value${k}[${i}]`);
-        return `  sum += select(vec4f(), vec4f(${part.join(" + ")}), own == vec4u(${group}u));`;
-      });
-      return [`  let value${k} = subgroupShuffle(value, ${k}u);`, ...lines].join("\n");
-    });
+    const members = uniform("members", this.members);
+    // One, two or four channels of a column: one pipeline for all three.
+    if ([1, 2, 4].includes(this.members))
+      return /* wgsl */ `
+fn overGroup(value: vec4f) -> vec4f {
+  let pairs = value + value.yxwz;
+  let several = select(pairs, vec4f(pairs.x + pairs.z), ${members} == 4u);
+  return select(several, value, ${members} == 1u);
+}`;
+    if (this.members % 4 === 0)
+      return /* wgsl */ `
+fn overGroup(value: vec4f) -> vec4f {
+  let whole = (value.x + value.y) + (value.z + value.w);
+  let column = lane % ${this.#widthNumber};
+  let first = column - column % (${members} / 4u);
+  var sum = 0.0;
+  for (var c = 0u; c < ${members} / 4u; c++) { sum += subgroupShuffle(whole, first + c); }
+  return vec4f(sum);
+}`;
+    // Each column's channels go to the sums of their groups.
     return /* wgsl */ `
 fn overGroup(value: vec4f) -> vec4f {
-  let own = (vec4u(lane % ${this.#width}u * 4u) + vec4u(0u, 1u, 2u, 3u)) / ${members}u;
+  let own = (vec4u(lane % ${this.#widthNumber} * 4u) + vec4u(0u, 1u, 2u, 3u)) / ${members};
   var sum = vec4f();
-${parts.join("\n")}
+  for (var column = 0u; column < ${this.#widthNumber}; column++) {
+    let other = subgroupShuffle(value, column);
+    let groups = (vec4u(column * 4u) + vec4u(0u, 1u, 2u, 3u)) / ${members};
+${[0, 1, 2, 3].map((i) => `    sum += select(vec4f(), vec4f(other[${i}]), own == vec4u(groups[${i}]));`).join("\n")}
+  }
   return sum;
 }`;
   }

@@ -1,6 +1,7 @@
 /** The passes of group norm and batch norm, forward and backward, in terms of {@link Slabs}. */
 import type { Pass } from "../kernel.ts";
 import { spec, type TensorSpec } from "../spec.ts";
+import { uniform } from "../uniform.ts";
 import { type Activation, activateFunction, siluDerivativeFunction } from "./activation.ts";
 import type { Slabs } from "./slabs.ts";
 
@@ -36,9 +37,9 @@ export const statisticsScratch = (slabs: Slabs): Record<string, TensorSpec> => (
  */
 export function statisticsPasses(slabs: Slabs, spread: Spread): Pass[] {
   const { type, stored, columns, slab, members, tiling, layout } = slabs;
-  const entry = `(image * slabs + e / ${members}u) * ${layout.channels}u + channel + e % ${members}u`;
-  const entryLoop = `for (var e = worker; e < slabs * ${members}u; e += ${tiling.lanes}u)`;
-  const count = `f32(min(${slab}u, params.pixels - e / ${members}u * ${slab}u))`;
+  const entry = `(image * slabs + e / ${uniform("members", members)}) * ${uniform("channels", layout.channels)} + channel + e % ${uniform("members", members)}`;
+  const entryLoop = `for (var e = worker; e < slabs * ${uniform("members", members)}; e += ${tiling.lanes}u)`;
+  const count = `f32(min(${slab}u, params.pixels - e / ${uniform("members", members)} * ${slab}u))`;
   return [
     slabs.perPiece(
       slab,
@@ -51,7 +52,7 @@ export function statisticsPasses(slabs: Slabs, spread: Spread): Pass[] {
   let origin = ${type}(x[first]);
   var sum = ${type}(0.0);
   var squares = ${type}(0.0);
-  for (var at = first; at < end; at += ${columns}u) {
+  for (var at = first; at < end; at += ${uniform("columns", columns)}) {
     let offset = ${type}(x[at]) - origin;
     sum += offset;
     squares += offset * offset;
@@ -66,8 +67,8 @@ export function statisticsPasses(slabs: Slabs, spread: Spread): Pass[] {
         write: { mean: "f32", [spread.name]: "f32" },
       },
       /* wgsl */ `
-  let values = f32(params.pixels) * ${members}.0;
-  let origin = slabMean[image * slabs * ${layout.channels}u + channel];
+  let values = f32(params.pixels * ${uniform("members", members)});
+  let origin = slabMean[image * slabs * ${uniform("channels", layout.channels)} + channel];
   var sum = 0.0;
   ${entryLoop} { sum += ${count} * (slabMean[${entry}] - origin); }
   let centre = origin + total(sum, worker) / values;
@@ -100,7 +101,7 @@ export function applyPass(slabs: Slabs, spread: Spread, activation: Activation):
   let centre = ${slabs.perGroup("mean")};
   let scale = ${spread.toRstd(slabs.perGroup(spread.name), type)} * weight[column];
   let shift = bias[column];
-  for (var at = first; at < end; at += ${columns}u) {
+  for (var at = first; at < end; at += ${uniform("columns", columns)}) {
     let z = (${type}(x[at]) - centre) * scale + shift;
     y[at] = ${stored}(activate(z));
   }`,
@@ -173,7 +174,7 @@ export function gradientPasses(
       /* wgsl */ `${loads}
   var biasSum = ${type}(0.0);
   var weightSum = ${type}(0.0);
-  for (var at = first; at < end; at += ${columns}u) {
+  for (var at = first; at < end; at += ${uniform("columns", columns)}) {
     let normal = (${type}(x[at]) - centre) * scale;
     ${differentiate}
     biasSum += dz;
@@ -191,21 +192,21 @@ export function gradientPasses(
       },
       /* wgsl */ `
   var groupSum = vec2f();
-  for (var member = 0u; member < ${members}u; member++) {
+  for (var member = 0u; member < ${uniform("members", members)}; member++) {
     let c = channel + member;
     var sum = vec2f();
     for (var s = worker; s < slabs; s += ${tiling.lanes}u) {
-      let at = (image * slabs + s) * ${layout.channels}u + c;
+      let at = (image * slabs + s) * ${uniform("channels", layout.channels)} + c;
       sum += vec2f(slabBias[at], slabWeight[at]);
     }
     sum = total(sum, worker);
     if (worker == 0u) {
-      ${sums.bias}[image * ${layout.channels}u + c] = sum.x;
-      ${sums.weight}[image * ${layout.channels}u + c] = sum.y;
+      ${sums.bias}[image * ${uniform("channels", layout.channels)} + c] = sum.x;
+      ${sums.weight}[image * ${uniform("channels", layout.channels)} + c] = sum.y;
     }
     groupSum += weight[c] * sum;
   }
-  if (worker == 0u) { groupMeans[item] = groupSum / (f32(params.pixels) * ${members}.0); }`,
+  if (worker == 0u) { groupMeans[item] = groupSum / (f32(params.pixels * ${uniform("members", members)})); }`,
       "vec2f",
     ),
     slabs.perPiece(
@@ -221,7 +222,7 @@ export function gradientPasses(
   let plain = ${slabs.perGroup("groupMeans", 2, 0)};
   let slope = ${slabs.perGroup("groupMeans", 2, 1)};
   let factor = weight[column];
-  for (var at = first; at < end; at += ${columns}u) {
+  for (var at = first; at < end; at += ${uniform("columns", columns)}) {
     let normal = (${type}(x[at]) - centre) * scale;
     ${differentiate}
     xGradient[at] = ${stored}(scale * (factor * dz - plain - normal * slope));
@@ -241,7 +242,7 @@ export function parameterPass(slabs: Slabs, sums: ImageSums): Pass {
     },
     /* wgsl */ `
   var sum = vec2f();
-  for (var at = i; at < params.images * ${slabs.layout.channels}u; at += ${slabs.layout.channels}u) {
+  for (var at = i; at < params.images * ${uniform("channels", slabs.layout.channels)}; at += ${uniform("channels", slabs.layout.channels)}) {
     sum += vec2f(${sums.bias}[at], ${sums.weight}[at]);
   }
   biasGradient[i] = sum.x;

@@ -8,6 +8,7 @@
 import { type Call, type Capabilities, grid, type Pass, perThread } from "../kernel.ts";
 import { perWorkgroup, workgroupFold } from "../reduce/workgroup.ts";
 import { ceilDiv, type DType, spec, type TensorSpec } from "../spec.ts";
+import { quotient, remainder, uniform } from "../uniform.ts";
 
 export interface NormLayout {
   readonly images: number;
@@ -75,7 +76,7 @@ export function perGroup(
   const members = layout.channels / layout.groups;
   const type = width === 4 ? "vec4<f32>" : "f32";
   const group = (lane: number) =>
-    `(${image} * ${layout.groups}u + (column * ${width}u + ${lane}u) / ${members}u)`;
+    `(${image} * ${uniform("groups", layout.groups)} + (column * ${width}u + ${lane}u) / ${uniform("members", members)})`;
   const value = (lane: number) => `${name}[${group(lane)} * ${stride}u + ${field}u]`;
   if (width === 1 || members % 4 === 0) return `${type}(${value(0)})`;
   return `${type}(${[0, 1, 2, 3].map(value).join(", ")})`;
@@ -83,7 +84,7 @@ export function perGroup(
 
 const workgroupSize = 64;
 
-/** Everything the passes of one call bake into their source. */
+/** How the passes of one call share the work. */
 export class Slabs {
   readonly layout: NormLayout;
   readonly tiling: NormTiling;
@@ -131,7 +132,7 @@ export class Slabs {
     return {
       ...bindings,
       workgroups: grid(ceilDiv(channels, workgroupSize)),
-      code: perThread(workgroupSize, `  if (i >= ${channels}u) { return; }${body}`),
+      code: perThread(workgroupSize, `  if (i >= ${uniform("channels", channels)}) { return; }${body}`),
     };
   }
 
@@ -143,22 +144,26 @@ export class Slabs {
     functions = "",
   ): Pass {
     const { images, pixels: total } = this.layout;
+    const columns = uniform("columns", this.columns);
+    const pieces = Math.max(1, ceilDiv(total, pixels));
+    const all = images * pieces * this.columns;
     return {
       ...bindings,
-      workgroups: grid(ceilDiv(images * ceilDiv(total, pixels) * this.columns, workgroupSize)),
+      workgroups: grid(ceilDiv(all, workgroupSize)),
       code:
         functions +
         perThread(
           workgroupSize,
           /* wgsl */ `
   let pieces = (params.pixels + ${pixels - 1}u) / ${pixels}u;
-  if (i >= params.images * pieces * ${this.columns}u) { return; }
-  let column = i % ${this.columns}u;
-  let piece = i / ${this.columns}u % pieces;
-  let image = i / (${this.columns}u * pieces);
+  if (i >= params.images * pieces * ${columns}) { return; }
+  let place = ${quotient("i", "columns", this.columns, all)};
+  let column = ${remainder("i", "place", "columns", this.columns)};
+  let image = ${quotient("place", "pieces", pieces, images * pieces)};
+  let piece = place - image * pieces;
   let count = min(${pixels}u, params.pixels - piece * ${pixels}u);
-  let first = (image * params.pixels + piece * ${pixels}u) * ${this.columns}u + column;
-  let end = first + count * ${this.columns}u;
+  let first = (image * params.pixels + piece * ${pixels}u) * ${columns} + column;
+  let end = first + count * ${columns};
 ${body}`,
         ),
     };
@@ -172,12 +177,13 @@ ${body}`,
     const { images, groups } = this.layout;
     const { lanes } = this.tiling;
     const items = images * groups;
+    const count = uniform("groups", groups);
     const prologue = /* wgsl */ `
-  let image = item / ${groups}u;
-  let channel = item % ${groups}u * ${this.members}u;
+  let image = item / ${count};
+  let channel = item % ${count} * ${uniform("members", this.members)};
   let slabs = (params.pixels + ${this.slab - 1}u) / ${this.slab}u;
 `;
-    const bound = `params.images * ${groups}u`;
+    const bound = `params.images * ${count}`;
     if (lanes > 1) {
       const code = perWorkgroup(lanes, bound, `  let worker = lane;${prologue}${body}`);
       return { ...bindings, workgroups: grid(items), code: workgroupFold("total", lanes, sumType) + code };

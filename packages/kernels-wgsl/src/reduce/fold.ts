@@ -4,6 +4,7 @@
  */
 import { grid, type Pass } from "../kernel.ts";
 import { bytesPerElement, ceilDiv, type DType, storageType } from "../spec.ts";
+import { uniform } from "../uniform.ts";
 import { type Layout, offset } from "./loops.ts";
 
 /** Type of a total inside a shader: f16 is combined in f32. */
@@ -143,7 +144,7 @@ export function foldPass(
   const writtenWidth = along === "kept" ? width : 1;
   const written = vector(storageType(stored), writtenWidth);
   const type = vector(totalType);
-  const load = (index: string): string => `${type}(${from}[base + ${offset(index, reduced)}])`;
+  const load = (index: string): string => `${type}(${from}[base + ${offset("reduced", index, reduced)}])`;
   const ahead = (steps: number): string => (steps ? `(at + ${steps * down}u)` : "at");
   const components = repeat(4, (j) => `total[${j}]`);
   const loop = nestedLoop(
@@ -173,19 +174,23 @@ ${shuffles ? "" : `var<workgroup> totals: array<${vector(totalType, writtenWidth
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(${shuffles ? "subgroup_invocation_id" : "local_invocation_index"}) thread: u32) {
   let index = group.y * groups.x + group.x;
-  if (index >= ${tiles * parts}u) { return; }
+  let tiles = ${uniform("tiles", Math.max(1, tiles))};
+  let length = ${uniform("length", length)};
+  if (index >= tiles * ${uniform("parts", parts)}) { return; }
   let own = ${along === "kept" ? `thread % ${across}u` : `thread / ${down}u`};
   let phase = ${along === "kept" ? `thread / ${across}u` : `thread % ${down}u`};
-  let output = index % ${Math.max(1, tiles)}u * ${across}u + own;
-  let part = index / ${Math.max(1, tiles)}u;
-  let base = ${offset(`min(output, ${Math.max(1, outputs) - 1}u)`, kept)};
-  let end = min((part + 1u) * ${length}u, ${values}u);
-  var at = part * ${length}u + phase;
+  let output = index % tiles * ${across}u + own;
+  let part = index / tiles;
+  let outputs = ${uniform("foldOutputs", outputs)};
+  let existing = min(output, max(1u, outputs) - 1u);
+  let base = ${offset("kept", "existing", kept)};
+  let end = min((part + 1u) * length, ${uniform("values", values)});
+  var at = part * length + phase;
   var total = ${Number.isFinite(identity) ? `${type}(${identity})` : load("min(at, end - 1u)")};${loop}
   for (; at < end; at += ${down}u) { total = ${combine("total", load("at"), width)}; }
   var all = ${writtenWidth === width ? "total" : pairs(components, 1, combine)};
 ${exchange(combination, threads, writtenWidth)}
-  if (phase == 0u && output < ${outputs}u) { ${to}[part * ${outputs}u + output] = ${written}(all); }
+  if (phase == 0u && output < outputs) { ${to}[part * outputs + output] = ${written}(all); }
 }
 `,
   };

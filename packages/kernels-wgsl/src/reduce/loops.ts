@@ -1,5 +1,6 @@
 /** Reductions over any axes as a few nested loops. */
 import { type DType, sizeOf, stridesOf } from "../spec.ts";
+import { quotient, remainder, uniform } from "../uniform.ts";
 
 /** An extent of x and the distance of its elements. */
 export interface Loop {
@@ -31,15 +32,21 @@ export function loopsOf(
 /**
  * WGSL expression of a flat index over `loops` of one kind, as the offset in `x`. The index is one that exists. Loops without
  * elements count as 1, because WGSL refuses a division by zero even where it never runs.
+ *
+ * @param kind prefix of the numbers' names
  */
-export function offset(index: string, loops: readonly Loop[]): string {
+export function offset(kind: "kept" | "reduced", index: string, loops: readonly Loop[]): string {
+  const count = loops.reduce((product, { extent }) => product * Math.max(1, extent), 1);
   let inner = 1;
   const terms: string[] = [];
   for (const [depth, loop] of [...loops.entries()].reverse()) {
     const { stride } = loop;
     const extent = Math.max(1, loop.extent);
-    const divided = inner === 1 ? index : `${index} / ${inner}u`;
-    terms.push(`(${depth === 0 ? divided : `${divided} % ${extent}u`}) * ${stride}u`);
+    const named = (what: string): string => `${kind}${what}${depth}`;
+    const divided = inner === 1 ? index : quotient(index, named("Inner"), inner, count);
+    const whole = () => quotient(divided, named("Extent"), extent, count / inner);
+    const coordinate = depth === 0 ? divided : remainder(divided, whole(), named("Extent"), extent);
+    terms.push(stride === 1 ? `(${coordinate})` : `(${coordinate}) * ${uniform(named("Stride"), stride)}`);
     inner *= extent;
   }
   return terms.join(" + ") || "0u";

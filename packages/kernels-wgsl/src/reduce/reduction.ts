@@ -102,7 +102,7 @@ export function reduction<const N extends string>({
                 workgroupSize,
                 /* wgsl */ `
   if (i >= params.outputs) { return; }
-  let base = ${offset("i", kept)};${directLoop(how, params.reduced, (r) => `${how.total}(x[base + ${offset(r, reduced)}])`)}
+  let base = ${offset("kept", "i", kept)};${directLoop(how, params.reduced, (r) => `${how.total}(x[base + ${offset("reduced", r, reduced)}])`)}
   y[i] = ${stored}(total);`,
               )}`,
             },

@@ -7,7 +7,8 @@ import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, show, sizeOf, spec } from "../spec.ts";
-import { forEachElement, imageOf } from "./images.ts";
+import { uniform } from "../uniform.ts";
+import { blockOf, forEachElement, imageOf } from "./images.ts";
 
 /** Input x [N, H, W, C], H and W even; output y [N, H/2, W/2, C] of its type. */
 export const averagePool2 = defineKernel({
@@ -30,10 +31,10 @@ export const averagePool2 = defineKernel({
     {
       name: "direct",
       passes(caps, { outputs }) {
-        const { units, width, element, size } = imageOf(outputs.y.shape, outputs.y.dtype);
-        const below = 2 * width * units;
+        const image = imageOf(outputs.y.shape, outputs.y.dtype);
+        const { element, size } = image;
         const single = element.replace("f16", "f32");
-        const at = (offset: number) => `${single}(x[at + ${offset}u])`;
+        const at = (offset: string) => `${single}(x[at${offset}])`;
         return [
           {
             read: { x: element },
@@ -43,8 +44,10 @@ export const averagePool2 = defineKernel({
               size,
               "params.size",
               /* wgsl */ `
-    let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
-    y[i] = ${element}(0.25 * ((${at(0)} + ${at(units)}) + (${at(below)} + ${at(below + units)})));`,
+    let at = ${blockOf(image)};
+    let right = ${uniform("units", Math.max(1, image.units))};
+    let below = 2u * ${uniform("unitsOfLine", Math.max(1, image.units * image.width))};
+    y[i] = ${element}(0.25 * ((${at("")} + ${at(" + right")}) + (${at(" + below")} + ${at(" + below + right")})));`,
             ),
           },
         ];

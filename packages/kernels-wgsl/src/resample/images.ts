@@ -1,5 +1,6 @@
 /** Common parts of the resampling kernels: images in units of four channels where the channels divide by four. */
 import { type DType, type Shape, sizeOf } from "../spec.ts";
+import { quotient, remainder, uniform } from "../uniform.ts";
 
 /** An image `[N, H, W, C]`; `units` per pixel of WGSL type `element`, each `width` channels. */
 export interface Image {
@@ -22,11 +23,24 @@ export function imageOf(shape: Shape, dtype: DType = "f32"): Image {
 export const wide = (element: string): string => element.replace("f16", "f32");
 
 /** Splits the thread index `i` over the units of an image into channel `c`, `column`, `row` and image `n`. */
-export const splitIndex = ({ height, width, units }: Image): string => /* wgsl */ `
-  let c = i % ${units}u;
-  let column = i / ${units}u % ${width}u;
-  let row = i / ${units * width}u % ${height}u;
-  let n = i / ${units * width * height}u;`;
+export const splitIndex = ({ height, width, units, size }: Image): string => {
+  const [u, w, h] = [units, width, height].map((extent) => Math.max(1, extent)) as [number, number, number];
+  return /* wgsl */ `
+  let pixel = ${quotient("i", "units", u, size)};
+  let c = ${remainder("i", "pixel", "units", u)};
+  let line = ${quotient("pixel", "unitsWide", w, size / u)};
+  let column = ${remainder("pixel", "line", "unitsWide", w)};
+  let n = ${quotient("line", "unitsHigh", h, size / u / w)};
+  let row = ${remainder("line", "n", "unitsHigh", h)};`;
+};
+
+/** WGSL of the first unit of the block of 2×2 pixels in an image twice as high and as wide as this one, for the unit `i`. */
+export const blockOf = ({ width, units, size }: Image): string => {
+  const line = quotient("i", "unitsOfLine", Math.max(1, units * width), size);
+  const pixel = quotient("i", "units", Math.max(1, units), size);
+  // Each line above adds three lines, and each pixel on the left one pixel.
+  return `i + ${line} * 2u * ${uniform("unitsOfLine", Math.max(1, units * width))} + ${pixel} * ${uniform("units", Math.max(1, units))}`;
+};
 
 /** Visits every element of an image `[N, H, W, C]` with its flat index: the loops of the references. */
 export function forEachElement(

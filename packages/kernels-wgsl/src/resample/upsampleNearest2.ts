@@ -6,7 +6,8 @@ import { checkImage } from "../conv2d/geometry.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sizeOf, spec } from "../spec.ts";
-import { forEachElement, imageOf } from "./images.ts";
+import { uniform } from "../uniform.ts";
+import { blockOf, forEachElement, imageOf } from "./images.ts";
 
 /** Input x [N, H, W, C]; output y [N, 2H, 2W, C] of its type. */
 export const upsampleNearest2 = defineKernel({
@@ -27,9 +28,8 @@ export const upsampleNearest2 = defineKernel({
       // A thread reads one unit of x and writes it four times.
       name: "direct",
       passes(caps, { inputs }) {
-        const { units, width, element, size } = imageOf(inputs.x.shape, inputs.x.dtype);
-        const right = units;
-        const below = 2 * width * units;
+        const image = imageOf(inputs.x.shape, inputs.x.dtype);
+        const { element, size } = image;
         return [
           {
             read: { x: element },
@@ -40,11 +40,13 @@ export const upsampleNearest2 = defineKernel({
               "params.size",
               /* wgsl */ `
     let value = x[i];
-    let at = i / ${units * width}u * ${2 * below}u + i / ${units}u % ${width}u * ${2 * units}u + i % ${units}u;
+    let at = ${blockOf(image)};
+    let right = ${uniform("units", Math.max(1, image.units))};
+    let below = 2u * ${uniform("unitsOfLine", Math.max(1, image.units * image.width))};
     y[at] = value;
-    y[at + ${right}u] = value;
-    y[at + ${below}u] = value;
-    y[at + ${below + right}u] = value;`,
+    y[at + right] = value;
+    y[at + below] = value;
+    y[at + below + right] = value;`,
             ),
           },
         ];

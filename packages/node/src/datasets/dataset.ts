@@ -42,7 +42,7 @@ function formatsOf(root: string): DatasetFormat[] {
  *
  * @param root folder of the data set, or a manifest
  * @param options its category, layout and test folder, where they are not to be found out
- * @returns the images for training, validation and testing, with the masks that there are
+ * @returns the images for training, validation and testing, with their masks
  * @throws DataError when a folder is missing or empty, no layout or more than one fits, a file that is listed is missing,
  *   or a mask, or an image is for training and for testing
  */

@@ -91,9 +91,9 @@ export function lowerProgram(program: Program, caps: Capabilities, choices: Choi
         kernel: kernel.name,
         shader,
         workgroups: pass.workgroups,
-        uniform: shader.uniform ? packParams(kernel, call) : undefined,
+        uniform: shader.uniform ? packParams(kernel, call, shader) : undefined,
         constants: shader.uniform ? entry.constants : [],
-        constantsOffset: constantsOffset(kernel),
+        constantsOffset: constantsOffset(shader),
         values,
         cost: index === 0 ? kernel.cost(call) : undefined,
       });

@@ -35,6 +35,7 @@ const word: Readonly<Record<DType, string>> = {
 const fillShader = (value: string): Shader => ({
   bindings: [{ name: "data", access: "read_write" }],
   uniform: true,
+  fields: [],
   code: /* wgsl */ `
 @group(0) @binding(0) var<storage, read_write> data: array<u32>;${params(1)}
 fn hash(n: u32) -> u32 {
@@ -90,6 +91,7 @@ fn nan(bits: u32) -> bool { return !finite(bits) && (bits & ${reading.rest}) != 
       { name: "found", access: "read_write" },
     ],
     uniform: true,
+    fields: [],
     code: /* wgsl */ `
 @group(0) @binding(0) var<storage, read> got: array<u32>;
 @group(0) @binding(1) var<storage, read> expected: array<u32>;
