@@ -18,11 +18,14 @@ export interface Options {
   /** Kernels: also the variants that only tuning tries. */
   readonly allVariants: boolean;
   readonly sections: ReadonlySet<Section>;
+  /** Nothing but starts with an empty shader cache. */
+  readonly cold: boolean;
 }
 
 export const usage = `npm run bench -- [options]
 
   --kernels --layers --engine   only these parts (default: all)
+  --cold                        what programs cost when they are started with an empty shader cache, and nothing else
   --filter TEXT                 only cases whose name contains TEXT
   --quick                       fewer and shorter samples, none of the largest sizes
   --variants all                kernels: also the variants that only tuning tries
@@ -53,6 +56,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     tune: values.tune ?? false,
     allVariants: values.variants === "all",
     sections: new Set(chosen.length ? chosen : sections),
+    cold: values.cold ?? false,
   };
 }
 
@@ -69,6 +73,7 @@ function read(args: readonly string[]) {
         profile: flag,
         tune: flag,
         help: flag,
+        cold: flag,
         filter: { type: "string" },
         variants: { type: "string" },
         json: { type: "string" },

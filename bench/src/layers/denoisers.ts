@@ -53,7 +53,7 @@ const keysOf = (purpose: "training" | "dropout", batch: number): Tensor<"u32"> =
     Array.from({ length: batch }, (_, image) => ({ image, step: 0 })),
   );
 
-function makeDenoiser(config: Config, batch: number): Made {
+export function makeDenoiser(config: Config, batch: number): Made {
   const { data, training } = config;
   const unet = createDenoiser(config);
   const optimizer = new Adam(unet, {

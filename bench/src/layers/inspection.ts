@@ -73,7 +73,7 @@ async function makeInspection(imageSize: number, network: ExtractorNetwork): Pro
   };
 }
 
-function imageOfNoise(size: number): NamedImages {
+export function imageOfNoise(size: number): NamedImages {
   const data = Uint8Array.from({ length: size * size * 3 }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24);
   return { images: { count: 1, size, data }, ids: ["noise.png"] };
 }
