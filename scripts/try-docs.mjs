@@ -29,7 +29,10 @@ const skipped = [
   [/weights fetch/, "downloads 243 MB or more from PyTorch's server"],
   [/bench\/torch\.py|torch\.json/, "needs PyTorch and CUDA"],
   [/bench\/host\//, "is for a GPU host without a network"],
-  [/^npm run bench( -- (--kernels --variants all|--layers.*|--json .*|--cold))?$/, "measures for many minutes"],
+  [
+    /^npm run bench( -- (--kernels --variants all|--layers.*|--json .*|--cold))?$/,
+    "measures for many minutes",
+  ],
   [/before\.json/, "compares two measurements of many minutes"],
   [/--config (patchcore|small|paper)\.yaml/, "is for the photographs and the YAML of docs/results.md"],
   [/runs\/DATA/, "is for the photographs and the YAML of docs/results.md"],

@@ -21,7 +21,7 @@ export interface TuneOptions {
   /** Called with each call as soon as it is measured. */
   readonly onRow?: (row: TuneRow) => void;
   /** Once it is aborted, no further call is measured; the report holds those that were, and their choices are kept. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: { readonly aborted: boolean } | undefined;
   /**
    * Where choices are kept for later processes, undefined for nowhere. Default: the file that `DDAD_TUNING` names, else
    * `tuning.json` in the user's cache folder; in a browser the origin's private file system.

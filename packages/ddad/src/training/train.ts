@@ -181,7 +181,7 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): 
  */
 export async function tuneTraining(
   { config, train: images }: Pick<TrainingOptions, "config" | "train">,
-  options: TuneOptions = {},
+  options: TuneOptions & { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<TuneReport> {
   const trainer = await Trainer.create(config, images);
   const dispose = (): void => {

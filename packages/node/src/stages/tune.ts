@@ -13,7 +13,7 @@ import { notice, progress, type StageOptions } from "../events.ts";
  * @throws the reason of the signal, once it is aborted
  */
 export async function tuneKernels(
-  measure: (options: TuneOptions) => Promise<TuneReport>,
+  measure: (options: TuneOptions & Pick<StageOptions, "signal">) => Promise<TuneReport>,
   options: StageOptions = {},
 ): Promise<void> {
   const started = performance.now();
