@@ -14,12 +14,9 @@ export function liftUniforms(code: string): { readonly code: string; readonly nu
   const numbers = new Map<string, number>();
   const lifted = code.replace(marked, (_, name: string, text: string) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < 0 || value > 0xffffffff)
-      throw new KernelError(`uniform ${name}: ${text} is no u32.`);
-    if ((numbers.get(name) ?? value) !== value)
-      throw new KernelError(
-        `uniform ${name}: has two values in one pass, ${numbers.get(name)} and ${value}.`,
-      );
+    // As a u32, NaN and fractions are other numbers.
+    if (value !== value >>> 0 || (numbers.get(name) ?? value) !== value)
+      throw new KernelError(`uniform ${name}: ${text} is no u32, or a second value.`);
     numbers.set(name, value);
     return `params.${name}`;
   });

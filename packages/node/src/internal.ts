@@ -37,6 +37,7 @@ export * from "./model/importCheckpoint.ts";
 export * from "./model/importNetwork.ts";
 export * from "./model/measure.ts";
 export * from "./model/open.ts";
+export * from "./openDevice.ts";
 export * from "./quickLook.ts";
 export * from "./results.ts";
 export * from "./runLock.ts";

@@ -20,6 +20,11 @@ export class RecentMap<K, V> {
     return value;
   }
 
+  /** Counts as none. */
+  has(key: K): boolean {
+    return this.#entries.has(key);
+  }
+
   set(key: K, value: V): void {
     this.#entries.delete(key);
     this.#entries.set(key, value);

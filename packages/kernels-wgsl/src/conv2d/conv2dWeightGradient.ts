@@ -63,12 +63,12 @@ function product({
   const xChannel = grouped ? `slice.group * ${n.groupIn} + row.channel` : "row.channel";
   const yColumn = grouped ? `slice.group * ${n.groupOut} + column` : "column";
   const widthQuads = ceilDiv(g.outWidth, 4);
-  const quadsWide = uniform("widthQuads", Math.max(1, widthQuads));
+  const quadsWide = uniform("widthQuads", widthQuads);
   const cut = g.outWidth % 4 > 0;
   const lines = g.batch * g.outHeight;
   const pixel = `
-  let line = ${quotient("quad", "widthQuads", Math.max(1, widthQuads), lines * widthQuads)};
-  let ow = (${remainder("quad", "line", "widthQuads", Math.max(1, widthQuads))}) * 4u + j;`;
+  let line = ${quotient("quad", "widthQuads", widthQuads, lines * widthQuads)};
+  let ow = (${remainder("quad", "line", "widthQuads", widthQuads)}) * 4u + j;`;
   /** Rows of one group alternate with those of the others in memory. */
   const inGroups = grouped ? ` * ${n.groups} + slice.group` : "";
   return {
@@ -99,7 +99,7 @@ fn rowOf(slice: Slice, row: u32) -> Row {
   return Row(tap / ${n.kernelWidth} * ${n.dilationHeight} - ${n.top}, tap % ${n.kernelWidth} * ${n.dilationWidth} - ${n.left}, row % ${perTap});
 }
 fn loadA(slice: Slice, row: Row, quad: u32, j: u32) -> vec4f {${pixel}
-  let n = ${quotient("line", "lines", Math.max(1, g.outHeight), lines)};
+  let n = ${quotient("line", "lines", g.outHeight, lines)};
   let h = (line - n * params.outHeight) * ${n.strideHeight} + row.h;
   let w = ow * ${n.strideWidth} + row.w;
   let inside = h < params.height && w < params.width${cut ? " && ow < params.outWidth" : ""};

@@ -14,6 +14,8 @@ import { type Geometry, isPlain, numbersOf } from "./geometry.ts";
 const mostOutputs = 3;
 const mostTaps = 3;
 const workgroupSize = 64;
+/** Neighbouring pixels of a thread. */
+const pixels = 4;
 
 /** Whether the windows of neighbouring pixels overlap and everything fits in registers. */
 export const hasFewOutputs = (g: Geometry): boolean =>
@@ -26,7 +28,6 @@ export const hasFewOutputs = (g: Geometry): boolean =>
 /** @param product the same convolution as a matrix product, which says how results are stored */
 export function fewOutputsPass(caps: Capabilities, g: Geometry, product: StoredProduct): Pass {
   const lanes = caps.adapterClass === "software" ? fixedSubgroup(caps) : 0;
-  const pixels = lanes ? 8 : 4;
   const { outChannels, kernelHeight, kernelWidth } = g;
   const window = pixels + kernelWidth - 1;
   /** Weights of a row of taps and four channels in: in storage, those of a tap are contiguous. */

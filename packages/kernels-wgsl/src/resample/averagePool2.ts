@@ -7,7 +7,6 @@ import { check } from "../errors.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, show, sizeOf, spec } from "../spec.ts";
-import { uniform } from "../uniform.ts";
 import { blockOf, forEachElement, imageOf } from "./images.ts";
 
 /** Input x [N, H, W, C], H and W even; output y [N, H/2, W/2, C] of its type. */
@@ -44,9 +43,7 @@ export const averagePool2 = defineKernel({
               size,
               "params.size",
               /* wgsl */ `
-    let at = ${blockOf(image)};
-    let right = ${uniform("units", Math.max(1, image.units))};
-    let below = 2u * ${uniform("unitsOfLine", Math.max(1, image.units * image.width))};
+${blockOf(image)}
     y[i] = ${element}(0.25 * ((${at("")} + ${at(" + right")}) + (${at(" + below")} + ${at(" + below + right")})));`,
             ),
           },

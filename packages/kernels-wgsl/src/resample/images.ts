@@ -23,23 +23,25 @@ export function imageOf(shape: Shape, dtype: DType = "f32"): Image {
 export const wide = (element: string): string => element.replace("f16", "f32");
 
 /** Splits the thread index `i` over the units of an image into channel `c`, `column`, `row` and image `n`. */
-export const splitIndex = ({ height, width, units, size }: Image): string => {
-  const [u, w, h] = [units, width, height].map((extent) => Math.max(1, extent)) as [number, number, number];
-  return /* wgsl */ `
-  let pixel = ${quotient("i", "units", u, size)};
-  let c = ${remainder("i", "pixel", "units", u)};
-  let line = ${quotient("pixel", "unitsWide", w, size / u)};
-  let column = ${remainder("pixel", "line", "unitsWide", w)};
-  let n = ${quotient("line", "unitsHigh", h, size / u / w)};
-  let row = ${remainder("line", "n", "unitsHigh", h)};`;
-};
+export const splitIndex = ({ height, width, units, size }: Image): string => /* wgsl */ `
+  let pixel = ${quotient("i", "units", units, size)};
+  let c = ${remainder("i", "pixel", "units", units)};
+  let line = ${quotient("pixel", "imageWidth", width, size / units)};
+  let column = ${remainder("pixel", "line", "imageWidth", width)};
+  let n = ${quotient("line", "imageHeight", height, size / units / width)};
+  let row = ${remainder("line", "n", "imageHeight", height)};`;
 
-/** WGSL of the first unit of the block of 2×2 pixels in an image twice as high and as wide as this one, for the unit `i`. */
+/**
+ * The block of 2×2 pixels in an image twice as high and as wide as this one that the unit `i` belongs to: `at`, its first unit, and the
+ * distances to the pixels on the `right` and `below`.
+ */
 export const blockOf = ({ width, units, size }: Image): string => {
-  const line = quotient("i", "unitsOfLine", Math.max(1, units * width), size);
-  const pixel = quotient("i", "units", Math.max(1, units), size);
-  // Each line above adds three lines, and each pixel on the left one pixel.
-  return `i + ${line} * 2u * ${uniform("unitsOfLine", Math.max(1, units * width))} + ${pixel} * ${uniform("units", Math.max(1, units))}`;
+  const line = units * width;
+  return /* wgsl */ `
+    let right = ${uniform("units", units)};
+    let below = 2u * ${uniform("line", line)};
+    // Each pixel before it adds one pixel, and each line two lines.
+    let at = i + ${quotient("i", "units", units, size)} * right + ${quotient("i", "line", line, size)} * below;`;
 };
 
 /** Visits every element of an image `[N, H, W, C]` with its flat index: the loops of the references. */

@@ -6,7 +6,6 @@ import { checkImage } from "../conv2d/geometry.ts";
 import { gridStride } from "../gridStride.ts";
 import { defineKernel } from "../kernel.ts";
 import { bytesOf, sizeOf, spec } from "../spec.ts";
-import { uniform } from "../uniform.ts";
 import { blockOf, forEachElement, imageOf } from "./images.ts";
 
 /** Input x [N, H, W, C]; output y [N, 2H, 2W, C] of its type. */
@@ -40,9 +39,7 @@ export const upsampleNearest2 = defineKernel({
               "params.size",
               /* wgsl */ `
     let value = x[i];
-    let at = ${blockOf(image)};
-    let right = ${uniform("units", Math.max(1, image.units))};
-    let below = 2u * ${uniform("unitsOfLine", Math.max(1, image.units * image.width))};
+${blockOf(image)}
     y[at] = value;
     y[at + right] = value;
     y[at + below] = value;

@@ -12,11 +12,12 @@ import {
   encodeModel,
   type Model,
 } from "@ddad/ddad/internal";
-import { readCheckpoint, type StateDict, setupDevice } from "@ddad/nn";
+import { readCheckpoint, type StateDict } from "@ddad/nn";
 import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { checkWeights, loadExtractor } from "../model/detector.ts";
 import { adaptationStateFile, loadDenoiser, recordFiles, stagesFile } from "../model/open.ts";
+import { openDevice } from "../openDevice.ts";
 import { lockRun } from "../runLock.ts";
 import { completeInto } from "./calibrate.ts";
 import { loadTraining } from "./data.ts";
@@ -51,7 +52,7 @@ export async function adaptRun(
   const state = resume ? await openState(statePath) : undefined;
   const { train, heldOut } = await loadTraining(config, folder, { ...options, resume: true });
   lock.keep([...recordFiles, stagesFile], (message) => notice(options, message));
-  const device = await setupDevice();
+  const device = await openDevice(options);
   notice(options, `adapting ${config.features.network} to ${train.ids.length} images, ${device.name}`);
   using denoiser = loadDenoiser(model);
   // What it is held to are the weights before any adaptation, never those of an earlier one.

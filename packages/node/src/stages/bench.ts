@@ -1,6 +1,6 @@
 /** What a model costs on this machine: its parts measured, one after another. */
 import { type Config, DataError, type Model } from "@ddad/ddad/internal";
-import { setupDevice, tune } from "@ddad/nn";
+import { tune } from "@ddad/nn";
 import { notice, type Progress, progress, type StageOptions } from "../events.ts";
 import {
   benchPatchCore,
@@ -10,6 +10,7 @@ import {
   type MeasureOptions,
   type TrainingCost,
 } from "../model/measure.ts";
+import { openDevice } from "../openDevice.ts";
 import { tuneKernels } from "./tune.ts";
 
 /** Options of `benchModel`. */
@@ -54,7 +55,7 @@ export async function benchModel(
   if (patchCore && model === undefined) {
     throw new DataError("What PatchCore costs depends on its bank: give a model by --checkpoint.");
   }
-  const device = await setupDevice();
+  const device = await openDevice(options);
   notice(options, `measuring on ${device.name}, after a warm-up; what takes long is repeated less often`);
   using parts = tellParts(repetitions, options);
   const prepare: MeasureOptions["prepare"] = options.tune

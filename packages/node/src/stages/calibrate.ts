@@ -12,12 +12,12 @@ import {
   type ModelDetector,
   type NamedImages,
 } from "@ddad/ddad/internal";
-import { setupDevice } from "@ddad/nn";
 import { formatDuration } from "../duration.ts";
 import { notice, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { openDetector, withExtractor } from "../model/detector.ts";
 import { recordFiles, stagesFile } from "../model/open.ts";
+import { openDevice } from "../openDevice.ts";
 import { lockRun } from "../runLock.ts";
 import { findHeldOut, loadSamples } from "./data.ts";
 import { findGoodImages, type LeftOut } from "./goodImages.ts";
@@ -144,7 +144,7 @@ export async function calibrateModel(
   }
   const images = await loadSamples(files, config, "good images", options);
   checkCount(images.ids.length);
-  await setupDevice();
+  await openDevice(options);
   const calibration = (await completeInto(path, model, images, { ...options, before }))!;
   return { calibration, before, images: images.ids.length, ...(found && { leftOut: found.leftOut }) };
 }

@@ -23,11 +23,12 @@ import {
   rowCaptions,
   type TestSet,
 } from "@ddad/ddad/internal";
-import { currentDevice, setupDevice } from "@ddad/nn";
+import { currentDevice } from "@ddad/nn";
 import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { writePanel } from "../images/writePanel.ts";
 import { openDetector } from "../model/detector.ts";
+import { openDevice } from "../openDevice.ts";
 import { calibrateDetector } from "./calibrate.ts";
 import { loadHeldOut, loadTest } from "./data.ts";
 import { checkEvaluationFolder, inspectionPath, removeEvaluation } from "./evaluationFolder.ts";
@@ -58,7 +59,7 @@ export async function evaluateModel(
   const test = await loadTest(config, dirname(path), options);
   const ids = test.samples.map(({ id }) => id);
   if (out !== undefined) checkEvaluationFolder(out, ids, test.paths);
-  await setupDevice();
+  await openDevice(options);
   using detector = await openDetector(model, config);
   const calibration = await usableCalibration(detector, model, path, options);
   const told = progress(options, "inspecting", "images");

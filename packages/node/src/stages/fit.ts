@@ -1,12 +1,13 @@
 /** PatchCore in the folder of a run: nothing is trained, a memory bank is filled with patches of good images. */
 import { join } from "node:path";
 import { type Config, PatchCore } from "@ddad/ddad/internal";
-import { foldBatchNorm, setupDevice } from "@ddad/nn";
+import { foldBatchNorm } from "@ddad/nn";
 import { formatConfig } from "../configFile.ts";
 import { notice, type Progress, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { checkWeights, loadExtractor } from "../model/detector.ts";
 import { forgetModel, modelFile, recordFiles } from "../model/open.ts";
+import { openDevice } from "../openDevice.ts";
 import { lockRun } from "../runLock.ts";
 import { completeInto } from "./calibrate.ts";
 import { loadTraining } from "./data.ts";
@@ -28,7 +29,7 @@ export async function fitRun(
   using lock = lockRun(folder);
   const { train, heldOut } = await loadTraining(config, folder, options);
   forgetModel(folder);
-  const device = await setupDevice();
+  const device = await openDevice(options);
   const started = performance.now();
   notice(options, `patches of ${train.ids.length} images (${heldOut.ids.length} held out), ${device.name}`);
   writeWhole(join(folder, "config.yaml"), formatConfig(config));

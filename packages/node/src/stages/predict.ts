@@ -17,11 +17,11 @@ import {
   regionsOfMask,
   unlikenessOf,
 } from "@ddad/ddad/internal";
-import { setupDevice } from "@ddad/nn";
 import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { writeImage } from "../images/png.ts";
 import { openDetector } from "../model/detector.ts";
+import { openDevice } from "../openDevice.ts";
 import { colorRange, describeNotFinite, mapRange } from "./images.ts";
 import { type ReadImage, readAhead } from "./readAhead.ts";
 
@@ -111,7 +111,7 @@ export async function* predict(
   const { onEvent, signal, overlaySize = 1600 } = options;
   const decided = thresholdsOf(model, options);
   const { config, calibration } = decided;
-  await setupDevice();
+  await openDevice(options);
   using detector = await openDetector(model, config);
   if (options.threshold === undefined) tellDecision(config, calibration, options);
   const told = progress(options, "inspecting", "images");

@@ -16,12 +16,13 @@ import {
   train,
   tuneTraining,
 } from "@ddad/ddad/internal";
-import { readCheckpoint, setupDevice } from "@ddad/nn";
+import { readCheckpoint } from "@ddad/nn";
 import { formatConfig } from "../configFile.ts";
 import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { checkWeights } from "../model/detector.ts";
 import { forgetModel, modelFile, recordFiles, stateFile } from "../model/open.ts";
+import { openDevice } from "../openDevice.ts";
 import { lockRun } from "../runLock.ts";
 import { atRoot } from "../settings.ts";
 import { completeInto } from "./calibrate.ts";
@@ -73,7 +74,7 @@ export async function trainRun(
   checkWeights(config);
   using lock = lockRun(folder);
   const images = await loadTraining(config, folder, { ...options, resume: resume !== undefined });
-  const device = await setupDevice();
+  const device = await openDevice(options);
   notice(
     options,
     `training on ${images.train.ids.length} images (${images.heldOut.ids.length} held out), ${device.name}`,

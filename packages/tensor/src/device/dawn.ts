@@ -2,6 +2,7 @@
 import { NoAdapterError } from "../errors.ts";
 import { waitPatiently } from "./dawnEvents.ts";
 
+export { anotherDevice, compileAhead } from "./compileAhead.ts";
 export { dawnAdapters } from "./dawnAdapters.ts";
 
 /**

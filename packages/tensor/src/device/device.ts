@@ -1,7 +1,7 @@
 /** The one device of the process: made by `setupDevice()`, found again by `currentDevice()`. */
 
 import type { Capabilities } from "@ddad/kernels-wgsl";
-import { loadGlobals } from "#dawn";
+import { anotherDevice, loadGlobals } from "#dawn";
 import { DeviceLostError, LimitError, NoAdapterError, UsageError } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { loadTuning } from "../tuning/store.ts";
@@ -32,6 +32,13 @@ export class Device {
   readonly workspace: Workspace;
   /** Variants that `tune` found to be the fastest; `tuning.forget()` returns to those of the heuristic. */
   readonly tuning = new Tuning();
+  /**
+   * Called while the kernels of a program that runs for the first time are compiled, where there are several: how many are ready, and of
+   * how many. On slow adapters that takes seconds.
+   */
+  onCompile: ((done: number, total: number) => void) | undefined;
+  /** @internal Another device on the same adapter, where compiling ahead on several pays. */
+  another: (() => Promise<GPUDevice>) | undefined;
   #failure: Error | undefined;
   readonly #submitted: Promise<unknown>[] = [];
   /** Tail of the queue of evaluations: they encode one after another, in the order of the calls. */
@@ -237,7 +244,12 @@ async function openDevice(options: SetupOptions): Promise<Device> {
 
 async function request(options: AdapterOptions): Promise<Device> {
   const adapter = await requestAdapter(options);
-  return new Device(await adapter.requestDevice(deviceDescriptor(adapter)), adapter.info);
+  const device = new Device(await adapter.requestDevice(deviceDescriptor(adapter)), adapter.info);
+  device.another = anotherDevice(device.name, options, async () => {
+    const again = await requestAdapter(options);
+    return again.requestDevice(deviceDescriptor(again));
+  });
+  return device;
 }
 
 async function adopt(gpu: GPUDevice): Promise<Device> {

@@ -12,3 +12,8 @@ export async function loadGlobals(): Promise<unknown> {
 export async function dawnAdapters(): Promise<Candidate[]> {
   return [];
 }
+
+/** Browsers compile when a pipeline is made. */
+export const compileAhead = undefined;
+
+export function anotherDevice(): undefined {}

@@ -21,6 +21,11 @@ export class PipelineCache {
     return this.#pipelines.size;
   }
 
+  /** Whether the shader is compiled, or being compiled. */
+  has({ code }: Shader): boolean {
+    return this.#pipelines.has(code);
+  }
+
   /** Layouts are shared by all shaders with the same sequence of bindings. */
   layout({ bindings, uniform }: Shader): GPUBindGroupLayout {
     const key = bindings.map(({ access }) => (access === "read" ? "r" : "w")).join("") + (uniform ? "u" : "");
