@@ -1,7 +1,7 @@
 /** From a pass to the complete WGSL module, and from params to the bytes of its uniform buffer. */
 import { KernelError } from "./errors.ts";
 import type { Call, Kernel, ParamType, Pass } from "./kernel.ts";
-import { liftUniforms, quotientFunctions } from "./uniform.ts";
+import { liftUniforms, quotientFunction } from "./uniform.ts";
 
 /** One storage binding of a shader, in the order of its index. */
 export interface Binding {
@@ -49,11 +49,7 @@ export function assembleShader(kernel: Kernel, pass: Pass, constants = 0): Shade
   const fields: Field[] = Object.entries<ParamType>(kernel.params)
     .filter(([name]) => read.has(name))
     .map(([name, type]) => ({ name, type }));
-  for (const [name, value] of numbers) {
-    if (name in kernel.params)
-      throw new KernelError(`${kernel.name}: ${name} is a param and a uniform of a pass.`);
-    fields.push({ name, type: "u32", value });
-  }
+  for (const [name, value] of numbers) fields.push({ name, type: "u32", value });
   const uniform = read.size > 0;
   if (uniform) {
     const declared = [
@@ -65,7 +61,7 @@ export function assembleShader(kernel: Kernel, pass: Pass, constants = 0): Shade
       `@group(0) @binding(${bindings.length}) var<uniform> params: Params;`,
     );
   }
-  const body = `${lines.join("\n")}${quotientFunctions(code)}\n${code}`;
+  const body = `${lines.join("\n")}${quotientFunction(code)}\n${code}`;
   const enables = [
     /\bf16\b/.test(body) ? "enable f16;" : "",
     /\bsubgroupMatrix/.test(body)

@@ -33,7 +33,7 @@ export function quotient(x: string, name: string, by: number, most: number): str
   const factor = reciprocal(by, most);
   if (factor)
     return `(((${x}) * ${uniform(`${name}Factor`, factor[0])}) >> ${uniform(`${name}Shift`, factor[1])})`;
-  return `${most / by < 2 ** 21 ? "quotient" : "largeQuotient"}(${x}, ${uniform(name, by)})`;
+  return most / by < 2 ** 21 ? `quotient(${x}, ${uniform(name, by)})` : `(${x}) / ${uniform(name, by)}`;
 }
 
 /** WGSL of `x % by`: see {@link quotient}, whose result is `whole`. */
@@ -51,23 +51,13 @@ export function reciprocal(by: number, most: number): readonly [factor: number, 
 }
 
 /** What the code calls of {@link quotient}. */
-export const quotientFunctions = (code: string): string =>
-  [
-    /\b(largeQ|q)uotient\(/.test(code)
-      ? /* wgsl */ `
+export const quotientFunction = (code: string): string =>
+  /\bquotient\(/.test(code)
+    ? /* wgsl */ `
 // x / by: a float is off by one at most where the quotient is below 2²¹.
 fn quotient(x: u32, by: u32) -> u32 {
   let near = u32(f32(x) / f32(by));
   let rest = i32(x - near * by);
   return near + select(0u, 1u, rest >= i32(by)) - select(0u, 1u, rest < 0i);
 }`
-      : "",
-    /\blargeQuotient\(/.test(code)
-      ? /* wgsl */ `
-// x / by for x below 2³¹: what is left after the first estimate has a small quotient.
-fn largeQuotient(x: u32, by: u32) -> u32 {
-  let near = u32(f32(x) / f32(by) * 0.999999);
-  return near + quotient(x - near * by, by);
-}`
-      : "",
-  ].join("");
+    : "";

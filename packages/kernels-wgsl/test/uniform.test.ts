@@ -36,12 +36,6 @@ describe("numbers of a pass as data", () => {
     expect(new Float32Array(bytes)[0]).to.equal(0.5);
     expect([...new Uint32Array(bytes).subarray(1)]).to.deep.equal([5, 11, 0]);
   });
-
-  it("share a name with no param of the kernel", () => {
-    const kernel = { name: "k", params: { width: "u32" } } as unknown as Kernel;
-    const pass = { read: {}, write: { y: "f32" }, workgroups: [1, 1, 1] as const, code: uniform("width", 1) };
-    expect(() => assembleShader(kernel, pass)).to.throw("k: width is a param and a uniform of a pass");
-  });
 });
 
 describe("reciprocal", () => {

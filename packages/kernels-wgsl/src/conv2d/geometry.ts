@@ -73,20 +73,15 @@ export const sizesOf = ({ batch, height, width, outHeight, outWidth }: Geometry)
 });
 
 /** The other sizes as WGSL: see `uniform`. */
-export const numbersOf = (g: Geometry) => ({
-  inChannels: uniform("inChannels", g.inChannels),
-  outChannels: uniform("outChannels", g.outChannels),
-  groupIn: uniform("groupIn", g.groupIn),
-  groupOut: uniform("groupOut", g.groupOut),
-  groups: uniform("groups", g.groups),
-  kernelWidth: uniform("kernelWidth", g.kernelWidth),
-  strideHeight: uniform("strideHeight", g.stride[0]),
-  strideWidth: uniform("strideWidth", g.stride[1]),
-  dilationHeight: uniform("dilationHeight", g.dilation[0]),
-  dilationWidth: uniform("dilationWidth", g.dilation[1]),
-  top: uniform("top", g.top),
-  left: uniform("left", g.left),
-});
+export function numbersOf({ stride, dilation, ...g }: Geometry) {
+  const numbers = {
+    ...g,
+    ...{ strideHeight: stride[0], strideWidth: stride[1] },
+    ...{ dilationHeight: dilation[0], dilationWidth: dilation[1] },
+  };
+  const written = Object.entries(numbers).map(([name, value]) => [name, uniform(name, value)]);
+  return Object.fromEntries(written) as Record<keyof typeof numbers, string>;
+}
 
 /** Throws ShapeError unless a tensor has the four axes of images; any of them may be empty. */
 export function checkImage(op: string, name: string, { shape, dtype }: TensorSpec, half = false): void {

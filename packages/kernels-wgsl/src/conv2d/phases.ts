@@ -70,20 +70,6 @@ fn sliceOf(index: u32) -> Slice {
   return Slice(${uniform("quads", quads)}, ${n.kernelWidth}, 0u, 0u, ${n.top}, ${n.left}, 0u, 0u${group});
 }`;
   }
-  if (g.dilation.every((distance) => distance === 1)) {
-    const kernelHeight = uniform("kernelHeight", g.kernelHeight);
-    return `${struct}
-fn sliceOf(index: u32) -> Slice {
-  let h = ${phase} / ${n.strideWidth} + ${n.top};
-  let w = ${phase} % ${n.strideWidth} + ${n.left};
-  let firstH = h % ${n.strideHeight};
-  let firstW = w % ${n.strideWidth};
-  let tapsH = (${kernelHeight} + ${n.strideHeight} - 1u - min(firstH, ${kernelHeight})) / ${n.strideHeight};
-  let tapsW = (${n.kernelWidth} + ${n.strideWidth} - 1u - min(firstW, ${n.kernelWidth})) / ${n.strideWidth};
-  return Slice(tapsH * tapsW * ${perTap}, tapsW, firstH, firstW, h / ${n.strideHeight}, w / ${n.strideWidth},
-    ${phase} / ${n.strideWidth}, ${phase} % ${n.strideWidth}${group});
-}`;
-  }
   return `${struct}
 ${tableCode("H", vertical)}
 ${tableCode("W", horizontal)}

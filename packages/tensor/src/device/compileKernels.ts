@@ -1,6 +1,6 @@
 /** The kernels of a program that has not run yet, compiled in parallel. */
-import { compileAhead } from "#dawn";
 import type { Dispatch } from "../program/lower.ts";
+import { compileAhead } from "./compileAhead.ts";
 import type { Device } from "./device.ts";
 
 /** Fewer kernels than this are compiled when they run, where the driver waits for that, and not reported: it is no matter of seconds. */
@@ -23,6 +23,5 @@ export async function compileKernels(device: Device, dispatches: readonly Dispat
       return { shader, label, uniform, pipeline };
     }),
   );
-  if (another && compileAhead)
-    await compileAhead({ gpu: device.gpu, pipelines: device.pipelines, another }, compiled, ready);
+  if (another) await compileAhead({ gpu: device.gpu, pipelines: device.pipelines, another }, compiled, ready);
 }

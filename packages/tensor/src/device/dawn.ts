@@ -2,7 +2,8 @@
 import { NoAdapterError } from "../errors.ts";
 import { waitPatiently } from "./dawnEvents.ts";
 
-export { anotherDevice, compileAhead } from "./compileAhead.ts";
+export { anotherDevice } from "./compileAhead.ts";
+export { compileKernels } from "./compileKernels.ts";
 export { dawnAdapters } from "./dawnAdapters.ts";
 
 /**

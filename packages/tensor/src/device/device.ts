@@ -33,8 +33,8 @@ export class Device {
   /** Variants that `tune` found to be the fastest; `tuning.forget()` returns to those of the heuristic. */
   readonly tuning = new Tuning();
   /**
-   * Called while the kernels of a program that runs for the first time are compiled, where there are several: how many are ready, and of
-   * how many. On slow adapters that takes seconds.
+   * In Node, called while the kernels of a program that runs for the first time are compiled, where there are several: how many are ready,
+   * and of how many. On slow adapters that takes seconds.
    */
   onCompile: ((done: number, total: number) => void) | undefined;
   /** @internal Another device on the same adapter, where compiling ahead on several pays. */

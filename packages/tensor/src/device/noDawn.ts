@@ -14,6 +14,6 @@ export async function dawnAdapters(): Promise<Candidate[]> {
 }
 
 /** Browsers compile when a pipeline is made. */
-export const compileAhead = undefined;
+export const compileKernels = undefined;
 
 export function anotherDevice(): undefined {}

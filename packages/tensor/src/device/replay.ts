@@ -1,10 +1,10 @@
 /** A plan made ready for one device: pipelines, bind groups, buffers for intermediates. Running it is only encoding. */
+import { compileKernels } from "#dawn";
 import type { Dispatch, Lowered } from "../program/lower.ts";
 import { offsetOf, type Place, type Plan } from "../program/plan.ts";
 import type { ProgramCall } from "../program/program.ts";
 import { cutSubmissions } from "../program/submissions.ts";
 import type { Region } from "../storage.ts";
-import { compileKernels } from "./compileKernels.ts";
 import type { Device } from "./device.ts";
 import type { Timing } from "./timing.ts";
 import { Uniforms } from "./uniforms.ts";
@@ -88,7 +88,7 @@ export class Replay {
       for (const id of values)
         device.checkSize(lowered.bytes[id]!, id < lowered.leaves ? "An input" : `A tensor of ${kernel}`);
     }
-    await compileKernels(device, lowered.dispatches);
+    await compileKernels?.(device, lowered.dispatches);
     const ready = await Promise.all(
       lowered.dispatches.map(async (dispatch, index): Promise<Ready> => {
         const places = dispatch.values.map((id) => plan.places[id]!);
