@@ -30,8 +30,8 @@ async function reachableBuffers(): Promise<number> {
   return collected;
 }
 
-/** How often to check again: a finished promise chain can keep its last values for a moment. */
-const attempts = 5;
+/** How often to check again: a finished promise chain can keep its last values for a moment, a longer one where processors are busy. */
+const attempts = 20;
 
 export const mochaHooks = {
   async beforeAll(): Promise<void> {
@@ -51,6 +51,7 @@ export const mochaHooks = {
     for (let attempt = 0; attempt < attempts; attempt++) {
       left = (await reachableBuffers()) - buffersBefore;
       if (left <= 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 10 * attempt));
     }
     throw new Error(`${left} buffers are still held after "${this.currentTest?.title}".`);
   },
