@@ -33,7 +33,7 @@ export function quotient(x: string, name: string, by: number, most: number): str
   const factor = reciprocal(by, most);
   if (factor)
     return `(((${x}) * ${uniform(`${name}Factor`, factor[0])}) >> ${uniform(`${name}Shift`, factor[1])})`;
-  return most / by < 2 ** 21 ? `quotient(${x}, ${uniform(name, by)})` : `(${x}) / ${uniform(name, by)}`;
+  return most / by < 2 ** 21 ? `quotient(${x}, ${uniform(name, by)})` : `((${x}) / ${uniform(name, by)})`;
 }
 
 /** WGSL of `x % by`: see {@link quotient}, whose result is `whole`. */
@@ -47,7 +47,8 @@ export function reciprocal(by: number, most: number): readonly [factor: number, 
   // x · factor is x · 2^shift / by and at most x more; below 2^shift / by that does not reach the next quotient.
   const shift = Math.ceil(Math.log2(most + 1)) + Math.ceil(power);
   const factor = Math.ceil(2 ** shift / by);
-  return most * factor < 2 ** 32 ? [factor, shift] : undefined;
+  // WGSL shifts by less than 32.
+  return shift < 32 && most * factor < 2 ** 32 ? [factor, shift] : undefined;
 }
 
 /** What the code calls of {@link quotient}. */

@@ -64,6 +64,11 @@ describe("reciprocal", () => {
       expect(reciprocal(2 ** power, 2 ** 32 - 1)).to.deep.equal([1, power]);
     expect(reciprocal(3, 2 ** 20)).to.equal(undefined);
     expect(reciprocal(3, 1000)).to.not.equal(undefined);
+    for (const [by, most] of [
+      [40000, 33000],
+      [2 ** 30 + 1, 100],
+    ] as const)
+      expect(reciprocal(by, most)?.[1] ?? 0, `${by}, ${most}`).to.be.below(32);
   });
 
   it("is data: divisors of all kinds below a bound have one code", () => {

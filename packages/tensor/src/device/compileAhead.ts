@@ -56,7 +56,7 @@ export async function compileAhead(
       onCompiled(++done);
     }
   };
-  const cached = !process.env["MESA_SHADER_CACHE_DISABLE"];
+  const cached = !/^(1|y|yes|t|true)$/i.test(process.env["MESA_SHADER_CACHE_DISABLE"] ?? "");
   const count = Math.min(mostHelpers, availableParallelism() - 1);
   const helpers = cached ? Array.from({ length: count }, () => help(host, work)) : [];
   await Promise.all([
@@ -65,7 +65,7 @@ export async function compileAhead(
   ]);
 }
 
-/** A share of the work by a device of its own. Where there is none, the others do it. */
+/** A share of the work by a device of its own. Where there is none, or it fails, the pipelines are compiled when they run. */
 async function help(
   host: Host,
   work: (run: (next: NewPipeline) => Promise<void>) => Promise<void>,
@@ -78,6 +78,8 @@ async function help(
       const pipeline = await pipelines.pipeline(next.shader, next.label);
       await runOnce(gpu, pipelines.layout(next.shader), pipeline, next);
     });
+  } catch {
+    // What is wrong with a pipeline shows on the device that runs it.
   } finally {
     gpu.destroy();
   }
