@@ -6,13 +6,11 @@
 // says so.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "vite";
+import { join, resolve } from "node:path";
+import { bundlePages } from "./browser/bundle.mjs";
 import { findChromium, launchChromium, noChromium, serveFolder } from "./chromium.mjs";
 import { readExample } from "./readme.mjs";
 
-const folder = join(dirname(fileURLToPath(import.meta.url)), "browser");
 const pages = ["smoke", "readme", "findDefects"];
 const limitMilliseconds = 300_000;
 
@@ -45,30 +43,10 @@ try {
 console.log(failures ? `test:browser: ${failures} failed` : "test:browser: all passed");
 process.exit(failures ? 1 : 0);
 
-/** Builds the pages. The README's example enters as a module of its own that lies, for the resolver, among them. */
+/** Builds the pages, and looks at what came into them. */
 async function bundle(example) {
-  const id = join(folder, "readme-example.ts");
-  const readme = {
-    name: "readme-example",
-    resolveId: (source) => (source === "virtual:readme-example" ? id : null),
-    load: (source) => (source === id ? example : null),
-  };
-  const { output: chunks } = await build({
-    root: folder,
-    configFile: false,
-    logLevel: "warn",
-    plugins: [readme],
-    build: {
-      outDir: output,
-      emptyOutDir: true,
-      target: "esnext", // top-level await
-      minify: false,
-      chunkSizeWarningLimit: 10_000,
-      rolldownOptions: { input: pages.map((page) => join(folder, `${page}.html`)) },
-    },
-  });
+  const modules = await bundlePages(pages, example, output);
   const nodeOnly = /node_modules[/\\](webgpu|pngjs|commander|sharp|csv-parse)[/\\]|__vite-browser-external/;
-  const modules = chunks.flatMap((chunk) => chunk.moduleIds ?? []);
   const strays = modules.filter((module) => nodeOnly.test(module));
   if (strays.length) throw new Error(`modules made for Node alone are in the bundle: ${strays.join(", ")}`);
   const whole = modules.filter((module) => /kernels-wgsl[/\\]dist[/\\](?!lean[/\\])/.test(module));

@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Device, DeviceLostError, setupDevice } from "@ddad/tensor";
 import { measureCeilings } from "./ceilings.ts";
-import { type ColdResult, coldHead, coldLine, kernelLines, measureColdStarts } from "./cold/cold.ts";
+import { benchmarkColdStarts } from "./cold/report.ts";
 import { benchmarkEngine } from "./engine.ts";
 import { benchmarkKernels, type Run } from "./kernels.ts";
 import { benchmarkLayers } from "./layers.ts";
@@ -76,18 +76,6 @@ async function benchmark(
   return { count: cases.length + engine.length, failures };
 }
 
-async function benchmarkColdStarts({ filter, json }: Options): Promise<number> {
-  const starts: ColdResult[] = [];
-  for await (const start of measureColdStarts((name) => name.toLowerCase().includes(filter))) {
-    if (!starts.length) print(`adapter: ${start.adapter}\n\n${coldHead}`);
-    starts.push(start);
-    print([coldLine(start), ...kernelLines(start)].join("\n"));
-    if (json) writeFileSync(json, `${JSON.stringify({ adapter: start.adapter, starts }, null, 2)}\n`);
-  }
-  if (!starts.length) throw new UsageError(`--filter ${filter}: no program has this text in its name.`);
-  return 0;
-}
-
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2));
   if (!options) {
@@ -101,7 +89,11 @@ async function main(): Promise<number> {
   // What `tune` found on this machine would hide how the variants are chosen without it; DDAD_TUNING=FILE measures its choices.
   process.env["DDAD_TUNING"] ??= "off";
   const { json } = options;
-  if (options.cold) return await benchmarkColdStarts(options);
+  if (options.cold) {
+    if (!(await benchmarkColdStarts(options, print)))
+      throw new UsageError(`--filter ${options.filter}: no program has this text in its name.`);
+    return 0;
+  }
   const device = await setupDevice();
   const { count, failures } = await benchmark(device, options, (results) => {
     if (json) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);

@@ -20,12 +20,15 @@ export interface Options {
   readonly sections: ReadonlySet<Section>;
   /** Nothing but starts with an empty shader cache. */
   readonly cold: boolean;
+  /** Those in a browser. */
+  readonly browser: boolean;
 }
 
 export const usage = `npm run bench -- [options]
 
   --kernels --layers --engine   only these parts (default: all)
   --cold                        what programs cost when they are started with an empty shader cache, and nothing else
+  --browser                     with --cold: in headless Chromium, each program in a new profile
   --filter TEXT                 only cases whose name contains TEXT
   --quick                       fewer and shorter samples, none of the largest sizes
   --variants all                kernels: also the variants that only tuning tries
@@ -47,6 +50,8 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     throw new UsageError(
       `--variants ${values.variants}: only "all" can be asked for; without it the usual ones run.`,
     );
+  if (values.browser && !values.cold)
+    throw new UsageError("--browser: only cold starts run in a browser; add --cold.");
   const chosen = sections.filter((section) => values[section]);
   return {
     filter: (values.filter ?? "").toLowerCase(),
@@ -57,6 +62,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     allVariants: values.variants === "all",
     sections: new Set(chosen.length ? chosen : sections),
     cold: values.cold ?? false,
+    browser: values.browser ?? false,
   };
 }
 
@@ -74,6 +80,7 @@ function read(args: readonly string[]) {
         tune: flag,
         help: flag,
         cold: flag,
+        browser: flag,
         filter: { type: "string" },
         variants: { type: "string" },
         json: { type: "string" },

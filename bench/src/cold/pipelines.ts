@@ -6,84 +6,103 @@ export interface CompiledPipeline {
   readonly label: string;
   /** Of its WGSL. */
   readonly bytes: number;
-  /** Processor time until it ran for the first time, where it was compiled alone; else 0. */
+  /** Time until it ran for the first time, by the clock of {@link compilePipelinesAlone}; else 0. */
   readonly ms: number;
+  /** Of that, until `createComputePipelineAsync` answered; else 0. */
+  readonly createMs: number;
 }
 
-/** Counts the pipelines that are made from now on. @returns what was made so far */
-export function countPipelines(gpu: GPUDevice): () => readonly CompiledPipeline[] {
-  const sources = rememberSources(gpu);
-  const made: CompiledPipeline[] = [];
-  const create = gpu.createComputePipelineAsync.bind(gpu);
-  gpu.createComputePipelineAsync = (descriptor) => {
-    made.push({
-      label: descriptor.label ?? "",
-      bytes: sources.get(descriptor.compute.module)?.length ?? 0,
-      ms: 0,
-    });
-    return create(descriptor);
+/** What is watched: one device, or `GPUDevice.prototype`, which is every device. */
+type Watched = Pick<
+  GPUDevice,
+  "createShaderModule" | "createComputePipelineAsync" | "createBindGroupLayout" | "createPipelineLayout"
+>;
+
+/** Replaces a method by one that is given the device and the method as it was. */
+function replace<Name extends keyof Watched>(
+  target: Watched,
+  name: Name,
+  body: (
+    device: GPUDevice,
+    descriptor: Parameters<Watched[Name]>[0],
+    before: (descriptor: Parameters<Watched[Name]>[0]) => ReturnType<Watched[Name]>,
+  ) => ReturnType<Watched[Name]>,
+): void {
+  const original = target[name] as (this: GPUDevice, descriptor: unknown) => ReturnType<Watched[Name]>;
+  const replaced = function (this: GPUDevice, descriptor: Parameters<Watched[Name]>[0]) {
+    return body(this, descriptor, (given) => original.call(this, given));
   };
-  return () => made;
+  Object.defineProperty(target, name, { value: replaced, configurable: true, writable: true });
+}
+
+/**
+ * Counts the pipelines that are made from now on; of those with one source only the first.
+ * @returns what was made so far
+ */
+export function countPipelines(target: Watched): () => readonly CompiledPipeline[] {
+  const sources = rememberSources(target);
+  const made = new Map<string, CompiledPipeline>();
+  replace(target, "createComputePipelineAsync", (_, descriptor, create) => {
+    const code = sources.get(descriptor.compute.module) ?? "";
+    if (!made.has(code))
+      made.set(code, { label: descriptor.label ?? "", bytes: code.length, ms: 0, createMs: 0 });
+    return create(descriptor);
+  });
+  return () => [...made.values()];
 }
 
 /**
  * The same, and each is compiled while nothing else is, and runs one workgroup on buffers of a few bytes: many drivers compile when a
  * pipeline is first dispatched.
+ * @param now a clock in milliseconds, best of the processor time of the process that compiles
  */
-export function compilePipelinesAlone(gpu: GPUDevice): () => readonly CompiledPipeline[] {
-  const sources = rememberSources(gpu);
-  const made: CompiledPipeline[] = [];
-  const create = gpu.createComputePipelineAsync.bind(gpu);
-  const layouts = new Map<GPUBindGroupLayout, readonly GPUBindGroupLayoutEntry[]>();
-  const createLayout = gpu.createBindGroupLayout.bind(gpu);
-  gpu.createBindGroupLayout = (descriptor) => {
-    const layout = createLayout(descriptor);
+export function compilePipelinesAlone(
+  target: Watched,
+  now: () => number | Promise<number>,
+): () => readonly CompiledPipeline[] {
+  const sources = rememberSources(target);
+  const made = new Map<string, CompiledPipeline>();
+  const layouts = new WeakMap<GPUBindGroupLayout, readonly GPUBindGroupLayoutEntry[]>();
+  replace(target, "createBindGroupLayout", (_, descriptor, create) => {
+    const layout = create(descriptor);
     layouts.set(layout, [...descriptor.entries]);
     return layout;
-  };
-  const bindGroups = new Map<GPUPipelineLayout, GPUBindGroupLayout>();
-  const createPipelineLayout = gpu.createPipelineLayout.bind(gpu);
-  gpu.createPipelineLayout = (descriptor) => {
-    const layout = createPipelineLayout(descriptor);
+  });
+  const bindGroups = new WeakMap<GPUPipelineLayout, GPUBindGroupLayout>();
+  replace(target, "createPipelineLayout", (_, descriptor, create) => {
+    const layout = create(descriptor);
     const [only] = descriptor.bindGroupLayouts;
     bindGroups.set(layout, only as GPUBindGroupLayout);
     return layout;
-  };
+  });
   let last: Promise<unknown> = Promise.resolve();
-  gpu.createComputePipelineAsync = (descriptor) => {
+  replace(target, "createComputePipelineAsync", (gpu, descriptor, create) => {
+    const code = sources.get(descriptor.compute.module) ?? "";
     const compiled = last.then(async () => {
-      const before = cpuMs();
+      const before = await now();
       const pipeline = await create(descriptor);
+      const createMs = (await now()) - before;
       const layout = bindGroups.get(descriptor.layout as GPUPipelineLayout)!;
       runOnce(gpu, pipeline, layout, layouts.get(layout)!);
       await gpu.queue.onSubmittedWorkDone();
-      made.push({
-        label: descriptor.label ?? "",
-        bytes: sources.get(descriptor.compute.module)?.length ?? 0,
-        ms: cpuMs() - before,
-      });
+      const ms = (await now()) - before;
+      if (!made.has(code))
+        made.set(code, { label: descriptor.label ?? "", bytes: code.length, ms, createMs });
       return pipeline;
     });
     last = compiled.catch(() => undefined);
     return compiled;
-  };
-  return () => made;
+  });
+  return () => [...made.values()];
 }
 
-/** Processor time of this process so far: compilers run in it. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
-
-function rememberSources(gpu: GPUDevice): Map<GPUShaderModule, string> {
-  const sources = new Map<GPUShaderModule, string>();
-  const create = gpu.createShaderModule.bind(gpu);
-  gpu.createShaderModule = (descriptor) => {
+function rememberSources(target: Watched): WeakMap<GPUShaderModule, string> {
+  const sources = new WeakMap<GPUShaderModule, string>();
+  replace(target, "createShaderModule", (_, descriptor, create) => {
     const module = create(descriptor);
     sources.set(module, descriptor.code);
     return module;
-  };
+  });
   return sources;
 }
 
