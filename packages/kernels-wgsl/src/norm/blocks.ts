@@ -49,13 +49,12 @@ function blockChannels(layout: NormLayout, lanes: number, runs: number): number 
 export function storeGroups(
   { channels, groups }: NormLayout,
   values: Readonly<Record<string, string>>,
-  image = "image",
 ): string {
   const members = channels / groups;
   const [perGroup, count] = [uniform("members", members), uniform("groups", groups)];
   // A loop, because compilers take their time where several stores are written out.
   const stores = Object.entries(values)
-    .map(([name, value]) => `${name}[${image} * ${count} + channel / ${perGroup}] = ${value}[i];`)
+    .map(([name, value]) => `${name}[image * ${count} + channel / ${perGroup}] = ${value}[i];`)
     .join(" ");
   return `for (var i = 0u; i < 4u; i += ${uniform("stored", greatestDivisor(4, members))}) {
         let channel = column * 4u + i;

@@ -37,7 +37,10 @@ export const workgroupTiling: NormTiling = { slab: 8, slabs: 512, strip: 4, lane
 /** The inputs of a variant's passes. */
 type NormCall<I extends string, A> = Pick<Call<I, string, A>, "inputs" | "attrs">;
 
-/** The two variants of every normalisation: software adapters fold without barriers, GPUs by workgroups. */
+/**
+ * The two variants of every normalisation: software adapters fold without barriers, GPUs by workgroups. Processor time on lavapipe, by
+ * the first and by the second: batch norm [2, 16, 16, 64] 0.12 and 0.51 ms, group norm of rows [512, 384] 2.9 and 5.9.
+ */
 export const normVariants = <I extends string, A>(
   layoutOf: (call: NormCall<I, A>) => NormLayout,
   scratch: (slabs: Slabs) => Readonly<Record<string, TensorSpec>>,
@@ -65,18 +68,11 @@ export const normParams = { images: "u32", pixels: "u32", epsilon: "f32" } as co
  * The `width` channels at `column` of an array with `stride` numbers per `image` and group (bound as f32), of which the
  * `field`th; a vector where `width` is 4.
  */
-export function perGroup(
-  layout: NormLayout,
-  width: number,
-  name: string,
-  stride = 1,
-  field = 0,
-  image = "image",
-): string {
+export function perGroup(layout: NormLayout, width: number, name: string, stride = 1, field = 0): string {
   const members = layout.channels / layout.groups;
   const type = width === 4 ? "vec4<f32>" : "f32";
   const group = (lane: number) =>
-    `(${image} * ${uniform("groups", layout.groups)} + (column * ${width}u + ${lane}u) / ${uniform("members", members)})`;
+    `(image * ${uniform("groups", layout.groups)} + (column * ${width}u + ${lane}u) / ${uniform("members", members)})`;
   const value = (lane: number) => `${name}[${group(lane)} * ${stride}u + ${field}u]`;
   if (width === 1 || members % 4 === 0) return `${type}(${value(0)})`;
   return `${type}(${[0, 1, 2, 3].map(value).join(", ")})`;
