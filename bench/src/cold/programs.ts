@@ -10,7 +10,7 @@ const small = (channelMultipliers: number[], attentionSizes: number[]): Config =
     model: { baseChannels: 32, heads: 1, channelMultipliers, blocksPerLevel: 1, attentionSizes },
   });
 
-/** The network and the images of `ddad demo`. */
+/** The network and the images that `ddad demo` had at 32²: figures can be compared with earlier ones. */
 export const demo = small([1, 2], [8]);
 
 /** By name: makes the networks, and gives what is run. The device is there by then. */

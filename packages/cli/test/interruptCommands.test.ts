@@ -8,6 +8,7 @@ import { evaluate, resnet18, writeSafetensors } from "@ddad/nn";
 import { expect } from "chai";
 import { madeUpEvaluation, writeEvaluation } from "../../ddad/test/evaluations.ts";
 import { writeProcedural } from "../../node/src/datasets/writeProcedural.ts";
+import { decodePng } from "../../node/src/images/png.ts";
 import { ddad, smallSettings } from "./commandLine.ts";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
@@ -158,6 +159,12 @@ describe("Ctrl-C stops", function () {
     expect(output).to.equal("");
     expect(said).to.match(/^Stopped\. Run this command to start again: ddad demo --out /m);
     expect(readFileSync(join(out, "data", "tile", "mine.png"), "utf8")).to.equal("mine");
+    // Shown as they are inspected, and inspected as they were drawn.
+    const { width } = decodePng(
+      readFileSync(join(out, "generated-images", "tile", "test", "good", "000.png")),
+    );
+    expect(width).to.be.at.least(64);
+    expect(readFileSync(join(out, "config.yaml"), "utf8")).to.contain(`imageSize: ${width}\n`);
   });
 
   it("train of PatchCore, and nothing is kept", async () => {

@@ -148,6 +148,17 @@ describe("composePanel", () => {
     expect(pixel(panel, 2, 2 + fontHeight + 1)).to.deep.equal([255, 255, 255]);
   });
 
+  it("resizes smoothly, smaller and larger", () => {
+    const { data } = createImage(8, 8, 1);
+    for (let i = 0; i < data.length; i += 2) data[i] = 200; // every second column
+    const stripes = { width: 8, height: 8, channels: 1, data } as const;
+    const small = composePanel([[{ image: stripes }]], { tileSize: 4, gap: 0 });
+    for (const value of small.data) expect(value).to.be.within(60, 140);
+    const large = composePanel([[{ image: stripes }]], { tileSize: 16, gap: 0 });
+    expect(pixel(large, 2, 0)[0]).to.equal(50);
+    expect(pixel(large, 4, 0)[0]).to.equal(150);
+  });
+
   it("refuses to show nothing", () => {
     expect(() => composePanel([])).to.throw(RangeError, "no tile");
   });
@@ -164,9 +175,6 @@ describe("composePanel", () => {
         "anomaly map",
         "ground truth",
       ]);
-      expect(pixel(row[2]!.image, 1, 1)).to.deep.equal([255, 255, 255]);
-      expect(pixel(row[2]!.image, 0, 1)).to.not.deep.equal([255, 255, 255]);
-      expect([...row[3]!.image.data]).to.deep.equal([0, 0, 0, 255]);
       writePanel(join(folder, "panel.png"), [row], { tileSize: 32 });
       expect(readdirSync(folder)).to.deep.equal(["panel.png"]);
       expect(decodePng(readFileSync(join(folder, "panel.png")))).to.deep.equal(
@@ -174,6 +182,60 @@ describe("composePanel", () => {
       );
     } finally {
       rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe("the row of an inspected image", () => {
+  const [width, height] = [64, 64];
+  const gray = createImage(width, height, 3, [100, 100, 100]);
+  const square = Uint8Array.from({ length: width * height }, (_, i) =>
+    Number(i % width >= 20 && i % width < 30 && i >= 40 * width && i < 44 * width),
+  );
+  const inspected = { input: gray, map: Float32Array.from(square), range: { from: 0, to: 1 } };
+
+  it("enlarges a small one by a whole factor, the regions of map and masks to their places", () => {
+    const [input, map, mask] = detectionRow({ ...inspected, mask: square });
+    for (const tile of [input, map, mask])
+      expect(tile!.image).to.include({ width: 3 * width, height: 3 * height });
+    const inside = [...mask!.image.data].flatMap((value, i) => (value > 0 ? [i] : []));
+    expect(Math.min(...inside.map((i) => i % (3 * width)))).to.equal(60);
+    expect(Math.max(...inside.map((i) => i % (3 * width)))).to.equal(89);
+    expect(Math.floor(inside[0]! / (3 * width))).to.equal(120);
+    expect(Math.floor(inside.at(-1)! / (3 * width))).to.equal(131);
+    expect(new Set(mask!.image.data)).to.deep.equal(new Set([0, 255]));
+    const heat = (x: number, y: number): number => pixel(map!.image, x, y)[0]!;
+    expect(heat(75, 126)).to.equal(Math.round(100 * 0.15 + heatColor(1)[0] * 0.85));
+    expect(heat(90, 126), "smooth at the border").to.be.within(heat(96, 126) + 10, heat(75, 126) - 10);
+  });
+
+  it("leaves a large one as it is", () => {
+    const large = createImage(200, 200, 3, [7, 8, 9]);
+    const [input] = detectionRow({ ...inspected, input: large, map: new Float32Array(40_000) });
+    expect(input!.image).to.deep.equal(large);
+  });
+
+  it("draws a thin line around what is marked, none of it inside", () => {
+    const [, plain] = detectionRow(inspected);
+    const [, lined] = detectionRow({ ...inspected, marked: square });
+    const changed = (x: number, y: number): boolean =>
+      pixel(plain!.image, x, y).join() !== pixel(lined!.image, x, y).join();
+    expect(pixel(lined!.image, 59, 125)).to.deep.equal([255, 255, 255]);
+    expect(pixel(lined!.image, 58, 125)).to.deep.equal([0, 0, 0]);
+    expect(changed(57, 125)).to.equal(false);
+    for (let x = 60; x < 90; x++) expect(changed(x, 125), `x ${x}`).to.equal(false);
+  });
+
+  it("keeps marked lines of one pixel, straight or slanted, in one piece", () => {
+    for (const step of [0, 1]) {
+      const line = new Uint8Array(width * height);
+      for (let x = 10; x < 50; x++) line[(10 + step * (x - 10)) * width + x] = 1;
+      const mask = detectionRow({ ...inspected, mask: line })[2]!.image;
+      const seen = (x: number, y: number): boolean => mask.data[y * 3 * width + x] === 255;
+      for (let x = 32; x < 148; x++) {
+        const y = step === 0 ? 31 : 31 + (x - 31);
+        expect(seen(x, y), `step ${step}, x ${x}`).to.equal(true);
+      }
     }
   });
 });

@@ -1,7 +1,10 @@
 /** One inspected image as a row of a panel. */
 import type { Image } from "../images/image.ts";
 import { maskImage } from "../images/mask.ts";
-import { outlineMask, overlayHeat, type ScoreRange } from "./overlay.ts";
+import { resizeBilinear } from "../images/resize.ts";
+import { drawContour } from "./contour.ts";
+import { enlargeMap, enlargeMask } from "./enlarge.ts";
+import { overlayHeat, type ScoreRange } from "./overlay.ts";
 import type { PanelTile } from "./panel.ts";
 
 /** What a row shows of one image. */
@@ -30,16 +33,30 @@ export const rowCaptions: Required<RowCaptions> = {
   mask: "ground truth",
 };
 
-/** Input, reconstruction, the map over the input, and the ground truth where there is one. */
+/** Smaller images are enlarged by a whole factor to at least this, so that lines around what is marked are thin beside it. */
+const readable = 192;
+
+/**
+ * Input, reconstruction, the map over the input with a line around what is marked, and the ground truth where there is one. Images
+ * whose long side is below 192 pixels are enlarged smoothly, by a whole factor.
+ */
 export function detectionRow(image: InspectedImage, captions: RowCaptions = {}): PanelTile[] {
   const { input, reconstruction, map, mask, range, marked } = image;
-  const { width, height } = input;
-  const overlay = overlayHeat(input, map, range);
+  const factor = Math.ceil(readable / Math.max(input.width, input.height));
+  const [width, height] = [input.width * factor, input.height * factor];
+  const masked = (values: ArrayLike<number>): Uint8Array =>
+    enlargeMask(values, input.width, input.height, factor);
+  const shown = resizeBilinear(input, width, height);
+  const overlay = overlayHeat(shown, enlargeMap(map, input.width, input.height, factor), range);
+  if (marked)
+    drawContour(overlay, masked(marked), Math.max(1, Math.round(Math.max(width, height) / readable)));
   const tiles: [keyof RowCaptions, Image][] = [
-    ["input", input],
-    ...(reconstruction ? [["reconstruction", reconstruction] as [keyof RowCaptions, Image]] : []),
-    ["map", marked ? outlineMask(overlay, marked, [255, 255, 255]) : overlay],
+    ["input", shown],
+    ...(reconstruction
+      ? [["reconstruction", resizeBilinear(reconstruction, width, height)] as [keyof RowCaptions, Image]]
+      : []),
+    ["map", overlay],
   ];
-  if (mask !== undefined) tiles.push(["mask", maskImage(mask, width, height)]);
+  if (mask !== undefined) tiles.push(["mask", maskImage(masked(mask), width, height)]);
   return tiles.map(([name, image]) => ({ image, caption: captions[name] ?? "" }));
 }

@@ -5,8 +5,9 @@
 import { cropRange } from "../detection/distance.ts";
 import type { Decision } from "../detection/verdict.ts";
 import { type Color, createImage, type Image, toRgb } from "../images/image.ts";
-import { resizeNearest } from "../images/resize.ts";
+import { resizeBilinear } from "../images/resize.ts";
 import { heatColor } from "./colorMap.ts";
+import { drawContour } from "./contour.ts";
 import type { DefectRegion } from "./defectRegions.ts";
 import { drawText, fontHeight, wrapText } from "./font.ts";
 import { type ScoreRange, scaledScore } from "./overlay.ts";
@@ -45,7 +46,6 @@ const bars: { readonly [decision in Decision | "none"]: { readonly bar: Color; r
   none: { bar: [55, 60, 68], ink: [255, 255, 255] },
 };
 
-const white: Color = [255, 255, 255];
 const black: Color = [0, 0, 0];
 const boxColor: Color = [255, 64, 64];
 
@@ -94,7 +94,7 @@ export function drawInspection(image: Image, overlay: InspectionOverlay): Image 
 function enlarged(image: Image): Image {
   const long = Math.max(image.width, image.height);
   const factor = Math.ceil(readable / long);
-  return long >= small ? image : resizeNearest(image, image.width * factor, image.height * factor);
+  return long >= small ? image : resizeBilinear(image, image.width * factor, image.height * factor);
 }
 
 /** Values of a map at every pixel of the image, bilinear; NaN where the map does not reach. */
@@ -141,38 +141,6 @@ function blendHeat(image: Image, values: Float32Array, range: ScoreRange): void 
       data[i * 3 + c] = Math.round(data[i * 3 + c]! * (1 - cover) + color[c]! * cover);
     }
   }
-}
-
-/** A white line around a mask, with a black one around it, so that it is seen on every ground; what is inside stays free. */
-function drawContour(image: Image, inside: Uint8Array, line: number): void {
-  const { width, height, data } = image;
-  const inner = dilate(inside, width, height, line);
-  const outer = dilate(inner, width, height, Math.ceil(line / 2));
-  for (let i = 0; i < inside.length; i++) {
-    if (inside[i]) continue;
-    if (inner[i]) data.set(white, i * 3);
-    else if (outer[i]) data.set(black, i * 3);
-  }
-}
-
-/** The mask, larger by `radius` pixels on all sides. */
-function dilate(mask: Uint8Array, width: number, height: number, radius: number): Uint8Array {
-  const wide = new Uint8Array(mask.length);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (!mask[y * width + x]) continue;
-      wide.fill(1, y * width + Math.max(x - radius, 0), y * width + Math.min(x + radius, width - 1) + 1);
-    }
-  }
-  const high = new Uint8Array(mask.length);
-  for (let i = 0; i < mask.length; i++) {
-    if (!wide[i]) continue;
-    const y = Math.floor(i / width);
-    for (let j = Math.max(y - radius, 0); j <= Math.min(y + radius, height - 1); j++) {
-      high[j * width + (i % width)] = 1;
-    }
-  }
-  return high;
 }
 
 /** A red rectangle of a line's width outside these bounds, with a thin black edge. */

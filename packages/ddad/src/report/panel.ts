@@ -1,6 +1,6 @@
 /** Images in rows: what was seen, what it should look like, where they differ, and the truth. */
 import { type Color, createImage, type Image, toRgb } from "../images/image.ts";
-import { resizeNearest } from "../images/resize.ts";
+import { resizeBilinear } from "../images/resize.ts";
 import { drawText, fontHeight } from "./font.ts";
 
 /** An image of a panel and the line above it. */
@@ -17,8 +17,8 @@ export type PanelOptions = {
 };
 
 /**
- * Composes rows of tiles, each with its caption above it. Small images are enlarged pixel by pixel, nothing is
- * smoothed; rows may differ in length, and an absent tile leaves its place free.
+ * Composes rows of tiles, each with its caption above it. Images of another size are resized smoothly; rows may differ in
+ * length, and an absent tile leaves its place free.
  */
 export function composePanel(
   rows: readonly (readonly (PanelTile | undefined)[])[],
@@ -39,7 +39,7 @@ export function composePanel(
       if (tile === undefined) return;
       const left = gap + column * (tileSize + gap);
       if (tile.caption) drawText(panel, tile.caption, left, top, scale, ink);
-      paste(panel, toRgb(resizeNearest(tile.image, tileSize, tileSize)), left, bottom - tileSize);
+      paste(panel, toRgb(resizeBilinear(tile.image, tileSize, tileSize)), left, bottom - tileSize);
     });
     top = bottom + gap;
   });
