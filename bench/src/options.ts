@@ -30,7 +30,7 @@ export const usage = `npm run bench -- [options]
   --cold                        what programs cost when they are started with an empty shader cache, and nothing else
   --browser                     with --cold: in headless Chromium, each program in a new profile
   --filter TEXT                 only cases whose name contains TEXT
-  --quick                       fewer and shorter samples, none of the largest sizes
+  --quick                       fewer and shorter samples, none of the largest sizes; cold starts without costs by kernel
   --variants all                kernels: also the variants that only tuning tries
   --tune                        layers: measure the variants of their kernels first, and run the fastest
   --profile                     where the time of each layer goes, by timestamp queries

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type ColdResult, count, kernelsOf } from "./cold.ts";
+import { type ColdResult, count, kernelsOf, type Wanted } from "./cold.ts";
 import type { CompiledPipeline } from "./pipelines.ts";
 import { coldPrograms } from "./programs.ts";
 
@@ -34,13 +34,11 @@ export const browserPrograms: readonly string[] = [
   ...[...coldPrograms.keys()].filter((name) => !name.startsWith("DDAD-S")),
 ];
 
-/** Starts the programs whose names are wanted, one after another. */
-export async function* measureBrowserStarts(
-  wanted: (name: string) => boolean,
-): AsyncGenerator<BrowserResult> {
+/** Starts the programs that are wanted, one after another. */
+export async function* measureBrowserStarts({ wanted, byKernel }: Wanted): AsyncGenerator<BrowserResult> {
   for (const name of browserPrograms.filter(wanted)) {
     const { browser, adapter, firstMs, secondMs, pipelines, cpu } = await startBrowser(name);
-    const alone = await startBrowser("--by-kernel", name);
+    const alone = byKernel ? await startBrowser("--by-kernel", name) : undefined;
     const second = secondMs !== undefined && cpu.second && { secondMs, secondCpuMs: total(cpu.second) };
     const times = { firstMs, cpuMs: total(cpu.first), ...second };
     yield {
@@ -49,7 +47,7 @@ export async function* measureBrowserStarts(
       adapter,
       ...times,
       ...count(pipelines),
-      kernels: kernelsOf(alone.pipelines),
+      kernels: kernelsOf(alone?.pipelines ?? []),
     };
   }
 }

@@ -35,22 +35,28 @@ export interface ColdResult {
   readonly pipelines: number;
   /** Of their WGSL. */
   readonly bytes: number;
-  /** The most expensive kernels first; of a warm start none. */
+  /** The most expensive kernels first; empty where they were not measured. */
   readonly kernels: readonly KernelCost[];
 }
 
 /** Starts a process that does nothing but set up the device. */
 export const measureDevice = (): Promise<DeviceStart> => startCold("device");
 
-/** Starts the programs whose names are wanted, one after another. */
-export async function* measureColdStarts(wanted: (name: string) => boolean): AsyncGenerator<ColdResult> {
-  for (const program of wholePrograms) if (wanted(program.name)) yield* await measureWhole(program);
+/** Which programs, and whether they are started once more for the cost of each kernel. */
+export interface Wanted {
+  wanted(name: string): boolean;
+  readonly byKernel: boolean;
+}
+
+/** Starts the programs that are wanted, one after another. */
+export async function* measureColdStarts({ wanted, byKernel }: Wanted): AsyncGenerator<ColdResult> {
+  for (const program of wholePrograms) if (wanted(program.name)) yield* await measureWhole(program, byKernel);
   for (const name of coldPrograms.keys()) {
     if (!wanted(name)) continue;
     const { pipelines, firstMs, cpuMs, secondMs, secondCpuMs } = await startCold<ColdStart>("child", name);
-    const alone = await startCold<ColdStart>("child", name, "--by-kernel");
+    const alone = byKernel ? await startCold<ColdStart>("child", name, "--by-kernel") : undefined;
     const times = { firstMs, cpuMs, secondMs, secondCpuMs };
-    yield { name, ...times, ...count(pipelines), kernels: kernelsOf(alone.pipelines) };
+    yield { name, ...times, ...count(pipelines), kernels: kernelsOf(alone?.pipelines ?? []) };
   }
 }
 
@@ -58,20 +64,17 @@ export async function* measureColdStarts(wanted: (name: string) => boolean): Asy
 const startCold = async <Result>(file: string, ...words: string[]): Promise<Result> =>
   JSON.parse((await withFolder((cache) => runNode([fileHere(file), ...words], { cache }))).output) as Result;
 
-/** Twice with one cache folder, and once more for its pipelines. */
-const measureWhole = ({ name, with: prepare }: WholeProgram): Promise<ColdResult[]> =>
+/** Twice with one cache folder. */
+const measureWhole = ({ name, with: prepare }: WholeProgram, byKernel: boolean): Promise<ColdResult[]> =>
   prepare(async (run) => {
-    const [cold, warm] = await withFolder(async (cache) => [await run(cache), await run(cache)] as const);
-    const { pipelines } = await withFolder((cache) => run(cache, true));
-    const counted = count(pipelines);
+    const [cold, warm] = await withFolder(
+      async (cache) => [await run(cache), await run(cache, "?count")] as const,
+    );
+    const alone = byKernel ? await withFolder((cache) => run(cache, "?alone")) : undefined;
+    const counted = count(warm.pipelines);
+    const kernels = kernelsOf(alone?.pipelines ?? []);
     return [
-      {
-        name: `${name}, cold`,
-        firstMs: cold.wallMs,
-        cpuMs: cold.cpuMs,
-        ...counted,
-        kernels: kernelsOf(pipelines),
-      },
+      { name: `${name}, cold`, firstMs: cold.wallMs, cpuMs: cold.cpuMs, ...counted, kernels },
       { name: `${name}, warm`, firstMs: warm.wallMs, cpuMs: warm.cpuMs, ...counted, kernels: [] },
     ];
   });

@@ -12,8 +12,8 @@ export interface WholeRun extends ProcessCost {
   readonly wallMs: number;
 }
 
-/** Runs a program with a cache folder; a second time with the same folder is a warm start. `byKernel` compiles each pipeline alone. */
-export type RunWhole = (cache: string, byKernel?: boolean) => Promise<WholeRun>;
+/** Runs a program with a cache folder; a second time with the same folder is a warm start. `watch` is a query of `probe.ts`. */
+export type RunWhole = (cache: string, watch?: "" | "?count" | "?alone") => Promise<WholeRun>;
 
 /** One of them. */
 export interface WholeProgram {
@@ -24,8 +24,8 @@ export interface WholeProgram {
 
 const runner =
   (wordsOf: (cache: string) => readonly string[]): RunWhole =>
-  async (cache, byKernel = false) => {
-    const probe = `${pathToFileURL(fileHere("probe")).href}${byKernel ? "?pipelines" : ""}`;
+  async (cache, watch = "") => {
+    const probe = `${pathToFileURL(fileHere("probe")).href}${watch}`;
     const { wallMs, report } = await runNode(["--import", probe, ...wordsOf(cache)], { cache, cwd: root });
     return { wallMs, ...(JSON.parse(report) as ProcessCost) };
   };
