@@ -2,7 +2,7 @@
 import type { Pass } from "../kernel.ts";
 import { uniform } from "../uniform.ts";
 import { type Activation, activateFunction, siluDerivativeFunction } from "./activation.ts";
-import { type Blocks, storeGroups } from "./blocks.ts";
+import { type Blocks, loadGroups, storeGroups } from "./blocks.ts";
 import { gradientBindings, type ImageSums } from "./passes.ts";
 
 /** Pixels of a lane that are summed on their own before they are added to the rest, which keeps the last digits. */
@@ -103,8 +103,7 @@ export function gradientBlockPass(blocks: Blocks, activation: Activation, sums: 
       weightSum += chunkWeight;`,
   });
   const body = /* wgsl */ `
-    let centre = ${blocks.perGroup("mean")};
-    let scale = ${blocks.perGroup("rstd")};
+${loadGroups(blocks.layout, { centre: "mean", scale: "rstd" })}
     var biasSum = vec4f();
     var weightSum = vec4f();
 ${sumLoop}
@@ -133,8 +132,8 @@ ${sumLoop}
     after: /* wgsl */ `
   if (isFirst && run * ${uniform("together", blocks.together)} < params.images) {
     let place = run * ${columnsNumber} + column;
-    ${sums.bias}[place] = biasTotal;
-    ${sums.weight}[place] = weightTotal;
+    biasSums[place] = biasTotal;
+    weightSums[place] = weightTotal;
   }`,
   });
 }

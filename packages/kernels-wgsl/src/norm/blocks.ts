@@ -6,8 +6,8 @@
 import { type Capabilities, grid, type Pass } from "../kernel.ts";
 import { fixedSubgroup } from "../matmul/registerTile.ts";
 import { ceilDiv } from "../spec.ts";
-import { uniform } from "../uniform.ts";
-import { type NormLayout, perGroup } from "./slabs.ts";
+import { quotient, reciprocal, remainder, uniform } from "../uniform.ts";
+import type { NormLayout } from "./slabs.ts";
 
 /** Channels that fill a cache line: every line of a narrower block is read by several cores. */
 const lineChannels = 16;
@@ -42,24 +42,48 @@ function blockChannels(layout: NormLayout, lanes: number, runs: number): number 
   return possible.find((block) => block >= Math.max(least, ...wanted)) ?? possible.at(-1) ?? 0;
 }
 
+const membersOf = ({ channels, groups }: NormLayout): number => channels / groups;
+
+/** WGSL of the group of a channel. */
+const groupOf = (channel: string, layout: NormLayout): string =>
+  quotient(channel, "members", membersOf(layout), layout.channels);
+
+/**
+ * A loop over the groups of a column: `body` sees the first `channel` in each, the column's `i`th, and the group's `place` among those of
+ * all images. A loop, because compilers take their time where several loads or stores are written out.
+ */
+const overGroups = (layout: NormLayout, body: string): string => /* wgsl */ `
+    for (var i = 0u; i < 4u; i += ${uniform("stored", greatestDivisor(4, membersOf(layout)))}) {
+      let channel = column * 4u + i;
+      let own = ${groupOf("channel", layout)};
+      let place = image * ${uniform("groups", layout.groups)} + own;
+      ${body}
+    }`;
+
 /**
  * Stores vectors of the four channels of a `column`, in which all channels of a group hold the same, into arrays per `image` and
  * group, once each.
  */
-export function storeGroups(
-  { channels, groups }: NormLayout,
-  values: Readonly<Record<string, string>>,
-): string {
-  const members = channels / groups;
-  const [perGroup, count] = [uniform("members", members), uniform("groups", groups)];
-  // A loop, because compilers take their time where several stores are written out.
-  const stores = Object.entries(values)
-    .map(([name, value]) => `${name}[image * ${count} + channel / ${perGroup}] = ${value}[i];`)
-    .join(" ");
-  return `for (var i = 0u; i < 4u; i += ${uniform("stored", greatestDivisor(4, members))}) {
-        let channel = column * 4u + i;
-        if (channel % ${perGroup} == 0u) { ${stores} }
-      }`;
+export function storeGroups(layout: NormLayout, values: Readonly<Record<string, string>>): string {
+  const stores = Object.entries(values).map(([name, value]) => `${name}[place] = ${value}[i];`);
+  const isFirst = `channel == own * ${uniform("members", membersOf(layout))}`;
+  return overGroups(layout, `if (${isFirst}) { ${stores.join(" ")} }`);
+}
+
+/** Declares variables that hold what {@link storeGroups} stored. @param arrays by the variables' names */
+export function loadGroups(layout: NormLayout, arrays: Readonly<Record<string, string>>): string {
+  const names = Object.keys(arrays);
+  // Where a column lies in one group, compilers see that its four channels share a register.
+  if (membersOf(layout) % 4 === 0) {
+    const place = `image * ${uniform("groups", layout.groups)} + ${groupOf("(column * 4u)", layout)}`;
+    return names.map((name) => `    let ${name} = vec4f(${arrays[name]}[${place}]);`).join("\n");
+  }
+  const loads = names.map((name) => `${name} = select(${name}, vec4f(${arrays[name]}[place]), behind);`);
+  const behind = "let behind = vec4u(0u, 1u, 2u, 3u) >= vec4u(i);";
+  return (
+    names.map((name) => `    var ${name} = vec4f();`).join("\n") +
+    overGroups(layout, [behind, ...loads].join("\n      "))
+  );
 }
 
 /**
@@ -117,11 +141,6 @@ export class Blocks {
     this.#lanes = lanes;
   }
 
-  /** This lane's channels of an array per image and group: see {@link perGroup}. */
-  perGroup(name: string): string {
-    return perGroup(this.layout, 4, name);
-  }
-
   /**
    * One subgroup for each block of `together` images: `body` sees each `image`, the lane's `column`, the places `first` and `end` of
    * its first pixel and of the image's end, and `isFirst`, which holds for one lane of a column. `before` and `after` enclose the
@@ -129,17 +148,18 @@ export class Blocks {
    * lanes of a column have, `overGroup(value)` what the channels of a group have.
    */
   pass(
-    bindings: Pick<Pass, "label" | "read" | "write">,
+    bindings: Pick<Pass, "label" | "read" | "write" | "tensors">,
     functions: string,
     { before = "", body, after = "" }: Readonly<{ before?: string; body: string; after?: string }>,
   ): Pass {
     const together = uniform("together", this.together);
-    const blocks = uniform("blocks", this.columns / this.#width);
+    const blocks = this.columns / this.#width;
+    const workgroups = grid(ceilDiv(this.layout.images, this.together) * blocks);
     const columns = this.columnsNumber;
     const [width, owned] = [this.#widthNumber, `${this.#phasesNumber} * ${this.#widthNumber}`];
     return {
       ...bindings,
-      workgroups: grid((ceilDiv(this.layout.images, this.together) * this.columns) / this.#width),
+      workgroups,
       code: /* wgsl */ `
 var<private> lane: u32;
 ${this.#overPhases()}
@@ -150,14 +170,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         @builtin(subgroup_invocation_id) invocation: u32) {
   lane = invocation;
   let item = group.y * groups.x + group.x;
-  let run = item / ${blocks};
-  let column = item % ${blocks} * ${width} + lane % ${width};
+  let run = ${quotient("item", "blocks", blocks, workgroups[0] * workgroups[1])};
+  let row = ${quotient("lane", "width", this.#width, this.#lanes)};
+  let column = (${remainder("item", "run", "blocks", blocks)}) * ${width} + ${remainder("lane", "row", "width", this.#width)};
   let isFirst = lane < ${width};
 ${before}
   for (var image = run * ${together}; image < min((run + 1u) * ${together}, params.images); image++) {
     let end = (image + 1u) * params.pixels * ${columns};
-    let own = (image * params.pixels + lane / ${width}) * ${columns} + column;
-    let first = select(end, own, lane < ${owned});
+    let begin = (image * params.pixels + row) * ${columns} + column;
+    let first = select(end, begin, lane < ${owned});
 ${body}
   }
 ${after}
@@ -171,40 +192,51 @@ ${after}
     return /* wgsl */ `
 fn overPhases(value: vec4f) -> vec4f {
   var sum = value;
-  for (var p = 1u; p < ${this.#phasesNumber}; p++) { sum += subgroupShuffle(value, (lane + p * ${this.#widthNumber}) % ${owned}); }
+  var other = lane;
+  for (var p = 1u; p < ${this.#phasesNumber}; p++) {
+    other += ${this.#widthNumber};
+    other -= select(0u, ${owned}, other >= ${owned});
+    sum += subgroupShuffle(value, other);
+  }
   return sum;
 }`;
   }
 
+  /**
+   * Two pipelines serve groups of all sizes: one where they are whole columns, one where they lie in a column or share some. One for both
+   * takes up to 13 % more processor time on lavapipe, because four channels no longer share a register.
+   */
   #overGroup(): string {
-    const members = uniform("members", this.members);
-    // One, two or four channels of a column: one pipeline for all three.
-    if ([1, 2, 4].includes(this.members))
+    const { members } = this;
+    const most = 4 * this.#lanes;
+    if (members % 4 === 0) {
+      const whole = uniform("whole", members / 4);
       return /* wgsl */ `
 fn overGroup(value: vec4f) -> vec4f {
-  let pairs = value + value.yxwz;
-  let several = select(pairs, vec4f(pairs.x + pairs.z), ${members} == 4u);
-  return select(several, value, ${members} == 1u);
-}`;
-    if (this.members % 4 === 0)
-      return /* wgsl */ `
-fn overGroup(value: vec4f) -> vec4f {
-  let whole = (value.x + value.y) + (value.z + value.w);
-  let column = lane % ${this.#widthNumber};
-  let first = column - column % (${members} / 4u);
+  let row = ${quotient("lane", "width", this.#width, this.#lanes)};
+  let own = ${remainder("lane", "row", "width", this.#width)};
+  let columnSum = (value.x + value.y) + (value.z + value.w);
+  let first = ${quotient("own", "whole", members / 4, most)} * ${whole};
   var sum = 0.0;
-  for (var c = 0u; c < ${members} / 4u; c++) { sum += subgroupShuffle(whole, first + c); }
+  for (var c = 0u; c < ${whole}; c++) { sum += subgroupShuffle(columnSum, first + c); }
   return vec4f(sum);
 }`;
-    // Each column's channels go to the sums of their groups.
+    }
+    const [factor, shift] = reciprocal(members, most)!;
+    const groupsOf = (column: string) =>
+      `((vec4u(${column} * 4u) + vec4u(0u, 1u, 2u, 3u)) * ${uniform("shareFactor", factor)}) >> vec4u(${uniform("shareShift", shift)})`;
+    const count = uniform("members", members);
+    // A division here: with a product and a shift all of the forward pass takes 2 % longer on lavapipe.
     return /* wgsl */ `
 fn overGroup(value: vec4f) -> vec4f {
-  let own = (vec4u(lane % ${this.#widthNumber} * 4u) + vec4u(0u, 1u, 2u, 3u)) / ${members};
-  var sum = vec4f();
-  for (var column = 0u; column < ${this.#widthNumber}; column++) {
-    let other = subgroupShuffle(value, column);
-    let groups = (vec4u(column * 4u) + vec4u(0u, 1u, 2u, 3u)) / ${members};
-${[0, 1, 2, 3].map((i) => `    sum += select(vec4f(), vec4f(other[${i}]), own == vec4u(groups[${i}]));`).join("\n")}
+  let own = lane % ${this.#widthNumber};
+  // Groups of one or two channels lie in a column. Where they share columns, each column's channels go to the sums of their groups.
+  var sum = select(vec4f(), select(value, value + value.yxwz, ${count} == 2u), ${count} <= 2u);
+  for (var c = 0u; c < ${uniform("sharing", members > 2 ? this.#width : 0)}; c++) {
+    let other = subgroupShuffle(value, c);
+    let groups = ${groupsOf("c")};
+    let ours = ${groupsOf("own")};
+${[0, 1, 2, 3].map((i) => `    sum += select(vec4f(), vec4f(other[${i}]), ours == vec4u(groups[${i}]));`).join("\n")}
   }
   return sum;
 }`;

@@ -115,12 +115,12 @@ export interface ImageSums {
   readonly weight: string;
 }
 
-/** What a gradient in one pass binds. @param stored WGSL's type of four stored elements */
+/** What a gradient in one pass binds, whose sums over pixels are `biasSums` and `weightSums`. @param stored WGSL's type of four stored elements */
 export const gradientBindings = (
   stored: string,
   silu: boolean,
   sums: ImageSums,
-): Pick<Pass, "read" | "write"> => ({
+): Pick<Pass, "read" | "write" | "tensors"> => ({
   read: {
     x: stored,
     weight: "vec4<f32>",
@@ -129,7 +129,8 @@ export const gradientBindings = (
     rstd: "f32",
     gradient: stored,
   },
-  write: { xGradient: stored, [sums.bias]: "vec4<f32>", [sums.weight]: "vec4<f32>" },
+  write: { xGradient: stored, biasSums: "vec4<f32>", weightSums: "vec4<f32>" },
+  tensors: { biasSums: sums.bias, weightSums: sums.weight },
 });
 
 export const gradientScratch = (slabs: Slabs): Record<string, TensorSpec> => ({

@@ -10,9 +10,9 @@ import { type Capabilities, grid, type Pass } from "../kernel.ts";
 import { perWorkgroup } from "../reduce/workgroup.ts";
 import { uniform } from "../uniform.ts";
 import { type Activation, activateFunction, siluDerivativeFunction } from "./activation.ts";
-import { storeGroups, wholeBlocks } from "./blocks.ts";
+import { loadGroups, storeGroups, wholeBlocks } from "./blocks.ts";
 import { gradientBindings, type ImageSums } from "./passes.ts";
-import { type NormLayout, perGroup } from "./slabs.ts";
+import type { NormLayout } from "./slabs.ts";
 
 const mostLanes = 1024;
 /** Bytes of workgroup memory for each lane: two vectors. */
@@ -121,7 +121,7 @@ export class WorkgroupBlocks {
    * One workgroup for each block: `body` sees `image`, the lane's `column` and the place `own` of that in the block, the places `first`
    * and `end` of the lane's first pixel and of the image's end, the `step` to the next, and `isFirst`, which holds for one lane of a column.
    */
-  pass(bindings: Pick<Pass, "label" | "read" | "write">, functions: string, body: string): Pass {
+  pass(bindings: Pick<Pass, "label" | "read" | "write" | "tensors">, functions: string, body: string): Pass {
     const { images, channels, groups } = this.layout;
     const blocks = channels / 4 / this.#width;
     const count = uniform("blocks", blocks);
@@ -214,8 +214,7 @@ export function gradientWorkgroupPass(
   const silu = activation === "silu";
   const normal = "let normal = (vec4f(x[at]) - centre) * scale;";
   const body = /* wgsl */ `
-  let centre = ${perGroup(layout, 4, "mean")};
-  let scale = ${perGroup(layout, 4, "rstd")};
+${loadGroups(layout, { centre: "mean", scale: "rstd" })}
   let factor = weight[column];${silu ? "\n  let shift = bias[column];" : ""}
 ${blocks.keep("dz")}
   var biasSum = vec4f();
@@ -229,8 +228,8 @@ ${blocks.overPixels(
 ${blocks.addUp("biasSum", "weightSum")}
   if (isFirst) {
     let place = image * ${columns} + column;
-    ${sums.bias}[place] = totals[own];
-    ${sums.weight}[place] = totals[own + ${lanes}u];
+    biasSums[place] = totals[own];
+    weightSums[place] = totals[own + ${lanes}u];
     totals[own] *= factor;
     totals[own + ${lanes}u] *= factor;
   }
