@@ -206,42 +206,112 @@ export function forwardProducts(caps: Capabilities, layout: AttentionLayout): Pa
   ];
 }
 
+/**
+ * Whether what follows the products is a pass of its own: without an epilogue they share their pipelines with all other products, and a
+ * compiler for CPUs, which takes half a second for each, has two less.
+ */
+const softmaxApart = (caps: Capabilities, layout: AttentionLayout): boolean =>
+  caps.adapterClass === "software" && weightsType(caps, layout) === "f32";
+
 export function gradientScratch(caps: Capabilities, layout: AttentionLayout): Record<string, TensorSpec> {
   const ofWeights = weightsSpec(layout, weightsType(caps, layout));
   return {
     weights: ofWeights,
     slopes: ofWeights,
-    delta: spec([layout.images, layout.heads, layout.queries]),
+    ...(softmaxApart(caps, layout) ? {} : { deltas: spec([layout.images, layout.heads, layout.queries]) }),
   };
 }
 
 /** → queryGradient, keyGradient, valueGradient; `slopes` is dS, scaled. */
 export function gradientProducts(caps: Capabilities, layout: AttentionLayout): Pass[] {
+  return [
+    ...(softmaxApart(caps, layout) ? weightsThenSoftmax : weightsInEpilogues)(caps, layout),
+    {
+      ...tokensProduct(caps, layout, { y: "valueGradient", by: "weights", of: "gradient" }),
+      label: "value",
+    },
+    {
+      ...tokensProduct(caps, layout, { y: "queryGradient", by: "slopes", of: "key" }),
+      label: "query",
+    },
+    {
+      ...tokensProduct(caps, layout, { y: "keyGradient", by: "slopes", of: "query" }),
+      label: "key",
+    },
+  ];
+}
+
+/** Products first, then both matrices row by row. */
+function weightsThenSoftmax(caps: Capabilities, layout: AttentionLayout): Pass[] {
+  const plain = (y: string, left: Role, right: Role): Pass => ({
+    ...weightsProduct(caps, layout, { y, left, right, dtype: "f32" }),
+    label: y,
+  });
+  return [
+    plain("weights", "query", "key"),
+    plain("slopes", "gradient", "value"),
+    softmaxGradientPass(layout),
+  ];
+}
+
+/**
+ * A thread for each row: `weights` holds logits, not yet scaled, and then weights; `slopes` holds the gradient at the weights, and then
+ * that at the logits, scaled.
+ */
+function softmaxGradientPass(layout: AttentionLayout): Pass {
+  const { images, heads, queries, keys } = layout;
+  const elements = elementsFor(keys);
+  return {
+    label: "softmax",
+    read: { logSumExp: "f32", ...bindingsOf(layout, ["y", "gradient"]) },
+    write: { weights: elements, slopes: elements },
+    workgroups: grid(ceilDiv(images * heads * queries, 64)),
+    code: perThread(
+      64,
+      /* wgsl */ `
+  let row = i;
+  if (row >= params.images * params.heads * params.queries) { return; }
+${deltaOf(layout, "row")}
+  let length = params.keys / ${keys % 4 === 0 ? 4 : 1}u;
+  for (var i = row * length; i < (row + 1u) * length; i++) {
+    let weight = ${seen(layout, `exp2((weights[i] * params.scale - logSumExp[row]) * ${Math.LOG2E})`)};
+    weights[i] = weight;
+    slopes[i] = params.scale * weight * (slopes[i] - delta);
+  }`,
+    ),
+  };
+}
+
+/** WGSL of `delta`, Σ y · gradient of a `row` of the weights. */
+function deltaOf(layout: AttentionLayout, row: string): string {
+  const type = loadType(layout);
+  const [a, b] = [`${type}(gradient[at])`, `${type}(y[at])`];
+  return /* wgsl */ `
+  let query = ${row} % params.queries;
+  let head = ${row} / params.queries % params.heads;
+  let image = ${row} / (params.queries * params.heads);
+  let first = ${rowOf(layout.rows.y, "image", "query", "head")} * params.columns;
+  var delta = 0.0;
+  for (var at = first; at < first + params.columns; at++) { delta += ${type === "f32" ? `${a} * ${b}` : `dot(${a}, ${b})`}; }`;
+}
+
+/** What follows each of the two products is done before it is stored. */
+function weightsInEpilogues(caps: Capabilities, layout: AttentionLayout): Pass[] {
   const { images, heads, queries, keys } = layout;
   const dtype = weightsType(caps, layout);
   const row = rowOfWeight(layout);
-  const type = loadType(layout);
-  const [a, b] = [`${type}(gradient[at])`, `${type}(y[at])`];
-  const product = type === "f32" ? `${a} * ${b}` : `dot(${a}, ${b})`;
   return [
     {
       label: "delta",
       read: bindingsOf(layout, ["y", "gradient"]),
-      write: { delta: "f32" },
+      write: { deltas: "f32" },
       workgroups: grid(ceilDiv(images * heads * queries, 64)),
       code: perThread(
         64,
         /* wgsl */ `
   if (i >= params.images * params.heads * params.queries) { return; }
-  let query = i % params.queries;
-  let head = i / params.queries % params.heads;
-  let image = i / (params.queries * params.heads);
-  let first = ${rowOf(layout.rows.y, "image", "query", "head")} * params.columns;
-  var sum = 0.0;
-  for (var at = first; at < first + params.columns; at++) {
-    sum += ${product};
-  }
-  delta[i] = sum;`,
+${deltaOf(layout, "i")}
+  deltas[i] = delta;`,
       ),
     },
     {
@@ -262,23 +332,11 @@ export function gradientProducts(caps: Capabilities, layout: AttentionLayout): P
         layout,
         { y: "slopes", left: "gradient", right: "value", dtype },
         {
-          read: { weights: elementsFor(keys, dtype), delta: "f32" },
-          result: `params.scale * ${elementsFor(keys)}(weights[i]) * (value - delta[${row}])`,
+          read: { weights: elementsFor(keys, dtype), deltas: "f32" },
+          result: `params.scale * ${elementsFor(keys)}(weights[i]) * (value - deltas[${row}])`,
         },
       ),
       label: "slopes",
-    },
-    {
-      ...tokensProduct(caps, layout, { y: "valueGradient", by: "weights", of: "gradient" }),
-      label: "value",
-    },
-    {
-      ...tokensProduct(caps, layout, { y: "queryGradient", by: "slopes", of: "key" }),
-      label: "query",
-    },
-    {
-      ...tokensProduct(caps, layout, { y: "keyGradient", by: "slopes", of: "query" }),
-      label: "key",
     },
   ];
 }

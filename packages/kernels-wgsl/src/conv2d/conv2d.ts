@@ -30,6 +30,8 @@ import {
   sizeParams,
   sizesOf,
 } from "./geometry.ts";
+import { paddedChannels } from "./paddedChannels.ts";
+import { isPointwise, pointwiseProduct } from "./pointwise.ts";
 import { winogradVariants } from "./winograd.ts";
 
 export type { Conv2dAttrs, Padding } from "./geometry.ts";
@@ -43,6 +45,7 @@ const geometry = (
 /** Rows are output pixels, k runs over the taps and their input channels, padded to quads. Each group is a product of its own. */
 function product({ inputs, attrs }: Call<"x" | "weight" | "bias", "y", Conv2dAttrs, SizeParam>): Product {
   const g = geometry(inputs, attrs);
+  if (isPointwise(g)) return pointwiseProduct(g, inputs);
   const { groups, groupIn, groupOut } = g;
   const grouped = groups > 1;
   const elements = elementsFor(groupIn, inputs.x.dtype);
@@ -114,6 +117,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 { return row${grouped ? ` * ${n.grou
   };
 }
 
+const products = productVariants(product);
 const winograd = winogradVariants(({ inputs, attrs }) => geometry(inputs, attrs), product, false);
 
 const plain = defineKernel({
@@ -158,7 +162,18 @@ const plain = defineKernel({
       },
     },
     winograd.usual,
-    ...butDepthwise(productVariants(product), ({ inputs, attrs }) => geometry(inputs, attrs)),
+    paddedChannels(products, ({ inputs: { x, weight }, attrs }) => {
+      const { groups, groupIn, groupOut } = geometry({ x, weight }, attrs);
+      if (groups > 1 || groupIn % 4 === 0 || groupOut % 4 > 0) return undefined;
+      return {
+        inputs: [
+          { name: "x", spec: x, axis: 3 },
+          { name: "weight", spec: weight, axis: 2 },
+        ],
+        outputs: [],
+      };
+    }),
+    ...butDepthwise(products, ({ inputs, attrs }) => geometry(inputs, attrs)),
     winograd.measured,
   ],
   reference({ x, weight, bias }, { inputs, outputs, attrs }) {

@@ -26,7 +26,9 @@ import {
   times,
 } from "./geometry.ts";
 import { inputGradientCases, inputGradientRefusals } from "./inputGradientCases.ts";
+import { paddedChannels } from "./paddedChannels.ts";
 import { phasesOf, sliceCode } from "./phases.ts";
+import { isPointwise, pointwiseInputProduct } from "./pointwise.ts";
 import { winogradVariants } from "./winograd.ts";
 
 /** Attributes of `conv2dInputGradient`: those of the convolution, and the size of its image. */
@@ -55,6 +57,7 @@ function product({
   attrs,
 }: Call<"gradient" | "weight", "xGradient", Conv2dInputGradientAttrs, SizeParam>): Product {
   const g = geometry(inputs, attrs);
+  if (isPointwise(g)) return pointwiseInputProduct(g, inputs);
   const { groups, groupIn, groupOut } = g;
   const grouped = groups > 1;
   const [sh, sw] = g.stride;
@@ -132,6 +135,7 @@ fn outputRow(slice: Slice, row: u32) -> u32 {${
   };
 }
 
+const products = productVariants(product);
 const winograd = winogradVariants(({ inputs, attrs }) => geometry(inputs, attrs), product, true);
 
 const plain = defineKernel({
@@ -169,7 +173,18 @@ const plain = defineKernel({
       },
     },
     winograd.usual,
-    ...butDepthwise(productVariants(product), ({ inputs, attrs }) => geometry(inputs, attrs)),
+    paddedChannels(products, ({ inputs: { gradient, weight }, attrs }) => {
+      const { groups, groupIn, groupOut } = geometry({ gradient, weight }, attrs);
+      if (groups > 1 || groupOut % 4 === 0 || groupIn % 4 > 0) return undefined;
+      return {
+        inputs: [
+          { name: "gradient", spec: gradient, axis: 3 },
+          { name: "weight", spec: weight, axis: 3 },
+        ],
+        outputs: [],
+      };
+    }),
+    ...butDepthwise(products, ({ inputs, attrs }) => geometry(inputs, attrs)),
     winograd.measured,
   ],
   reference({ gradient, weight }, { inputs, outputs, attrs }) {

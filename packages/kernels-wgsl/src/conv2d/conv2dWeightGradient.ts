@@ -22,6 +22,7 @@ import {
   sizeParams,
   sizesOf,
 } from "./geometry.ts";
+import { paddedChannels } from "./paddedChannels.ts";
 import { weightGradientCases, weightGradientRefusals } from "./weightGradientCases.ts";
 
 /** Attributes of `conv2dWeightGradient`: those of the convolution, and the size of its window. */
@@ -121,6 +122,8 @@ fn outputRow(slice: Slice, row: u32) -> u32 {${
   };
 }
 
+const products = productVariants(product);
+
 /** Inputs x [N, H, W, Cin] and gradient of y [N, OH, OW, Cout]; output weightGradient [KH, KW, Cin / groups, Cout],
  * always f32. */
 export const conv2dWeightGradient = defineKernel({
@@ -149,7 +152,15 @@ export const conv2dWeightGradient = defineKernel({
     depthwiseWeightGradient<Conv2dWeightGradientAttrs, SizeParam>((call) =>
       geometry(call.inputs, call.attrs),
     ),
-    ...butDepthwise(productVariants(product), ({ inputs, attrs }) => geometry(inputs, attrs)),
+    paddedChannels(products, ({ inputs: { x, gradient }, outputs: { weightGradient }, attrs }) => {
+      const { groups, groupIn, groupOut } = geometry({ x, gradient }, attrs);
+      if (groups > 1 || groupIn % 4 === 0 || groupOut % 4 > 0) return undefined;
+      return {
+        inputs: [{ name: "x", spec: x, axis: 3 }],
+        outputs: [{ name: "weightGradient", spec: weightGradient, axis: 2 }],
+      };
+    }),
+    ...butDepthwise(products, ({ inputs, attrs }) => geometry(inputs, attrs)),
   ],
   reference({ x, gradient }, { inputs, outputs, attrs }) {
     const g = geometry(inputs, attrs);

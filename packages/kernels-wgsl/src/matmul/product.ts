@@ -122,7 +122,8 @@ function storeFunction(product: StoredProduct, splits: number): string {
   const first = (width: 1 | 4) =>
     (product.groups ?? 1) > 1 ? `slice.group * (${columns} / ${width}u) + ` : "";
   const vectors = product.columns % 4 === 0;
-  const finish = splits === 1 ? finishOf(product) : (_i: string, value: string) => value;
+  // Partial sums are stored as an f32 result without an epilogue is, so that both share a pipeline.
+  const finish = finishOf(splits === 1 ? product : { ...product, epilogue: undefined, outputType: "f32" });
   const each = [0, 1, 2, 3].map(
     (j) => `
   if (column + ${j}u < ${columns}) { result[offset + ${j}u] = ${finish(`offset + ${j}u`, `value[${j}]${bias ? ` + bias[${first(1)}column + ${j}u]` : ""}`, 1)}; }`,
@@ -164,22 +165,22 @@ function bindingsOf(product: StoredProduct, splits: number): Pick<Pass, "read" |
 export function totalPass(product: StoredProduct, splits: number): Pass {
   const elements = elementsFor(product.columns);
   const width = elements === "f32" ? 1 : 4;
-  const { columns, outputRows } = product.wgsl;
-  const { groups = 1 } = product;
-  const biased = `(${columns} / ${width}u${groups === 1 ? "" : ` * ${uniform("groups", groups)}`})`;
+  const size = (product.outputRows * product.columns) / width;
+  const biased = uniform("biased", Math.max(1, ((product.groups ?? 1) * product.columns) / width));
   return {
     label: "total",
     read: { partial: elements, ...(product.bias ? { bias: elements } : {}), ...product.epilogue?.read },
-    write: { [product.output]: elementsFor(product.columns, product.outputType) },
-    workgroups: grid(ceilDiv((product.outputRows * product.columns) / width, 64)),
+    write: { result: elementsFor(product.columns, product.outputType) },
+    tensors: { result: product.output },
+    workgroups: grid(ceilDiv(size, 64)),
     code: `${product.epilogue?.declarations ?? ""}${perThread(
       64,
       /* wgsl */ `
-  let size = ${outputRows} * ${columns} / ${width}u;
+  let size = ${uniform("size", size)};
   if (i >= size) { return; }
   var total = partial[i];
   for (var split = 1u; split < ${uniform("splits", splits)}; split++) { total += partial[split * size + i]; }
-  ${product.output}[i] = ${finishOf(product)("i", `total${product.bias ? ` + bias[i % ${biased}]` : ""}`, width)};`,
+  result[i] = ${finishOf(product)("i", `total${product.bias ? ` + bias[i % ${biased}]` : ""}`, width)};`,
     )}`,
   };
 }

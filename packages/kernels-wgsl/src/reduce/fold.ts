@@ -27,6 +27,9 @@ export interface Combination {
 /** Terms that are added to one total before it is added to the next one up: the error of a sum is that of so many terms a level. */
 export const termsAtOnce = 16;
 
+/** Levels above the first that every sum has, needed or not, so that sums of most lengths share a pipeline. */
+const usualDepth = 2;
+
 /** The threads of a workgroup: contiguous outputs, and threads for each. Powers of two. */
 export interface Threads {
   readonly across: number;
@@ -90,7 +93,7 @@ function nestedLoop(
   more: string,
   body: (total: string) => string,
 ): string {
-  const depth = rounds ? Math.max(0, Math.ceil(Math.log(Math.max(1, steps)) / Math.log(termsAtOnce)) - 1) : 0;
+  const depth = rounds ? Math.max(usualDepth, Math.ceil(Math.log(steps) / Math.log(termsAtOnce)) - 1) : 0;
   const level = (of: number, total: string): string => {
     if (of < 0) return body(total);
     const inner = of === 0 ? total : `total${of}`;
