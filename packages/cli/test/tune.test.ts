@@ -9,7 +9,7 @@ import { expect } from "chai";
 import { train as runTraining, tuneTraining } from "../../ddad/src/training/train.ts";
 import { smallConfig, smallImages } from "../../ddad/test/small.ts";
 import { writeProcedural } from "../../node/src/datasets/writeProcedural.ts";
-import { testDevice } from "../../tensor/test/device.hooks.ts";
+import { releaseGarbage, testDevice } from "../../tensor/test/device.hooks.ts";
 import { ddad, smallSettings } from "./commandLine.ts";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
@@ -143,6 +143,7 @@ describe("--tune", () => {
     const [, atATime] = /at once: (\d) at a time/.exec(notice)!;
     const { buffers, workspace } = device;
     const held = (): number => buffers.liveBytes + buffers.pooledBytes - workspace.bytes;
+    await releaseGarbage();
     const heldBefore = held();
     let shapes = "";
     const stopped = await tuneTraining(

@@ -1,7 +1,7 @@
 /** Batches: what samples become, their order, and how they are loaded. */
 import { ShapeError, type Tensor, tensor, UsageError } from "@ddad/tensor";
 import { expect } from "chai";
-import { testDevice } from "../../tensor/test/device.hooks.ts";
+import { releaseGarbage, testDevice } from "../../tensor/test/device.hooks.ts";
 import { collate } from "../src/data/collate.ts";
 import { DataLoader } from "../src/data/dataLoader.ts";
 
@@ -211,6 +211,7 @@ describe("DataLoader", () => {
       }
     }
     const { buffers } = testDevice();
+    await releaseGarbage();
     const before = buffers.live;
     for await (const batch of new DataLoader(endless, { batchSize: 2, prefetch: 3 })) {
       batch.dispose();

@@ -9,7 +9,7 @@ import {
 } from "@ddad/tensor";
 import { heldBytes } from "@ddad/tensor/internal";
 import { expect } from "chai";
-import { testDevice } from "../../tensor/test/device.hooks.ts";
+import { releaseGarbage, testDevice } from "../../tensor/test/device.hooks.ts";
 import { withMemory } from "../../tensor/test/limitedMemory.ts";
 import { HostRandom } from "../src/hostRandom.ts";
 import { Linear } from "../src/layers/linear.ts";
@@ -119,6 +119,7 @@ describe("memory of optimisers", () => {
     await average.swap();
     const own = heldBytes(average.variables);
     expect(heldBytes(optimizer.variables)).to.equal(4 * own);
+    await releaseGarbage();
     const before = buffers.liveBytes;
     for (let time = 0; time < 2; time++) average.dispose();
     expect(buffers.liveBytes).to.equal(before - own);

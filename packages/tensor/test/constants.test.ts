@@ -1,7 +1,7 @@
 /** Numbers are data: they reach the shader as they are, and another number is another run of the same plan. */
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
-import { testDevice } from "./device.hooks.ts";
+import { releaseGarbage, testDevice } from "./device.hooks.ts";
 
 const values = async (x: t.AnyTensor): Promise<number[]> => [...(await x.data())];
 
@@ -46,6 +46,7 @@ describe("constants", () => {
     const x = t.tensor([1, 2, 3]);
     const step = async (factor: number): Promise<number[]> => values(x.mul(factor).add(1).relu());
     await step(1);
+    await releaseGarbage();
     const [count, { uniformBytes }] = [pipelines.size, t.memory()];
     for (let k = 0; k < 50; k++)
       expect(await step(k / 4)).to.deep.equal([k / 4 + 1, k / 2 + 1, (3 * k) / 4 + 1]);

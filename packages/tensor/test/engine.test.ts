@@ -1,7 +1,7 @@
 /** Evaluation on a device: values, errors, memory, compiled functions, profiles. */
 import * as t from "@ddad/tensor";
 import { expect } from "chai";
-import { testDevice } from "./device.hooks.ts";
+import { releaseGarbage, testDevice } from "./device.hooks.ts";
 
 const rejection = async (promise: Promise<unknown>): Promise<Error> => {
   try {
@@ -140,6 +140,7 @@ describe("memory", () => {
     };
     await work();
     await work();
+    await releaseGarbage();
     const before = t.memory();
     for (let k = 0; k < 5; k++) await work();
     expect(t.memory()).to.deep.equal(before);
@@ -156,6 +157,7 @@ describe("memory", () => {
       return v;
     };
     await counted(); // makes room for intermediates
+    await releaseGarbage();
     const { buffers } = t.memory();
     const v = await counted();
     expect(t.memory().buffers).to.equal(buffers);

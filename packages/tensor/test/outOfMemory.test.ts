@@ -2,7 +2,7 @@
 import * as t from "@ddad/tensor";
 import * as internal from "@ddad/tensor/internal";
 import { expect } from "chai";
-import { testDevice } from "./device.hooks.ts";
+import { releaseGarbage, testDevice } from "./device.hooks.ts";
 import { withMemory } from "./limitedMemory.ts";
 
 const values = async (...tensors: t.Tensor[]): Promise<number[][]> =>
@@ -86,6 +86,7 @@ describe("out of memory", () => {
     const kept = t.variable(t.tensor(sixteen(0)));
     const { buffers, workspace } = testDevice();
     const live = (): number => buffers.live - workspace.count;
+    await releaseGarbage();
     const before = live();
     const zeros = await limited(0, async () => {
       const made = internal.contiguousZeros([[16], [16]]);

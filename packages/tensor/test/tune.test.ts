@@ -217,10 +217,15 @@ describe("tune", () => {
       };
       return buffer;
     };
-    await t.evaluate(doubled(x)); // what plans keep is made here
+    const once = async (): Promise<void> => {
+      const y = doubled(x);
+      await t.evaluate(y);
+      y.dispose();
+    };
+    await once(); // what plans keep is made here
     Object.defineProperty(gpu, "createBuffer", { value, configurable: true });
     try {
-      await t.tune(() => t.evaluate(doubled(x)), { samples: 3, store: undefined });
+      await t.tune(once, { samples: 3, store: undefined });
       await gpu.queue.onSubmittedWorkDone();
       expect([...alive].map(({ size }) => size)).to.deep.equal([]);
     } finally {

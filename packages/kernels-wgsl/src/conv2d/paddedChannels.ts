@@ -111,7 +111,10 @@ export function paddedChannels<I extends string, O extends string, A, P extends 
   };
   return {
     name: "padded channels",
-    when: (caps, call) => admits(inner, caps, call) && paddedOf(call) !== undefined,
+    when(caps, call) {
+      const padded = admits(inner, caps, call) && paddedOf(call);
+      return padded ? padded.inputs.every(({ spec: { shape } }) => sizeOf(shape) > 0) : false;
+    },
     scratch(caps, call) {
       const { inputs, outputs } = paddedOf(call)!;
       const padded = [...inputs, ...outputs].map((tensor) => [scratchName(tensor.name), paddedSpec(tensor)]);
