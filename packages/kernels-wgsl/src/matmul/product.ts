@@ -114,19 +114,48 @@ const finishOf =
     return `vec4<${outputType}>(${each.join(", ")})`;
   };
 
+/** What is bound as the bias, and whether it is added. */
+interface Bias {
+  readonly tensor: string;
+  readonly elements: string;
+  readonly added: boolean;
+}
+
+/**
+ * The bias of a pass that multiplies. Where there is none to add and `lent` holds, an operand of the same type is bound in its place
+ * and not added, so that products with and without a bias share a pipeline.
+ */
+function biasOf(product: StoredProduct, splits: number, lent: boolean): Bias | undefined {
+  const elements = elementsFor(product.columns);
+  const added = product.bias && splits === 1;
+  if (added) return { tensor: "bias", elements, added };
+  const operand = Object.entries(product.read).find(([, type]) => type === elements)?.[0];
+  if (!lent || !operand || (splits === 1 && product.epilogue)) return undefined;
+  return { tensor: product.tensors?.[operand] ?? operand, elements, added };
+}
+
 /** `fn store(slice, split, row, column, value)` writes four columns of y (or of the partial sums), bias added. */
-function storeFunction(product: StoredProduct, splits: number): string {
-  const bias = product.bias && splits === 1;
+function storeFunction(
+  product: StoredProduct,
+  splits: number,
+  bias: Bias | undefined,
+  lent: boolean,
+): string {
   const { rows, columns, outputRows } = product.wgsl;
-  /** Where the slice's part of the bias begins, in units of `width` elements. */
-  const first = (width: 1 | 4) =>
-    (product.groups ?? 1) > 1 ? `slice.group * (${columns} / ${width}u) + ` : "";
+  /** The slice's part of the bias, in units of `width` elements. */
+  const biased = (value: string, width: 1 | 4, index: string): string => {
+    if (!bias) return value;
+    const first = (product.groups ?? 1) > 1 ? `slice.group * (${columns} / ${width}u) + ` : "";
+    const own = `bias[${first}${index}]`;
+    if (!lent) return `${value} + ${own}`;
+    return `${value} + select(${width === 4 ? "vec4f()" : "0.0"}, ${own}, ${uniform("biased", Number(bias.added))} > 0u)`;
+  };
   const vectors = product.columns % 4 === 0;
   // Partial sums are stored as an f32 result without an epilogue is, so that both share a pipeline.
   const finish = finishOf(splits === 1 ? product : { ...product, epilogue: undefined, outputType: "f32" });
   const each = [0, 1, 2, 3].map(
     (j) => `
-  if (column + ${j}u < ${columns}) { result[offset + ${j}u] = ${finish(`offset + ${j}u`, `value[${j}]${bias ? ` + bias[${first(1)}column + ${j}u]` : ""}`, 1)}; }`,
+  if (column + ${j}u < ${columns}) { result[offset + ${j}u] = ${finish(`offset + ${j}u`, biased(`value[${j}]`, 1, `column + ${j}u`), 1)}; }`,
   );
   return /* wgsl */ `${splits === 1 ? (product.epilogue?.declarations ?? "") : ""}
 fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
@@ -135,29 +164,55 @@ fn store(slice: Slice, split: u32, row: u32, column: u32, value: vec4f) {
   if (to >= ${outputRows}) { return; }
   let offset = (split * ${outputRows} + to) * ${columns} + column;${
     vectors
-      ? `\n  result[offset / 4u] = ${finish("offset / 4u", `value${bias ? ` + bias[${first(4)}column / 4u]` : ""}`, 4)};`
+      ? `\n  result[offset / 4u] = ${finish("offset / 4u", biased("value", 4, "column / 4u"), 4)};`
       : each.join("")
   }
 }`;
 }
 
-/** The pass that multiplies, a workgroup for each tile and part of k. @param code its entry point, which calls `store` */
-export const tilePass = (product: StoredProduct, tile: Tile, splits: number, code: string): Pass => ({
-  ...bindingsOf(product, splits),
-  ...(splits > 1 ? { label: "multiply" } : {}),
-  workgroups: grid(tilesOf(product, tile) * splits),
-  code: `${product.code}\n${storeFunction(product, splits)}${code}`,
-});
+/**
+ * The pass that multiplies, a workgroup for each tile and part of k.
+ *
+ * @param code its entry point, which calls `store`
+ * @param lent see {@link biasOf}
+ */
+export function tilePass(
+  product: StoredProduct,
+  tile: Tile,
+  splits: number,
+  code: string,
+  lent = false,
+): Pass {
+  const bias = biasOf(product, splits, lent);
+  return {
+    ...bindingsOf(product, splits, bias),
+    ...(splits > 1 ? { label: "multiply" } : {}),
+    workgroups: grid(tilesOf(product, tile) * splits),
+    code: `${product.code}\n${storeFunction(product, splits, bias, lent)}${code}`,
+  };
+}
 
 /** The bindings of a pass that multiplies. What it writes is y, or the partial sums, under one name. */
-function bindingsOf(product: StoredProduct, splits: number): Pick<Pass, "read" | "write" | "tensors"> {
-  const elements = elementsFor(product.columns);
-  const bias = product.bias && splits === 1 ? { bias: elements } : {};
+function bindingsOf(
+  product: StoredProduct,
+  splits: number,
+  bias: Bias | undefined,
+): Pick<Pass, "read" | "write" | "tensors"> {
   const whole = splits === 1;
   return {
-    read: { ...product.read, ...bias, ...(whole && product.epilogue?.read) },
-    write: { result: whole ? elementsFor(product.columns, product.outputType) : elements },
-    tensors: { ...product.tensors, result: whole ? product.output : "partial" },
+    read: {
+      ...product.read,
+      ...(bias && { bias: bias.elements }),
+      ...(whole && product.epilogue?.read),
+    },
+    write: {
+      result: whole ? elementsFor(product.columns, product.outputType) : elementsFor(product.columns),
+    },
+    tensors: {
+      ...product.tensors,
+      ...(bias && { bias: bias.tensor }),
+      result: whole ? product.output : "partial",
+    },
   };
 }
 

@@ -92,5 +92,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     store(slice, split, ${row}, firstColumn + i / ${perLane}u * 4u, results[i]);
   }
 }`,
+    true,
   );
 }
