@@ -3,21 +3,22 @@ import { relative } from "node:path";
 import mocha from "mocha";
 
 const shown = 10;
+const leastMilliseconds = 500;
 
 export default class Slowest extends mocha.reporters.Dot {
   constructor(runner, options) {
     super(runner, options);
     const done = [];
     const note = (runnable) => {
-      if (runnable.duration) done.push(runnable);
+      if (runnable.duration >= leastMilliseconds) done.push(runnable);
     };
     for (const event of ["pass", "fail", "hook end"]) runner.on(event, note);
     runner.once("end", () => {
       const slowest = done.sort((a, b) => b.duration - a.duration).slice(0, shown);
-      console.log("  The slowest:");
+      if (slowest.length > 0) console.log("  The slowest:");
       for (const { duration, file, fullTitle } of slowest.map(described))
         console.log(`  ${(duration / 1000).toFixed(1).padStart(6)} s  ${file}: ${fullTitle}`);
-      console.log();
+      if (slowest.length > 0) console.log();
     });
   }
 }

@@ -170,6 +170,7 @@ describe("ddad", () => {
   it("saves what is done and exits with 130 on Ctrl-C", async () => {
     const out = join(folder, "interrupted");
     const settings = [...smallSettings, "--set", "training.steps=100000", "--set", "training.logEvery=1"];
+    let signalled = false;
     const args = ["--conditions=@ddad/source", "--import", "tsx", main, "train", "--data", root, ...settings];
     const child = spawn(process.execPath, [...args, "--out", out, "--json"], { stdio: "pipe" });
     let errors = "";
@@ -179,7 +180,9 @@ describe("ddad", () => {
     });
     child.stderr.on("data", (text) => {
       errors += String(text);
-      if (/training on/.test(String(text))) setTimeout(() => child.kill("SIGINT"), 3000);
+      if (signalled || !/^step \d+\/100000/m.test(errors)) return;
+      signalled = true;
+      child.kill("SIGINT");
     });
     const code = await new Promise((settle) => child.on("close", settle));
     expect(code, errors).to.equal(130);

@@ -88,9 +88,15 @@ describe("fusion", () => {
 
   it("stays within seven inputs", () => {
     const inputs = Array.from({ length: 12 }, () => leaf(3));
-    const program = fuseProgram(capture(inputs.reduce((total, x) => t.add(total, x))));
+    const program = fuseProgram(capture(inputs.reduce((total, x) => t.mul(total, x))));
     for (const call of program.calls) expect(Object.keys(call.inputs).length).to.be.at.most(7);
     expect(program.calls).to.have.length(2);
+  });
+
+  it("cuts sums into sums of four, so that those of 4, 7 and 10 terms share a pipeline", () => {
+    const inputs = Array.from({ length: 10 }, () => leaf(3));
+    const { calls } = fuseProgram(capture(inputs.reduce((total, x) => t.add(total, x))));
+    expect(calls.map((call) => Object.keys(call.inputs).length)).to.deep.equal([4, 4, 4]);
   });
 });
 

@@ -14,6 +14,8 @@ import type { Program, ProgramCall, ValueId } from "./program.ts";
 
 /** Longer chains compile slowly and gain little: each absorbed call saves one pass over memory. */
 const maxSteps = 32;
+/** Longer sums, as gradients have them, are cut into sums of so many terms: each length would be a shader of its own. */
+const maxTerms = 4;
 
 const isElementwise = (call: ProgramCall | undefined): call is ProgramCall =>
   call?.kernel.name === elementwise.name;
@@ -97,14 +99,18 @@ function fits(cluster: readonly ProgramCall[]): boolean {
   const inputs = new Set<string>();
   let steps = 0;
   let constants = 0;
+  let isSum = true;
   for (const call of cluster) {
-    steps += expressionOf(call).steps.length;
+    const expression = expressionOf(call);
+    steps += expression.steps.length;
+    isSum &&= expression.constants.length === 0 && expression.steps.every(({ op }) => op === "add");
     constants += call.constants.length;
     for (const [name, id] of Object.entries(call.inputs)) {
       if (!made.has(id)) inputs.add(inputKey(id, call.call.inputs[name]!.shape));
     }
   }
-  return steps <= maxSteps && inputs.size <= maxExpressionInputs && constants <= maxExpressionConstants;
+  const mostInputs = isSum ? maxTerms : maxExpressionInputs;
+  return steps <= maxSteps && inputs.size <= mostInputs && constants <= maxExpressionConstants;
 }
 
 /** One call for several, given in an order in which they can run; the last one's output is the result. */
