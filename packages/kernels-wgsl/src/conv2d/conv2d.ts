@@ -162,17 +162,7 @@ const plain = defineKernel({
       },
     },
     winograd.usual,
-    paddedChannels(products, ({ inputs: { x, weight }, attrs }) => {
-      const { groups, groupIn, groupOut } = geometry({ x, weight }, attrs);
-      if (groups > 1 || groupIn % 4 === 0 || groupOut % 4 > 0) return undefined;
-      return {
-        inputs: [
-          { name: "x", spec: x, axis: 3 },
-          { name: "weight", spec: weight, axis: 2 },
-        ],
-        outputs: [],
-      };
-    }),
+    paddedChannels(products, ({ inputs, attrs }) => geometry(inputs, attrs), "groupIn", { x: 3, weight: 2 }),
     ...butDepthwise(products, ({ inputs, attrs }) => geometry(inputs, attrs)),
     winograd.measured,
   ],

@@ -173,16 +173,9 @@ const plain = defineKernel({
       },
     },
     winograd.usual,
-    paddedChannels(products, ({ inputs: { gradient, weight }, attrs }) => {
-      const { groups, groupIn, groupOut } = geometry({ gradient, weight }, attrs);
-      if (groups > 1 || groupOut % 4 === 0 || groupIn % 4 > 0) return undefined;
-      return {
-        inputs: [
-          { name: "gradient", spec: gradient, axis: 3 },
-          { name: "weight", spec: weight, axis: 3 },
-        ],
-        outputs: [],
-      };
+    paddedChannels(products, ({ inputs, attrs }) => geometry(inputs, attrs), "groupOut", {
+      gradient: 3,
+      weight: 3,
     }),
     ...butDepthwise(products, ({ inputs, attrs }) => geometry(inputs, attrs)),
     winograd.measured,

@@ -152,13 +152,9 @@ export const conv2dWeightGradient = defineKernel({
     depthwiseWeightGradient<Conv2dWeightGradientAttrs, SizeParam>((call) =>
       geometry(call.inputs, call.attrs),
     ),
-    paddedChannels(products, ({ inputs: { x, gradient }, outputs: { weightGradient }, attrs }) => {
-      const { groups, groupIn, groupOut } = geometry({ x, gradient }, attrs);
-      if (groups > 1 || groupIn % 4 === 0 || groupOut % 4 > 0) return undefined;
-      return {
-        inputs: [{ name: "x", spec: x, axis: 3 }],
-        outputs: [{ name: "weightGradient", spec: weightGradient, axis: 2 }],
-      };
+    paddedChannels(products, ({ inputs, attrs }) => geometry(inputs, attrs), "groupIn", {
+      x: 3,
+      weightGradient: 2,
     }),
     ...butDepthwise(products, ({ inputs, attrs }) => geometry(inputs, attrs)),
   ],

@@ -5,38 +5,32 @@
  */
 import { admits, type Call, grid, type Pass, perThread, type Variant } from "../kernel.ts";
 import { registerTiling } from "../matmul/tilings.ts";
-import { ceilDiv, type DType, sizeOf, spec, type TensorSpec } from "../spec.ts";
+import { ceilDiv, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import { quotient, uniform } from "../uniform.ts";
+import type { Geometry } from "./geometry.ts";
 
 const workgroupSize = 64;
 
-/** Channels that fill vectors of four. */
-export const wholeChannels = (channels: number): number => 4 * ceilDiv(channels, 4);
-
-/** A tensor as it is, and as the product sees it: the `axis` longer, and axes behind it as they are. */
-export interface PaddedTensor {
-  readonly name: string;
-  readonly spec: TensorSpec;
-  readonly axis: number;
-}
+/** A tensor, and which of its axes are the channels that are padded. */
+type Tensor = readonly [name: string, whole: TensorSpec, axis: number];
 
 const scratchName = (name: string): string => `${name}Padded`;
 
-const paddedSpec = ({ spec: { shape, dtype }, axis }: PaddedTensor): TensorSpec =>
+const paddedSpec = ([, { shape, dtype }, axis]: Tensor): TensorSpec =>
   spec(
-    shape.map((extent, at) => (at === axis ? wholeChannels(extent) : extent)),
+    shape.map((extent, at) => (at === axis ? 4 * ceilDiv(extent, 4) : extent)),
     dtype,
   );
 
-/** Copies `rows` of `from` elements to rows of `to` elements, without what is too much and with zeros for what is missing. */
-function copyRows(
-  label: string,
-  { source, result, dtype }: { source: string; result: string; dtype: DType },
-  { rows, from, to }: { rows: number; from: number; to: number },
-): Pass {
-  const size = rows * to;
+/** Copies rows, from the padded axis on: with zeros for what is missing, or without what is too much. */
+function copyPass(what: "pad" | "cut", tensor: Tensor): Pass {
+  const [name, { shape, dtype }, axis] = tensor;
+  const own = [name, sizeOf(shape.slice(axis))] as const;
+  const padded = [scratchName(name), sizeOf(paddedSpec(tensor).shape.slice(axis))] as const;
+  const [[source, from], [result, to]] = what === "pad" ? [own, padded] : [padded, own];
+  const size = sizeOf(shape.slice(0, axis)) * to;
   return {
-    label,
+    label: `${what} ${name}`,
     read: { source: dtype },
     write: { result: dtype },
     tensors: { source, result },
@@ -53,81 +47,65 @@ function copyRows(
   };
 }
 
-/** The rows of a tensor: what lies in the padded axis and behind it. */
-function rowsOf(tensor: PaddedTensor): { rows: number; short: number; long: number } {
-  const { shape } = tensor.spec;
-  const inner = sizeOf(shape.slice(tensor.axis));
-  return {
-    rows: sizeOf(shape.slice(0, tensor.axis)),
-    short: inner,
-    long: sizeOf(paddedSpec(tensor).shape.slice(tensor.axis)),
-  };
-}
-
-const padPass = (tensor: PaddedTensor): Pass => {
-  const { rows, short, long } = rowsOf(tensor);
-  const names = { source: tensor.name, result: scratchName(tensor.name), dtype: tensor.spec.dtype };
-  return copyRows(`pad ${tensor.name}`, names, { rows, from: short, to: long });
-};
-
-const cutPass = (tensor: PaddedTensor): Pass => {
-  const { rows, short, long } = rowsOf(tensor);
-  const names = { source: scratchName(tensor.name), result: tensor.name, dtype: tensor.spec.dtype };
-  return copyRows(`cut ${tensor.name}`, names, { rows, from: long, to: short });
-};
-
-/** The pass with the padded tensors in place of those that it was made for. */
-function onPadded(pass: Pass, names: readonly string[]): Pass {
-  const tensors = { ...pass.tensors };
-  for (const binding of Object.keys({ ...pass.read, ...pass.write })) {
-    const tensor = tensors[binding] ?? binding;
-    if (names.includes(tensor)) tensors[binding] = scratchName(tensor);
-  }
-  return { ...pass, tensors };
-}
-
 /**
- * The variant of a product kernel for software adapters, on padded tensors.
+ * The variant of a convolution, or of a gradient of it, for software adapters that has tensors padded.
  *
  * @param variants those of the kernel without it
- * @param paddedOf what is padded before the product and cut after it; undefined where a call runs as it is
+ * @param side the channels that are padded; the others must be a multiple of four
+ * @param axes of these channels in the tensors that have them
  */
 export function paddedChannels<I extends string, O extends string, A, P extends string>(
   variants: readonly Variant<I, O, A, P>[],
-  paddedOf: (
-    call: Call<I, O, A, P>,
-  ) => { inputs: readonly PaddedTensor[]; outputs: readonly PaddedTensor[] } | undefined,
+  geometryOf: (call: Call<I, O, A, P>) => Geometry,
+  side: "groupIn" | "groupOut",
+  axes: Readonly<Partial<Record<I | O, number>>>,
 ): Variant<I, O, A, P> {
   const inner = variants.find(({ name }) => name === registerTiling.name)!;
-  const wholeCall = (call: Call<I, O, A, P>): Call<I, O, A, P> => {
-    const { inputs, outputs } = paddedOf(call)!;
-    const specs = (tensors: readonly PaddedTensor[]) =>
-      Object.fromEntries(tensors.map((tensor) => [tensor.name, paddedSpec(tensor)]));
-    return {
-      ...call,
-      inputs: { ...call.inputs, ...specs(inputs) },
-      outputs: { ...call.outputs, ...specs(outputs) },
-    };
+  const tensorsOf = (specs: Readonly<Partial<Record<string, TensorSpec>>>): Tensor[] =>
+    Object.entries<number>(axes as Record<string, number>).flatMap(([name, axis]) => {
+      const own = specs[name];
+      return own ? [[name, own, axis] as const] : [];
+    });
+  const padded = (specs: Readonly<Partial<Record<string, TensorSpec>>>) => ({
+    ...specs,
+    ...Object.fromEntries(tensorsOf(specs).map((tensor) => [tensor[0], paddedSpec(tensor)])),
+  });
+  const paddedCall = (call: Call<I, O, A, P>) =>
+    ({ ...call, inputs: padded(call.inputs), outputs: padded(call.outputs) }) as Call<I, O, A, P>;
+  /** The pass with the padded tensors in place of those that it was made for. */
+  const onPadded = (pass: Pass): Pass => {
+    const bindings = Object.keys({ ...pass.read, ...pass.write }).map((binding) => {
+      const tensor = pass.tensors?.[binding] ?? binding;
+      return [binding, tensor in axes ? scratchName(tensor) : tensor];
+    });
+    return { ...pass, tensors: Object.fromEntries(bindings) };
   };
   return {
     name: "padded channels",
     when(caps, call) {
-      const padded = admits(inner, caps, call) && paddedOf(call);
-      return padded ? padded.inputs.every(({ spec: { shape } }) => sizeOf(shape) > 0) : false;
+      const { groups, groupIn, groupOut } = geometryOf(call);
+      const [uneven, even] = side === "groupIn" ? [groupIn, groupOut] : [groupOut, groupIn];
+      return (
+        groups === 1 &&
+        uneven % 4 > 0 &&
+        even % 4 === 0 &&
+        admits(inner, caps, call) &&
+        tensorsOf(call.inputs).every(([, { shape }]) => sizeOf(shape) > 0)
+      );
     },
-    scratch(caps, call) {
-      const { inputs, outputs } = paddedOf(call)!;
-      const padded = [...inputs, ...outputs].map((tensor) => [scratchName(tensor.name), paddedSpec(tensor)]);
-      return { ...inner.scratch?.(caps, wholeCall(call)), ...Object.fromEntries(padded) };
-    },
-    passes(caps, call) {
-      const { inputs, outputs } = paddedOf(call)!;
-      const names = [...inputs, ...outputs].map(({ name }) => name);
-      return [
-        ...inputs.map(padPass),
-        ...inner.passes(caps, wholeCall(call)).map((pass) => onPadded(pass, names)),
-        ...outputs.map(cutPass),
-      ];
-    },
+    scratch: (caps, call) => ({
+      ...inner.scratch?.(caps, paddedCall(call)),
+      ...Object.fromEntries(
+        tensorsOf({ ...call.inputs, ...call.outputs }).map((tensor) => [
+          scratchName(tensor[0]),
+          paddedSpec(tensor),
+        ]),
+      ),
+    }),
+    passes: (caps, call) => [
+      ...tensorsOf(call.inputs).map((tensor) => copyPass("pad", tensor)),
+      ...inner.passes(caps, paddedCall(call)).map(onPadded),
+      ...tensorsOf(call.outputs).map((tensor) => copyPass("cut", tensor)),
+    ],
   };
 }
