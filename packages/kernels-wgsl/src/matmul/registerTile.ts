@@ -46,11 +46,12 @@ export function registerTilePass(product: StoredProduct, tile: RegisterTile, spl
           (m) => `let piece${m} = lane + ${m * lanes}u;
   let b${m} = loadB(slice, min(firstColumn + piece${m} % ${quadsWide}u * 4u, (columns - 1u) / 4u * 4u), quad, min(piece${m} / ${quadsWide}u, 3u));`,
         );
+  // With four lanes, as SwiftShader has them, a broadcast takes a quarter less of a convolution's time; with lavapipe's eight 4 % more.
+  const take = lanes === 4 ? "subgroupBroadcast" : "subgroupShuffle";
   const b = (column: number, j: number) => {
-    if (product.bAlong === "k")
-      return `subgroupShuffle(b${Math.floor(column / lanes)}[${j}], ${column % lanes}u)`;
+    if (product.bAlong === "k") return `${take}(b${Math.floor(column / lanes)}[${j}], ${column % lanes}u)`;
     const piece = j * quadsWide + Math.floor(column / 4);
-    return `subgroupShuffle(b${Math.floor(piece / lanes)}[${column % 4}], ${piece % lanes}u)`;
+    return `${take}(b${Math.floor(piece / lanes)}[${column % 4}], ${piece % lanes}u)`;
   };
   // Column by column, all four k of it: the sums of one column stay in registers meanwhile, where those of a tile do not.
   const multiply = repeat(columns, (c) =>
