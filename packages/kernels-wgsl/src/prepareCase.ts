@@ -24,10 +24,9 @@ export function prepareCase(
     if (given === undefined) continue;
     const { shape, dtype = "f32", fill } = caseInput(given);
     const draw = drawing(dtype, uniform);
-    const raw = Float64Array.from({ length: sizeOf(shape) }, (_, index) =>
-      fill ? fill(index, uniform) : draw(),
-    );
-    values[name] = Float64Array.from(unpack(pack(raw, dtype).buffer as ArrayBuffer, dtype, raw.length));
+    const raw = new Float64Array(sizeOf(shape));
+    for (let index = 0; index < raw.length; index++) raw[index] = fill ? fill(index, uniform) : draw();
+    values[name] = new Float64Array(unpack(pack(raw, dtype).buffer as ArrayBuffer, dtype, raw.length));
   }
   return { call: caseCall(kernel, example), values };
 }

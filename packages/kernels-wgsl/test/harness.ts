@@ -106,7 +106,7 @@ export async function runVariant(
     const guard = new Uint32Array(bytes).subarray(words(bytesOf(tensor)));
     if (guard.some((word) => word !== MARK))
       throw new Error(`${kernel.name}/${variant.name} writes past the end of ${name}.`);
-    results[name] = Float64Array.from(unpack(bytes, tensor.dtype, sizeOf(tensor.shape)));
+    results[name] = new Float64Array(unpack(bytes, tensor.dtype, sizeOf(tensor.shape)));
   }
   for (const buffer of buffers.values()) buffer.destroy();
   return results;

@@ -78,8 +78,9 @@ async function makeRoom(device: Device, program: Program): Promise<void> {
 export function planFor(device: Device, program: Program): { fused: Program; lowered: Lowered; plan: Plan } {
   const chains = fuseProgram(program);
   const recorded = device.capabilities.adapterClass === "software" ? chains : fuseEpilogues(chains);
+  const known: Parameters<typeof lowerProgram>[3] = new Map();
   const lower = (fused: Program) => {
-    const lowered = lowerProgram(fused, device.capabilities, device.tuning.choices);
+    const lowered = lowerProgram(fused, device.capabilities, device.tuning.choices, known);
     return { fused, lowered };
   };
   const except = new Set<ValueId>();

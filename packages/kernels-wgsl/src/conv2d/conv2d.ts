@@ -22,7 +22,7 @@ import {
   type Conv2dAttrs,
   checkImage,
   flopsOf,
-  forEachProduct,
+  forEachProducts,
   type Geometry,
   geometryOf,
   numbersOf,
@@ -173,8 +173,9 @@ const plain = defineKernel({
       y.forEach((_, i) => {
         y[i] = bias[i % g.outChannels]!;
       });
-    forEachProduct(g, (xIndex, weightIndex, yIndex) => {
-      y[yIndex]! += x[xIndex]! * weight[weightIndex]!;
+    forEachProducts(g, (xIndex, weightIndex, yIndex, count) => {
+      const factor = x[xIndex]!;
+      for (let k = 0; k < count; k++) y[yIndex + k]! += factor * weight[weightIndex + k]!;
     });
     return { y };
   },

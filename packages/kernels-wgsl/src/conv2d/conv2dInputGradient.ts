@@ -16,7 +16,7 @@ import {
   type Conv2dAttrs,
   checkImage,
   flopsOf,
-  forEachProduct,
+  forEachProducts,
   type Geometry,
   geometryOf,
   numbersOf,
@@ -183,8 +183,10 @@ const plain = defineKernel({
   reference({ gradient, weight }, { inputs, outputs, attrs }) {
     const g = geometry(inputs, attrs);
     const xGradient = new Float64Array(sizeOf(outputs.xGradient.shape));
-    forEachProduct(g, (xIndex, weightIndex, yIndex) => {
-      xGradient[xIndex]! += gradient[yIndex]! * weight[weightIndex]!;
+    forEachProducts(g, (xIndex, weightIndex, yIndex, count) => {
+      let total = xGradient[xIndex]!;
+      for (let k = 0; k < count; k++) total += gradient[yIndex + k]! * weight[weightIndex + k]!;
+      xGradient[xIndex] = total;
     });
     return { xGradient };
   },

@@ -14,7 +14,7 @@ import {
   type Conv2dAttrs,
   checkImage,
   flopsOf,
-  forEachProduct,
+  forEachProducts,
   type Geometry,
   geometryOf,
   numbersOf,
@@ -161,8 +161,9 @@ export const conv2dWeightGradient = defineKernel({
   reference({ x, gradient }, { inputs, outputs, attrs }) {
     const g = geometry(inputs, attrs);
     const weightGradient = new Float64Array(sizeOf(outputs.weightGradient.shape));
-    forEachProduct(g, (xIndex, weightIndex, yIndex) => {
-      weightGradient[weightIndex]! += x[xIndex]! * gradient[yIndex]!;
+    forEachProducts(g, (xIndex, weightIndex, yIndex, count) => {
+      const factor = x[xIndex]!;
+      for (let k = 0; k < count; k++) weightGradient[weightIndex + k]! += factor * gradient[yIndex + k]!;
     });
     return { weightGradient };
   },

@@ -189,19 +189,23 @@ export function forEachTap(
 }
 
 /**
- * Calls `visit` with the flat indices in x, weight and y of every product that a convolution sums: the definition of all
- * three kernels, which differ only in which of the three they make.
+ * Calls `visit` with the flat indices in x, weight and y of every product that a convolution sums, `count` of them at a time: their x is
+ * the same, weight and y are neighbours. It is the definition of all three kernels, which differ only in which of the three they make.
  */
-export function forEachProduct(
+export function forEachProducts(
   g: Geometry,
-  visit: (xIndex: number, weightIndex: number, yIndex: number) => void,
+  visit: (xIndex: number, weightIndex: number, yIndex: number, count: number) => void,
 ): void {
   forEachTap(g, (xOffset, yOffset, weightOffset) => {
     for (let group = 0; group < g.groups; group++)
       for (let ci = 0; ci < g.groupIn; ci++) {
-        const row = weightOffset + ci * g.outChannels;
-        for (let co = group * g.groupOut; co < (group + 1) * g.groupOut; co++)
-          visit(xOffset + group * g.groupIn + ci, row + co, yOffset + co);
+        const co = group * g.groupOut;
+        visit(
+          xOffset + group * g.groupIn + ci,
+          weightOffset + ci * g.outChannels + co,
+          yOffset + co,
+          g.groupOut,
+        );
       }
   });
 }

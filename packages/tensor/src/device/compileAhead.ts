@@ -37,9 +37,12 @@ export const anotherDevice = (
 
 /** More devices than this are of no use: the host has other work, too. */
 const mostHelpers = 3;
+/** Milliseconds within which a pipeline has run that the driver found in its cache. Opening another device takes longer. */
+const cachedTime = 25;
 
 /**
- * Runs each pipeline once, on as many devices as there are processors.
+ * Runs each pipeline once, the largest first, on as many devices as there are processors. There is one device until a pipeline takes
+ * its time: where the driver has them all in its cache, others would only do everything twice.
  *
  * @param onCompiled called with the number of those that have run
  */
@@ -48,7 +51,7 @@ export async function compileAhead(
   pipelines: readonly NewPipeline[],
   onCompiled: (done: number) => void,
 ): Promise<void> {
-  const queue = [...pipelines];
+  const queue = pipelines.toSorted((a, b) => a.shader.code.length - b.shader.code.length);
   let done = 0;
   const work = async (run: (next: NewPipeline) => Promise<void>): Promise<void> => {
     for (let next = queue.pop(); next; next = queue.pop()) {
@@ -57,12 +60,16 @@ export async function compileAhead(
     }
   };
   const cached = !/^(1|y|yes|t|true)$/i.test(process.env["MESA_SHADER_CACHE_DISABLE"] ?? "");
-  const count = Math.min(mostHelpers, availableParallelism() - 1);
-  const helpers = cached ? Array.from({ length: count }, () => help(host, work)) : [];
-  await Promise.all([
-    work((next) => runOnce(host.gpu, host.pipelines.layout(next.shader), next.pipeline, next)),
-    ...helpers,
-  ]);
+  const count = cached ? Math.min(mostHelpers, availableParallelism() - 1) : 0;
+  let helpers: Promise<void>[] | undefined;
+  await work(async (next) => {
+    const late = setTimeout(() => {
+      helpers ??= Array.from({ length: count }, () => help(host, work));
+    }, cachedTime);
+    await runOnce(host.gpu, host.pipelines.layout(next.shader), next.pipeline, next);
+    clearTimeout(late);
+  });
+  await Promise.all(helpers ?? []);
 }
 
 /** A share of the work by a device of its own. Where there is none, or it fails, the pipelines are compiled when they run. */

@@ -8,6 +8,7 @@ import {
   constantsOffset,
   isEmptyCall,
   KernelError,
+  type Pass,
   packParams,
   type Shader,
   type TensorSpec,
@@ -49,12 +50,26 @@ export interface Lowered {
   readonly packs: Program["packs"];
 }
 
+/** What becomes of all calls with one {@link callKey}. */
+interface LoweredCall {
+  readonly variant: Variant<string, string, unknown, string>;
+  readonly scratch: readonly (readonly [name: string, bytes: number])[];
+  readonly passes: readonly (Pick<Pass, "label" | "workgroups"> & { readonly shader: Shader })[];
+}
+
 /**
  * A pure function of the program, of what the adapter can do, and of the variants chosen for it.
  *
  * @param choices names of variants by {@link callKey}
+ * @param known calls lowered before with the same capabilities and choices, by {@link callKey}; new ones are added: the blocks of a network
+ * repeat their calls
  */
-export function lowerProgram(program: Program, caps: Capabilities, choices: Choices = new Map()): Lowered {
+export function lowerProgram(
+  program: Program,
+  caps: Capabilities,
+  choices: Choices = new Map(),
+  known = new Map<string, LoweredCall>(),
+): Lowered {
   checkF16(program, caps);
   // WebGPU binds nothing that is empty; 16 bytes are the largest element.
   const bytes = program.values.map((spec) => bytesOf(spec) || 16);
@@ -63,21 +78,20 @@ export function lowerProgram(program: Program, caps: Capabilities, choices: Choi
   for (const entry of program.calls) {
     const { kernel, call } = entry;
     if (isEmptyCall(call)) continue;
-    const variant = chooseVariant(entry, caps, choices);
+    const key = callKey(entry);
+    const { variant, scratch, passes } = known.get(key) ?? lowerCall(entry, caps, choices);
+    known.set(key, { variant, scratch, passes });
     const names = new Map<string, ValueId>([
       ...Object.entries(entry.inputs),
       ...Object.entries(entry.outputs),
     ]);
-    for (const [name, spec] of Object.entries<TensorSpec>(variant.scratch?.(caps, call) ?? {})) {
-      names.set(name, bytes.push(bytesOf(spec)) - 1);
-    }
+    for (const [name, size] of scratch) names.set(name, bytes.push(size) - 1);
     for (const [output, input] of Object.entries(kernel.updates ?? {})) {
       const source = entry.inputs[input!];
       if (source !== undefined && entry.outputs[output] !== undefined)
         updates.push([entry.outputs[output]!, source]);
     }
-    variant.passes(caps, call).forEach((pass, index) => {
-      const shader = assembleShader(kernel, pass, entry.constants.length);
+    passes.forEach(({ label, workgroups, shader }, index) => {
       const values = shader.bindings.map(({ name }) => {
         const id = names.get(name);
         if (id === undefined)
@@ -87,10 +101,10 @@ export function lowerProgram(program: Program, caps: Capabilities, choices: Choi
         return id;
       });
       dispatches.push({
-        label: [kernel.name, variant.name, pass.label].filter(Boolean).join("/"),
+        label: [kernel.name, variant.name, label].filter(Boolean).join("/"),
         kernel: kernel.name,
         shader,
-        workgroups: pass.workgroups,
+        workgroups,
         uniform: shader.uniform ? packParams(kernel, call, shader) : undefined,
         constants: shader.uniform ? entry.constants : [],
         constantsOffset: constantsOffset(shader),
@@ -101,6 +115,21 @@ export function lowerProgram(program: Program, caps: Capabilities, choices: Choi
   }
   const { leaves, results, assignments, runs, packs } = program;
   return { leaves, dispatches, bytes, updates, results, assignments, runs, packs };
+}
+
+function lowerCall(entry: ProgramCall, caps: Capabilities, choices: Choices): LoweredCall {
+  const { kernel, call, constants } = entry;
+  const variant = chooseVariant(entry, caps, choices);
+  const scratch = Object.entries<TensorSpec>(variant.scratch?.(caps, call) ?? {});
+  return {
+    variant,
+    scratch: scratch.map(([name, spec]) => [name, bytesOf(spec)]),
+    passes: variant.passes(caps, call).map((pass) => ({
+      ...(pass.label !== undefined && { label: pass.label }),
+      workgroups: pass.workgroups,
+      shader: assembleShader(kernel, pass, constants.length),
+    })),
+  };
 }
 
 function checkF16({ values, calls }: Program, { f16 }: Capabilities): void {
