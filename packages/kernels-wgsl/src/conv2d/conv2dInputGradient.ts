@@ -28,7 +28,6 @@ import {
 import { inputGradientCases, inputGradientRefusals } from "./inputGradientCases.ts";
 import { paddedChannels } from "./paddedChannels.ts";
 import { phasesOf, sliceCode } from "./phases.ts";
-import { isPointwise, pointwiseInputProduct } from "./pointwise.ts";
 import { winogradVariants } from "./winograd.ts";
 
 /** Attributes of `conv2dInputGradient`: those of the convolution, and the size of its image. */
@@ -57,7 +56,6 @@ function product({
   attrs,
 }: Call<"gradient" | "weight", "xGradient", Conv2dInputGradientAttrs, SizeParam>): Product {
   const g = geometry(inputs, attrs);
-  if (isPointwise(g)) return pointwiseInputProduct(g, inputs);
   const { groups, groupIn, groupOut } = g;
   const grouped = groups > 1;
   const [sh, sw] = g.stride;

@@ -4,6 +4,7 @@
  * one as for the rest of a tile, and copying the three channels of a photograph takes far less than the product.
  */
 import { admits, type Call, grid, type Pass, perThread, type Variant } from "../kernel.ts";
+import { loadQuad } from "../matmul/product.ts";
 import { registerTiling } from "../matmul/tilings.ts";
 import { ceilDiv, sizeOf, spec, type TensorSpec } from "../spec.ts";
 import { quotient, uniform } from "../uniform.ts";
@@ -28,22 +29,23 @@ function copyPass(what: "pad" | "cut", tensor: Tensor): Pass {
   const own = [name, sizeOf(shape.slice(axis))] as const;
   const padded = [scratchName(name), sizeOf(paddedSpec(tensor).shape.slice(axis))] as const;
   const [[source, from], [result, to]] = what === "pad" ? [own, padded] : [padded, own];
-  const size = sizeOf(shape.slice(0, axis)) * to;
+  // All widths of results are multiples of four: those of padded channels, and of whole rows of channels in fours.
+  const [quads, quadsWide] = [(sizeOf(shape.slice(0, axis)) * to) / 4, to / 4];
   return {
     label: `${what} ${name}`,
     read: { source: dtype },
-    write: { result: dtype },
+    write: { result: `vec4<${dtype}>` },
     tensors: { source, result },
-    workgroups: grid(ceilDiv(size, workgroupSize)),
-    code: perThread(
+    workgroups: grid(ceilDiv(quads, workgroupSize)),
+    code: `${loadQuad("source", dtype)}${perThread(
       workgroupSize,
       /* wgsl */ `
-  if (i >= ${uniform("size", size)}) { return; }
-  let row = ${quotient("i", "resultWidth", to, size)};
-  let column = i - row * ${uniform("resultWidth", to)};
+  if (i >= ${uniform("quads", quads)}) { return; }
+  let row = ${quotient("i", "quadsWide", quadsWide, quads)};
+  let column = 4u * (i - row * ${uniform("quadsWide", quadsWide)});
   let width = ${uniform("sourceWidth", from)};
-  result[i] = select(${dtype}(0), source[row * width + min(column, width - 1u)], column < width);`,
-    ),
+  result[i] = vec4<${dtype}>(sourceQuad(row * width + column, width - column));`,
+    )}`,
   };
 }
 

@@ -15,45 +15,21 @@ export const isPointwise = (g: Geometry): boolean =>
   g.width === g.outWidth &&
   g.top + g.left === 0;
 
-const matrix = (name: string, { dtype }: TensorSpec, stride: number, transposed: boolean): Matrix => ({
-  name,
+const matrix = (name: string, { dtype }: TensorSpec, stride: number): Matrix => ({
+  ...{ name, stride, transposed: false },
   elements: elementsFor(stride, dtype),
   first: { outer: 0 },
-  stride,
-  transposed,
 });
 
-const product = (g: Geometry, a: Matrix, b: Matrix, y: string, bias: boolean): Product => {
-  const pixels = g.batch * g.height * g.width;
-  const [k, n] = b.transposed ? [g.outChannels, g.inChannels] : [g.inChannels, g.outChannels];
-  return matrixProduct({
-    ...{ a, b, y: { name: y, first: { outer: 0 }, stride: 1 } },
-    ...{ m: pixels, n, k, outputRows: pixels, slices: 1, bias },
-  });
-};
-
-/** y = x · weight + bias. */
-export const pointwiseProduct = (
-  g: Geometry,
+export function pointwiseProduct(
+  { batch, height, width, inChannels, outChannels }: Geometry,
   { x, weight, bias }: { x: TensorSpec; weight: TensorSpec; bias?: TensorSpec | undefined },
-): Product =>
-  product(
-    g,
-    matrix("x", x, g.inChannels, false),
-    matrix("weight", weight, g.outChannels, false),
-    "y",
-    bias !== undefined,
-  );
-
-/** The gradient of x: that of y times the weight transposed. */
-export const pointwiseInputProduct = (
-  g: Geometry,
-  { gradient, weight }: { gradient: TensorSpec; weight: TensorSpec },
-): Product =>
-  product(
-    g,
-    matrix("gradient", gradient, g.outChannels, false),
-    matrix("weight", weight, g.outChannels, true),
-    "xGradient",
-    false,
-  );
+): Product {
+  const pixels = batch * height * width;
+  return matrixProduct({
+    a: matrix("x", x, inChannels),
+    b: matrix("weight", weight, outChannels),
+    y: { name: "y", first: { outer: 0 }, stride: 1 },
+    ...{ m: pixels, n: outChannels, k: inChannels, outputRows: pixels, slices: 1, bias: bias !== undefined },
+  });
+}

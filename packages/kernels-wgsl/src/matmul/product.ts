@@ -114,31 +114,23 @@ const finishOf =
     return `vec4<${outputType}>(${each.join(", ")})`;
   };
 
-/** What is bound as the bias, and whether it is added. */
-interface Bias {
-  readonly tensor: string;
-  readonly elements: string;
-  readonly added: boolean;
-}
-
 /**
- * The bias of a pass that multiplies. Where there is none to add and `lent` holds, an operand of the same type is bound in its place
- * and not added, so that products with and without a bias share a pipeline.
+ * The tensor that a pass which multiplies binds as the bias. Where there is none to add and `lent` holds, that is an operand of the same
+ * type, which is not added, so that products with and without a bias share a pipeline.
  */
-function biasOf(product: StoredProduct, splits: number, lent: boolean): Bias | undefined {
+function biasOf(product: StoredProduct, splits: number, lent: boolean): string | undefined {
+  if (product.bias && splits === 1) return "bias";
+  if (!lent || (splits === 1 && product.epilogue)) return undefined;
   const elements = elementsFor(product.columns);
-  const added = product.bias && splits === 1;
-  if (added) return { tensor: "bias", elements, added };
-  const operand = Object.entries(product.read).find(([, type]) => type === elements)?.[0];
-  if (!lent || !operand || (splits === 1 && product.epilogue)) return undefined;
-  return { tensor: product.tensors?.[operand] ?? operand, elements, added };
+  const operand = Object.keys(product.read).find((name) => product.read[name] === elements);
+  return operand && (product.tensors?.[operand] ?? operand);
 }
 
 /** `fn store(slice, split, row, column, value)` writes four columns of y (or of the partial sums), bias added. */
 function storeFunction(
   product: StoredProduct,
   splits: number,
-  bias: Bias | undefined,
+  bias: string | undefined,
   lent: boolean,
 ): string {
   const { rows, columns, outputRows } = product.wgsl;
@@ -148,7 +140,7 @@ function storeFunction(
     const first = (product.groups ?? 1) > 1 ? `slice.group * (${columns} / ${width}u) + ` : "";
     const own = `bias[${first}${index}]`;
     if (!lent) return `${value} + ${own}`;
-    return `${value} + select(${width === 4 ? "vec4f()" : "0.0"}, ${own}, ${uniform("biased", Number(bias.added))} > 0u)`;
+    return `${value} + select(${width === 4 ? "vec4f()" : "0.0"}, ${own}, ${uniform("biased", Number(bias === "bias"))} > 0u)`;
   };
   const vectors = product.columns % 4 === 0;
   // Partial sums are stored as an f32 result without an epilogue is, so that both share a pipeline.
@@ -184,35 +176,16 @@ export function tilePass(
   lent = false,
 ): Pass {
   const bias = biasOf(product, splits, lent);
-  return {
-    ...bindingsOf(product, splits, bias),
-    ...(splits > 1 ? { label: "multiply" } : {}),
-    workgroups: grid(tilesOf(product, tile) * splits),
-    code: `${product.code}\n${storeFunction(product, splits, bias, lent)}${code}`,
-  };
-}
-
-/** The bindings of a pass that multiplies. What it writes is y, or the partial sums, under one name. */
-function bindingsOf(
-  product: StoredProduct,
-  splits: number,
-  bias: Bias | undefined,
-): Pick<Pass, "read" | "write" | "tensors"> {
+  const elements = elementsFor(product.columns);
   const whole = splits === 1;
   return {
-    read: {
-      ...product.read,
-      ...(bias && { bias: bias.elements }),
-      ...(whole && product.epilogue?.read),
-    },
-    write: {
-      result: whole ? elementsFor(product.columns, product.outputType) : elementsFor(product.columns),
-    },
-    tensors: {
-      ...product.tensors,
-      ...(bias && { bias: bias.tensor }),
-      result: whole ? product.output : "partial",
-    },
+    read: { ...product.read, ...(bias && { bias: elements }), ...(whole && product.epilogue?.read) },
+    // y, or the partial sums, under one name.
+    write: { result: whole ? elementsFor(product.columns, product.outputType) : elements },
+    tensors: { ...product.tensors, ...(bias && { bias }), result: whole ? product.output : "partial" },
+    ...(whole ? {} : { label: "multiply" }),
+    workgroups: grid(tilesOf(product, tile) * splits),
+    code: `${product.code}\n${storeFunction(product, splits, bias, lent)}${code}`,
   };
 }
 

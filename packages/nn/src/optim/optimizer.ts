@@ -173,7 +173,8 @@ export abstract class Optimizer {
     this.#refuseSecondStep("minimize");
     const buffers = pendingBuffers(value);
     const gradients = grad(value, this.parameters);
-    using control = this.control();
+    // Not `using`, whose helper functions would be half a kilobyte of a page.
+    const control = this.control();
     try {
       this.#record(gradients, maxNorm, control);
       await evaluate(value, ...this.variables, ...buffers, ...also);
@@ -181,6 +182,8 @@ export abstract class Optimizer {
       for (const variable of [...this.variables, ...buffers]) if (isRecorded(variable)) takeBack(variable);
       this.stepCount--;
       throw error;
+    } finally {
+      control.dispose();
     }
     return value;
   }
@@ -210,12 +213,14 @@ export abstract class Optimizer {
       return value;
     });
     return async (...args) => {
-      using control = this.control();
+      const control = this.control();
       try {
         return await run(control, ...args);
       } catch (error) {
         this.stepCount--;
         throw error;
+      } finally {
+        control.dispose();
       }
     };
   }
