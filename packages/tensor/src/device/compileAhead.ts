@@ -66,8 +66,11 @@ export async function compileAhead(
     const late = setTimeout(() => {
       helpers ??= Array.from({ length: count }, () => help(host, work));
     }, cachedTime);
-    await runOnce(host.gpu, host.pipelines.layout(next.shader), next.pipeline, next);
-    clearTimeout(late);
+    try {
+      await runOnce(host.gpu, host.pipelines.layout(next.shader), next.pipeline, next);
+    } finally {
+      clearTimeout(late);
+    }
   });
   await Promise.all(helpers ?? []);
 }
