@@ -105,7 +105,7 @@ export const groupNormGradient = defineKernel({
       },
     },
     {
-      // Not yet timed on a GPU. Counted: 288 of 1945 dispatches less in a training step of DDAD-S at 64², gradient and forward.
+      // Not yet timed on a GPU. Counted: 288 of 1941 dispatches less in a training step of DDAD-S at 64², gradient and forward.
       name: "workgroup blocks",
       when: (caps, call) => workgroupBlocksOfCall(caps, call) !== undefined,
       scratch: (_caps, call) => (layoutOf(call).images === 1 ? {} : perImage(layoutOf(call))),

@@ -3,7 +3,7 @@
  * so that x is read once. Lanes are columns of four channels × rows of pixels, so that neighbouring lanes read neighbouring memory.
  *
  * Counted in plans for a GPU (`bench/dist/dispatches.js`): with it a call of DDAD-S at 64² has 302 dispatches, without it 446, and a
- * training step of 16 images 1657 and 1945; at 256² 456 and 602, 2386 and 2678. Measured: the host spends 2.8 µs on a dispatch
+ * training step of 16 images 1653 and 1941; at 256² 456 and 602, 2379 and 2671. Measured: the host spends 2.8 µs on a dispatch
  * (`npm run bench -- --engine`). Not yet timed on a GPU: neither this nor the passes over slabs that it replaces.
  */
 import { type Capabilities, grid, type Pass } from "../kernel.ts";
