@@ -23,6 +23,7 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
     lossReduction: "sum",
     clip: 0,
     ema: 0,
+    augmentation: [],
     maxTimestep: 999,
     seed: 42,
     checkpointEvery: 1000,

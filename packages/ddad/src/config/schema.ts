@@ -3,6 +3,7 @@
  * comes from presets and the protocol, so a resolved configuration is complete and can be stored with its result.
  */
 import * as z from "zod";
+import { augmentations } from "../data/augmentation.ts";
 import { datasetFormats } from "../data/sample.ts";
 import { extractorNetworks } from "../detection/features.ts";
 import { orientations } from "../images/orientation.ts";
@@ -125,6 +126,11 @@ export const configSchema = z.strictObject({
     ),
     clip: setting(z.number().min(0), ["run"], "gradient clipping: largest norm; 0 does not clip"),
     ema: setting(fraction(), ["run"], "EMA decay of the weights used for evaluation; 0 keeps no EMA"),
+    augmentation: setting(
+      z.array(z.enum(augmentations)).max(augmentations.length),
+      ["run"],
+      "random changes of training images: horizontalFlip, verticalFlip, quarterTurn, brightness; only what leaves a good image good",
+    ),
     maxTimestep: setting(count(0), ["run"], "largest time step trained on, inclusive"),
     seed: setting(count(0), ["run", "adaptation"], "seed of weights, noise, time steps and order"),
     checkpointEvery: setting(count(1), [], "steps between checkpoints"),

@@ -13,6 +13,7 @@ import {
 } from "@ddad/nn";
 import { isPending, trimBuffers } from "@ddad/nn/internal";
 import type { Config } from "../config/schema.ts";
+import { augment } from "../data/augmentation.ts";
 import { batchIndices } from "../data/batches.ts";
 import { gatherPixels, type NamedImages } from "../data/imageSet.ts";
 import { hashText } from "../data/random.ts";
@@ -245,6 +246,15 @@ export class Trainer {
     return loss!;
   }
 
+  #augment(pixels: Float32Array, draws: readonly Draw[]): void {
+    const { seed, augmentation } = this.config.training;
+    if (augmentation.length === 0) return;
+    const values = pixels.length / draws.length;
+    for (const [k, { image, step: position }] of draws.entries()) {
+      augment(pixels.subarray(k * values, (k + 1) * values), augmentation, { seed, image, position });
+    }
+  }
+
   async #run(
     compiled: Compiled,
     picks: readonly Pick[],
@@ -256,9 +266,13 @@ export class Trainer {
     const draws = picks.map(({ draw }) => draw);
     const times = picks.map(({ t }) => t);
     const size = this.config.data.imageSize;
-    const indices = picks.map(({ index }) => index);
+    const pixels = gatherPixels(
+      set.images,
+      picks.map(({ index }) => index),
+    );
+    if (purpose === "training") this.#augment(pixels, draws);
     const args = [
-      tensor(gatherPixels(set.images, indices), [picks.length, size, size, 3]),
+      tensor(pixels, [picks.length, size, size, 3]),
       tensor(times),
       tensor(times.map((t) => this.#schedule.alphaBar(t))),
       noiseKeys(seed, purpose, draws),
