@@ -6,8 +6,9 @@ import { formatTable } from "@ddad/ddad/internal";
 import { type AdapterDescription, type Device, listAdapters, NoAdapterError, setupDevice } from "@ddad/nn";
 import { tuningStore } from "@ddad/nn/internal";
 import { type DatasetDescription, describeDataset, selfTest } from "@ddad/node/internal";
+import { Progress } from "./progress.ts";
 import { type ConfigOptions, configOf } from "./settings.ts";
-import { Progress, printResult, say } from "./terminal.ts";
+import { printResult, say } from "./terminal.ts";
 
 export type DoctorOptions = ConfigOptions & { readonly json?: boolean };
 

@@ -1,7 +1,8 @@
 /** Events of stages as lines on standard error. */
 import type { ProgressEvent, StageEvent } from "@ddad/node";
 import { rememberCheckpoint, rememberInspected } from "./failure.ts";
-import { Progress, say } from "./terminal.ts";
+import { Progress } from "./progress.ts";
+import { say } from "./terminal.ts";
 
 /** Prints what stages tell; the lines of one command come from one printer. */
 export function eventPrinter(): (event: StageEvent) => void {
