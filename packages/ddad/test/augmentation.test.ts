@@ -3,7 +3,10 @@ import { expect } from "chai";
 import { type Augmentation, augment, augmentations } from "../src/data/augmentation.ts";
 
 const size = 5;
-const original = Float32Array.from({ length: size * size * 3 }, (_, k) => (k / (size * size * 3)) * 1.6 - 0.8);
+const original = Float32Array.from(
+  { length: size * size * 3 },
+  (_, k) => (k / (size * size * 3)) * 1.6 - 0.8,
+);
 
 const changed = (kinds: readonly Augmentation[], position: number, image = 7): Float32Array => {
   const pixels = original.slice();
@@ -74,7 +77,8 @@ describe("augmentation", () => {
   it("depends on seed, image and position, not on the order of its kinds", () => {
     const all = [...augmentations];
     expect(changed(all, 4)).to.deep.equal(changed([...all].reverse(), 4));
-    const different = (pixels: Float32Array): boolean => pixels.some((value, k) => value !== changed(all, 4)[k]);
+    const different = (pixels: Float32Array): boolean =>
+      pixels.some((value, k) => value !== changed(all, 4)[k]);
     expect([1, 2, 3].some((position) => different(changed(all, position)))).to.equal(true);
     expect([1, 2, 3].some((image) => different(changed(all, 4, image)))).to.equal(true);
   });

@@ -39,7 +39,9 @@ async function finalState(options: Partial<TrainingOptions> & Pick<TrainingOptio
 
 describe("train", () => {
   it("resumes after a stop to the very weights of an uninterrupted run", async () => {
-    const config = smallConfig({ training: { microBatch: 2, augmentation: ["horizontalFlip", "quarterTurn"] } });
+    const config = smallConfig({
+      training: { microBatch: 2, augmentation: ["horizontalFlip", "quarterTurn"] },
+    });
     const whole = await finalState({ config });
     const half = await finalState({ config, stopAfter: 3 });
     expect(half.result).to.include({ steps: 3, stopped: true });
