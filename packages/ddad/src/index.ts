@@ -49,6 +49,17 @@ export {
 export type { ProceduralCategory } from "./data/procedural/scenes.ts";
 export type { Dataset, DatasetFormat, ImageFile, Sample, Samples } from "./data/sample.ts";
 export { type Split, type SplitOptions, type SplitRecord, splitHeldOut } from "./data/split.ts";
+export {
+  layDefect,
+  type SyntheticDefect,
+  type SyntheticKind,
+  syntheticKinds,
+} from "./data/synthetic/layDefect.ts";
+export {
+  type SyntheticOptions,
+  type SyntheticTestSet,
+  syntheticTestSet,
+} from "./data/synthetic/syntheticTestSet.ts";
 export { type Calibration, pixelThreshold } from "./detection/calibration.ts";
 export {
   type AnomalyMapOptions,

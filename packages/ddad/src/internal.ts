@@ -25,6 +25,8 @@ export * from "./data/procedural/scenes.ts";
 export * from "./data/random.ts";
 export * from "./data/sample.ts";
 export * from "./data/split.ts";
+export * from "./data/synthetic/layDefect.ts";
+export * from "./data/synthetic/syntheticTestSet.ts";
 export * from "./detection/calibration.ts";
 export * from "./detection/distance.ts";
 export * from "./detection/falseAlarms.ts";
