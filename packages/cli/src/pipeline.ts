@@ -4,6 +4,7 @@ import {
   type Config,
   DataError,
   type EvaluationResult,
+  formatControls,
   formatDecisions,
   formatResults,
   publishedDatasets,
@@ -88,6 +89,7 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
           "",
           formatDecisions(results, "text", outputWidth()),
           "",
+          ...formatControls(results).flatMap((line) => [line, ""]),
           `summary.json, summary.csv and summary.md are in ${folder}; ddad report ${shellWord(folder)} explains the numbers.`,
           ...(single ? [`To inspect images:\n  ddad predict FOLDER --checkpoint ${shellWord(folder)}`] : []),
         ]

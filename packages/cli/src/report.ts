@@ -3,6 +3,7 @@ import {
   type DecidedResult,
   type Difference,
   fencedText,
+  formatControls,
   formatDecisions,
   formatGlossary,
   formatResults,
@@ -49,7 +50,11 @@ function describeRuns({ groups, runs, differences }: ResultsReport): string {
     groups,
     (title) => `${title}:\n\n`,
     (rows) =>
-      `${formatResults(rows, "text", outputWidth())}\n\n${formatDecisions(rows, "text", outputWidth())}`,
+      [
+        formatResults(rows, "text", outputWidth()),
+        formatDecisions(rows, "text", outputWidth()),
+        ...formatControls(rows),
+      ].join("\n\n"),
   );
   const meaning = formatGlossary(runs.map(({ result }) => result));
   return [...tables, ...describeDifferences(differences), meaning].join("\n\n");

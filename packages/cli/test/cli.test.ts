@@ -211,6 +211,7 @@ describe("ddad", () => {
       "kinds",
       "decisions",
       "presorting",
+      "controls",
       "protocolBlock",
     ]);
     expect(Object.keys(result["image"]!)).to.deep.equal(["auroc", "ap", "f1Max"]);

@@ -104,6 +104,7 @@ export {
   samplingSteps,
 } from "./diffusion/schedule.ts";
 export { ConfigError, DataError, DivergedError, MemoryBudgetError } from "./errors.ts";
+export { type ControlOptions, evaluateControls } from "./evaluation/controls/controls.ts";
 export {
   type Evaluation,
   type EvaluationOptions,
@@ -137,10 +138,16 @@ export {
   type TrainingState,
 } from "./model/modelFile.ts";
 export { type FitOptions, PatchCore, type PatchCoreSettings } from "./patchcore/patchcore.ts";
+export {
+  type ControlComparison,
+  type ControlFindings,
+  compareControls,
+  describeControls,
+} from "./report/controls.ts";
 export { type DefectRegion, type DefectRegionsOptions, defectRegions } from "./report/defectRegions.ts";
 export { htmlReport, type ReportedRun } from "./report/html/page.ts";
 export { outlineMask, overlayHeat, type ScoreRange } from "./report/overlay.ts";
-export { type EvaluationResult, formatResults } from "./report/results.ts";
+export { type ControlResult, type EvaluationResult, formatResults } from "./report/results.ts";
 export type { TrainingMemory } from "./training/memory.ts";
 export {
   type TrainingOptions,

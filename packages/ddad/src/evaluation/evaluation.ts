@@ -26,7 +26,8 @@ import {
   type Normaliser,
   protocolBlock,
 } from "../report/protocol.ts";
-import type { EvaluationResult, KindResult, ResultIntervals } from "../report/results.ts";
+import type { ControlResult, EvaluationResult, KindResult, ResultIntervals } from "../report/results.ts";
+import { type ControlOptions, evaluateControls } from "./controls/controls.ts";
 
 export { cropMask } from "../metrics/protocolPixels.ts";
 
@@ -74,6 +75,8 @@ export type EvaluationOptions = {
   readonly adaptedSteps?: number | undefined;
   /** Whether the network was trained elsewhere; for the protocol block. */
   readonly imported?: boolean | undefined;
+  /** What scores without a network reach on the same images, as `evaluateControls` measures it. */
+  readonly controls?: readonly ControlResult[] | undefined;
   /** Of the intervals. */
   readonly bootstrap?: BootstrapOptions;
   /** Told after every image. */
@@ -82,16 +85,23 @@ export type EvaluationOptions = {
   readonly observe?: (inspection: Inspection, index: number) => void;
 };
 
-/** Inspects a test set image by image and measures the scores and maps against the truth. */
+/**
+ * Inspects a test set image by image and measures the scores and maps against the truth, and controls beside them.
+ *
+ * @param options `good`: good images for the controls, see `evaluateControls`; `controls` where they were measured before.
+ */
 export async function evaluateDetection(
   detector: Detector,
   test: TestSet,
-  options: Omit<EvaluationOptions, "calibration"> = {},
+  options: Omit<EvaluationOptions, "calibration"> & Pick<ControlOptions, "good"> = {},
 ): Promise<Evaluation> {
   const { config, calibration } = detector;
+  const { good, bootstrap } = options;
+  const controls = options.controls ?? (await evaluateControls(config, test, { good, bootstrap }));
   const ids = test.samples.map(({ id }) => id);
   return evaluateInspections(inspect(detector, { images: test.images, ids }), config, test, {
     ...options,
+    controls,
     calibration,
     device: currentDevice().name,
     normaliser: normaliserOf(detector, options.imported),
@@ -129,7 +139,7 @@ export async function evaluateInspections(
   test: TestSet,
   options: InspectionOptions = {},
 ): Promise<Evaluation> {
-  const { calibration, adaptedSteps, imported, progress, observe, bootstrap, device } = options;
+  const { calibration, adaptedSteps, imported, controls, progress, observe, bootstrap, device } = options;
   if (config.protocol === "strict" && calibration === undefined) {
     throw new DataError(
       "The strict protocol takes its threshold from held-out good images, never from the test set: give a calibration, or evaluate by the protocol paper.",
@@ -197,6 +207,7 @@ export async function evaluateInspections(
       found: countAbove(scored, 1, threshold, drawing.level),
     },
     presorting: presorting(labels, scores),
+    ...(controls && { controls: [...controls] }),
     protocolBlock: protocolBlock(config, {
       dataset: test.dataset,
       category: test.category,

@@ -2,6 +2,7 @@
 import { groups } from "d3-array";
 import type { Interval } from "../metrics/bootstrap.ts";
 import type { Presorting } from "../metrics/presorting.ts";
+import { describeControls } from "./controls.ts";
 import { type CalibrationState, type CountedRate, decisionsOf, describeState } from "./decisions.ts";
 import { glossary, intervalNote } from "./glossary.ts";
 import {
@@ -53,6 +54,13 @@ export function formatDecisions(
     style === "markdown" ? formatTable(header, rows, style) : formatWideTable(header, rows, [3, 3], width);
   return [table, ...(notes.length > 0 ? ["", ...notes] : [])].join("\n");
 }
+
+/** A line for each finding of `describeControls`, under the category where there are several results. */
+export const formatControls = (results: readonly DecidedResult[], style: TableStyle = "text"): string[] =>
+  results.flatMap((result) => {
+    const name = results.length > 1 ? `${styledText(result.category, style)}: ` : "";
+    return describeControls(result).map((sentence) => name + sentence);
+  });
 
 const isOutdated = ({ calibration }: DecidedResult): boolean =>
   calibration !== undefined && calibration !== "current";

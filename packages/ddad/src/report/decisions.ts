@@ -1,7 +1,7 @@
 /** What the threshold decided in a test: found defects and false alarms, with their intervals. */
 import type { Interval } from "../metrics/bootstrap.ts";
 import { aurocInterval, clopperPearson } from "../metrics/rateIntervals.ts";
-import type { EvaluationResult } from "./results.ts";
+import type { ControlResult, EvaluationResult } from "./results.ts";
 
 /** A fraction of images, and the interval of Clopper and Pearson of it. */
 export type CountedRate = {
@@ -48,11 +48,23 @@ export function decisionsOf(
  * The interval of the AUROC of images: by the bootstrap, and where the classes are separated perfectly, so that each resample
  * gives the same, by `aurocInterval`.
  */
-export function shownAurocInterval({ image, images, intervals, protocolBlock }: EvaluationResult): Interval {
-  const [low, high] = intervals.image.auroc;
+export const shownAurocInterval = (result: EvaluationResult): Interval =>
+  aurocIntervalOf(result, result.image.auroc, result.intervals.image.auroc);
+
+/** The same of a control of a result; undefined where its file holds none. */
+export const controlAurocInterval = (
+  result: EvaluationResult,
+  { image, intervals }: ControlResult,
+): Interval | undefined => intervals && aurocIntervalOf(result, image.auroc, intervals.image.auroc);
+
+function aurocIntervalOf(
+  { images, intervals, protocolBlock }: EvaluationResult,
+  auroc: number,
+  [low, high]: Interval,
+): Interval {
   if (low < high) return [low, high];
   const { good } = protocolBlock.data;
-  return aurocInterval(image.auroc, images - good, good, intervals.level);
+  return aurocInterval(auroc, images - good, good, intervals.level);
 }
 
 /** A bootstrap interval, where it says anything: none where each resample gave the same. */

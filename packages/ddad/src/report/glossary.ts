@@ -22,6 +22,12 @@ export const glossary: readonly Explanation[] = [
   ["found", "fraction of the defective images that are called defective"],
   ["false alarms", "fraction of the good images that are called defective"],
   ["promised", "false alarms that the threshold was made for, by the good images of the calibration"],
+  [
+    "control",
+    "a score without a network, for comparison: brightness (mean grey value, in the better of its two directions on these test images), " +
+      "blur residual (difference from the blurred image), mean image (difference from the mean of the good training images, divided by " +
+      "the standard deviation there), nearest good image (difference from the training image with the most similar pixels)",
+  ],
 ];
 
 /** How the intervals are made. @param level fraction that they cover */

@@ -28,6 +28,8 @@ export type EvaluationResult = {
   decisions?: Decisions;
   /** What thresholds chosen on the test set would give; absent from files of version 0.1. */
   presorting?: Presorting;
+  /** The same metrics of scores without a network; absent from files of earlier versions. */
+  controls?: ControlResult[];
   /** How all of this was made. */
   protocolBlock: ProtocolBlock;
 };
@@ -48,6 +50,21 @@ export type ResultIntervals = {
    * there is one.
    */
   pixel?: { auroc: Interval; aupro30: Interval; aupro05: Interval };
+};
+
+/** What a score without a network reaches on the same images, by the same metrics. */
+export type ControlResult = {
+  /** `brightness`, `blur residual`, `mean image` or `nearest good image`. */
+  readonly name: string;
+  readonly image: { readonly auroc: number; readonly ap: number };
+  /** Absent without ground truth, and from controls that make no map. */
+  readonly pixel?: PixelScores;
+  /** As in the result. */
+  readonly exact?: ExactPixels;
+  /** Bootstrap intervals of the level that the result names. */
+  readonly intervals?: { readonly image: Pick<ImageIntervals, "auroc" | "ap"> };
+  /** Of brightness alone: which images it calls defective. The direction with the larger AUROC on the test set is taken. */
+  readonly direction?: "brighter" | "darker";
 };
 
 /** How well one kind of defect is separated from good images. */
@@ -160,10 +177,16 @@ function aligned(header: readonly string[], rows: readonly (readonly string[])[]
 /** What a table shows of a result. */
 export type ResultRow = Pick<
   EvaluationResult,
-  "category" | "protocol" | "images" | "image" | "pixel" | "msPerImage"
+  "category" | "protocol" | "images" | "image" | "pixel" | "msPerImage" | "controls"
 >;
 
-type Column = { title: string; value: (result: ResultRow) => number | undefined };
+/** What the columns of a table read, of a model or a control. */
+type MeasuredRow = {
+  readonly image: { readonly auroc: number; readonly ap: number; readonly f1Max?: number };
+  readonly pixel?: PixelScores;
+};
+
+type Column = { title: string; value: (result: MeasuredRow) => number | undefined };
 
 const metrics: Column[] = [
   { title: "image AUROC", value: ({ image }) => image.auroc },
@@ -176,7 +199,8 @@ const metrics: Column[] = [
 ];
 
 /**
- * A table of results in percent, one row each, and their mean where there are several. Every row says its protocol.
+ * A table of results in percent, one row each with its controls below it, and the mean of the results where there are several. Every
+ * row says its protocol, or that it is a control.
  *
  * @param width columns of the terminal: what is wider becomes two tables; Markdown is always one
  */
@@ -186,12 +210,14 @@ export function formatResults(
   width = Infinity,
 ): string {
   const header = ["category", "protocol", "images", ...metrics.map(({ title }) => title), "ms/image"];
-  const rows = results.map((result) => [
-    result.category,
-    result.protocol,
-    String(result.images),
-    ...metrics.map(({ value }) => percent(value(result))),
-    result.msPerImage.p50.toFixed(0),
+  const cellsOf = (row: MeasuredRow): string[] => metrics.map(({ value }) => percent(value(row)));
+  const indent = style === "markdown" ? "" : "  ";
+  const rows = results.flatMap((result) => [
+    [
+      ...[result.category, result.protocol, String(result.images)],
+      ...[...cellsOf(result), result.msPerImage.p50.toFixed(0)],
+    ],
+    ...(result.controls ?? []).map((row) => [indent + row.name, "control", "", ...cellsOf(row), ""]),
   ]);
   if (results.length > 1) {
     const means = metrics.map(({ value }) => {

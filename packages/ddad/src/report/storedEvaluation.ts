@@ -6,6 +6,9 @@ import type { EvaluationResult } from "./results.ts";
 const metric = z.number().min(0).max(1);
 const interval = z.tuple([z.number(), z.number()]);
 
+const pixelScores = z.looseObject({ auroc: metric, ap: metric, aupro30: metric, aupro05: metric });
+const exactPixels = z.looseObject({ aupro30: metric });
+
 const countedRate = z.looseObject({ count: z.int(), of: z.int(), rate: metric, interval });
 const presorted = { rate: metric, count: z.int(), threshold: z.number().optional() };
 
@@ -16,10 +19,10 @@ const resultSchema = z.looseObject({
   category: z.string(),
   images: z.int().min(1),
   image: z.looseObject({ auroc: metric, ap: metric, f1Max: metric }),
-  pixel: z.looseObject({ auroc: metric, ap: metric, aupro30: metric, aupro05: metric }).optional(),
+  pixel: pixelScores.optional(),
   threshold: z.number(),
   msPerImage: z.looseObject({ p50: z.number(), p95: z.number() }),
-  exact: z.looseObject({ aupro30: metric }).optional(),
+  exact: exactPixels.optional(),
   intervals: z.looseObject({
     level: z.number(),
     image: z.looseObject({ auroc: interval, ap: interval, f1Max: interval }),
@@ -40,6 +43,18 @@ const resultSchema = z.looseObject({
       goodStopped: z.array(z.looseObject({ defectsCaught: z.number(), ...presorted })),
       defectsMissed: z.array(z.looseObject({ goodStopped: z.number(), ...presorted })),
     })
+    .optional(),
+  controls: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        image: z.looseObject({ auroc: metric, ap: metric }),
+        pixel: pixelScores.optional(),
+        exact: exactPixels.optional(),
+        intervals: z.looseObject({ image: z.looseObject({ auroc: interval, ap: interval }) }).optional(),
+        direction: z.enum(["brighter", "darker"]).optional(),
+      }),
+    )
     .optional(),
   protocolBlock: z.looseObject({
     protocol: z.string(),

@@ -1,7 +1,7 @@
 /** Results of several categories as one table, for people, spreadsheets and programs. */
 import { caughtPercentages, stoppedPercentages } from "../metrics/presorting.ts";
 import { decisionsOf, shownAurocInterval } from "./decisions.ts";
-import { type DecidedResult, formatDecisions, formatGlossary } from "./decisionTables.ts";
+import { type DecidedResult, formatControls, formatDecisions, formatGlossary } from "./decisionTables.ts";
 import { fencedText, formatResults } from "./results.ts";
 
 /** Table and protocol in Markdown. @param differences where to read what the protocols of the rows do not share. */
@@ -12,6 +12,7 @@ export function summaryMarkdown(results: readonly DecidedResult[], differences =
     "",
     formatDecisions(results, "markdown"),
     "",
+    ...formatControls(results, "markdown").flatMap((line) => [line, ""]),
     formatGlossary(results, "markdown"),
     "",
     `Percent. How all of this was made (what differs between the rows is ${differences}):`,

@@ -7,6 +7,7 @@ import {
   cropMask,
   DataError,
   decisionsOf,
+  describeControls,
   describeExcess,
   detectionRow,
   type Evaluation,
@@ -30,6 +31,7 @@ import { writePanel } from "../images/writePanel.ts";
 import { openDetector } from "../model/detector.ts";
 import { openDevice } from "../openDevice.ts";
 import { calibrateDetector } from "./calibrate.ts";
+import { measureControls } from "./controls.ts";
 import { loadHeldOut, loadTest } from "./data.ts";
 import { checkEvaluationFolder, inspectionPath, removeEvaluation } from "./evaluationFolder.ts";
 import { describeNotFinite, mapRange, shownBy } from "./images.ts";
@@ -62,6 +64,7 @@ export async function evaluateModel(
   await openDevice(options);
   using detector = await openDetector(model, config);
   const calibration = await usableCalibration(detector, model, path, options);
+  const controls = await measureControls(config, dirname(path), test, options);
   const told = progress(options, "inspecting", "images");
   const gallery = out === undefined ? undefined : new Gallery(out, test, mapRange(calibration, config));
   const inspections = untilAborted(
@@ -71,6 +74,7 @@ export async function evaluateModel(
   );
   const evaluation = await evaluateInspections(inspections, config, test, {
     calibration,
+    controls,
     adaptedSteps: model.adaptedSteps,
     imported: isImported(model),
     device: currentDevice().name,
@@ -83,6 +87,7 @@ export async function evaluateModel(
     },
   });
   tellExcess(evaluation, options);
+  for (const sentence of describeControls(evaluation.result)) notice(options, sentence);
   if (out !== undefined) {
     gallery?.finish();
     const { result, kinds, falseAlarms, scores } = evaluation;

@@ -27,6 +27,8 @@ th.group{text-align:center}
 th.text,td.text{text-align:left;white-space:normal;overflow-wrap:break-word}
 td small{display:block;color:var(--faint)}
 tr.mean{font-weight:600}
+tr.control td{color:var(--faint)}
+tr.control td.text{padding-left:1.5rem}
 .plots{display:flex;flex-wrap:wrap;gap:1rem}
 figure{margin:0}
 .plots figure{flex:1 1 18rem;max-width:26rem}

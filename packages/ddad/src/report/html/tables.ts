@@ -2,9 +2,11 @@
 import type { ScoredImage } from "../../evaluation/evaluation.ts";
 import type { Interval } from "../../metrics/bootstrap.ts";
 import { type PresortedCount, presorting } from "../../metrics/presorting.ts";
+import { describeControls } from "../controls.ts";
 import {
   type CalibrationState,
   type CountedRate,
+  controlAurocInterval,
   decisionsOf,
   describeState,
   shownAurocInterval,
@@ -14,7 +16,7 @@ import { describeCount, describeInterval, describePromised, describeThreshold } 
 import type { Difference, NamedResult } from "../differences.ts";
 import { flatten } from "../differences.ts";
 import { meanOf } from "../resultGroups.ts";
-import type { EvaluationResult } from "../results.ts";
+import type { ControlResult, EvaluationResult } from "../results.ts";
 import { type Html, html } from "./html.ts";
 
 type Column = {
@@ -68,7 +70,10 @@ export type ResultTableRow = NamedResult & {
   readonly calibration?: CalibrationState | undefined;
 };
 
-/** Metrics in percent with their intervals below them, one row a result, and their mean where there are several. */
+/**
+ * Metrics in percent with their intervals below them, one row a result with its controls below it, and the mean of the results where
+ * there are several; then a sentence for each result that is no better than its controls.
+ */
 export function resultTable(caption: string, rows: readonly ResultTableRow[]): Html {
   const results = rows.map(({ result }) => result);
   const mean = columns.map(({ value }) => html`<td>${percent(meanOf(results.map(value)))}</td>`);
@@ -81,19 +86,35 @@ export function resultTable(caption: string, rows: readonly ResultTableRow[]): H
 <tbody>
 ${rows.map(({ name, anchor, result }) => {
   const { images, msPerImage } = result;
-  return html`<tr><td class="text"><a href="#${anchor}"><bdi>${name}</bdi></a></td><td>${images}</td>${columns.map((column) => metricCell(column, result))}<td>${msPerImage.p50.toFixed(0)}</td></tr>\n`;
+  return html`<tr><td class="text"><a href="#${anchor}"><bdi>${name}</bdi></a></td><td>${images}</td>${columns.map((column) => metricCell(column, result))}<td>${msPerImage.p50.toFixed(0)}</td></tr>\n${(result.controls ?? []).map((control) => controlRow(control, result))}`;
 })}${rows.length > 1 && html`<tr class="mean"><td class="text">mean</td><td></td>${mean}<td></td></tr>`}
 </tbody>
-</table></div>`;
+</table></div>
+${rows.map(({ name, result }) => describeControls(result).map((sentence) => html`<p class="outdated">${rows.length > 1 && html`<bdi>${name}</bdi>: `}${sentence}</p>\n`))}`;
 }
 
-function metricCell({ value, interval, exact }: Column, result: EvaluationResult): Html {
-  const [range, exactly] = [interval?.(result), exact?.(result)];
+function controlRow(control: ControlResult, result: EvaluationResult): Html {
+  const { name, image, pixel, exact, intervals } = control;
+  const ap = intervals && shownInterval(intervals.image.ap);
+  return html`<tr class="control"><td class="text"><bdi>${name}</bdi></td><td></td>${[
+    valueCell(image.auroc, controlAurocInterval(result, control)),
+    valueCell(image.ap, ap),
+    valueCell(undefined),
+    ...[pixel?.auroc, pixel?.ap].map((value) => valueCell(value)),
+    valueCell(pixel?.aupro30, undefined, exact?.aupro30),
+    valueCell(pixel?.aupro05),
+  ]}<td></td></tr>\n`;
+}
+
+const metricCell = ({ value, interval, exact }: Column, result: EvaluationResult): Html =>
+  valueCell(value(result), interval?.(result), exact?.(result));
+
+function valueCell(value: number | undefined, range?: Interval, exactly?: number): Html {
   const parts = [
     exactly !== undefined ? `exact ${percent(exactly)}` : "",
     range ? describeInterval(range) : "",
   ].filter((part) => part !== "");
-  return html`<td>${percent(value(result))}${parts.length > 0 && html`<small>${parts.join(": ")}</small>`}</td>`;
+  return html`<td>${percent(value)}${parts.length > 0 && html`<small>${parts.join(": ")}</small>`}</td>`;
 }
 
 /** What each threshold decides, with intervals, and whether it is out of date. */
