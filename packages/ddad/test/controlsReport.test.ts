@@ -5,7 +5,7 @@ import { formatControls } from "../src/report/decisionTables.ts";
 import { htmlReport } from "../src/report/html/page.ts";
 import { type ControlResult, type EvaluationResult, formatResults } from "../src/report/results.ts";
 import { readResult } from "../src/report/storedEvaluation.ts";
-import { summaryMarkdown } from "../src/report/summary.ts";
+import { summaryCsv, summaryMarkdown } from "../src/report/summary.ts";
 import { checkMarkup, madeUpEvaluation } from "./evaluations.ts";
 
 const image = (auroc: number) => ({ auroc, ap: 0.5, f1Max: 0.5 });
@@ -120,6 +120,12 @@ describe("controls in reports", () => {
     expect(markdown)
       .to.match(/^tile: Brightness alone separates /m)
       .and.match(/^weave: Brightness alone /m);
+    const csv = summaryCsv([results[0]!, plain[0]!])
+      .split("\r\n")
+      .map((line) => line.split(",").slice(-3).join());
+    expect(csv.slice(0, 3)).to.deep.equal([
+      ...["best_control,best_control_metric,best_control_value", "blur residual,AUPRO 0.3,0.1234", ",,"],
+    ]);
     expect(formatControls(results.slice(0, 1))[0]).to.match(/^Brightness alone /);
   });
 

@@ -11,34 +11,41 @@ export type ControlComparison = {
 
 /** What the controls say against a model; empty where it is better. */
 export type ControlFindings = {
-  /** The best control, where the model is not better than it by the first metric of `compareControls`. */
+  /** The best control, where the model is not better than it see `bestControl`. */
   readonly notBetter?: ControlComparison;
   /** Brightness, where its image AUROC is at or above the model's. */
   readonly brightness?: ControlComparison;
 };
 
+type Compared = Pick<EvaluationResult, "image" | "pixel" | "controls">;
+
 /**
- * Compares a result with its controls. AUPRO up to 0.3 decides where model and controls have it, of all controls with maps; else
- * the image AUROC, of all controls. The best control counts, the first of equals, and a model that only equals it is not better.
- * Brightness is compared by image AUROC in any case: a model at or below it may follow the brightness.
+ * The control that a model has to beat: the best by AUPRO up to 0.3 where the model has it, of all controls with maps; else the best by
+ * image AUROC, of all controls. The first of equals; undefined where there are no controls.
  */
-export function compareControls({
-  image,
-  pixel,
-  controls = [],
-}: Pick<EvaluationResult, "image" | "pixel" | "controls">): ControlFindings {
-  const byImage = (control: ControlResult): ControlComparison => ({
-    ...{ control, metric: "image AUROC", model: image.auroc, value: control.image.auroc },
-  });
+export function bestControl({ image, pixel, controls = [] }: Compared): ControlComparison | undefined {
   const byPixels = controls.flatMap((control): ControlComparison[] =>
     pixel && control.pixel
       ? [{ control, metric: "AUPRO 0.3", model: pixel.aupro30, value: control.pixel.aupro30 }]
       : [],
   );
-  const compared = byPixels.length > 0 ? byPixels : controls.map(byImage);
+  const compared = byPixels.length > 0 ? byPixels : controls.map((control) => compareImages(control, image));
   const [first, ...others] = compared;
-  const best = first && others.reduce((a, b) => (b.value > a.value ? b : a), first);
-  const brightness = controls.filter(({ direction }) => direction !== undefined).map(byImage)[0];
+  return first && others.reduce((best, other) => (other.value > best.value ? other : best), first);
+}
+
+const compareImages = (control: ControlResult, { auroc }: Compared["image"]): ControlComparison => ({
+  ...{ control, metric: "image AUROC", model: auroc, value: control.image.auroc },
+});
+
+/**
+ * Compares a result with its controls. The best control counts, see `bestControl`, and a model that only equals it is not better.
+ * Brightness is compared by image AUROC in any case: the score of a model at or below it may follow the brightness.
+ */
+export function compareControls(result: Compared): ControlFindings {
+  const best = bestControl(result);
+  const bright = result.controls?.find(({ direction }) => direction !== undefined);
+  const brightness = bright && compareImages(bright, result.image);
   const isAtLeast = (comparison: ControlComparison | undefined): comparison is ControlComparison =>
     comparison !== undefined && comparison.value >= comparison.model;
   return {
@@ -48,7 +55,7 @@ export function compareControls({
 }
 
 /** The findings as sentences; none where the model is better than its controls, or there are none. */
-export function describeControls(result: Pick<EvaluationResult, "image" | "pixel" | "controls">): string[] {
+export function describeControls(result: Compared): string[] {
   const { notBetter, brightness } = compareControls(result);
   const isBrightness = notBetter !== undefined && notBetter.control.direction !== undefined;
   return [

@@ -1,5 +1,6 @@
 /** Results of several categories as one table, for people, spreadsheets and programs. */
 import { caughtPercentages, stoppedPercentages } from "../metrics/presorting.ts";
+import { bestControl } from "./controls.ts";
 import { decisionsOf, shownAurocInterval } from "./decisions.ts";
 import { type DecidedResult, formatControls, formatDecisions, formatGlossary } from "./decisionTables.ts";
 import { fencedText, formatResults } from "./results.ts";
@@ -63,6 +64,9 @@ const columns: readonly (readonly [string, (result: DecidedResult) => string | n
       ] as const,
   ),
   ["calibration", ({ calibration }) => calibration],
+  ["best_control", (result) => bestControl(result)?.control.name],
+  ["best_control_metric", (result) => bestControl(result)?.metric],
+  ["best_control_value", (result) => bestControl(result)?.value],
 ];
 
 const found = (result: DecidedResult) => decisionsOf(result).found;

@@ -34,11 +34,10 @@ export async function measureControls(
   });
 }
 
-/** The good images that were trained on; undefined where there is none, as in a folder of test images alone. */
+/** The good images that were trained on; undefined where none is there, with a notice where some should be. */
 async function loadGood(config: Config, run: string, options: StageOptions): Promise<ImageSet | undefined> {
   try {
     const dataset = openDataset(config.data.root, config.data);
-    if (dataset.train.length === 0) return undefined;
     const record = readSplit(run);
     const samples = trainedSamples(config, dataset, record?.dataset === dataset.name ? record : undefined);
     if (samples.length === 0) return undefined;
