@@ -1,5 +1,5 @@
 /** The engine in a browser: one check for each of its parts, on numbers worked out by hand or on the host. */
-import { calibrate, createDenoiser, decodeBlob, inspect, resolveConfig } from "@ddad/ddad";
+import { calibrate, createDenoiser, decodeBlob, evaluateControls, inspect, resolveConfig } from "@ddad/ddad";
 import {
   AdamW,
   arange,
@@ -185,6 +185,33 @@ await check("an image is reconstructed, compared and scored", async () => {
     scores.push(score);
   }
   assertClose([...scores].sort(), calibration.scores, 0);
+});
+
+await check("scores without a network are measured beside a model", async () => {
+  const size = 32;
+  const pixels = size * size;
+  const config = resolveConfig({
+    ...{ data: { root: "parts", imageSize: size }, detection: { blurSigma: 0.5 } },
+    model: { baseChannels: 32, heads: 1, channelMultipliers: [1] },
+  });
+  // Two gray images, and two with a light pixel, which only the others lack.
+  const data = new Uint8Array(4 * pixels * 3).fill(100);
+  for (const image of [2, 3]) data.fill(200, 3 * (image * pixels + 200), 3 * (image * pixels + 201));
+  const samples = [0, 1, 2, 3].map((i) => {
+    const label = i < 2 ? (0 as const) : (1 as const);
+    return { id: `${i}.png`, label, kind: label === 0 ? "good" : "spot" };
+  });
+  const masks = samples.map(({ label }) => new Uint8Array(pixels).fill(label, 200, 201));
+  const test = { dataset: "parts", category: "tile", samples, images: { count: 4, size, data }, masks };
+  const good = { count: 2, size, data: data.subarray(0, 2 * pixels * 3) };
+  const controls = await evaluateControls(config, test, { good, bootstrap: { resamples: 10 } });
+  const names = controls.map(({ name }) => name).join(", ");
+  assert(names === "brightness, blur residual, mean image, nearest good image", `got ${names}`);
+  for (const { name, image, pixel } of controls) {
+    const values = [image.auroc, image.ap, ...(pixel ? [pixel.auroc, pixel.ap, pixel.aupro30] : [])];
+    assert(values.length === (name === "brightness" ? 2 : 5), `${name} has ${values.length} metrics`);
+    assertClose(values, new Float32Array(values.length).fill(1), 0);
+  }
 });
 
 await check("choices of variants outlive the device", async () => {
