@@ -15,9 +15,10 @@ export type ExportOptions = ModelOptions & {
 export async function runExport(options: ExportOptions): Promise<void> {
   const { out, onnx, modulePrefix, json } = options;
   const { path, model } = await openModel(checkpointOf(options));
-  if (model.config.method === "patchcore") {
+  const { method } = model.config;
+  if (method !== "ddad") {
     throw new DataError(
-      `${path} is PatchCore's, a bank of patches without a network of its own; its file is safetensors as it is.`,
+      `${path} is of method ${method}, which has no network of its own; its file is safetensors as it is.`,
     );
   }
   if (onnx) {

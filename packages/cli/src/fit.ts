@@ -1,4 +1,4 @@
-/** `ddad train --method patchcore`. */
+/** `ddad train` by a method that trains nothing. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "@ddad/ddad/internal";
@@ -30,16 +30,16 @@ export async function runFit(options: FitOptions): Promise<void> {
   const result = await untilInterrupted(
     (signal) => fitRun(folder, config, { signal, onEvent: eventPrinter(), skipUnreadable }),
     {
-      saving: "discarding the incomplete memory bank",
-      stopped: () =>
-        `Stopped. The memory bank is not saved. Run this command to start again: ${repeatedCommand()}`,
+      saving: "discarding what is incomplete",
+      stopped: () => `Stopped. Nothing is saved. Run this command to start again: ${repeatedCommand()}`,
     },
   );
   if (result === undefined) return;
-  const { patches, seconds } = result;
+  const { images, patches, seconds } = result;
+  const kept = [images && `${images} images`, patches && `${patches} patches`].filter(Boolean).join(" and ");
   printResult(
     options.json,
-    { method: config.method, patches, seconds, checkpoint: path },
-    `kept ${patches} patches in ${seconds.toFixed(0)} s: ${path}`,
+    { method: config.method, images, patches, seconds, checkpoint: path },
+    `kept ${kept} in ${seconds.toFixed(0)} s: ${path}`,
   );
 }

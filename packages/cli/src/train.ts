@@ -21,7 +21,7 @@ export type TrainOptions = ConfigOptions & {
 
 export async function runTrain(options: TrainOptions): Promise<void> {
   // Not of a complete configuration: a run is resumed without one.
-  if (askedBy(options)["method"] === "patchcore") return runFit(options);
+  if ((askedBy(options)["method"] ?? "ddad") !== "ddad") return runFit(options);
   const folder = options.out ?? runFolder(configOf(options));
   const resume = options.resume ? await openRun(folder) : undefined;
   const config = resume

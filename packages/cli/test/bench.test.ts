@@ -100,7 +100,9 @@ describe("ddad bench", () => {
       expect(result.inspection.ms).to.be.greaterThan(0);
       const bare = await ddad("bench", ...settings);
       expect(bare.code).to.equal(2);
-      expect(bare.errors).to.match(/What PatchCore costs depends on its bank: give a model by --checkpoint/);
+      expect(bare.errors).to.match(
+        /What method patchcore costs depends on what it keeps: give a model by --checkpoint/,
+      );
     } finally {
       rmSync(folder, { recursive: true });
     }

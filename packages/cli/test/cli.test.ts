@@ -273,7 +273,13 @@ describe("ddad", () => {
       mkdirSync(join(other, "test", "good"), { recursive: true });
       writeImage(join(other, "test", "good", `${k}.png`), board);
     }
-    const { code, errors } = await ddad("evaluate", "--checkpoint", whole, "--data", other, "--json");
+    // After four steps the network cannot take noise away yet: without noise, what it cannot reconstruct differs in pixels.
+    const settings = ["guidance=2", "startNoise=false"];
+    const sampling = settings.flatMap((setting) => ["--set", `sampling.${setting}`]);
+    const { code, errors } = await ddad(
+      ...["evaluate", "--checkpoint", whole, "--data", other, "--json"],
+      ...sampling,
+    );
     expect(code, errors).to.equal(0);
     expect(errors).to.match(
       /^12 of 12 good test images are called defective, but the calibration promises about 1 in 3: /m,
@@ -287,7 +293,7 @@ describe("ddad", () => {
       ...["evaluate", "--checkpoint", join(whole, "model.safetensors"), "--set", "sampling.guidance=3"],
     );
     expect(code, errors).to.equal(0);
-    expect(errors).to.match(/calibrating on 2 held-out images: sampling.guidance 3 \(calibrated: 2\)/);
+    expect(errors).to.match(/calibrating on 2 held-out images: sampling.guidance 3 \(calibrated: 0\)/);
     expect(output).to.match(/^category +protocol +images +image AUROC/);
     expect(output).to.match(
       /threshold [\d.]+: [\d.]+ % \(\d of 2; 95 % interval [\d.]+ … [\d.]+\) of the good images are called defective/,

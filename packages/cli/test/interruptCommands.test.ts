@@ -170,10 +170,10 @@ describe("Ctrl-C stops", function () {
   it("train of PatchCore, and nothing is kept", async () => {
     const out = join(folder, "patchcore");
     const args = ["--data", join(folder, "tile"), "--method", "patchcore", ...smallSettings, ...features];
-    const { said, output } = await stopped(/^patches of \d+ images/m, "train", ...args, "--out", out);
+    const { said, output } = await stopped(/^\d+ good images/m, "train", ...args, "--out", out);
     expect(output).to.equal("");
     expect(said).to.match(
-      /^Stopped\. The memory bank is not saved\. Run this command to start again: ddad train --data /m,
+      /^Stopped\. Nothing is saved\. Run this command to start again: ddad train --data /m,
     );
     expect(existsSync(join(out, "model.safetensors"))).to.equal(false);
   });

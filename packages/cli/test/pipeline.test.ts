@@ -58,7 +58,12 @@ describe("ddad run", function () {
 
     const model = readSafetensors(readFileSync(join(out, "weave", "model.safetensors")));
     expect(model.has("extractor.layer3.0.conv1.weight")).to.equal(true);
-    expect(JSON.parse(model.metadata["calibration"]!).scales).to.have.keys("pixel", "feature");
+    expect(JSON.parse(model.metadata["calibration"]!).scales).to.have.keys(
+      "pixel",
+      "layer1",
+      "layer2",
+      "layer3",
+    );
     const adapted = readSafetensors(readFileSync(join(tile, "model.safetensors")));
     expect(adapted.metadata["adaptedSteps"]).to.equal(String(adaptedSteps));
 
@@ -148,7 +153,7 @@ describe("ddad run", function () {
       join(folder, "bank.safetensors"),
     );
     expect(exported.code).to.equal(2);
-    expect(exported.errors).to.match(/is PatchCore's, a bank of patches without a network of its own/);
+    expect(exported.errors).to.match(/is of method patchcore, which has no network of its own/);
     const pixels = await ddad(
       ...["train", "--data", root, "--set", "data.category=tile", ...smallSettings],
       ...["--set", "method=patchcore", "--out", join(folder, "none")],
@@ -156,7 +161,7 @@ describe("ddad run", function () {
     expect(pixels.code).to.equal(2);
     expect(pixels.errors).to.match(/method patchcore compares features: name a network/);
     const adapted = await ddad("adapt", "--checkpoint", join(out, "tile"));
-    expect(adapted.errors).to.match(/PatchCore adapts no network/);
+    expect(adapted.errors).to.match(/Method patchcore adapts no network/);
   });
 
   it("predicts with the one model file alone", async () => {

@@ -70,7 +70,7 @@ describe("ddad report", () => {
     const markdown = await ddad("report", join(folder, "runs"), "--markdown");
     expect(markdown.output)
       .to.match(/^\| category +\|.*\n\| -+ \|/)
-      .and.match(/"guidance": 2/);
+      .and.match(/"guidance": 0/);
     const both = await ddad("report", join(folder, "runs"), "--markdown", "--csv");
     expect(both.code).to.equal(2);
   });
@@ -86,7 +86,7 @@ describe("ddad report", () => {
         "  a setting: what is compared",
         "    sampling.guidance",
         "      5: tile (other/tile)",
-        "      2: tile (runs/tile/evaluation), weave",
+        "      0: tile (runs/tile/evaluation), weave",
       ].join("\n"),
     );
     const json = JSON.parse((await ddad("report", folder, "--json")).output) as Printed;

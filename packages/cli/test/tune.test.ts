@@ -176,7 +176,7 @@ describe("--tune", () => {
       expect(code).to.equal(2);
       expect(output).to.equal("");
       expect(errors).to.match(
-        /^error: --tune measures a training step, and PatchCore takes none; .* ddad bench/,
+        /^error: --tune measures a training step, and method patchcore takes none; .* ddad bench/,
       );
     }
   });

@@ -60,6 +60,7 @@ export {
   type SyntheticTestSet,
   syntheticTestSet,
 } from "./data/synthetic/syntheticTestSet.ts";
+export { type CalibrationOptions, calibrate } from "./detection/calibrate.ts";
 export { type Calibration, pixelThreshold } from "./detection/calibration.ts";
 export {
   type AnomalyMapOptions,
@@ -77,15 +78,16 @@ export {
   extractFeatures,
   featureDistance,
 } from "./detection/features.ts";
-export {
-  type CalibrationOptions,
-  calibrate,
-  type Detector,
-  type Inspection,
-  inspect,
-} from "./detection/inspect.ts";
+export { type Detector, type Inspection, inspect } from "./detection/inspect.ts";
 export { loadDetector, type ModelDetector, type ModelDetectorOptions } from "./detection/modelDetector.ts";
+export { GoodImages } from "./detection/nearest.ts";
 export type { Decision } from "./detection/verdict.ts";
+export {
+  type ChannelStatistics,
+  featureResiduals,
+  whitenedDistance,
+  whitenedLayers,
+} from "./detection/whitening.ts";
 export {
   createDenoiser,
   createSchedule,

@@ -1,9 +1,9 @@
 /** What is kept of held-out good images, and the thresholds that follow. */
 import { expect } from "chai";
 import { createRandom } from "../src/data/procedural/noise.ts";
+import { calibrate } from "../src/detection/calibrate.ts";
 import { buildCalibration, calibrationDifferences } from "../src/detection/calibration.ts";
 import type { Extractor } from "../src/detection/features.ts";
-import { calibrate } from "../src/detection/inspect.ts";
 import type { Denoiser } from "../src/diffusion/denoiser.ts";
 import { DataError } from "../src/errors.ts";
 import { ScoreCounts } from "../src/metrics/scoreCounts.ts";
@@ -12,7 +12,7 @@ import { smallConfig, smallImages } from "./small.ts";
 /** Held-out images of two pixels each, which score this. */
 const heldOut = (...scores: number[]) =>
   scores.map((score, k) => ({ score, map: Float32Array.of(0.5 + k / 4, 1 + k) }));
-const scales = { pixel: 0.5 };
+const scales = { scales: { pixel: 0.5 } };
 
 describe("buildCalibration", () => {
   it("refuses what no threshold can be made of", async () => {
@@ -24,7 +24,7 @@ describe("buildCalibration", () => {
     const unclear = await refusal(config, heldOut(1, Number.NaN), scales);
     expect(unclear).to.be.instanceOf(RangeError);
     expect(String(unclear)).to.include("a held-out good image scores NaN");
-    const nothing = await refusal(config, heldOut(1, 2), { pixel: 0 });
+    const nothing = await refusal(config, heldOut(1, 2), { scales: { pixel: 0 } });
     expect(nothing).to.be.instanceOf(RangeError);
     expect(String(nothing)).to.include(
       "the largest pixel distances of held-out good images are 0 in the mean",

@@ -4,7 +4,7 @@
  */
 import { setupDevice } from "@ddad/nn";
 import { resolveConfig } from "../src/config/parse.ts";
-import { calibrate } from "../src/detection/inspect.ts";
+import { calibrate } from "../src/detection/calibrate.ts";
 
 const [count, side, cacheBytes] = process.argv.slice(2).map(Number) as [number, number, number?];
 await setupDevice();

@@ -39,9 +39,23 @@ describe("resolveConfig", () => {
       schedule: "cosine",
       warmup: 200,
     });
-    expect(config.sampling).to.deep.include({ eta: 0, startNoise: false, limitGuidance: true });
-    expect(config.features).to.deep.equal({ network: "none" });
+    expect(config.sampling).to.deep.equal({
+      start: 100,
+      stride: 25,
+      steps: 1,
+      guidance: 0,
+      limitGuidance: true,
+      eta: 0,
+      startNoise: true,
+      draws: 1,
+      from: "self",
+      seed: 42,
+    });
+    const byStride = resolveConfig({ data, sampling: { start: 250, stride: 25 } });
+    expect(byStride.sampling).to.not.have.property("steps");
+    expect(config.features).to.deep.equal({ network: "none", imageSize: 256 });
     expect(config.detection).to.deep.equal({
+      distance: "whitened",
       pixelWeight: 1,
       batchSize: 16,
       blurSigma: 4,
@@ -216,7 +230,7 @@ describe("parseConfig", () => {
     [
       "a key like no other",
       { detection: { frobnicate: 1 } },
-      "detection.frobnicate is no setting; detection has pixelWeight, batchSize, blurSigma, crop, falseAlarmRate, pixelFalseAlarmRate.",
+      "detection.frobnicate is no setting; detection has distance, layers, pixelWeight, batchSize, blurSigma, crop, falseAlarmRate, pixelFalseAlarmRate.",
     ],
     [
       "a section like no other",
@@ -261,7 +275,7 @@ describe("parseConfig", () => {
     [
       "a start beyond what is trained",
       { sampling: { start: 400 } },
-      "training.maxTimestep must be at least 375, where sampling.start and sampling.stride first call the network, but is 300.",
+      "training.maxTimestep must be at least 400, where sampling.start first calls the network, but is 300.",
     ],
     [
       "a blur wider than the image",
@@ -313,7 +327,7 @@ describe("parseConfig", () => {
       "training.seeed is no setting; did you mean training.seed?",
       "training.microBatch must divide training.batchSize (32), but is 7.",
       "sampling.start must be below diffusion.steps (1000), but is 5000.",
-      "training.maxTimestep must be at least 4975, where sampling.start and sampling.stride first call the network, but is 300.",
+      "training.maxTimestep must be at least 5000, where sampling.start first calls the network, but is 300.",
     ]);
   });
 

@@ -77,7 +77,7 @@ describe("presets", () => {
   it("give the strict protocol as many visits of a time step, and leave the adaptation's length to its rule", () => {
     const config = resolveConfig({ preset: "mvtec/screw", data });
     expect(config.training).to.include({ steps: 6020, warmup: 301, maxTimestep: 300 });
-    expect(config.sampling).to.include({ guidance: 2, eta: 0, limitGuidance: true });
+    expect(config.sampling).to.include({ guidance: 0, eta: 0, limitGuidance: true });
     expect(config.adaptation).to.include({ steps: 200, distillation: 0.1 });
     const all = resolveConfig({ preset: "mvtec/screw", data, training: { maxTimestep: 999 } });
     expect(all.training.steps).to.equal(20_000);
@@ -98,7 +98,8 @@ describe("presets", () => {
     expect(config.training.steps).to.equal(5);
     const quick = resolveConfig({ preset: "mvtec/wood + quick", data });
     expect(quick.training.steps).to.equal(3000);
-    expect(quick.sampling).to.include({ guidance: 11, steps: 5 });
+    expect(quick.sampling).to.include({ guidance: 0, steps: 1 });
+    expect(paper("mvtec/wood + quick").sampling).to.include({ guidance: 11, steps: 5 });
     expect(quick.data.imageSize).to.equal(128);
     expect(resolveConfig({ preset: "quick+mvtec/wood", data }).training.steps).to.equal(9030);
   });
@@ -113,7 +114,7 @@ describe("presets", () => {
     const asked = (preset: string, set: string[]) =>
       parseSettings([`preset=${preset}`, ...set], configSchema);
     const over = (set: string[]) => configOver(stored, asked("mvtec/wood", set), [], () => "it is so");
-    expect(over([]).sampling.guidance).to.equal(11);
+    expect(over([]).sampling.guidance).to.equal(0);
     // Counted in the model's own batches of 16.
     expect(over([]).training).to.include({ batchSize: 16, steps: 9030 });
     expect(over(["sampling.guidance=1"]).sampling.guidance).to.equal(1);
@@ -156,7 +157,11 @@ describe("costOf", () => {
     const small = cost({ model: { variant: "ddad-s" } });
     expect(small.parameters).to.equal(8_257_731);
     expect(small.gflopPerCall / 2).to.be.closeTo(18.3, 0.05);
-    expect(small.gflopPerImage).to.equal(10 * small.gflopPerCall);
+    expect(small.gflopPerImage).to.equal(small.gflopPerCall);
+    const published = { variant: "ddad-s" } as const;
+    expect(cost({ protocol: "paper", model: published }).gflopPerImage).to.equal(10 * small.gflopPerCall);
+    const drawn = cost({ model: published, sampling: { draws: 3 } });
+    expect(drawn.gflopPerImage).to.be.closeTo(3 * small.gflopPerCall, 1e-9);
   });
 
   it("counts a network of one level by hand", () => {
@@ -192,7 +197,7 @@ describe("costOf", () => {
   it("of the quick preset is a small part of the paper's", () => {
     const quick = cost({ preset: "quick" });
     const published = costOf(paper("mvtec/screw"));
-    expect(quick.gflopPerImage).to.be.closeTo(54.7, 0.1);
+    expect(quick.gflopPerImage).to.be.closeTo(10.9, 0.1);
     expect(quick.gflopOfTraining / 1e6).to.be.closeTo(1.57, 0.01);
     expect(published.gflopOfTraining / quick.gflopOfTraining).to.be.above(150);
   });

@@ -4,12 +4,13 @@ import { expect } from "chai";
 import { formulaWeights, largestDifference } from "../../nn/test/golden.ts";
 import { entry, readNpz, sharedOrSkip } from "../../tensor/test/shared.ts";
 import { gatherPixels, imageAt, type NamedPixels } from "../src/data/imageSet.ts";
+import { calibrate } from "../src/detection/calibrate.ts";
 import { calibrationDifferences, storedCalibrationSchema } from "../src/detection/calibration.ts";
 import { anomalyMap, centerCrop, cropRange, pixelDistance } from "../src/detection/distance.ts";
 import { falseAlarmThreshold } from "../src/detection/falseAlarms.ts";
 import { type Extractor, featureDistance } from "../src/detection/features.ts";
 import { describeImage } from "../src/detection/imageDescription.ts";
-import { calibrate, type Detector, inspect } from "../src/detection/inspect.ts";
+import { type Detector, inspect } from "../src/detection/inspect.ts";
 import { describeUnlikeness } from "../src/detection/likeness.ts";
 import { createDenoiser } from "../src/diffusion/denoiser.ts";
 import { evaluateDetection, type LabelledImage } from "../src/evaluation/evaluation.ts";
@@ -148,41 +149,46 @@ describe("detection", () => {
     expect((error as Error).message).to.match(/flat\.png has 168 values, but a square RGB image/);
   });
 
-  it("says the same, bit for bit, of 16 images in any company when features are compared as well", async () => {
-    const config = smallConfig({ features: { network: "resnet18" } });
-    using extractor = new ResNet({
-      block: "basic",
-      layers: [1, 1, 1],
-      baseChannels: 8,
-      lastLayer: "layer3",
-      seed: 5,
-    });
-    await evaluate(...extractor.namedState().values());
-    const detector = { config, denoiser: net, extractor: extractor.eval() };
-    const held = smallImages(4, 8);
-    const calibration = await calibrate(detector, held);
-    expect(calibration.scales!.feature).to.be.greaterThan(0);
-    const set = smallImages(16, 9);
-    const scoresIn = async (order: readonly number[], together: number): Promise<number[]> => {
-      const scores: number[] = [];
-      for (let from = 0; from < order.length; from += together) {
-        const part = order.slice(from, from + together);
-        const data = Uint8Array.from(part.flatMap((index) => [...imageAt(set.images, index).data]));
-        const batch = {
-          images: { ...set.images, count: part.length, data },
-          ids: part.map((k) => set.ids[k]!),
-        };
-        const found = inspect({ ...detector, calibration }, batch);
-        for (let k = 0; k < part.length; k++) scores[part[k]!] = (await found.next()).value!.score;
-      }
-      return scores;
-    };
-    const inOrder = Array.from({ length: 16 }, (_, index) => index);
-    const alone = await scoresIn(inOrder, 1);
-    expect(new Set(alone).size).to.equal(16);
-    for (const together of [4, 16]) expect(await scoresIn(inOrder, together)).to.deep.equal(alone);
-    const mixed = inOrder.map((index) => (index * 7) % 16);
-    for (const together of [4, 16]) expect(await scoresIn(mixed, together)).to.deep.equal(alone);
+  it("says the same, bit for bit, of 16 images in any company when features are compared as well, either way", async () => {
+    for (const distance of ["whitened", "cosine"] as const) {
+      const config = smallConfig({
+        features: { network: "resnet18", imageSize: 16 },
+        detection: { distance },
+      });
+      using extractor = new ResNet({
+        block: "basic",
+        layers: [1, 1, 1],
+        baseChannels: 8,
+        lastLayer: "layer3",
+        seed: 5,
+      });
+      await evaluate(...extractor.namedState().values());
+      const detector = { config, denoiser: net, extractor: extractor.eval() };
+      const held = smallImages(4, 8);
+      const calibration = await calibrate(detector, held);
+      expect(calibration.scales![distance === "cosine" ? "feature" : "layer3"]).to.be.greaterThan(0);
+      const set = smallImages(16, 9);
+      const scoresIn = async (order: readonly number[], together: number): Promise<number[]> => {
+        const scores: number[] = [];
+        for (let from = 0; from < order.length; from += together) {
+          const part = order.slice(from, from + together);
+          const data = Uint8Array.from(part.flatMap((index) => [...imageAt(set.images, index).data]));
+          const batch = {
+            images: { ...set.images, count: part.length, data },
+            ids: part.map((k) => set.ids[k]!),
+          };
+          const found = inspect({ ...detector, calibration }, batch);
+          for (let k = 0; k < part.length; k++) scores[part[k]!] = (await found.next()).value!.score;
+        }
+        return scores;
+      };
+      const inOrder = Array.from({ length: 16 }, (_, index) => index);
+      const alone = await scoresIn(inOrder, 1);
+      expect(new Set(alone).size).to.equal(16);
+      for (const together of [4, 16]) expect(await scoresIn(inOrder, together)).to.deep.equal(alone);
+      const mixed = inOrder.map((index) => (index * 7) % 16);
+      for (const together of [4, 16]) expect(await scoresIn(mixed, together)).to.deep.equal(alone);
+    }
   });
 
   it("compares by the weights of the extractor that are loaded at the time", async () => {
@@ -208,7 +214,7 @@ describe("detection", () => {
     const changed = smallConfig({ sampling: { guidance: 3 } });
     const found = inspect({ denoiser: net, config: changed, calibration }, { images, ids });
     const refused = await found.next().catch((error: unknown) => error);
-    expect(String(refused)).to.match(/made with other settings \(sampling\.guidance 3 \(calibrated: 2\)\)/);
+    expect(String(refused)).to.match(/made with other settings \(sampling\.guidance 3 \(calibrated: 0\)\)/);
   });
 
   it("refuses to compare features without a network, and a network that no setting names", async () => {
@@ -300,7 +306,7 @@ describe("detection", () => {
       sampling: { guidance: 3 },
       detection: { blurSigma: 0, falseAlarmRate: 0.2 },
     });
-    expect(calibrationDifferences(calibration, other)).to.deep.equal(["sampling.guidance 3 (calibrated: 2)"]);
+    expect(calibrationDifferences(calibration, other)).to.deep.equal(["sampling.guidance 3 (calibrated: 0)"]);
     const fewer = smallConfig({ sampling: { steps: 2 }, detection: { blurSigma: 0 } });
     expect(calibrationDifferences(calibration, fewer)).to.deep.equal([
       "sampling.steps 2 (calibrated: not set)",

@@ -57,11 +57,16 @@ const inspections = (crop = size): Inspection[] =>
     return { id, score: Math.max(...map), map, mapSize: crop, reconstruction: new Float32Array(0) };
   });
 
-const calibrationFor = ({ precision, features: { network }, sampling, detection }: Config): Calibration => {
+const calibrationFor = ({
+  precision,
+  features: { network, imageSize },
+  sampling,
+  detection,
+}: Config): Calibration => {
   const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...rest } = detection;
   return {
     ...{ scales: { pixel: 1 }, scores: [0.5, 0.9, 1.1], pixels: [{ fraction: 0.01, score: 1 }] },
-    ...{ precision, features: { network }, sampling, detection: rest },
+    ...{ precision, features: { network, imageSize }, sampling, detection: rest },
   };
 };
 

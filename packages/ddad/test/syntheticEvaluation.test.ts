@@ -28,11 +28,12 @@ const inspections = (map: (mask: Uint8Array) => Float32Array): Inspection[] =>
 
 describe("evaluation on synthetic defects", () => {
   const config = smallConfig();
-  const { precision, features, sampling, detection } = config;
+  const { precision, sampling, detection } = config;
+  const { network, imageSize } = config.features;
   const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...rest } = detection;
   const calibration = {
     ...{ scales: { pixel: 1 }, scores: [0.1, 0.2, 0.3], pixels: [{ fraction: 0.01, score: 1 }] },
-    ...{ precision, features: { network: features.network }, sampling, detection: rest },
+    ...{ precision, features: { network, imageSize }, sampling, detection: rest },
   };
 
   it("takes the set, and finds everything where maps are the masks", async () => {

@@ -29,7 +29,7 @@ export { type AdaptRunOptions, adaptRun } from "./stages/adapt.ts";
 export { type BenchOptions, type BenchResult, benchModel } from "./stages/bench.ts";
 export { type CalibrateOptions, type CalibrateResult, calibrateModel } from "./stages/calibrate.ts";
 export { type EvaluateOptions, evaluateModel } from "./stages/evaluate.ts";
-export { fitRun } from "./stages/fit.ts";
+export { type FitResult, fitRun } from "./stages/fit.ts";
 export type { LeftOut } from "./stages/goodImages.ts";
 export { findInputs, type Inputs } from "./stages/inputs.ts";
 export {

@@ -56,7 +56,8 @@ export async function estimateRun(
   const cost = await speed.estimate(config, options);
   const { steps, batchSize, checkpointEvery } = config.training;
   const validations = Math.ceil(steps / checkpointEvery) * validationCalls * counts.heldOut;
-  const inspections = (counts.heldOut + counts.test) * samplingSteps(config.sampling).length;
+  const { sampling } = config;
+  const inspections = (counts.heldOut + counts.test) * samplingSteps(sampling).length * sampling.draws;
   return preparation + steps * batchSize * cost.training + (validations + inspections) * cost.call;
 }
 
@@ -127,10 +128,7 @@ export async function planQuickLook(
     const withSteps = (steps: number): Config =>
       parseConfig(
         mergeConfig(
-          mergeConfig(settings, {
-            training: { steps, checkpointEvery: Math.ceil(steps / 2) },
-            sampling: { steps: 5 },
-          }),
+          mergeConfig(settings, { training: { steps, checkpointEvery: Math.ceil(steps / 2) } }),
           asked,
         ),
       );

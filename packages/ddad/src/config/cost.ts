@@ -29,7 +29,7 @@ export function costOf(config: Pick<Config, "data" | "model" | "training" | "sam
   return {
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
     gflopPerCall,
-    gflopPerImage: samplingSteps(sampling).length * gflopPerCall,
+    gflopPerImage: samplingSteps(sampling).length * sampling.draws * gflopPerCall,
     gflopPerStep,
     gflopOfTraining: training.steps * gflopPerStep,
   };

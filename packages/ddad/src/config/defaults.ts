@@ -3,7 +3,7 @@ import type { Config, ConfigInput } from "./schema.ts";
 
 type Defaults = Omit<Config, "data"> & { data: Omit<Config["data"], "root"> };
 
-type Choices = { imageSize: number; steps: number; batchSize: number };
+type Choices = { imageSize: number; steps: number; batchSize: number; stride: boolean };
 
 /** As the published code does it (DDAD, arXiv 2305.15956). */
 const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> => ({
@@ -29,8 +29,18 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
     checkpointEvery: 1000,
     logEvery: 10,
   },
-  sampling: { start: 250, stride: 25, guidance: 4, limitGuidance: false, eta: 1, startNoise: true, seed: 42 },
-  features: { network: "wide_resnet101_2" },
+  sampling: {
+    start: 250,
+    stride: 25,
+    guidance: 4,
+    limitGuidance: false,
+    eta: 1,
+    startNoise: true,
+    draws: 1,
+    from: "self",
+    seed: 42,
+  },
+  features: { network: "wide_resnet101_2", imageSize: 0 },
   patchcore: { fraction: 0.1, maxPatches: 10_000, neighbours: 9, seed: 0 },
   adaptation: {
     steps: 0,
@@ -43,6 +53,7 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
     patience: 3,
   },
   detection: {
+    distance: "cosine",
     pixelWeight: 1,
     batchSize: 16,
     blurSigma: 4,
@@ -77,19 +88,23 @@ const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
       maxTimestep: 300,
     },
     sampling: {
-      start: 250,
+      start: 100,
       stride: 25,
-      guidance: 2,
+      // Asked for a stride, there is none of these.
+      ...(choices.stride ? {} : { steps: 1 }),
+      guidance: 0,
       limitGuidance: true,
       eta: 0,
-      startNoise: false,
+      startNoise: true,
+      draws: 1,
+      from: "self",
       seed: 42,
     },
     // Weights cannot come with the package.
-    features: { network: "none" },
+    features: { network: "none", imageSize: 256 },
     adaptation: { ...adaptation, steps: 200 },
     patchcore,
-    detection: { ...detection, blurSigma: choices.imageSize / 64, crop: 0 },
+    detection: { ...detection, distance: "whitened", blurSigma: choices.imageSize / 64, crop: 0 },
   };
 };
 
@@ -114,7 +129,7 @@ export function defaultsFor(input: object): Defaults {
   const imageSize = positiveOr(given.data?.imageSize, 256);
   const steps = positiveOr(given.training?.steps, protocol.steps);
   return {
-    ...protocol.settings({ imageSize, steps, batchSize }),
+    ...protocol.settings({ imageSize, steps, batchSize, stride: given.sampling?.stride !== undefined }),
     data: { imageSize, heldOut: protocol.heldOut, splitSeed: 42, orientation: protocol.orientation },
     model: { variant: "ddad", ...model, blocksPerLevel: 2 },
   };

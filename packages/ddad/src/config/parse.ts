@@ -30,12 +30,19 @@ export function parseConfig(input: unknown): Config {
   return data;
 }
 
+/** What version 0.1 did where it had no setting, and does otherwise by default now. */
+const before = {
+  data: { orientation: "stored" },
+  features: { imageSize: 0 },
+  detection: { distance: "cosine" },
+};
+
 /**
  * Like `parseConfig`, for a complete configuration that was stored with a run or a model: settings that its version did not have yet are
  * as that version did things, not as the defaults are today.
  */
 export const parseStoredConfig = (input: unknown): Config =>
-  parseConfig(isRecord(input) ? mergeConfig({ data: { orientation: "stored" } }, input) : input);
+  parseConfig(isRecord(input) ? mergeConfig(before, input) : input);
 
 /** Settings whose default follows from other settings. */
 const following = [

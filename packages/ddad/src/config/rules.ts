@@ -31,16 +31,30 @@ const rules: Rule[] = [
   {
     reads: ["method", "features.network"],
     check: ({ method, features: { network } }) =>
-      method === "patchcore" && network === "none"
-        ? "method patchcore compares features: name a network by features.network, such as resnet50."
+      (method === "patchcore" || method === "patchcore+nearest") && network === "none"
+        ? `method ${method} compares features: name a network by features.network, such as resnet50.`
         : undefined,
   },
   {
     reads: ["method", "protocol"],
     check: ({ method, protocol }) =>
-      method === "patchcore" && protocol === "paper"
-        ? "method patchcore has no paper protocol, which is that of DDAD; leave protocol at strict."
+      method !== "ddad" && protocol === "paper"
+        ? `method ${method} has no paper protocol, which is that of DDAD; leave protocol at strict.`
         : undefined,
+  },
+  {
+    reads: ["protocol", "detection.distance"],
+    check: ({ protocol, detection: { distance } }) =>
+      protocol === "paper" && distance === "whitened"
+        ? "detection.distance whitened needs a calibration, which the protocol paper does not have: take cosine."
+        : undefined,
+  },
+  {
+    reads: ["sampling.draws", "sampling.startNoise", "sampling.eta"],
+    check: ({ sampling: { draws, startNoise, eta } }) =>
+      draws === 1 || startNoise || eta > 0
+        ? undefined
+        : `sampling.draws is ${draws}, but without noise all reconstructions are the same: set sampling.startNoise to true, or draws to 1.`,
   },
   {
     reads: ["preset"],
@@ -53,7 +67,7 @@ const rules: Rule[] = [
   {
     reads: ["method", "data.imageSize", "model.channelMultipliers"],
     check: ({ method, data: { imageSize }, model: { channelMultipliers } }) => {
-      if (method === "patchcore") return undefined;
+      if (method !== "ddad") return undefined;
       if (channelMultipliers === undefined) {
         return sizesWithMultipliers.includes(imageSize)
           ? undefined
@@ -69,7 +83,7 @@ const rules: Rule[] = [
     reads: ["method", "model.baseChannels", "model.channelMultipliers", "data.imageSize"],
     check: ({ method, data: { imageSize }, model: { baseChannels, channelMultipliers } }) => {
       const multipliers = channelMultipliers ?? defaultMultipliers[imageSize];
-      if (method === "patchcore" || multipliers === undefined) return undefined;
+      if (method !== "ddad" || multipliers === undefined) return undefined;
       const fits = (channels: number): boolean =>
         multipliers.every(
           (multiplier) => multiplier * channels >= normGroups && (multiplier * channels) % normGroups === 0,
@@ -137,10 +151,10 @@ const rules: Rule[] = [
     check: ({ sampling, training: { maxTimestep } }) => {
       if ((sampling.steps ?? 1) > sampling.start) return undefined;
       const first = samplingSteps(sampling)[0]!.t;
-      const by = sampling.steps === undefined ? "sampling.stride" : "sampling.steps";
+      const by = sampling.steps === undefined ? "sampling.start and sampling.stride" : "sampling.start";
       return first <= maxTimestep
         ? undefined
-        : `training.maxTimestep must be at least ${first}, where sampling.start and ${by} first call the network, but is ${maxTimestep}.`;
+        : `training.maxTimestep must be at least ${first}, where ${by} first ${by === "sampling.start" ? "calls" : "call"} the network, but is ${maxTimestep}.`;
     },
   },
   {

@@ -8,6 +8,9 @@ import { datasetFormats } from "../data/sample.ts";
 import { extractorNetworks } from "../detection/features.ts";
 import { orientations } from "../images/orientation.ts";
 
+/** Ways of telling defects. Only `ddad` trains a network. */
+export const methods = ["ddad", "nearest", "patchcore", "patchcore+nearest"] as const;
+
 /** A whole number. The upper bounds are far above what makes sense: a file must not ask for work without end. */
 const count = (least: number, most = Number.MAX_SAFE_INTEGER) => z.int().min(least).max(most);
 const fraction = () => z.number().min(0).lt(1);
@@ -35,9 +38,9 @@ export const configSchema = z.strictObject({
     "settings by name, such as mvtec/screw or quick; settings that are given override them; join several with +",
   ),
   method: setting(
-    z.enum(["ddad", "patchcore"]),
+    z.enum(methods),
     ["run", "model"],
-    "ddad compares an image with its reconstruction, patchcore its patches with those of good images",
+    "ddad compares an image with its reconstruction, nearest with the nearest good image, patchcore its patches with those of good images; patchcore+nearest adds both",
   ),
   precision: setting(
     z.enum(["f32", "mixed"]),
@@ -168,6 +171,12 @@ export const configSchema = z.strictObject({
       ["calibration", "adaptation"],
       "start from the noised image rather than the scaled one",
     ),
+    draws: setting(count(1, 64), ["calibration"], "reconstructions from different noise whose mean is taken"),
+    from: setting(
+      z.enum(["self", "nearest"]),
+      ["calibration"],
+      "what is noised: self is the inspected image, nearest the good training image nearest to it",
+    ),
     seed: setting(count(0), ["calibration", "adaptation"], "seed of the noise"),
   }),
   features: z.strictObject({
@@ -180,6 +189,11 @@ export const configSchema = z.strictObject({
       z.string().min(1).optional(),
       [],
       "file of its weights; default: the one that ddad weights fetch stored",
+    ),
+    imageSize: setting(
+      count(0, 8192),
+      ["calibration"],
+      "side to which smaller images are enlarged before features are compared; 0 leaves them as they are",
     ),
   }),
   patchcore: z.strictObject({
@@ -219,6 +233,20 @@ export const configSchema = z.strictObject({
     patience: setting(count(1), [], "validations without improvement before early stopping"),
   }),
   detection: z.strictObject({
+    distance: setting(
+      z.enum(["whitened", "cosine"]),
+      ["calibration"],
+      "how features are compared: whitened takes off how they differ in good images; cosine as published",
+    ),
+    layers: setting(
+      z
+        .array(z.enum(["layer1", "layer2", "layer3"]))
+        .min(1)
+        .max(3)
+        .optional(),
+      ["calibration"],
+      "layers of the network whose features are compared; default: all three where whitened, else layer2 and layer3",
+    ),
     pixelWeight: setting(
       z.number().min(0),
       ["calibration"],

@@ -26,3 +26,11 @@ export function hashCounters(seed: number, ...counters: number[]): number {
 export function uniform(seed: number, ...counters: number[]): number {
   return hashCounters(seed, ...counters) / 2 ** 32;
 }
+
+/** A 32-bit hash of the values of an image: the same image is the same under any name. */
+export function hashPixels(pixels: Float32Array): number {
+  const words = new Uint32Array(pixels.buffer, pixels.byteOffset, pixels.length);
+  let hash = 0x811c9dc5;
+  for (let k = 0; k < words.length; k++) hash = Math.imul(hash ^ hash32(words[k]!), 0x01000193);
+  return hash32(hash);
+}

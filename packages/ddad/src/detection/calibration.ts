@@ -6,27 +6,51 @@ import * as z from "zod";
 import { boundSection, boundSettings, describeChanges } from "../config/binding.ts";
 import { translateRenamed } from "../config/renamed.ts";
 import { type Config, configSchema } from "../config/schema.ts";
-import { isRecord } from "../config/settings.ts";
+import { isRecord, mergeConfig } from "../config/settings.ts";
 import { ScoreCounts } from "../metrics/scoreCounts.ts";
 import type { DistanceScales } from "./distance.ts";
 import { checkScoreCount } from "./falseAlarms.ts";
 import { type Likeness, likenessSchema } from "./likeness.ts";
+import { channelStatisticsSchema } from "./whitening.ts";
 
 /** The sections of settings that a calibration holds for, as the table of settings says. */
 const kept = {
-  features: boundSection("calibration", "features") as z.ZodType<Pick<Config["features"], "network">>,
+  features: boundSection("calibration", "features") as z.ZodType<CalibratedFeatures>,
   sampling: boundSection("calibration", "sampling"),
   detection: boundSection("calibration", "detection") as z.ZodType<CalibratedDetection>,
   patchcore: boundSection("calibration", "patchcore") as z.ZodType<Pick<Config["patchcore"], "neighbours">>,
 };
 
+type CalibratedFeatures = Pick<Config["features"], "network" | "imageSize">;
 type CalibratedDetection = Omit<Config["detection"], "falseAlarmRate" | "pixelFalseAlarmRate">;
 
 /** What a calibration must be, as zod's schema; it checks those that come from files. */
 export const calibrationSchema = z.strictObject({
   /** What each distance is divided by: its largest value in a good image, in the mean. PatchCore divides nothing. */
   scales: z
-    .strictObject({ pixel: z.number().positive(), feature: z.number().positive().optional() })
+    .strictObject({
+      pixel: z.number().positive(),
+      feature: z.number().positive().optional(),
+      layer1: z.number().positive().optional(),
+      layer2: z.number().positive().optional(),
+      layer3: z.number().positive().optional(),
+    })
+    .optional(),
+  /** By layer, how features of good images differ from those of what they are compared with; where that is taken off. */
+  whitening: z
+    .strictObject({
+      layer1: channelStatisticsSchema.optional(),
+      layer2: channelStatisticsSchema.optional(),
+      layer3: channelStatisticsSchema.optional(),
+    })
+    .optional(),
+  /** Where two ways of telling defects are added up: what each map, and PatchCore's score, is divided by. */
+  combined: z
+    .strictObject({
+      patchCoreMap: z.number().positive(),
+      patchCoreScore: z.number().positive(),
+      nearestMap: z.number().positive(),
+    })
     .optional(),
   /** Image scores of the held-out good images, rising. */
   scores: z.array(z.number()).min(2),
@@ -43,6 +67,13 @@ export const calibrationSchema = z.strictObject({
   patchcore: kept.patchcore.optional(),
 });
 
+/** What version 0.1 did where it had no setting. */
+const before = {
+  features: { imageSize: 0 },
+  sampling: { draws: 1, from: "self" },
+  detection: { distance: "cosine" },
+};
+
 /** A calibration as a file of an earlier version may have it, as today's: under other names, or with a likeness of other numbers. */
 function withCurrentNames(stored: unknown): unknown {
   if (!isRecord(stored)) return stored;
@@ -50,10 +81,11 @@ function withCurrentNames(stored: unknown): unknown {
   const { likeness, ...others } = renamed;
   // Without limits it has too few numbers: then no image is called unlike, which `describeMissingLikeness` says.
   const settings = isRecord(likeness) && !("limits" in likeness) ? others : renamed;
-  const { pixels } = settings;
-  if (!Array.isArray(pixels)) return settings;
+  const complete = mergeConfig(before, settings);
+  const { pixels } = complete;
+  if (!Array.isArray(pixels)) return complete;
   return {
-    ...settings,
+    ...complete,
     pixels: pixels.map((entry: unknown) => {
       if (!isRecord(entry) || !("share" in entry)) return entry;
       const { share, ...others } = entry;
@@ -77,19 +109,28 @@ const pixelFractions = [
 /** What was found in a held-out good image; `Inspection` is one. */
 export type HeldOutInspection = { readonly score: number; readonly map: Float32Array };
 
+/** What maps and scores are divided by before they are added up. */
+export type CombinedScales = NonNullable<Calibration["combined"]>;
+
+/** What a calibration keeps beside scores. */
+export type CalibrationConstants = {
+  readonly scales?: DistanceScales | undefined;
+  readonly whitening?: Calibration["whitening"];
+  readonly combined?: CombinedScales | undefined;
+  readonly likeness?: Likeness | undefined;
+};
+
 /**
  * A calibration by what held-out good images gave under a configuration. Of a map no more is kept than `ScoreCounts` does.
  *
- * @param scales that the distances were divided by.
- * @param likeness of the same images.
+ * @param constants scales that the distances were divided by, what residuals were whitened by, the likeness of the same images.
  * @throws DataError when there are fewer than two.
  * @throws RangeError when a score is not a finite number, or a scale is nothing to divide by.
  */
 export async function buildCalibration(
   config: Config,
   inspections: AsyncIterable<HeldOutInspection> | Iterable<HeldOutInspection>,
-  scales?: DistanceScales,
-  likeness?: Likeness,
+  { scales, whitening, combined, likeness }: CalibrationConstants = {},
 ): Promise<Calibration> {
   const scores: number[] = [];
   const pixels = new ScoreCounts();
@@ -111,25 +152,29 @@ export async function buildCalibration(
     );
   }
   const { falseAlarmRate: _, pixelFalseAlarmRate: __, ...detection } = config.detection;
-  const features = { network: config.features.network };
+  const { network, imageSize } = config.features;
   return {
     ...(scales && { scales }),
+    ...(whitening && { whitening }),
+    ...(combined && { combined }),
     scores: scores.sort((a, b) => a - b),
     pixels: pixelFractions.map((fraction) => ({ fraction, score: pixels.reachedBy(fraction) })),
     ...(likeness && { likeness }),
     precision: config.precision,
-    features,
+    features: { network, imageSize },
     sampling: config.sampling,
     detection,
-    ...(config.method === "patchcore" && { patchcore: { neighbours: config.patchcore.neighbours } }),
+    ...(usesPatches(config) && { patchcore: { neighbours: config.patchcore.neighbours } }),
   };
 }
+
+const usesPatches = ({ method }: Config): boolean => method !== "ddad" && method !== "nearest";
 
 /** Settings of a configuration that differ from those of the calibration, as `sampling.guidance 4 (calibrated: 2)`. */
 export function calibrationDifferences(calibration: Calibration, config: Config): string[] {
   // What a calibration does not depend on is not in it; what it was made without, such as `sampling.steps`, may be set now.
   const paths = boundSettings("calibration").filter(
-    (path) => config.method === "patchcore" || !path.startsWith("patchcore."),
+    (path) => usesPatches(config) || !path.startsWith("patchcore."),
   );
   return describeChanges(paths, config, calibration, "calibrated");
 }

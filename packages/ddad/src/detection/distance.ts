@@ -1,6 +1,7 @@
 /** How far an image is from its reconstruction, pixel by pixel, and the map made of such distances. */
 import { gaussianBlur, pad, slice, type Tensor } from "@ddad/nn";
 import type { Config } from "../config/schema.ts";
+import { whitenedLayers } from "./whitening.ts";
 
 /** D_p: the mean over channels of |a − b|. a and b `[N, H, W, C]` → `[N, H, W, 1]`. */
 export const pixelDistance = (a: Tensor, b: Tensor): Tensor => a.sub(b).abs().mean(3, { keepDims: true });
@@ -13,19 +14,40 @@ export type WeightedDistance = {
   readonly weight?: number | Tensor;
 };
 
-/** A number for each distance of an image; no feature distance where only pixels are compared. */
-export type DistanceScales = { readonly pixel: number; readonly feature?: number | undefined };
+/** What images are compared by: pixels, the cosine of features, or the whitened residual of a layer's features. */
+export type DistanceName = "pixel" | "feature" | WhitenedLayer;
+
+/** Layers of which each has a whitened residual of its own. */
+export type WhitenedLayer = "layer1" | "layer2" | "layer3";
+
+/** A number for each distance of an image; of features only those that are compared. */
+export type DistanceScales = { readonly pixel: number } & {
+  readonly [Name in Exclude<DistanceName, "pixel">]?: number | undefined;
+};
+
+/** The distances that an image is compared by, in the order in which they are added up. */
+export function distanceNames({
+  features: { network },
+  detection: { distance, layers = [...whitenedLayers] },
+}: Pick<Config, "detection" | "features">): readonly DistanceName[] {
+  if (network === "none") return ["pixel"];
+  return distance === "whitened" ? ["pixel", ...layers] : ["pixel", "feature"];
+}
 
 /**
- * What the distances count for in a map: D_f / s_f + v · D_p / s_p, the scales s fixed by a calibration (1 without one), v =
- * `detection.pixelWeight`; without a feature distance D_p / s_p.
+ * What the distances count for in a map: Σ D / s + v · D_p / s_p over the distances D of features, the scales s fixed by a calibration
+ * (1 without one), v = `detection.pixelWeight`; without features D_p / s_p.
  */
 export function distanceWeights(
-  { detection, features }: Pick<Config, "detection" | "features">,
+  config: Pick<Config, "detection" | "features">,
   scales: DistanceScales | undefined,
 ): DistanceScales {
-  if (features.network === "none") return { pixel: 1 / (scales?.pixel ?? 1) };
-  return { pixel: detection.pixelWeight / (scales?.pixel ?? 1), feature: 1 / (scales?.feature ?? 1) };
+  const names = distanceNames(config);
+  const countsFor = (name: DistanceName): number =>
+    name === "pixel" && names.length > 1 ? config.detection.pixelWeight : 1;
+  return Object.fromEntries(
+    names.map((name) => [name, countsFor(name) / (scales?.[name] ?? 1)]),
+  ) as DistanceScales;
 }
 
 /**

@@ -44,12 +44,21 @@ export type Extractor = {
 /** Stages whose features are compared for the anomaly map. */
 export const distanceLayers = ["layer2", "layer3"] as const satisfies readonly FeatureName[];
 
-/** Features of images `[N, H, W, 3]` in [−1, 1]. */
-export const extractFeatures = <N extends FeatureName>(
+/**
+ * Features of images `[N, H, W, 3]` in [−1, 1].
+ *
+ * @param least side to which smaller images are enlarged first; 0 leaves all as they are
+ */
+export function extractFeatures<N extends FeatureName>(
   extractor: Extractor,
   images: Tensor,
   layers: readonly N[],
-): Record<N, Tensor> => extractor.features(normaliseForImageNet(images), layers);
+  least = 0,
+): Record<N, Tensor> {
+  const [, height, width] = images.shape as [number, number, number, number];
+  const enlarged = Math.max(height, width) < least ? resizeBilinear(images, [least, least]) : images;
+  return extractor.features(normaliseForImageNet(enlarged), layers);
+}
 
 /**
  * D_f: for each stage 1 − the cosine over channels of the 3×3 means of both images' features, enlarged to the images'
@@ -59,6 +68,7 @@ export const extractFeatures = <N extends FeatureName>(
  * @param extractor in evaluation mode
  * @param a images `[N, H, W, 3]` in [−1, 1]
  * @param b the same shape
+ * @param least side to which smaller images are enlarged before their features are taken; 0 leaves all as they are
  * @returns `[N, H, W, 1]`
  */
 export function featureDistance(
@@ -66,11 +76,15 @@ export function featureDistance(
   a: Tensor,
   b: Tensor,
   layers: readonly FeatureName[] = distanceLayers,
+  least = 0,
 ): Tensor {
-  const [of, and] = [extractFeatures(extractor, a, layers), extractFeatures(extractor, b, layers)];
+  const [of, and] = [a, b].map((images) => extractFeatures(extractor, images, layers, least)) as [
+    Record<FeatureName, Tensor>,
+    Record<FeatureName, Tensor>,
+  ];
   const [, height, width] = a.shape as [number, number, number, number];
   const distances = layers.map((layer) => {
-    const distance = cosineDistance(patches(of[layer]), patches(and[layer]));
+    const distance = cosineDistance(patchMeans(of[layer]), patchMeans(and[layer]));
     return resizeBilinear(distance.reshape([...distance.shape, 1]), [height, width], { alignCorners: true });
   });
   const [first, ...others] = distances;
@@ -78,5 +92,6 @@ export function featureDistance(
   return others.reduce((sum, distance) => sum.add(distance), first);
 }
 
-/** Each position's mean over its 3×3 neighbourhood. */
-const patches = (features: Tensor): Tensor => averagePool(features, { kernelSize: 3, stride: 1, padding: 1 });
+/** Each position's mean over its 3×3 neighbourhood; zeros around the features count. */
+export const patchMeans = (features: Tensor): Tensor =>
+  averagePool(features, { kernelSize: 3, stride: 1, padding: 1 });

@@ -1,36 +1,25 @@
 /** From images to anomaly maps and scores. */
-import { compile, evaluate, Module, type Tensor, tensor } from "@ddad/nn";
+import { type Tensor, tensor } from "@ddad/nn";
 import type { Config } from "../config/schema.ts";
-import {
-  eachImage,
-  gatherPixels,
-  type ImageSet,
-  type ImageSource,
-  imageAt,
-  type NamedImages,
-  type NamedPixels,
-  sideOf,
-} from "../data/imageSet.ts";
-import { hashText } from "../data/random.ts";
+import { eachImage, type ImageSource, type NamedPixels, sideOf } from "../data/imageSet.ts";
+import { hashPixels } from "../data/random.ts";
 import { createSchedule, type Denoiser } from "../diffusion/denoiser.ts";
 import { reconstruct } from "../diffusion/reconstruction.ts";
-import {
-  buildCalibration,
-  type Calibration,
-  calibrationDifferences,
-  type HeldOutInspection,
-} from "./calibration.ts";
-import { anomalyMap, batchWeights, type DistanceScales, distanceWeights, pixelDistance } from "./distance.ts";
-import { type Extractor, featureDistance } from "./features.ts";
-import { describeImage } from "./imageDescription.ts";
-import { fitLikeness, type Likeness } from "./likeness.ts";
+import { type Calibration, calibrationDifferences } from "./calibration.ts";
+import { type Comparison, createComparison, type Distances } from "./comparison.ts";
+import { anomalyMap, batchWeights, type DistanceScales, distanceNames, distanceWeights } from "./distance.ts";
+import type { Extractor } from "./features.ts";
+import type { GoodImages } from "./nearest.ts";
 
 /** What inspects images. The networks are in evaluation mode. */
 export type Detector = {
   readonly config: Config;
-  readonly denoiser: Denoiser;
+  /** Where the method is `ddad`. */
+  readonly denoiser?: Denoiser | undefined;
   /** Without one only pixels are compared. */
   readonly extractor?: Extractor | undefined;
+  /** Where an image is compared with, or reconstructed from, the nearest of them. */
+  readonly goodImages?: GoodImages | undefined;
   /** Divides the distances by what is usual in good images; without one they stand as they are. */
   readonly calibration?: Calibration | undefined;
 };
@@ -43,7 +32,7 @@ export type Inspection = {
   /** `[mapSize · mapSize]`; the middle of the image where the protocol crops. */
   readonly map: Float32Array;
   readonly mapSize: number;
-  /** The image without its defects, `[size, size, 3]` in [−1, 1], where the method makes one. */
+  /** What the image is compared with, where it is: itself without its defects, or the nearest good one; `[size, size, 3]` in [−1, 1]. */
   readonly reconstruction?: Float32Array | undefined;
   /** What it took, where the time since the inspection before does not say it: the images of a batch come all at once. */
   readonly milliseconds?: number | undefined;
@@ -51,6 +40,10 @@ export type Inspection = {
 
 /** As DDAD inspects. */
 export type ReconstructedInspection = Inspection & { readonly reconstruction: Float32Array };
+
+/** Whether good images are needed for what an image is compared with. */
+export const fromGoodImages = ({ method, sampling }: Pick<Config, "method" | "sampling">): boolean =>
+  method !== "ddad" || sampling.from === "nearest";
 
 /** Options of `inspect`. */
 export type InspectOptions = {
@@ -78,7 +71,8 @@ export async function* inspect(
   const byBatch = config.protocol === "paper" && calibration === undefined && detector.extractor;
   const together = byBatch ? config.detection.batchSize : 1;
   const fixed = byBatch ? undefined : distanceWeights(config, calibration?.scales);
-  for await (const batch of batches(measureAll(detector, images, signal), together)) {
+  using comparison = createComparison(config, detector.extractor, calibration?.whitening);
+  for await (const batch of batches(measureAll(detector, comparison, images, signal), together)) {
     const weights = fixed ?? batchWeights(maximaOfAll(batch), config.detection.pixelWeight);
     for (const { id, reconstruction, distances, milliseconds: before } of batch) {
       const started = performance.now();
@@ -93,12 +87,13 @@ type TimedMeasurement = Measured & { readonly id: string; readonly milliseconds:
 
 async function* measureAll(
   detector: Detector,
+  comparison: Comparison,
   images: ImageSource,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TimedMeasurement> {
   for await (const image of eachImage(images)) {
     const started = performance.now();
-    const found = await measure(detector, image, signal);
+    const found = await measure(detector, comparison, image, signal);
     yield { ...found, id: image.id, milliseconds: performance.now() - started };
   }
 }
@@ -118,69 +113,19 @@ async function* batches<T>(source: AsyncIterable<T>, size: number): AsyncGenerat
   if (batch.length > 0) yield batch;
 }
 
-/** How a calibration goes about its work. */
-export type CalibrationOptions = {
-  /**
-   * Bytes of distances that are remembered until the scales are known. Those of further images are computed a second time,
-   * to the same values. Default 256 MiB: 32 images of 1024² with features, 512 of 256².
-   */
-  readonly cacheBytes?: number;
-  /** Looked at before every sampling step; once it is aborted, its reason is thrown. */
-  readonly signal?: AbortSignal | undefined;
-};
-
-/** Calibrates on good images that were not trained on. */
-export async function calibrate(
-  detector: Omit<Detector, "calibration">,
-  images: NamedImages,
-  { cacheBytes = 2 ** 28, signal }: CalibrationOptions = {},
-): Promise<Calibration> {
-  const { config } = detector;
-  checkDetector(detector);
-  const remembered = new Map<number, Distances>();
-  let room = cacheBytes;
-  const maxima: DistanceScales[] = [];
-  for (const index of images.ids.keys()) {
-    const { distances } = await measure(detector, named(images, index), signal);
-    maxima.push(maximaOf(distances));
-    const { pixel, feature } = distances;
-    const bytes = pixel.byteLength + (feature?.byteLength ?? 0);
-    if (bytes > room) continue;
-    room -= bytes;
-    remembered.set(index, distances);
-  }
-  const mean = (name: keyof DistanceScales): number =>
-    maxima.reduce((sum, distances) => sum + distances[name]!, 0) / maxima.length;
-  const scales = { pixel: mean("pixel"), ...(detector.extractor && { feature: mean("feature") }) };
-  const weights = distanceWeights(config, scales);
-  async function* inspections(): AsyncGenerator<HeldOutInspection> {
-    for (const index of images.ids.keys()) {
-      const known = remembered.get(index);
-      const { distances } = known
-        ? { distances: known }
-        : await measure(detector, named(images, index), signal);
-      const map = await mapOf(distances, weights, config);
-      yield { score: largest(map), map };
-    }
-  }
-  return buildCalibration(config, inspections(), scales, likenessOfSet(images.images));
-}
-
-/** What the images of a set look like as a whole; undefined where they are too few to tell. */
-export const likenessOfSet = (set: ImageSet): Likeness | undefined =>
-  fitLikeness(Array.from({ length: set.count }, (_, index) => describeImage(imageAt(set, index))));
-
-const named = ({ ids, images }: NamedImages, index: number): NamedPixels => ({
-  id: ids[index]!,
-  pixels: gatherPixels(images, [index]),
-});
-
 /**
  * A configuration that compares features without a network to do it must not pass for one that does, nor a calibration for one
  * of settings that it was not made with.
  */
-function checkDetector({ config, extractor, calibration }: Detector): void {
+export function checkDetector({ config, denoiser, extractor, goodImages, calibration }: Detector): void {
   const { network } = config.features;
+  if (config.method === "ddad" && denoiser === undefined) {
+    throw new RangeError("inspect: method is ddad, but no denoiser was given; give one.");
+  }
+  if (fromGoodImages(config) && goodImages === undefined) {
+    const setting = config.method === "ddad" ? "sampling.from is nearest" : `method is ${config.method}`;
+    throw new RangeError(`inspect: ${setting}, but no good images were given; give them.`);
+  }
   if ((network === "none") !== (extractor === undefined)) {
     throw new RangeError(
       extractor
@@ -196,70 +141,71 @@ function checkDetector({ config, extractor, calibration }: Detector): void {
   }
 }
 
-/** Distances of one image, `[size · size]`. */
-type Distances = { readonly pixel: Float32Array; readonly feature?: Float32Array };
-type Measured = { readonly reconstruction: Float32Array; readonly distances: Distances };
-
 /** The reconstruction of one image and its distances from it. */
-async function measure(
-  { config, denoiser, extractor }: Omit<Detector, "calibration">,
+export type Measured = { readonly reconstruction: Float32Array; readonly distances: Distances };
+
+/** Reconstructs one image, and compares both. @param compare by default gives the distances */
+export async function measure(
+  detector: Omit<Detector, "calibration">,
+  comparison: Comparison,
   image: NamedPixels,
   signal: AbortSignal | undefined,
 ): Promise<Measured> {
-  signal?.throwIfAborted();
   const size = sideOf(image);
   using input = tensor(image.pixels, [1, size, size, 3]);
-  using reconstruction = await reconstruct(denoiser, input, input, {
-    ...config.sampling,
-    schedule: createSchedule(config),
-    images: [hashText(image.id)],
-    signal,
-  });
-  using pixel = pixelDistance(reconstruction, input);
-  // Weights loaded a moment ago must be in the buffers that the compiled distance reads.
-  if (extractor instanceof Module) await evaluate(...extractor.namedState().values());
-  using feature = await compiledDistance(extractor)?.(reconstruction, input);
-  return {
-    reconstruction: (await reconstruction.data()) as Float32Array,
-    distances: {
-      pixel: (await pixel.data()) as Float32Array,
-      ...(feature && { feature: (await feature.data()) as Float32Array }),
-    },
-  };
+  using reconstruction = await reconstructionOf(detector, image, input, signal);
+  const distances = await comparison.distances(input, reconstruction);
+  return { reconstruction: (await reconstruction.data()) as Float32Array, distances };
 }
 
-/** The feature distance by an extractor, recorded once. */
-function compiledDistance(extractor: Extractor | undefined) {
-  if (extractor === undefined) return undefined;
-  const known = compiledDistances.get(extractor);
-  if (known) return known;
-  const compiled = compile((a: Tensor, b: Tensor) => featureDistance(extractor, a, b));
-  compiledDistances.set(extractor, compiled);
-  return compiled;
+/** What an image would look like without its defects, `[1, size, size, 3]`. @param input its pixels on the device */
+export async function reconstructionOf(
+  { config, denoiser, goodImages }: Omit<Detector, "calibration">,
+  image: NamedPixels,
+  input: Tensor,
+  signal: AbortSignal | undefined,
+): Promise<Tensor> {
+  signal?.throwIfAborted();
+  const { method, sampling } = config;
+  const good = fromGoodImages(config) ? goodImages!.pixelsOf(goodImages!.nearestTo(image)) : undefined;
+  const nearest = good && tensor(good, input.shape);
+  if (method !== "ddad") return nearest!;
+  try {
+    return await reconstruct(denoiser!, nearest ?? input, input, {
+      ...sampling,
+      schedule: createSchedule(config),
+      images: [hashPixels(image.pixels)],
+      signal,
+    });
+  } finally {
+    nearest?.dispose();
+  }
 }
 
-const compiledDistances = new WeakMap<Extractor, (a: Tensor, b: Tensor) => Promise<Tensor>>();
-
-async function mapOf(
-  { pixel, feature }: Distances,
-  weights: Readonly<Partial<DistanceScales>>,
-  { detection }: Config,
+/** A map of weighted distances, `[mapSize · mapSize]`. */
+export async function mapOf(
+  distances: Distances,
+  weights: DistanceScales,
+  config: Pick<Config, "detection" | "features">,
 ): Promise<Float32Array> {
-  const size = Math.sqrt(pixel.length);
-  const shape = [1, size, size, 1];
-  using pixelTensor = tensor(pixel, shape);
-  using featureTensor = feature && tensor(feature, shape);
-  const distances = [
-    { distance: pixelTensor, weight: weights.pixel ?? 1 },
-    ...(featureTensor ? [{ distance: featureTensor, weight: weights.feature ?? 1 }] : []),
-  ];
-  using map = anomalyMap(distances, detection);
-  return (await map.data()) as Float32Array;
+  const size = Math.sqrt(distances.pixel.length);
+  const weighted = distanceNames(config).map((name) => ({
+    distance: tensor(distances[name]!, [1, size, size, 1]),
+    weight: weights[name] ?? 1,
+  }));
+  try {
+    using map = anomalyMap(weighted, config.detection);
+    return (await map.data()) as Float32Array;
+  } finally {
+    for (const { distance } of weighted) distance.dispose();
+  }
 }
 
-const largest = (values: Float32Array): number => values.reduce((a, b) => Math.max(a, b), -Infinity);
+/** The largest of the values of a map. */
+export const largest = (values: Float32Array): number => values.reduce((a, b) => Math.max(a, b), -Infinity);
 
-const maximaOf = ({ pixel, feature }: Distances): DistanceScales => ({
-  pixel: largest(pixel),
-  ...(feature && { feature: largest(feature) }),
-});
+/** The largest value of each distance. */
+export const maximaOf = (distances: Distances): DistanceScales =>
+  Object.fromEntries(
+    Object.entries(distances).map(([name, values]) => [name, largest(values as Float32Array)]),
+  ) as DistanceScales;

@@ -1,5 +1,5 @@
 /** From a model, as a file holds it, to what inspects images. */
-import { CheckpointError, evaluate, foldBatchNorm, type ResNet } from "@ddad/nn";
+import { CheckpointError, evaluate, foldBatchNorm, type ResNet, type UNet } from "@ddad/nn";
 import type { Config } from "../config/schema.ts";
 import type { ImageSource, NamedImages } from "../data/imageSet.ts";
 import { createDenoiser } from "../diffusion/denoiser.ts";
@@ -7,9 +7,12 @@ import { normaliserOf } from "../evaluation/evaluation.ts";
 import { isImported, type Model } from "../model/modelFile.ts";
 import { PatchCore } from "../patchcore/patchcore.ts";
 import type { Normaliser } from "../report/protocol.ts";
+import { calibrate, likenessOfSet } from "./calibrate.ts";
 import { buildCalibration, type Calibration } from "./calibration.ts";
+import { combinedDetector } from "./combinedDetector.ts";
 import { createExtractor } from "./features.ts";
-import { calibrate, type Inspection, type InspectOptions, inspect, likenessOfSet } from "./inspect.ts";
+import { fromGoodImages, type Inspection, type InspectOptions, inspect } from "./inspect.ts";
+import type { GoodImages } from "./nearest.ts";
 
 /** A model that inspects by its own method, and owns its networks. */
 export type ModelDetector = Disposable & {
@@ -54,9 +57,18 @@ export async function loadDetector(
   { config = model.config, extractor: given }: ModelDetectorOptions = {},
 ): Promise<ModelDetector> {
   const extractor = await foldedExtractor(model, config, given);
-  return config.method === "patchcore"
-    ? patchDetector(model, config, extractor!)
-    : reconstructionDetector(model, config, extractor);
+  switch (config.method) {
+    case "patchcore":
+      return patchDetector(model, config, extractor!);
+    case "patchcore+nearest":
+      return combinedDetector(
+        config,
+        patchDetector(model, config, extractor!),
+        await reconstructionDetector(model, config, extractor),
+      );
+    default:
+      return reconstructionDetector(model, config, extractor);
+  }
 }
 
 async function foldedExtractor(
@@ -83,21 +95,37 @@ async function reconstructionDetector(
   config: Config,
   extractor: ResNet | undefined,
 ): Promise<ModelDetector> {
-  const denoiser = createDenoiser({ ...stored.config, precision: config.precision });
-  denoiser.loadStateDict(stored.weights);
-  await evaluate(...denoiser.namedState().values());
-  if (denoiser.precision === "mixed") await denoiser.castWeightsToF16();
-  const detector = { config, denoiser: denoiser.eval(), extractor };
+  const denoiser = config.method === "ddad" ? await loadedDenoiser(stored, config) : undefined;
+  const goodImages = fromGoodImages(config) ? goodImagesOf(stored, config) : undefined;
+  const detector = { config, denoiser, extractor, goodImages };
   return {
     config,
     inspect: (images, calibration, options) => inspect({ ...detector, calibration }, images, options),
     calibrate: (images, options) => calibrate(detector, images, options),
     normaliser: (calibration) => normaliserOf({ ...detector, calibration }, isImported(stored)),
     [Symbol.dispose]() {
-      denoiser.dispose();
+      denoiser?.dispose();
       extractor?.dispose();
     },
   };
+}
+
+async function loadedDenoiser(stored: Model, config: Config): Promise<UNet> {
+  const denoiser = createDenoiser({ ...stored.config, precision: config.precision });
+  denoiser.loadStateDict(stored.weights);
+  await evaluate(...denoiser.namedState().values());
+  if (denoiser.precision === "mixed") await denoiser.castWeightsToF16();
+  return denoiser.eval();
+}
+
+/** @throws CheckpointError where the model keeps none */
+function goodImagesOf({ goodImages }: Model, { method }: Config): GoodImages {
+  if (goodImages) return goodImages;
+  throw new CheckpointError(
+    method === "ddad"
+      ? "sampling.from is nearest, but the model keeps no good images; calibrate it with that setting, or leave it at self."
+      : `The model is of method ${method}, but keeps no good images; fit it again.`,
+  );
 }
 
 function patchDetector({ weights }: Model, config: Config, extractor: ResNet): ModelDetector {
@@ -116,7 +144,7 @@ function patchDetector({ weights }: Model, config: Config, extractor: ResNet): M
     config,
     inspect: (images, _calibration, options) => inspectAll(images, options),
     calibrate: (images, options) =>
-      buildCalibration(config, inspectAll(images, options), undefined, likenessOfSet(images.images)),
+      buildCalibration(config, inspectAll(images, options), { likeness: likenessOfSet(images.images) }),
     normaliser: () => "none",
     [Symbol.dispose]() {
       patchCore.dispose();

@@ -34,6 +34,8 @@ export type ReconstructionOptions = {
   readonly limitGuidance?: boolean;
   /** Start from the noised input, rather than from the scaled one; true without it. */
   readonly startNoise?: boolean;
+  /** Reconstructions from different noise whose mean is the result; 1 without it. They are computed one after the other. */
+  readonly draws?: number | undefined;
   /** Recorded draws `[N, H, W, C]`: the first makes the start, number s + 1 belongs to step s. Otherwise drawn. */
   readonly noise?: readonly Tensor[];
   /** Seed of the drawn noise; 0 without it. */
@@ -61,20 +63,47 @@ export async function reconstruct(
   target: Tensor,
   options: ReconstructionOptions,
 ): Promise<Tensor> {
-  const { schedule, start, startNoise = true, observe, signal } = options;
   checkNoise(input, options);
   // Weights loaded a moment ago must be in the buffers that the compiled step reads.
   if (denoiser instanceof Module) await evaluate(...denoiser.namedState().values());
+  const { draws = 1 } = options;
+  const first = await reconstructOnce(denoiser, input, target, options, 0);
+  if (draws === 1) return first;
+  // One at a time: how a kernel divides its sums depends on the size of the batch, and with it the last digits.
+  let sum = first;
+  for (let set = 1; set < draws; set++) {
+    using next = await reconstructOnce(denoiser, input, target, options, set);
+    const before = sum;
+    sum = before.add(next);
+    await evaluate(sum);
+    before.dispose();
+  }
+  const mean = sum.mul(1 / draws);
+  await evaluate(mean);
+  sum.dispose();
+  return mean;
+}
+
+/** @param set number of the set of draws: each has noise of its own */
+async function reconstructOnce(
+  denoiser: Denoiser,
+  input: Tensor,
+  target: Tensor,
+  options: ReconstructionOptions,
+  set: number,
+): Promise<Tensor> {
+  const { schedule, start, startNoise = true, observe, signal } = options;
+  const drawn = (draw: number): Tensor => drawNoise(input, options, set * drawsOfSet + draw);
   const step = compiledStep(denoiser);
   const alphaBar = schedule.alphaBar(start);
   let state = input.mul(Math.sqrt(alphaBar));
-  if (startNoise) state = state.add(drawNoise(input, options, 0).mul(Math.sqrt(1 - alphaBar)));
+  if (startNoise) state = state.add(drawn(0).mul(Math.sqrt(1 - alphaBar)));
   await observe?.(state);
   const count = input.shape[0]!;
   for (const [index, timeStep] of samplingSteps(options).entries()) {
     signal?.throwIfAborted();
     const args = [tensor(new Float32Array(count).fill(timeStep.t)), stepCoefficients(timeStep, options)];
-    if (isNoisy(timeStep, options)) args.push(drawNoise(input, options, drawOf(index)));
+    if (isNoisy(timeStep, options)) args.push(drawn(drawOf(index)));
     const next = await step(state, target, ...args);
     for (const used of [state, ...args]) if (used !== input && !options.noise?.includes(used)) used.dispose();
     state = next;
@@ -82,6 +111,9 @@ export async function reconstruct(
   }
   return state;
 }
+
+/** Numbers that a set of draws has for itself: more than a sampler takes steps. */
+const drawsOfSet = 2 ** 20;
 
 /** One recording serves all time steps: what differs between them is in tensors. */
 function compiledStep(denoiser: Denoiser): (...args: Tensor[]) => Promise<Tensor> {
@@ -136,7 +168,12 @@ const isNoisy = ({ previous }: SamplingStep, { eta }: ReconstructionOptions): bo
 
 /** Refuses recorded draws or identities that are too few before anything is computed. */
 function checkNoise(input: Tensor, options: ReconstructionOptions): void {
-  const { startNoise = true, noise, images } = options;
+  const { startNoise = true, noise, images, draws = 1 } = options;
+  if (noise && draws > 1) {
+    throw new RangeError(
+      `reconstruct: noise was given for one reconstruction, but draws is ${draws}; leave one out.`,
+    );
+  }
   const needed = samplingSteps(options).flatMap((step, index) =>
     isNoisy(step, options) ? [drawOf(index)] : [],
   );

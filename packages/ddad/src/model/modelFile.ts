@@ -14,6 +14,7 @@ import * as z from "zod";
 import { parseStoredConfig } from "../config/parse.ts";
 import type { Config } from "../config/schema.ts";
 import { type Calibration, storedCalibrationSchema } from "../detection/calibration.ts";
+import { GoodImages, goodImagesName } from "../detection/nearest.ts";
 import { ConfigError } from "../errors.ts";
 import { readHeaderText } from "./header.ts";
 
@@ -27,6 +28,8 @@ export type Model = {
   readonly extractor?: StateDict | undefined;
   /** Optimiser steps of the adaptation behind these weights, where there was one; 0 where none bettered them. */
   readonly adaptedSteps?: number | undefined;
+  /** Good training images, where an image is compared with, or reconstructed from, the nearest of them; in the file under `goodImages`. */
+  readonly goodImages?: GoodImages | undefined;
   readonly calibration?: Calibration | undefined;
   /** What `calibration` replaced when the same weights were calibrated again. */
   readonly calibrationBefore?: Calibration | undefined;
@@ -60,10 +63,12 @@ const bestSchema = z.strictObject({ step: stepSchema, loss: z.number() });
 
 /** The bytes of a model's file. */
 export function encodeModel(model: Model): Uint8Array {
-  const { config, step, weights, extractor, adaptedSteps, calibration, calibrationBefore } = model;
+  const { config, step, weights, extractor, goodImages, adaptedSteps, calibration, calibrationBefore } =
+    model;
   const arrays = new Map<string, StateEntry>([
     ...weights,
     ...withPrefix(extractor ?? new Map(), extractorPrefix),
+    ...(goodImages?.stateDict() ?? []),
   ]);
   return writeSafetensors(arrays, {
     ...describe("model", config, step),
@@ -121,8 +126,11 @@ export function decodeModel(checkpoint: Checkpoint, name = "The checkpoint"): Mo
   return {
     config,
     step,
-    weights: new Map([...checkpoint].filter(([key]) => !key.startsWith(extractorPrefix))),
+    weights: new Map(
+      [...checkpoint].filter(([key]) => !key.startsWith(extractorPrefix) && key !== goodImagesName),
+    ),
     extractor: extractor.size > 0 ? extractor : undefined,
+    goodImages: checkpoint.has(goodImagesName) ? GoodImages.fromState(checkpoint) : undefined,
     adaptedSteps: readHeaderText(checkpoint, "adaptedSteps", stepSchema.optional(), name),
     calibration: readHeaderText(checkpoint, "calibration", storedCalibrationSchema, name),
     calibrationBefore: readHeaderText(checkpoint, "calibrationBefore", storedCalibrationSchema, name),

@@ -6,6 +6,7 @@
 import type { Config, Protocol } from "../config/schema.ts";
 import type { Calibration } from "../detection/calibration.ts";
 import { isExtrapolated, lowestFalseAlarmRate } from "../detection/falseAlarms.ts";
+import { whitenedLayers } from "../detection/whitening.ts";
 import type { BootstrapOptions } from "../metrics/bootstrap.ts";
 
 /** Which pixels count as defective. */
@@ -89,7 +90,12 @@ export type ProtocolBlock = {
   /** Of PatchCore. */
   patchcore?: Config["patchcore"];
   /** The network that compares features, and how many steps it was adapted: 0 where its weights are those it began with. */
-  features: { network: Config["features"]["network"]; adaptedSteps: number };
+  features: {
+    network: Config["features"]["network"];
+    /** Side to which smaller images are enlarged; absent where none are compared with one, and from files of version 0.1, which enlarged none. */
+    imageSize?: number;
+    adaptedSteps: number;
+  };
   detection: Config["detection"];
   normaliser: Normaliser;
   masks?: MaskRule;
@@ -122,7 +128,9 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
   const { protocol, method, precision, preset, data, training, sampling, patchcore, detection } = config;
   const { dataset, category, images, good, sha256, split, masks, heldOutScores, bootstrap, device } = facts;
   const { imported = false, adaptedSteps = 0 } = facts;
+  const { network, imageSize } = config.features;
   const reconstructs = method === "ddad";
+  const compares = network !== "none" && method !== "patchcore";
   return {
     protocol,
     method,
@@ -141,8 +149,9 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
       bootstrap: bootstrap.seed,
     },
     resolution: { input: data.imageSize, scored: facts.scored },
-    ...(reconstructs ? { sampling } : { patchcore }),
-    features: { network: config.features.network, adaptedSteps },
+    ...(reconstructs && { sampling }),
+    ...((method === "patchcore" || method === "patchcore+nearest") && { patchcore }),
+    features: { network, ...(compares && { imageSize }), adaptedSteps },
     detection,
     normaliser: facts.normaliser,
     ...(masks && { masks }),
@@ -184,7 +193,7 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
 export const calibrationText = ({ scores, scales, pixels }: Calibration): string =>
   JSON.stringify([
     scores,
-    [scales?.pixel, scales?.feature],
+    [scales?.pixel, scales?.feature, ...whitenedLayers.flatMap((layer) => scales?.[layer] ?? [])],
     pixels.map(({ fraction, score }) => [fraction, score]),
   ]);
 

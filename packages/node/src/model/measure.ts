@@ -127,8 +127,8 @@ export async function benchReconstruction(config: Config, options: MeasureOption
   };
 }
 
-/** What PatchCore costs for one image; its bank decides that, so a model is needed. Needs a device. @throws the reason of the signal */
-export async function benchPatchCore(
+/** What an inspection by a model costs that trains no network; what it keeps decides that. Needs a device. @throws the reason of the signal */
+export async function benchModelInspection(
   model: Model,
   config: Config,
   options: MeasureOptions,

@@ -93,8 +93,10 @@ export const unadapted = ({ extractor, adaptedSteps }: Model): StateDict | undef
 
 function checkAdaptation(model: Model): void {
   const { config } = model;
-  if (config.method === "patchcore") {
-    throw new DataError("PatchCore adapts no network: its bank holds what the network sees as it is.");
+  if (config.method !== "ddad") {
+    throw new DataError(
+      `Method ${config.method} adapts no network: it compares what the network sees as it is.`,
+    );
   }
   if (config.features.network === "none") {
     throw new DataError(

@@ -3,7 +3,7 @@ import { type Config, DataError, type Model } from "@ddad/ddad/internal";
 import { tune } from "@ddad/nn";
 import { notice, type Progress, progress, type StageOptions } from "../events.ts";
 import {
-  benchPatchCore,
+  benchModelInspection,
   benchReconstruction,
   benchTraining,
   type InspectionCost,
@@ -51,9 +51,11 @@ export async function benchModel(
   options: BenchOptions = {},
 ): Promise<BenchResult> {
   const { repetitions = 5, signal } = options;
-  const patchCore = config.method === "patchcore";
-  if (patchCore && model === undefined) {
-    throw new DataError("What PatchCore costs depends on its bank: give a model by --checkpoint.");
+  const trains = config.method === "ddad";
+  if (!trains && model === undefined) {
+    throw new DataError(
+      `What method ${config.method} costs depends on what it keeps: give a model by --checkpoint.`,
+    );
   }
   const device = await openDevice(options);
   notice(options, `measuring on ${device.name}, after a warm-up; what takes long is repeated less often`);
@@ -62,9 +64,9 @@ export async function benchModel(
     ? (inspectOnce) => tuneKernels((how) => tune(inspectOnce, how), options)
     : undefined;
   const measuring = { repetitions, prepare, tell: parts.tell, signal };
-  const inspection = patchCore
-    ? await benchPatchCore(model!, config, measuring)
-    : await benchReconstruction(config, measuring);
+  const inspection = trains
+    ? await benchReconstruction(config, measuring)
+    : await benchModelInspection(model!, config, measuring);
   return {
     adapter: device.name,
     class: device.capabilities.adapterClass,
@@ -73,7 +75,7 @@ export async function benchModel(
     imageSize: config.data.imageSize,
     features: config.features.network,
     ...inspection,
-    training: patchCore ? null : await benchTraining(config, measuring),
+    training: trains ? await benchTraining(config, measuring) : null,
   };
 }
 

@@ -19,7 +19,7 @@ import { openDetector, withExtractor } from "../model/detector.ts";
 import { recordFiles, stagesFile } from "../model/open.ts";
 import { openDevice } from "../openDevice.ts";
 import { lockRun } from "../runLock.ts";
-import { findHeldOut, loadSamples } from "./data.ts";
+import { findHeldOut, loadSamples, withGoodImages } from "./data.ts";
 import { findGoodImages, type LeftOut } from "./goodImages.ts";
 
 /** Options of `calibrateModel`. */
@@ -145,7 +145,8 @@ export async function calibrateModel(
   const images = await loadSamples(files, config, "good images", options);
   checkCount(images.ids.length);
   await openDevice(options);
-  const calibration = (await completeInto(path, model, images, { ...options, before }))!;
+  const complete = await withGoodImages(model, config, folder, options);
+  const calibration = (await completeInto(path, complete, images, { ...options, before }))!;
   return { calibration, before, images: images.ids.length, ...(found && { leftOut: found.leftOut }) };
 }
 

@@ -7,7 +7,10 @@ import {
   type Config,
   DataError,
   type Dataset,
+  fromGoodImages,
+  GoodImages,
   type ImageFile,
+  type Model,
   type NamedImages,
   publishedMask,
   recordSplit,
@@ -91,6 +94,25 @@ function checkHeldOut({ protocol, data }: Config, heldOut: readonly Sample[], go
 /** The held-out good images alone. @param run folder of the run, whose division counts where it has one. */
 export const loadHeldOut = (config: Config, run?: string, options: StageOptions = {}): Promise<NamedImages> =>
   loadSamples(findHeldOut(config, run, options), config, "held-out images", options);
+
+/**
+ * The model with the good images that it was trained on, where its settings take the nearest of them and it keeps none yet.
+ *
+ * @param run folder of the run, whose division counts where it has one
+ * @throws DataError where the data set is not there
+ */
+export async function withGoodImages(
+  model: Model,
+  config: Config,
+  run: string,
+  options: StageOptions = {},
+): Promise<Model> {
+  if (model.goodImages || !fromGoodImages(config)) return model;
+  const dataset = datasetOf(config);
+  const samples = trainedSamples(config, dataset, recordOf(run, dataset, options));
+  const { images } = await loadSamples(samples, config, "training images", options);
+  return { ...model, goodImages: new GoodImages(images) };
+}
 
 /** The files of the held-out good images. @param run as for `loadHeldOut` */
 export function findHeldOut(config: Config, run?: string, options: StageOptions = {}): Sample[] {

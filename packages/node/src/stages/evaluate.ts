@@ -32,7 +32,7 @@ import { openDetector } from "../model/detector.ts";
 import { openDevice } from "../openDevice.ts";
 import { calibrateDetector } from "./calibrate.ts";
 import { measureControls } from "./controls.ts";
-import { loadHeldOut, loadTest } from "./data.ts";
+import { loadHeldOut, loadTest, withGoodImages } from "./data.ts";
 import { checkEvaluationFolder, inspectionPath, removeEvaluation } from "./evaluationFolder.ts";
 import { describeNotFinite, mapRange, shownBy } from "./images.ts";
 
@@ -62,7 +62,8 @@ export async function evaluateModel(
   const ids = test.samples.map(({ id }) => id);
   if (out !== undefined) checkEvaluationFolder(out, ids, test.paths);
   await openDevice(options);
-  using detector = await openDetector(model, config);
+  const complete = await withGoodImages(model, config, dirname(path), options);
+  using detector = await openDetector(complete, config);
   const calibration = await usableCalibration(detector, model, path, options);
   const controls = await measureControls(config, dirname(path), test, options);
   const told = progress(options, "inspecting", "images");

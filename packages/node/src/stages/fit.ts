@@ -1,7 +1,7 @@
-/** PatchCore in the folder of a run: nothing is trained, a memory bank is filled with patches of good images. */
+/** Methods that train nothing, in the folder of a run: good images are kept, or their patches. */
 import { join } from "node:path";
-import { type Config, PatchCore } from "@ddad/ddad/internal";
-import { foldBatchNorm } from "@ddad/nn";
+import { type Config, GoodImages, type ImageSet, type Model, PatchCore } from "@ddad/ddad/internal";
+import { foldBatchNorm, type ResNet, type StateDict } from "@ddad/nn";
 import { formatConfig } from "../configFile.ts";
 import { notice, type Progress, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
@@ -12,32 +12,62 @@ import { lockRun } from "../runLock.ts";
 import { completeInto } from "./calibrate.ts";
 import { loadTraining } from "./data.ts";
 
+/** What `fitRun` kept. */
+export interface FitResult {
+  /** Good images, where the method compares with the nearest one. */
+  readonly images?: number | undefined;
+  /** Patches of good images, where the method compares patches. */
+  readonly patches?: number | undefined;
+  readonly seconds: number;
+}
+
 /**
- * Fills a memory bank from the good images of a data set, and writes the model, calibrated on those held out.
+ * Keeps the good images of a data set, a memory bank of their patches, or both, as the method asks, and writes the model, calibrated on
+ * the images held out.
  *
  * @param folder of the run
- * @returns how many patches the bank holds, and the seconds that it took
  * @throws DataError where images or weights are missing, or there is no memory for the patches; the reason of the signal, and then
- * nothing is kept of the bank
+ * nothing is kept
  */
-export async function fitRun(
-  folder: string,
-  config: Config,
-  options: StageOptions = {},
-): Promise<{ readonly patches: number; readonly seconds: number }> {
+export async function fitRun(folder: string, config: Config, options: StageOptions = {}): Promise<FitResult> {
   checkWeights(config);
   using lock = lockRun(folder);
   const { train, heldOut } = await loadTraining(config, folder, options);
   forgetModel(folder);
   const device = await openDevice(options);
   const started = performance.now();
-  notice(options, `patches of ${train.ids.length} images (${heldOut.ids.length} held out), ${device.name}`);
+  notice(options, `${train.ids.length} good images (${heldOut.ids.length} held out), ${device.name}`);
   writeWhole(join(folder, "config.yaml"), formatConfig(config));
   lock.keep(recordFiles, (message) => notice(options, message));
-  using loaded = (await loadExtractor(config))!;
+  using extractor = await loadExtractor(config);
+  const comparesPatches = config.method === "patchcore" || config.method === "patchcore+nearest";
+  const bank = comparesPatches ? await bankOf(extractor!, train.images, config, options) : undefined;
+  const compares = config.method !== "patchcore";
+  const model: Model = {
+    ...{ config, step: 0, weights: bank?.state ?? new Map() },
+    ...{
+      extractor: await extractor?.stateDict(),
+      goodImages: compares ? new GoodImages(train.images) : undefined,
+    },
+  };
+  await completeInto(join(folder, modelFile), model, heldOut, options);
+  return {
+    images: compares ? train.ids.length : undefined,
+    patches: bank?.patches,
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** A memory bank of patches of good images. */
+async function bankOf(
+  loaded: ResNet,
+  images: ImageSet,
+  config: Config,
+  options: StageOptions,
+): Promise<{ readonly state: StateDict; readonly patches: number }> {
   using extractor = await foldBatchNorm(loaded);
   const told = new Map<string, Progress>();
-  using patchCore = await PatchCore.fit(extractor, train.images, {
+  using patchCore = await PatchCore.fit(extractor, images, {
     ...config.patchcore,
     progress: (stage, done, count) => {
       options.signal?.throwIfAborted();
@@ -45,7 +75,5 @@ export async function fitRun(
       told.get(stage)!.update(done, count);
     },
   });
-  const model = { config, step: 0, weights: patchCore.stateDict(), extractor: await loaded.stateDict() };
-  await completeInto(join(folder, modelFile), model, heldOut, options);
-  return { patches: patchCore.bank.size, seconds: (performance.now() - started) / 1000 };
+  return { state: patchCore.stateDict(), patches: patchCore.bank.size };
 }

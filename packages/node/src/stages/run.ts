@@ -88,7 +88,7 @@ export async function runStages(
   const missing = missingTest(config);
   if (missing && !stages.trained) notice(options, `${missing} The run ends with a calibrated model.`);
   const path = join(folder, modelFile);
-  if (!stages.trained && config.method === "patchcore") {
+  if (!stages.trained && config.method !== "ddad") {
     await fitRun(folder, config, options);
     writeStages(folder, { trained: true });
   } else if (!stages.trained) {

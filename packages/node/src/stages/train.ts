@@ -10,6 +10,8 @@ import {
   describeValidationLoss,
   encodeModel,
   encodeTrainingState,
+  fromGoodImages,
+  GoodImages,
   type Model,
   type TrainingResult,
   type TrainingState,
@@ -110,7 +112,9 @@ export async function trainRun(
   });
   steps.end();
   if (!result.stopped && result.model) {
-    await completeInto(join(folder, modelFile), withSettings(result.model, config), images.heldOut, options);
+    const model = withSettings(result.model, config);
+    const goodImages = fromGoodImages(config) ? new GoodImages(images.train.images) : undefined;
+    await completeInto(join(folder, modelFile), { ...model, goodImages }, images.heldOut, options);
   }
   return result;
 }

@@ -51,8 +51,8 @@ function describeTuning({ rows, skipped, unsaved }: TuneReport, seconds: number)
 
 /** @throws DataError where there is no training step to measure. */
 export function checkTuning({ method }: Config): void {
-  if (method !== "patchcore") return;
+  if (method === "ddad") return;
   throw new DataError(
-    "--tune measures a training step, and PatchCore takes none; leave it out, or give it to ddad bench, which measures an inspection.",
+    `--tune measures a training step, and method ${method} takes none; leave it out, or give it to ddad bench, which measures an inspection.`,
   );
 }

@@ -1,0 +1,114 @@
+/**
+ * The whitened residual: by how much the features of an image differ from those of its reconstruction, beyond how they differ in
+ * good images. A network trained for a short time leaves a systematic pattern in every reconstruction; the cosine of the features
+ * sees it everywhere, here it is subtracted.
+ *
+ * For a layer, with ⟨·⟩ the mean over 3 × 3 positions (zeros around the features count):
+ *
+ *   Δ = ⟨f(x)⟩ − ⟨f(x̂)⟩,  D = mean over channels of ((Δ − μ) / (σ + 10⁻⁴))²
+ *
+ * where μ and σ are mean and standard deviation of each channel of Δ over all positions of all held-out good images.
+ */
+import { type FeatureName, resizeBilinear, type Tensor } from "@ddad/nn";
+import * as z from "zod";
+import { type Extractor, extractFeatures, patchMeans } from "./features.ts";
+
+/** Layers whose residuals are compared. */
+export const whitenedLayers = ["layer1", "layer2", "layer3"] as const satisfies readonly FeatureName[];
+
+/** Added to a standard deviation: a channel that never differs in good images must not count without bounds. */
+const leastDeviation = 1e-4;
+
+/** Mean and standard deviation of each channel of a layer's residual in good images. */
+export const channelStatisticsSchema = z.strictObject({
+  mean: z.array(z.number()).min(1),
+  deviation: z.array(z.number().min(0)).min(1),
+});
+
+/** Mean and standard deviation of each channel of a layer's residual in good images. */
+export type ChannelStatistics = z.infer<typeof channelStatisticsSchema>;
+
+/**
+ * Δ of each layer.
+ *
+ * @param extractor in evaluation mode
+ * @param image `[N, H, W, 3]` in [−1, 1]
+ * @param reconstruction the same shape
+ * @param options the layers, and the side to which smaller images are enlarged first
+ * @returns one `[N, h, w, channels]` a layer
+ */
+export function featureResiduals(
+  extractor: Extractor,
+  image: Tensor,
+  reconstruction: Tensor,
+  { layers, imageSize }: { readonly layers: readonly FeatureName[]; readonly imageSize: number },
+): Tensor[] {
+  const [of, and] = [image, reconstruction].map((pixels) =>
+    extractFeatures(extractor, pixels, layers, imageSize),
+  ) as [Record<FeatureName, Tensor>, Record<FeatureName, Tensor>];
+  return layers.map((layer) => patchMeans(of[layer]).sub(patchMeans(and[layer])));
+}
+
+/** What whitens a residual: μ and 1 / (σ + 10⁻⁴), `[C]` each. */
+export type WhiteningConstants = { readonly mean: Tensor; readonly weight: Tensor };
+
+/**
+ * D of a layer, enlarged to the image.
+ *
+ * @param residual Δ, `[N, h, w, C]`
+ * @param size side of the image
+ * @param constants without them the residual stands as it is
+ * @returns `[N, size, size, 1]`
+ */
+export function whitenedDistance(residual: Tensor, size: number, constants?: WhiteningConstants): Tensor {
+  const whitened = constants ? residual.sub(constants.mean).mul(constants.weight) : residual;
+  return resizeBilinear(whitened.square().mean(3, { keepDims: true }), [size, size]);
+}
+
+/** What a residual is multiplied by, for each channel. */
+export const whiteningWeights = ({ deviation }: ChannelStatistics): Float32Array =>
+  Float32Array.from(deviation, (value) => 1 / (value + leastDeviation));
+
+/**
+ * Mean and standard deviation of each channel, of values that come image by image: each image's own by two passes in float64, joined
+ * as by Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample variances", 1979).
+ */
+export class ChannelMoments {
+  readonly #mean: Float64Array;
+  readonly #squares: Float64Array;
+  #count = 0;
+
+  constructor(channels: number) {
+    this.#mean = new Float64Array(channels);
+    this.#squares = new Float64Array(channels);
+  }
+
+  /** Adds values `[positions · channels]`. */
+  add(values: Float32Array): void {
+    const channels = this.#mean.length;
+    const count = values.length / channels;
+    const mean = new Float64Array(channels);
+    const squares = new Float64Array(channels);
+    for (let start = 0; start < values.length; start += channels) {
+      for (let c = 0; c < channels; c++) mean[c]! += values[start + c]! / count;
+    }
+    for (let start = 0; start < values.length; start += channels) {
+      for (let c = 0; c < channels; c++) squares[c]! += (values[start + c]! - mean[c]!) ** 2;
+    }
+    const total = this.#count + count;
+    for (let c = 0; c < channels; c++) {
+      const difference = mean[c]! - this.#mean[c]!;
+      this.#mean[c]! += (difference * count) / total;
+      this.#squares[c]! += squares[c]! + (difference ** 2 * this.#count * count) / total;
+    }
+    this.#count = total;
+  }
+
+  /** Of all values so far. */
+  statistics(): ChannelStatistics {
+    return {
+      mean: [...this.#mean],
+      deviation: Array.from(this.#squares, (sum) => Math.sqrt(sum / this.#count)),
+    };
+  }
+}
