@@ -35,10 +35,14 @@ const familiesOf = (imageSize: number, network: ExtractorNetwork): Family[] => [
   },
 ];
 
-const stepsOf = (imageSize: number): number => samplingSteps(configOf(imageSize, {}).sampling).length;
+/** The published ten steps: what was measured before, here and elsewhere. */
+const sampling = { start: 250, stride: 25, guidance: 2, eta: 0, startNoise: false, draws: 1 };
+
+const stepsOf = (imageSize: number): number =>
+  samplingSteps(configOf(imageSize, { sampling }).sampling).length;
 
 function makeReconstruction(imageSize: number): Made {
-  const config = configOf(imageSize, {});
+  const config = configOf(imageSize, { sampling });
   const denoiser = createDenoiser(config).eval();
   const image = normal([1, imageSize, imageSize, 3]);
   const options = { ...config.sampling, schedule: createSchedule(config) };
@@ -51,7 +55,11 @@ function makeReconstruction(imageSize: number): Made {
 
 /** The extractor as it inspects: with random weights, since they cost the same, and its batch norms folded. */
 async function makeInspection(imageSize: number, network: ExtractorNetwork): Promise<Made> {
-  const config = configOf(imageSize, { features: { network } });
+  const config = configOf(imageSize, {
+    sampling,
+    features: { network, imageSize: 0 },
+    detection: { distance: "cosine" },
+  });
   const denoiser = createDenoiser(config).eval();
   using trainable = new ResNet({ ...createExtractor(network).options, init: "random", seed: 0 });
   await evaluate(...trainable.namedState().values());

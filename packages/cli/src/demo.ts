@@ -26,8 +26,6 @@ const settings = {
   // In the same time, steps of one image learn more than half as many of two (docs/performance.md).
   // It is validated once, at its end: a demo that is stopped starts again.
   training: { steps: 320, batchSize: 1, learningRate: 2e-3, ema: 0.99, checkpointEvery: 320 },
-  // The mean of four reconstructions: one alone is too noisy here to tell thin scratches.
-  sampling: { draws: 4 },
   // The borders of small images, where the network sees less, would be marked here and there.
   detection: { pixelFalseAlarmRate: 2e-4 },
 };

@@ -47,7 +47,7 @@ describe("resolveConfig", () => {
       limitGuidance: true,
       eta: 0,
       startNoise: true,
-      draws: 1,
+      draws: 4,
       from: "self",
       seed: 42,
     });

@@ -207,8 +207,8 @@ describe("ddad presets", () => {
   it("lists every preset for people and for programs", async () => {
     const { code, output } = await ddad("presets");
     expect(code).to.equal(0);
-    expect(output).to.match(/^quick +\d.* +3000 +0 \(4\) +1 +10\.9$/m);
-    expect(output).to.match(/^mvtec\/screw +\d.* +6020 +0 \(2\) +1 +143$/m);
+    expect(output).to.match(/^quick +\d.* +3000 +0 \(4\) +1 +43\.7$/m);
+    expect(output).to.match(/^mvtec\/screw +\d.* +6020 +0 \(2\) +1 +570$/m);
     for (const line of output.split("\n")) expect(line.length, line).to.be.at.most(100);
     const { presets } = JSON.parse((await ddad("presets", "--json")).output) as {
       presets: { name: string }[];

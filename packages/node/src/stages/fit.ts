@@ -18,6 +18,7 @@ export interface FitResult {
   readonly images?: number | undefined;
   /** Patches of good images, where the method compares patches. */
   readonly patches?: number | undefined;
+  /** What it took, without reading images. */
   readonly seconds: number;
 }
 
