@@ -29,6 +29,12 @@ export async function runImport(file: string, options: ImportOptions): Promise<v
 const visible = (text: string): string =>
   text.slice(0, 300).replace(/\p{C}/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 
+/** The protocol that a model has, and how to choose the other. */
+const protocolChoice = {
+  strict: "strict; --set protocol=paper samples and scores as the published code does",
+  paper: "paper, as the published code; --set protocol=strict takes the default of the other commands",
+};
+
 function describeImport(report: ImportReport): string {
   const {
     format,
@@ -42,6 +48,7 @@ function describeImport(report: ImportReport): string {
     missing,
     leftOut,
     opaque,
+    protocol,
     assumed,
   } = report;
   const where = [format, ...(entry ? [`entry ${entry}`] : []), ...(prefix ? [`prefix ${prefix}`] : [])];
@@ -60,6 +67,9 @@ function describeImport(report: ImportReport): string {
           ],
         ]
       : []),
+    ...(protocol === undefined
+      ? []
+      : [["protocol", "", protocolChoice[protocol]] as [string, string, string]]),
     ...(assumed.length > 0 ? [["assumed", "", assumed.join(", ")] as [string, string, string]] : []),
   ];
   return rows

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { readCheckpoint, resNetSizes, tensor, UNet } from "@ddad/nn";
 import { resNetLayout, unetLayout, withPrefix } from "@ddad/nn/internal";
 import { expect } from "chai";
@@ -41,7 +42,8 @@ describe("ddad import", () => {
       parameters: 774_307,
       skipped: [],
       missing: [],
-      assumed: ["protocol=paper", "model.heads=2", "model.dropout=0.3"],
+      protocol: "strict",
+      assumed: ["protocol=strict", "model.heads=2", "model.dropout=0.3"],
       out,
     });
     using denoiser = loadDenoiser(decodeModel(await readCheckpoint(out)));
@@ -75,10 +77,12 @@ describe("ddad import", () => {
       "left out       0  args\\u{1b}[2J",
       "left out       1  optimizer",
       "opaque         1  args\\u{1b}[2J (argparse.Namespace)",
-      "assumed           protocol=paper, model.dropout=0.3",
+      "protocol          strict; --set protocol=paper samples and scores as the published code does",
+      "assumed           protocol=strict, model.dropout=0.3",
       "",
     ]);
     const { config } = decodeModel(await readCheckpoint(out));
+    expect(config).to.include({ protocol: "strict" });
     expect(config.data.imageSize).to.equal(32);
     expect(config.model).to.include({ baseChannels: 32, heads: 1, blocksPerLevel: 1 });
     using net = new UNet({ ...options, heads: 1 });
@@ -99,6 +103,19 @@ describe("ddad import", () => {
     expect(report.format).to.equal("legacy");
     expect(report.assumed).to.deep.equal([]);
     expect(decodeModel(await readCheckpoint(out)).config.protocol).to.equal("strict");
+  });
+
+  it("takes the paper's protocol from the published config.yaml", async () => {
+    const { root, storages } = saved(fill(unetLayout(options)));
+    writeFileSync(path("published.pth"), pickle.zipFile(root, storages));
+    const out = path("published.safetensors");
+    const published = fileURLToPath(new URL("../../node/test/fixtures/ddadConfig2.yaml", import.meta.url));
+    const { code, errors } = await ddad(
+      ...["import", path("published.pth"), "--out", out, "--config", published],
+    );
+    expect(code, errors).to.equal(0);
+    expect(errors).to.match(/^protocol +paper, as the published code; --set protocol=strict takes /m);
+    expect(decodeModel(await readCheckpoint(out)).config).to.include({ protocol: "paper" });
   });
 
   it("makes an extractor of a ResNet, without what no feature needs", async () => {

@@ -1,5 +1,5 @@
 /** Checkpoints of PyTorch as models. */
-import { type ConfigRecord, DataError } from "@ddad/ddad/internal";
+import { type ConfigRecord, DataError, type Protocol } from "@ddad/ddad/internal";
 import {
   type Checkpoint,
   CheckpointError,
@@ -51,6 +51,8 @@ export type ImportReport = {
   leftOut: { path: string; tensors: number }[];
   /** Values of classes that are not known, such as `argparse.Namespace`: not read. */
   opaque: { path: string; type: string }[];
+  /** Of the model that a UNet becomes: `strict` unless settings say otherwise. */
+  protocol?: Protocol;
   /** Settings that shapes do not tell and nobody gave. */
   assumed: string[];
 };
@@ -110,6 +112,7 @@ async function examine(
     parameters: [...weights.values()].reduce((sum, { data }) => sum + data.length, 0),
     skipped: [...unknown, ...others],
     missing,
+    ...(network.protocol && { protocol: network.protocol }),
     assumed: network.assumed,
   };
   onReport?.(report);

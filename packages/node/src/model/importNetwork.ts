@@ -7,6 +7,7 @@ import {
   encodeModel,
   isRecord,
   mergeConfig,
+  type Protocol,
   parseConfig,
   unetOptions,
 } from "@ddad/ddad/internal";
@@ -27,6 +28,8 @@ export type Network = {
   readonly layout: StateLayout;
   /** Names that must not be missing. */
   readonly needed: ReadonlySet<string>;
+  /** Of a UNet, which a model is made of. */
+  readonly protocol?: Protocol;
   /** Settings that shapes do not tell and nobody gave. */
   readonly assumed: string[];
   /** The bytes of the file; a UNet's can hold an extractor, too. */
@@ -57,6 +60,7 @@ export function asUNet(dict: StateDict, asked: ConfigRecord, file: string): Netw
     kind: "unet",
     layout,
     needed: new Set(layout.keys()),
+    protocol: config.protocol,
     assumed,
     encode: (weights, extractor) => {
       if (!extractor) return encodeModel({ config, step: 0, weights });
@@ -83,7 +87,7 @@ function checkFeatures(asked: unknown, network: string): void {
   ]);
 }
 
-/** Weights from elsewhere were trained as the published code trains, so that is the protocol unless another is asked for. */
+/** The settings of a model: what the shapes tell, below what is asked for, above the defaults. */
 function configFor(found: RecognisedUNet, asked: ConfigRecord): { config: Config; assumed: string[] } {
   const { baseChannels, blocksPerLevel, channelMultipliers, attentionFactors } = found;
   const given = (section: string, key: string): unknown => {
@@ -97,7 +101,6 @@ function configFor(found: RecognisedUNet, asked: ConfigRecord): { config: Config
     ]);
   }
   const known = {
-    protocol: "paper",
     data: { root: ".", imageSize },
     model: {
       variant: baseChannels === 32 ? "ddad-s" : "ddad",
