@@ -57,7 +57,7 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
         throw signal.aborted ? signal.reason : error;
       });
       begun = plan.folder;
-      const stage = { signal, onEvent, tune, skipUnreadable };
+      const stage = { signal, onEvent, tune, skipUnreadable, firstLook: true };
       const configFor = (category: string | undefined) => plan.configFor(category, configIn(category));
       return { plan, ...(await runCategories(categories, plan.folder, configFor, overwrite, stage)) };
     },

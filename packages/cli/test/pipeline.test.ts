@@ -27,6 +27,7 @@ describe("ddad run", function () {
       ...smallSettings,
       ...[
         "features.network=resnet18",
+        "features.imageSize=32",
         `features.weights=${weights}`,
         "adaptation.steps=3",
         "adaptation.batchSize=4",
@@ -50,6 +51,13 @@ describe("ddad run", function () {
     expect(results.map(({ category }) => category)).to.deep.equal(["tile", "weave"]);
     expect(results[0]!.protocolBlock.normaliser).to.equal("constants calibrated on held-out good images");
     expect(errors).to.match(/adapting resnet18 to \d+ images/);
+    const first = join(out, "weave", "first-look");
+    expect(errors).to.match(
+      /^first look, by the nearest good image and without training: image AUROC [\d.]+, pixel AUROC [\d.]+, AUPRO [\d.]+\. ddad predict IMAGES --checkpoint .*weave.first-look inspects by it meanwhile\.$/m,
+    );
+    const looked = readSafetensors(readFileSync(join(first, "model.safetensors")));
+    expect(looked.get("goodImages")!.shape.slice(1)).to.deep.equal([32, 32, 3]);
+    expect(JSON.parse(looked.metadata["config"]!)).to.include({ method: "nearest" });
     const { network, adaptedSteps } = results[0]!.protocolBlock.features;
     expect(network).to.equal("resnet18");
     expect(readFileSync(join(out, "summary.csv"), "utf8").split("\r\n")).to.have.lengthOf(4);

@@ -43,6 +43,22 @@ describe("whitened residual", () => {
     }
   });
 
+  it("takes an image out of the statistics as if it had never been in them", () => {
+    const parts = [values(40, 1), values(12, 2), values(20, 3)];
+    const [all, others] = [new ChannelMoments(4), new ChannelMoments(4)];
+    for (const part of parts) all.add(part);
+    others.add(parts[0]!);
+    others.add(parts[2]!);
+    const [found, expected] = [all.statisticsWithout(1), others.statistics()];
+    for (let c = 0; c < 4; c++) {
+      expect(found.mean[c]).to.be.closeTo(expected.mean[c]!, 1e-14);
+      expect(found.deviation[c]).to.be.closeTo(expected.deviation[c]!, 1e-14);
+    }
+    const single = new ChannelMoments(4);
+    single.add(parts[0]!);
+    expect(single.statisticsWithout(0)).to.deep.equal(single.statistics());
+  });
+
   it("keeps its digits where values are far from 0", () => {
     const moments = new ChannelMoments(1);
     const far = values(1000, 4).map((value) => 4096 + value);

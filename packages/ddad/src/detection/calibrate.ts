@@ -21,7 +21,7 @@ import {
   reconstructionOf,
 } from "./inspect.ts";
 import { fitLikeness, type Likeness } from "./likeness.ts";
-import { ChannelMoments } from "./whitening.ts";
+import { ChannelMoments, type ChannelStatistics } from "./whitening.ts";
 
 /** How a calibration goes about its work. */
 export type CalibrationOptions = {
@@ -36,7 +36,10 @@ export type CalibrationOptions = {
 
 type Uncalibrated = Omit<Detector, "calibration">;
 
-/** Calibrates on good images that were not trained on. */
+/**
+ * Calibrates on good images that were not trained on. The scores that thresholds come from are those of images that had no part in
+ * the statistics which they are whitened by: each is compared by those of all the others.
+ */
 export async function calibrate(
   detector: Uncalibrated,
   images: NamedImages,
@@ -44,9 +47,10 @@ export async function calibrate(
 ): Promise<Calibration> {
   const { config } = detector;
   checkDetector(detector);
-  const { whitening, known } = await whiteningOf(detector, images, cacheBytes, signal);
-  using comparison = createComparison(config, detector.extractor, whitening);
+  const { whitening, without, known } = await whiteningOf(detector, images, cacheBytes, signal);
   const distancesOf = async (index: number): Promise<Distances> => {
+    // Fresh images had no part in the statistics: with its own an image would score less than they do.
+    using comparison = createComparison(config, detector.extractor, without?.(index));
     const image = named(images, index);
     const remembered = known.get(index);
     if (remembered === undefined) return (await measure(detector, comparison, image, signal)).distances;
@@ -92,7 +96,12 @@ async function whiteningOf(
   images: NamedImages,
   cacheBytes: number,
   signal: AbortSignal | undefined,
-): Promise<{ readonly whitening?: Whitening; readonly known: Memory<Compared> }> {
+): Promise<{
+  readonly whitening?: Whitening;
+  /** By all images but one. */
+  readonly without?: (index: number) => Whitening;
+  readonly known: Memory<Compared>;
+}> {
   using comparison = createComparison(detector.config, detector.extractor);
   const known = new Memory<Compared>(cacheBytes);
   const { layers } = comparison;
@@ -110,8 +119,13 @@ async function whiteningOf(
     const compared = { reconstruction: (await reconstruction.data()) as Float32Array, residuals };
     known.keep(index, compared, [compared.reconstruction, ...residuals.map(({ data }) => data)]);
   }
-  const whitening = Object.fromEntries(layers.map((layer, k) => [layer, moments[k]!.statistics()]));
-  return { whitening, known };
+  const byLayer = (statistics: (moments: ChannelMoments) => ChannelStatistics): Whitening =>
+    Object.fromEntries(layers.map((layer, k) => [layer, statistics(moments[k]!)]));
+  return {
+    whitening: byLayer((all) => all.statistics()),
+    without: (index) => byLayer((all) => all.statisticsWithout(index)),
+    known,
+  };
 }
 
 /** Values by the index of an image, as many as there is room for. */

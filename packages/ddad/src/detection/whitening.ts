@@ -69,46 +69,76 @@ export function whitenedDistance(residual: Tensor, size: number, constants?: Whi
 export const whiteningWeights = ({ deviation }: ChannelStatistics): Float32Array =>
   Float32Array.from(deviation, (value) => 1 / (value + leastDeviation));
 
+/** Count, mean and sum of squared deviations of each channel. */
+type Moments = { count: number; readonly mean: Float64Array; readonly squares: Float64Array };
+
 /**
- * Mean and standard deviation of each channel, of values that come image by image: each image's own by two passes in float64, joined
- * as by Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample variances", 1979).
+ * Mean and standard deviation of each channel, of values that come image by image: each image's own by two passes in float64, joined,
+ * and taken out again, as by Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample variances", 1979).
  */
 export class ChannelMoments {
-  readonly #mean: Float64Array;
-  readonly #squares: Float64Array;
-  #count = 0;
+  readonly #all: Moments;
+  readonly #images: Moments[] = [];
 
   constructor(channels: number) {
-    this.#mean = new Float64Array(channels);
-    this.#squares = new Float64Array(channels);
+    this.#all = noMoments(channels);
   }
 
-  /** Adds values `[positions · channels]`. */
+  /** Adds the values of an image, `[positions · channels]`. */
   add(values: Float32Array): void {
-    const channels = this.#mean.length;
-    const count = values.length / channels;
-    const mean = new Float64Array(channels);
-    const squares = new Float64Array(channels);
-    for (let start = 0; start < values.length; start += channels) {
-      for (let c = 0; c < channels; c++) mean[c]! += values[start + c]! / count;
+    const all = this.#all;
+    const image = momentsOf(values, all.mean.length);
+    this.#images.push(image);
+    const total = all.count + image.count;
+    for (let c = 0; c < all.mean.length; c++) {
+      const difference = image.mean[c]! - all.mean[c]!;
+      all.mean[c]! += (difference * image.count) / total;
+      all.squares[c]! += image.squares[c]! + (difference ** 2 * all.count * image.count) / total;
     }
-    for (let start = 0; start < values.length; start += channels) {
-      for (let c = 0; c < channels; c++) squares[c]! += (values[start + c]! - mean[c]!) ** 2;
-    }
-    const total = this.#count + count;
-    for (let c = 0; c < channels; c++) {
-      const difference = mean[c]! - this.#mean[c]!;
-      this.#mean[c]! += (difference * count) / total;
-      this.#squares[c]! += squares[c]! + (difference ** 2 * this.#count * count) / total;
-    }
-    this.#count = total;
+    all.count = total;
   }
 
-  /** Of all values so far. */
+  /** Of all images. */
   statistics(): ChannelStatistics {
-    return {
-      mean: [...this.#mean],
-      deviation: Array.from(this.#squares, (sum) => Math.sqrt(sum / this.#count)),
-    };
+    return statisticsOf(this.#all);
+  }
+
+  /** Of all images but one, by its number in the order in which they came; of all where there is no other. */
+  statisticsWithout(index: number): ChannelStatistics {
+    const { count, mean, squares } = this.#all;
+    const image = this.#images[index]!;
+    const left = noMoments(mean.length);
+    left.count = count - image.count;
+    if (left.count === 0) return this.statistics();
+    for (let c = 0; c < mean.length; c++) {
+      left.mean[c] = (count * mean[c]! - image.count * image.mean[c]!) / left.count;
+      const difference = image.mean[c]! - left.mean[c]!;
+      const between = (difference ** 2 * left.count * image.count) / count;
+      left.squares[c] = Math.max(0, squares[c]! - image.squares[c]! - between);
+    }
+    return statisticsOf(left);
   }
 }
+
+const noMoments = (channels: number): Moments => ({
+  count: 0,
+  mean: new Float64Array(channels),
+  squares: new Float64Array(channels),
+});
+
+function momentsOf(values: Float32Array, channels: number): Moments {
+  const { mean, squares } = noMoments(channels);
+  const count = values.length / channels;
+  for (let start = 0; start < values.length; start += channels) {
+    for (let c = 0; c < channels; c++) mean[c]! += values[start + c]! / count;
+  }
+  for (let start = 0; start < values.length; start += channels) {
+    for (let c = 0; c < channels; c++) squares[c]! += (values[start + c]! - mean[c]!) ** 2;
+  }
+  return { count, mean, squares };
+}
+
+const statisticsOf = ({ count, mean, squares }: Moments): ChannelStatistics => ({
+  mean: [...mean],
+  deviation: Array.from(squares, (sum) => Math.sqrt(sum / count)),
+});

@@ -21,6 +21,7 @@ import {
   type ModelDetector,
   markDefects,
   type PanelTile,
+  type RowCaptions,
   rowCaptions,
   type TestSet,
 } from "@ddad/ddad/internal";
@@ -67,7 +68,8 @@ export async function evaluateModel(
   const calibration = await usableCalibration(detector, model, path, options);
   const controls = await measureControls(config, dirname(path), test, options);
   const told = progress(options, "inspecting", "images");
-  const gallery = out === undefined ? undefined : new Gallery(out, test, mapRange(calibration, config));
+  const gallery =
+    out === undefined ? undefined : new Gallery(out, test, mapRange(calibration, config), captionsOf(config));
   const inspections = untilAborted(
     detector.inspect({ images: test.images, ids }, calibration, { signal }),
     config,
@@ -126,14 +128,25 @@ async function* untilAborted(
   }
 }
 
+/** Without a reconstruction stands what an image is compared with. */
+const captionsOf = ({ method }: Config): Required<RowCaptions> =>
+  method === "ddad" ? rowCaptions : { ...rowCaptions, reconstruction: "nearest good image" };
+
 /** An image of every inspection, named like the test image, and `overview.png` with the first one of each kind. */
 class Gallery {
   readonly #out: string;
   readonly #test: TestSet;
   readonly #scale: ReturnType<typeof mapRange>;
+  readonly #captions: Required<RowCaptions>;
   readonly #overview = new Map<string, PanelTile[]>();
 
-  constructor(out: string, test: TestSet, scale: ReturnType<typeof mapRange>) {
+  constructor(
+    out: string,
+    test: TestSet,
+    scale: ReturnType<typeof mapRange>,
+    captions: Required<RowCaptions>,
+  ) {
+    this.#captions = captions;
     this.#out = out;
     this.#test = test;
     this.#scale = scale;
@@ -154,10 +167,10 @@ class Gallery {
       range: this.#scale.range,
       ...(thresholds && { marked: markDefects(map, score >= thresholds.image, thresholds) }),
     };
-    writePanel(inspectionPath(this.#out, id), [detectionRow(image, rowCaptions)]);
+    writePanel(inspectionPath(this.#out, id), [detectionRow(image, this.#captions)]);
     const { kind } = samples[index]!;
     if (!this.#overview.has(kind)) {
-      const captions = this.#overview.size === 0 ? { ...rowCaptions, input: kind } : { input: kind };
+      const captions = this.#overview.size === 0 ? { ...this.#captions, input: kind } : { input: kind };
       this.#overview.set(kind, detectionRow(image, captions));
     }
   }

@@ -39,6 +39,7 @@ import { lockRun } from "../runLock.ts";
 import { atRoot } from "../settings.ts";
 import { adaptRun } from "./adapt.ts";
 import { evaluateModel } from "./evaluate.ts";
+import { firstLook, firstLookFolder } from "./firstLook.ts";
 import { fitRun } from "./fit.ts";
 import { trainRun } from "./train.ts";
 
@@ -46,10 +47,16 @@ import { trainRun } from "./train.ts";
 export interface RunStagesOptions extends StageOptions {
   /** Measures the kernels of a training step first. */
   readonly tune?: boolean | undefined;
+  /** Compares with the nearest good image before a training begins, and tells what that gives; a model in the folder `first-look`. */
+  readonly firstLook?: boolean | undefined;
 }
 
 /** Which parts of a category's run are done; `stages.json` in its folder. */
-const stagesSchema = z.object({ trained: z.literal(true).optional(), adapted: z.literal(true).optional() });
+const stagesSchema = z.object({
+  looked: z.literal(true).optional(),
+  trained: z.literal(true).optional(),
+  adapted: z.literal(true).optional(),
+});
 type Stages = z.infer<typeof stagesSchema>;
 
 /**
@@ -92,6 +99,11 @@ export async function runStages(
     await fitRun(folder, config, options);
     writeStages(folder, { trained: true });
   } else if (!stages.trained) {
+    if (options.firstLook && !stages.looked && config.protocol === "strict") {
+      await firstLook(folder, config, missing === undefined, options);
+      signal?.throwIfAborted();
+      writeStages(folder, { looked: true });
+    }
     const resume = existsSync(join(folder, stateFile)) ? await openRun(folder) : undefined;
     await trainRun(folder, config, { ...options, resume, tune });
     signal?.throwIfAborted();
@@ -186,7 +198,7 @@ export function missingTest({ data }: Config): string | undefined {
 /** Removes a run from its folder, so that another one can begin there; files that no run wrote stay. */
 export function removeRun(folder: string): void {
   forgetModel(folder);
-  for (const name of ["config.yaml", "split.json", stateFile, modelFile, "evaluation"]) {
+  for (const name of ["config.yaml", "split.json", stateFile, modelFile, "evaluation", firstLookFolder]) {
     rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
