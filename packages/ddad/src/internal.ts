@@ -12,6 +12,7 @@ export * from "./config/defaults.ts";
 export * from "./config/parse.ts";
 export * from "./config/presets.ts";
 export * from "./config/problems.ts";
+export * from "./config/progressive.ts";
 export * from "./config/renamed.ts";
 export * from "./config/rules.ts";
 export * from "./config/schema.ts";

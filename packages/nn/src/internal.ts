@@ -13,6 +13,6 @@ export {
 export { type RecognisedUNet, recogniseUNet, unetLayout } from "./checkpoint/layouts/unetLayout.ts";
 export { underPrefix, withPrefix } from "./checkpoint/safetensors.ts";
 export { defaultRandom } from "./init.ts";
-export { defaultMultipliers } from "./models/unet/options.ts";
+export { defaultMultipliers, planUNet } from "./models/unet/options.ts";
 export { clipScale } from "./optim/clip.ts";
 export { castLike } from "./parameter.ts";

@@ -3,12 +3,14 @@ import {
   type Config,
   type ConfigRecord,
   DataError,
+  halfSizeConfig,
   mergeConfig,
   parseConfig,
   samplingSteps,
   splitHeldOut,
+  stepsAtHalfSize,
 } from "@ddad/ddad/internal";
-import type { AdapterSpeed } from "./adapterSpeed.ts";
+import type { AdapterSpeed, EstimatedCost } from "./adapterSpeed.ts";
 import { openDataset } from "./datasets/dataset.ts";
 
 /** Images that a run computes with. */
@@ -53,12 +55,38 @@ export async function estimateRun(
   speed: Pick<AdapterSpeed, "estimate">,
   options: EstimateOptions = {},
 ): Promise<number> {
-  const cost = await speed.estimate(config, options);
-  const { steps, batchSize, checkpointEvery } = config.training;
-  const validations = Math.ceil(steps / checkpointEvery) * validationCalls * counts.heldOut;
-  const { sampling } = config;
+  const { training, sampling } = config;
+  const phases = await estimatePhases(config, speed, options);
+  const spent = phases.map(({ from, to, cost }) => {
+    const validations = countCheckpoints(to, training.checkpointEvery, from) * validationCalls;
+    const images = (to - from) * training.batchSize;
+    return images * cost.training + validations * counts.heldOut * cost.call;
+  });
   const inspections = (counts.heldOut + counts.test) * samplingSteps(sampling).length * sampling.draws;
-  return preparation + steps * batchSize * cost.training + (validations + inspections) * cost.call;
+  return preparation + sum(spent) + inspections * phases.at(-1)!.cost.call;
+}
+
+/** Checkpoints after one step up to another, at which there is always one. */
+const countCheckpoints = (to: number, every: number, from: number): number =>
+  Math.ceil(to / every) - Math.floor(from / every);
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** Steps of a training at one image size, after `from` up to `to`, and what an image takes there. */
+type EstimatedPhase = { readonly from: number; readonly to: number; readonly cost: EstimatedCost };
+
+/** The phases of a training: at half the image size where the settings say so, then at the whole one. */
+async function estimatePhases(
+  config: Config,
+  speed: Pick<AdapterSpeed, "estimate">,
+  options: EstimateOptions,
+): Promise<EstimatedPhase[]> {
+  const boundary = stepsAtHalfSize(config.training);
+  const half = { from: 0, to: boundary };
+  return [
+    ...(boundary === 0 ? [] : [{ ...half, cost: await speed.estimate(halfSizeConfig(config), options) }]),
+    { from: boundary, to: config.training.steps, cost: await speed.estimate(config, options) },
+  ];
 }
 
 /** Networks and images of quick looks, the best first, each with the fewest steps that are worth while. */
@@ -136,8 +164,10 @@ export async function planQuickLook(
     const needed = await estimateRun(shortest, counts, speed, options);
     const last = index === ladder.length - 1;
     if (needed > seconds && !last) continue;
-    const cost = await speed.estimate(shortest, options);
-    const more = Math.floor((seconds - needed) / (shortest.training.batchSize * cost.training));
+    const phases = await estimatePhases(shortest, speed, options);
+    const perImage =
+      sum(phases.map(({ from, to, cost }) => (to - from) * cost.training)) / shortest.training.steps;
+    const more = Math.floor((seconds - needed) / (shortest.training.batchSize * perImage));
     const steps = Math.min(least + Math.max(more, 0), mostSteps);
     // Whole tens are easier to read, and to type.
     const config = withSteps(Math.max(Math.floor(steps / 10) * 10, least));

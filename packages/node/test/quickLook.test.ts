@@ -2,6 +2,7 @@
 import { expect } from "chai";
 import { costOf, costParts } from "../../ddad/src/config/cost.ts";
 import { resolveConfig } from "../../ddad/src/config/parse.ts";
+import { halfSizeConfig } from "../../ddad/src/config/progressive.ts";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
 import { AdapterSpeed } from "../src/adapterSpeed.ts";
 import { estimateRun, leavesSizeOpen, planQuickLook } from "../src/quickLook.ts";
@@ -42,6 +43,31 @@ describe("quick look", () => {
     expect(seconds).to.be.greaterThan(300);
     const larger = { data: { root: "parts", imageSize: 64 } };
     expect((await planQuickLook(larger, counts, speedOf(100))).config.data.imageSize).to.equal(64);
+  });
+
+  it("counts the cheaper steps of a training that begins at half the image size", async () => {
+    const settings = (progressive: number) => ({
+      data: { root: "parts", imageSize: 64 },
+      model: { variant: "ddad-s" } as const,
+      training: { steps: 1000, batchSize: 8, checkpointEvery: 500, progressive },
+    });
+    const [none, half] = [0, 0.5].map((progressive) => resolveConfig(settings(progressive)));
+    const gflops = 100;
+    const estimate = (config: typeof none) => estimateRun(config!, counts, speedOf(gflops));
+    const saved = (costOf(none!).gflopOfTraining - costOf(half!).gflopOfTraining) / gflops;
+    expect(saved).to.be.greaterThan(100);
+    // One of the two validations, of six calls for each held-out image, has half the size as well.
+    const call = (config: typeof none) => costOf(config!).gflopPerCall / gflops;
+    const validation = 6 * counts.heldOut * (call(none) - call(halfSizeConfig(half!)));
+    expect((await estimate(none)) - (await estimate(half))).to.be.closeTo(saved + validation, 1e-6);
+    const asked = settings(0.5);
+    const { config, seconds } = await planQuickLook(
+      { ...asked, training: { progressive: 0.5 } },
+      counts,
+      speedOf(gflops),
+    );
+    expect(config.training.progressive).to.equal(0.5);
+    expect(seconds).to.be.within(290, 301);
   });
 
   it("is for commands that leave size and length open", () => {

@@ -2,6 +2,7 @@
 import { defaultMultipliers, unetLayout } from "@ddad/nn/internal";
 import { unetOptions } from "../diffusion/denoiser.ts";
 import { samplingSteps } from "../diffusion/schedule.ts";
+import { halfSizeConfig, stepsAtHalfSize } from "./progressive.ts";
 import type { Config } from "./schema.ts";
 
 /** Parameters and floating-point operations; a multiply-add counts 2. */
@@ -11,9 +12,9 @@ export type DenoiserCost = {
   readonly gflopPerCall: number;
   /** A reconstruction of one image: all sampling steps. */
   readonly gflopPerImage: number;
-  /** One optimiser step: forwards and backwards over the batch, three forward passes an image. */
+  /** One optimiser step at the whole image size: forwards and backwards over the batch, three forward passes an image. */
   readonly gflopPerStep: number;
-  /** All optimiser steps. */
+  /** All optimiser steps; those at half the image size, of `training.progressive`, take about a quarter each. */
   readonly gflopOfTraining: number;
 };
 
@@ -26,12 +27,14 @@ export function costOf(config: Pick<Config, "data" | "model" | "training" | "sam
   const layers = layersOf(config);
   const gflopPerCall = layers.reduce((sum, { gflop }) => sum + gflop, 0);
   const gflopPerStep = 3 * training.batchSize * gflopPerCall;
+  const atHalf = stepsAtHalfSize(training);
+  const gflopAtHalf = atHalf === 0 ? 0 : costOf(halfSizeConfig(config)).gflopPerStep;
   return {
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
     gflopPerCall,
     gflopPerImage: samplingSteps(sampling).length * sampling.draws * gflopPerCall,
     gflopPerStep,
-    gflopOfTraining: training.steps * gflopPerStep,
+    gflopOfTraining: atHalf * gflopAtHalf + (training.steps - atHalf) * gflopPerStep,
   };
 }
 

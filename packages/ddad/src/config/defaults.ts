@@ -24,6 +24,7 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
     clip: 0,
     ema: 0,
     augmentation: [],
+    progressive: 0,
     maxTimestep: 999,
     seed: 42,
     checkpointEvery: 1000,

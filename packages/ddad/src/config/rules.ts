@@ -100,6 +100,18 @@ const rules: Rule[] = [
     },
   },
   {
+    reads: ["method", "training.progressive", "data.imageSize", "model.channelMultipliers"],
+    check: ({ method, training: { progressive }, data: { imageSize }, model: { channelMultipliers } }) => {
+      const levels = (channelMultipliers ?? defaultMultipliers[imageSize])?.length;
+      if (method !== "ddad" || progressive === 0 || levels === undefined) return undefined;
+      const factor = 2 ** levels;
+      // Where not even the whole size fits the levels, another rule says so.
+      if (imageSize % factor === 0 || imageSize % (factor / 2) !== 0) return undefined;
+      const sizes = [imageSize - factor / 2, imageSize + factor / 2].filter((size) => size >= 8);
+      return `training.progressive trains at half of data.imageSize first, to be halved ${levels - 1} times for ${levels} levels: data.imageSize must be a multiple of ${factor}, but is ${imageSize}; take ${sizes.join(" or ")}, or set training.progressive to 0.`;
+    },
+  },
+  {
     reads: ["diffusion.betaFrom", "diffusion.betaTo"],
     check: ({ diffusion: { betaFrom, betaTo } }) =>
       betaFrom <= betaTo

@@ -7,23 +7,12 @@ import { augmentations } from "../data/augmentation.ts";
 import { datasetFormats } from "../data/sample.ts";
 import { extractorNetworks } from "../detection/features.ts";
 import { orientations } from "../images/orientation.ts";
+import { count, fraction, setting } from "./setting.ts";
+
+export type { Bound } from "./setting.ts";
 
 /** Ways of telling defects. Only `ddad` trains a network. */
 export const methods = ["ddad", "nearest", "patchcore", "patchcore+nearest"] as const;
-
-/** A whole number. The upper bounds are far above what makes sense: a file must not ask for work without end. */
-const count = (least: number, most = Number.MAX_SAFE_INTEGER) => z.int().min(least).max(most);
-const fraction = () => z.number().min(0).lt(1);
-
-/** What must keep a setting that it was made with: a run in its folder, a model, its calibration, its adaptation. */
-export type Bound = "run" | "model" | "calibration" | "adaptation";
-
-/**
- * A setting: what it may be, what it binds (nothing: it may change at any time), and what it means. Lists of what may change, the
- * table of the docs and the help derive from this.
- */
-const setting = <T extends z.ZodType>(schema: T, binds: readonly Bound[], description: string): T =>
-  schema.meta({ description, binds });
 
 /** Every setting with its bounds and a description, as zod's schema of a complete configuration. */
 export const configSchema = z.strictObject({
@@ -133,6 +122,11 @@ export const configSchema = z.strictObject({
       z.array(z.enum(augmentations)).max(augmentations.length),
       ["run"],
       "random changes of training images: horizontalFlip, verticalFlip, quarterTurn, brightness; only what leaves a good image good",
+    ),
+    progressive: setting(
+      fraction(),
+      ["run"],
+      "fraction of the steps, the first ones, that is trained at half of data.imageSize with the same weights",
     ),
     maxTimestep: setting(count(0), ["run"], "largest time step trained on, inclusive"),
     seed: setting(count(0), ["run", "adaptation"], "seed of weights, noise, time steps and order"),

@@ -46,7 +46,9 @@ export type TrainingState = {
   readonly optimizer: StateDict;
   /** State of the scale of the loss, where the precision is mixed. */
   readonly lossScale?: StateDict | undefined;
-  /** The best model so far, by the denoising loss of held-out good images. */
+  /** Side of the images of the last step, where it is half of `config.data.imageSize`: see `training.progressive`. */
+  readonly imageSize?: number | undefined;
+  /** The best model so far, by the denoising loss of held-out good images of that size. */
   readonly best?: { readonly step: number; readonly loss: number } | undefined;
   /** Whether the validation of this very step is still to be done: it was stopped. False without it. */
   readonly validationPending?: boolean | undefined;
@@ -88,6 +90,7 @@ export function encodeTrainingState(state: TrainingState): Uint8Array {
   ]);
   return writeSafetensors(arrays, {
     ...describe("training", state.config, state.step),
+    ...(state.imageSize !== undefined && { imageSize: String(state.imageSize) }),
     ...(state.best && { best: JSON.stringify(state.best) }),
     ...(state.validationPending && { validationPending: "true" }),
   });
@@ -148,6 +151,7 @@ export function decodeTrainingState(checkpoint: Checkpoint, name = "The checkpoi
   const named = underPrefix(checkpoint, "ema.");
   const ema = named.size > 0 ? named : underPrefix(checkpoint, "average."); // its name in files of version 0.1
   const lossScale = underPrefix(checkpoint, "lossScale.");
+  const imageSize = readHeaderText(checkpoint, "imageSize", z.int().min(1).optional(), name);
   return {
     config,
     step,
@@ -155,6 +159,7 @@ export function decodeTrainingState(checkpoint: Checkpoint, name = "The checkpoi
     ema: ema.size > 0 ? ema : undefined,
     optimizer: underPrefix(checkpoint, "optimizer."),
     lossScale: lossScale.size > 0 ? lossScale : undefined,
+    ...(imageSize !== undefined && { imageSize }),
     best: readHeaderText(checkpoint, "best", bestSchema.optional(), name),
     ...(readHeaderText(checkpoint, "validationPending", z.boolean().optional(), name) && {
       validationPending: true,

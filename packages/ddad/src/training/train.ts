@@ -13,6 +13,7 @@ import type { NamedImages } from "../data/imageSet.ts";
 import { divisorsOf, formatMemory } from "../memory/budget.ts";
 import type { Model, TrainingState } from "../model/modelFile.ts";
 import type { TrainingMemory } from "./memory.ts";
+import { Phases, type PlannedPhase } from "./phases.ts";
 import { Trainer } from "./trainer.ts";
 import type { ValidationLoss } from "./validationLoss.ts";
 
@@ -76,7 +77,8 @@ export type TrainingResult = {
 export async function train(options: TrainingOptions): Promise<TrainingResult> {
   const { config, resume, signal, stopAfter = Infinity } = options;
   const { steps, batchSize, logEvery, checkpointEvery } = config.training;
-  let trainer = await Trainer.create(config, options.train, resume?.state);
+  const phases = await Phases.create(options, resume?.state);
+  let { trainer } = phases;
   /** The current step, and whether it continues although nobody waits for it. */
   let taken: Promise<number | undefined> | undefined;
   let abandoned = false;
@@ -84,7 +86,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     const firstStep = trainer.step;
     // A validation that a stop cut short comes before the next step: it decides which model is kept.
     let pending = resume?.state.validationPending === true && options.heldOut.ids.length > 0;
-    if (firstStep < steps || pending) tellMemory(trainer, options);
+    if (firstStep < steps || pending) tellPhases(phases, options);
     const started = performance.now();
     const rate = (): number =>
       ((trainer.step - firstStep) * batchSize * 1000) / Math.max(performance.now() - started, 1);
@@ -94,16 +96,21 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     let validationLoss: ValidationLoss | undefined;
     const stopping = (): boolean => signal?.aborted === true || trainer.step >= stopAfter;
     const save = async (): Promise<void> =>
-      options.onCheckpoint?.({ ...(await trainer.state()), ...(pending && { validationPending: true }) });
+      options.onCheckpoint?.({ ...(await phases.state()), ...(pending && { validationPending: true }) });
 
     while ((trainer.step < steps || pending) && !stopping()) {
+      if (!pending && phases.atHalfSize && trainer.step >= phases.boundary) {
+        trainer = await enlarge(phases, options);
+        continue;
+      }
       try {
         if (!pending) {
-          taken = trainer.takeStep(signal);
-          // The first step compiles for long, and while there is nothing new to save a stop need not wait for it.
-          const stepLoss = await (trainer.step === firstStep ? orAborted(taken, signal) : taken);
+          taken = phases.takeStep(signal);
+          // The first step of a phase compiles for long, and while there is nothing new to save a stop need not wait for it.
+          const first = trainer.step === phases.firstStep;
+          const stepLoss = await (first ? orAborted(taken, signal) : taken);
           if (stepLoss === undefined) {
-            abandoned = trainer.step === firstStep;
+            abandoned = trainer.step === phases.firstStep;
             if (!abandoned) await save();
             break;
           }
@@ -111,9 +118,9 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
         }
       } catch (error) {
         const smaller = smallerParts(error, trainer);
-        if (smaller === undefined || trainer.step > firstStep + 1) throw error;
-        trainer.dispose();
-        trainer = await Trainer.create(smaller, options.train, resume?.state);
+        if (smaller === undefined || !phases.restarts) throw error;
+        await phases.restart(smaller);
+        trainer = phases.trainer;
         const { microBatch } = smaller.training;
         options.onNotice?.(
           `The adapter has no room for ${batchSize} images at once: ${microBatch} at a time, to the same effect.`,
@@ -121,13 +128,15 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
         tellMemory(trainer, options);
         continue;
       }
-      const atCheckpoint = pending || trainer.step % checkpointEvery === 0 || trainer.step === steps;
+      const atBoundary = trainer.step === phases.boundary;
+      const atCheckpoint =
+        pending || trainer.step % checkpointEvery === 0 || trainer.step === steps || atBoundary;
       const validates = atCheckpoint && options.heldOut.ids.length > 0;
-      const validation = validates ? await trainer.validate(options.heldOut, signal) : undefined;
+      const validation = validates ? await trainer.validate(phases.images.heldOut, signal) : undefined;
       pending = validates && validation === undefined;
       validationLoss = validation ?? validationLoss;
       const reported = trainer.step % logEvery === 0 || atCheckpoint || stopping();
-      if (reported || trainer.step === firstStep + 1) {
+      if (reported || trainer.step === phases.firstStep + 1) {
         if (losses.length > 0) loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;
         if (reported) losses = [];
         options.onProgress?.({
@@ -135,22 +144,18 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
           ...(validation && { validationLoss: validation }),
         });
       }
-      if (atCheckpoint && !pending) model = (await betterModel(trainer, options, validation?.mean)) ?? model;
+      if (atCheckpoint && !pending) model = (await betterModel(phases, options, validation?.mean)) ?? model;
       if (atCheckpoint || stopping()) await save();
     }
     const stopped = trainer.step < steps || pending;
     // Without held-out images nothing tells which model was the best: it is the one at the end.
-    if (!stopped && model === undefined) model = await betterModel(trainer, options, undefined);
+    if (!stopped && model === undefined) model = await betterModel(phases, options, undefined);
     return {
       ...{ steps: trainer.step, loss, imagesPerSecond: rate(), stopped },
       ...{ model, validationLoss },
     };
   } finally {
-    const release = (): void => {
-      trainer.dispose();
-      // What comes after a training needs buffers of other sizes.
-      trimBuffers(currentDevice());
-    };
+    const release = (): void => phases.dispose();
     // Of a step that nobody waits for, an error is no longer of interest either.
     if (abandoned) taken?.then(release, release).catch(() => undefined);
     else release();
@@ -202,7 +207,31 @@ export async function tuneTraining(
   }
 }
 
-function tellMemory({ config, memory }: Trainer, { onMemory, onNotice }: TrainingOptions): void {
+/** Says what the largest phase takes, and which images the first one sees. */
+function tellPhases(phases: Phases, options: TrainingOptions): void {
+  tellMemory(phases.largest, options);
+  if (!phases.atHalfSize || phases.trainer.step >= phases.boundary) return;
+  const { imageSize } = options.config.data;
+  const half = imageSize / 2;
+  options.onNotice?.(
+    `Until step ${phases.boundary} images have ${half} × ${half} pixels, then ${imageSize} × ${imageSize} (training.progressive ${options.config.training.progressive}).`,
+  );
+}
+
+/** The trainer of the whole image size, from the end of the first phase on. */
+async function enlarge(phases: Phases, options: TrainingOptions): Promise<Trainer> {
+  const told = phases.largest.memory.total;
+  await phases.enlarge();
+  const { trainer } = phases;
+  const { imageSize } = trainer.config.data;
+  options.onNotice?.(
+    `Images have ${imageSize} × ${imageSize} pixels after step ${trainer.step}. The best model is chosen anew: validation losses of two sizes cannot be compared.`,
+  );
+  if (trainer.memory.total !== told) tellMemory(trainer, options);
+  return trainer;
+}
+
+function tellMemory({ config, memory }: PlannedPhase, { onMemory, onNotice }: TrainingOptions): void {
   const { batchSize, microBatch, memory: budget } = config.training;
   onMemory?.(memory);
   if (budget === undefined && microBatch === undefined && memory.microBatch < memory.interruptible) {
@@ -222,15 +251,16 @@ function tellMemory({ config, memory }: Trainer, { onMemory, onNotice }: Trainin
  * paper's protocol keeps the last one.
  */
 async function betterModel(
-  trainer: Trainer,
+  phases: Phases,
   { onBest }: TrainingOptions,
   loss: number | undefined,
 ): Promise<Model | undefined> {
+  const { trainer } = phases;
   if (loss !== undefined && trainer.config.protocol === "strict") {
     if (loss >= (trainer.best?.loss ?? Infinity)) return undefined;
     trainer.best = { step: trainer.step, loss };
   }
-  const model = await trainer.model();
+  const model = await phases.model();
   await onBest?.(model, loss);
   return model;
 }

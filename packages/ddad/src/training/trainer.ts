@@ -32,7 +32,8 @@ type Compiled = (...args: AnyTensor[]) => Promise<Tensor>;
 
 /**
  * Trains one network. Everything random is a function of the seed, the step and the image, so that a training that
- * resumes from its state ends at the same weights as one that never stopped.
+ * resumes from its state ends at the same weights as one that never stopped. All its steps are at `data.imageSize`: `train` has one
+ * for either phase of `training.progressive`.
  */
 export class Trainer {
   /** Whole, as the training was asked for. */
