@@ -2,6 +2,7 @@
 import {
   type Calibration,
   falseAlarmThreshold,
+  formatChoice,
   formatTable,
   isExtrapolated,
   lowestFalseAlarmRate,
@@ -18,18 +19,19 @@ export type CalibrateOptions = ConfigOptions &
   ModelOptions & {
     readonly good?: string;
     readonly force?: boolean;
+    readonly choose?: boolean;
     readonly restore?: boolean;
     readonly skipUnreadable?: boolean;
     readonly json?: boolean;
   };
 
 export async function runCalibrate(options: CalibrateOptions): Promise<void> {
-  const { good, force, restore, skipUnreadable } = options;
+  const { good, force, choose, restore, skipUnreadable } = options;
   const done = await untilInterrupted(
     async (signal) => {
       const opened = await openModel(checkpointOf(options, options), askedBy(options));
       const { path, model, config } = opened;
-      const stage = { good, force, skipUnreadable, signal, onEvent: eventPrinter() };
+      const stage = { good, force, choose, skipUnreadable, signal, onEvent: eventPrinter() };
       const result = restore
         ? restoreCalibration(path, model)
         : await calibrateModel(path, { ...model, config }, stage);
@@ -42,7 +44,7 @@ export async function runCalibrate(options: CalibrateOptions): Promise<void> {
     },
   );
   if (done === undefined) return;
-  const { path, model, config, calibration, before, leftOut } = done;
+  const { path, model, config, calibration, before, choice, leftOut } = done;
   const after = decisionOf(calibration, config.detection.falseAlarmRate);
   const earlier = before && decisionOf(before, model.config.detection.falseAlarmRate);
   const rows = [...(earlier ? [["before", ...cellsOf(earlier)]] : []), ["after", ...cellsOf(after)]];
@@ -52,6 +54,7 @@ export async function runCalibrate(options: CalibrateOptions): Promise<void> {
     threshold.toPrecision(4),
   ]);
   const text = [
+    ...(choice ? [formatChoice(choice), ""] : []),
     formatTable(["calibration", "good images", "threshold", "false alarms"], rows),
     "",
     ...(others.length > 0 ? [formatTable(["detection.falseAlarmRate", "threshold"], settings), ""] : []),
@@ -59,7 +62,11 @@ export async function runCalibrate(options: CalibrateOptions): Promise<void> {
   ];
   printResult(
     options.json,
-    { checkpoint: path, ...after, before: earlier ?? null, others, ...(leftOut && { leftOut }) },
+    {
+      ...{ checkpoint: path, ...after, before: earlier ?? null, others },
+      ...(choice && { chosen: choice.chosen, present: choice.present }),
+      ...(leftOut && { leftOut }),
+    },
     text.join("\n"),
   );
 }

@@ -92,9 +92,11 @@ export function createProgram(): Command {
     .description("Calibrate a model again: on more good images, or after sampling settings have changed")
     .option("--good <folder>", "calibrate on all images there that were not trained on")
     .option("--force", "also on fewer images than the model is calibrated on")
+    .option("--choose", "first choose sampling and distance on synthetic defects, without labels")
     .addOption(
       new Option("--restore", "go back to the calibration before the last one").conflicts([
         "good",
+        "choose",
         "set",
         "config",
         "preset",

@@ -62,6 +62,9 @@ export {
 } from "./data/synthetic/syntheticTestSet.ts";
 export { type CalibrationOptions, calibrate } from "./detection/calibrate.ts";
 export { type Calibration, pixelThreshold } from "./detection/calibration.ts";
+export { type Choice, type ChoiceOptions, chooseSettings } from "./detection/choose/chooseSettings.ts";
+export type { ChoiceRow, Chosen } from "./detection/choose/chosen.ts";
+export { type ComparisonSettings, defaultGrid, type SettingsGrid } from "./detection/choose/grid.ts";
 export {
   type AnomalyMapOptions,
   anomalyMap,

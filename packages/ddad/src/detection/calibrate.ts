@@ -21,6 +21,7 @@ import {
   reconstructionOf,
 } from "./inspect.ts";
 import { fitLikeness, type Likeness } from "./likeness.ts";
+import { Remembered } from "./remembered.ts";
 import { ChannelMoments, type ChannelStatistics } from "./whitening.ts";
 
 /** How a calibration goes about its work. */
@@ -59,7 +60,7 @@ export async function calibrate(
     using reconstruction = tensor(remembered.reconstruction, shape);
     return await comparison.distancesOf(input, reconstruction, remembered.residuals);
   };
-  const memory = new Memory<Distances>(cacheBytes);
+  const memory = new Remembered<number, Distances>(cacheBytes);
   const maxima: DistanceScales[] = [];
   for (const index of images.ids.keys()) {
     const distances = await distancesOf(index);
@@ -100,10 +101,10 @@ async function whiteningOf(
   readonly whitening?: Whitening;
   /** By all images but one. */
   readonly without?: (index: number) => Whitening;
-  readonly known: Memory<Compared>;
+  readonly known: Remembered<number, Compared>;
 }> {
   using comparison = createComparison(detector.config, detector.extractor);
-  const known = new Memory<Compared>(cacheBytes);
+  const known = new Remembered<number, Compared>(cacheBytes);
   const { layers } = comparison;
   if (layers.length === 0) return { known };
   const moments: ChannelMoments[] = [];
@@ -126,32 +127,6 @@ async function whiteningOf(
     without: (index) => byLayer((all) => all.statisticsWithout(index)),
     known,
   };
-}
-
-/** Values by the index of an image, as many as there is room for. */
-class Memory<T> {
-  readonly #values = new Map<number, T>();
-  #room: number;
-
-  constructor(bytes: number) {
-    this.#room = bytes;
-  }
-
-  /** @param arrays what takes the room */
-  keep(index: number, value: T, arrays: readonly Float32Array[]): void {
-    const bytes = arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    if (bytes > this.#room) return;
-    this.#room -= bytes;
-    this.#values.set(index, value);
-  }
-
-  get(index: number): T | undefined {
-    return this.#values.get(index);
-  }
-
-  clear(): void {
-    this.#values.clear();
-  }
 }
 
 /** What the images of a set look like as a whole; undefined where they are too few to tell. */

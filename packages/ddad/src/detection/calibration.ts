@@ -8,6 +8,7 @@ import { translateRenamed } from "../config/renamed.ts";
 import { type Config, configSchema } from "../config/schema.ts";
 import { isRecord, mergeConfig } from "../config/settings.ts";
 import { ScoreCounts } from "../metrics/scoreCounts.ts";
+import { chosenSchema } from "./choose/chosen.ts";
 import type { DistanceScales } from "./distance.ts";
 import { checkScoreCount } from "./falseAlarms.ts";
 import { type Likeness, likenessSchema } from "./likeness.ts";
@@ -58,6 +59,8 @@ export const calibrationSchema = z.strictObject({
   pixels: z.array(z.strictObject({ fraction: z.number().positive(), score: z.number() })).min(1),
   /** What these images look like as a whole; without it no image is called unlike them. */
   likeness: likenessSchema.optional(),
+  /** Where the settings were chosen without labels: how, and what else was tried. */
+  chosen: chosenSchema.optional(),
   /** Settings that all of it holds for. */
   precision: configSchema.shape.precision.default("f32"),
   features: kept.features,

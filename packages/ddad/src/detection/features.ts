@@ -83,13 +83,18 @@ export function featureDistance(
     Record<FeatureName, Tensor>,
   ];
   const [, height, width] = a.shape as [number, number, number, number];
-  const distances = layers.map((layer) => {
-    const distance = cosineDistance(patchMeans(of[layer]), patchMeans(and[layer]));
-    return resizeBilinear(distance.reshape([...distance.shape, 1]), [height, width], { alignCorners: true });
-  });
+  const distances = layers.map((layer) =>
+    patchDistance(patchMeans(of[layer]), patchMeans(and[layer]), [height, width]),
+  );
   const [first, ...others] = distances;
   if (first === undefined) throw new RangeError("featureDistance: there is no layer to compare.");
   return others.reduce((sum, distance) => sum.add(distance), first);
+}
+
+/** 1 − the cosine over channels of the patches of one stage, `[N, h, w, C]` each, enlarged: `[N, H, W, 1]`. */
+export function patchDistance(a: Tensor, b: Tensor, size: readonly [number, number]): Tensor {
+  const distance = cosineDistance(a, b);
+  return resizeBilinear(distance.reshape([...distance.shape, 1]), [...size], { alignCorners: true });
 }
 
 /** Each position's mean over its 3×3 neighbourhood; zeros around the features count. */

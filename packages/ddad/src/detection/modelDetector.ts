@@ -9,6 +9,7 @@ import { PatchCore } from "../patchcore/patchcore.ts";
 import type { Normaliser } from "../report/protocol.ts";
 import { calibrate, likenessOfSet } from "./calibrate.ts";
 import { buildCalibration, type Calibration } from "./calibration.ts";
+import { type Choice, type ChoiceOptions, chooseSettings } from "./choose/chooseSettings.ts";
 import { combinedDetector } from "./combinedDetector.ts";
 import { createExtractor } from "./features.ts";
 import { fromGoodImages, type Inspection, type InspectOptions, inspect } from "./inspect.ts";
@@ -29,6 +30,8 @@ export type ModelDetector = Disposable & {
   ): AsyncGenerator<Inspection>;
   /** Calibrates on good images that were not trained on. */
   calibrate(images: NamedImages, options?: InspectOptions): Promise<Calibration>;
+  /** Chooses sampling and distance on synthetic defects, see `chooseSettings`; absent where the method has neither. */
+  choose?(heldOut: NamedImages, options: ChoiceOptions): Promise<Choice>;
   /** What distances are divided by, with a calibration or without one. */
   normaliser(calibration?: Calibration): Normaliser;
 };
@@ -102,6 +105,7 @@ async function reconstructionDetector(
     config,
     inspect: (images, calibration, options) => inspect({ ...detector, calibration }, images, options),
     calibrate: (images, options) => calibrate(detector, images, options),
+    choose: (heldOut, options) => chooseSettings(detector, heldOut, options),
     normaliser: (calibration) => normaliserOf({ ...detector, calibration }, isImported(stored)),
     [Symbol.dispose]() {
       denoiser?.dispose();

@@ -221,6 +221,7 @@ export async function evaluateInspections(
       normaliser: options.normaliser ?? normaliserOf({ config, calibration }, imported),
       heldOutScores: calibration?.scores.length,
       calibration: calibration && (await hashCalibration(calibration)),
+      chosenOn: calibration?.chosen?.on,
       imported,
       adaptedSteps,
       bootstrap: drawing,

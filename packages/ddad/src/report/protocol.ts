@@ -51,6 +51,8 @@ export type ProtocolFacts = {
   readonly heldOutScores?: number | undefined;
   /** `hashCalibration` of what the threshold comes from. */
   readonly calibration?: string | undefined;
+  /** What sampling and distance were chosen on, where they were. */
+  readonly chosenOn?: "synthetic defects" | undefined;
   /** Whether the network was trained elsewhere, so that nothing is known of its training. */
   readonly imported?: boolean | undefined;
   /** Optimiser steps behind the adapted extractor, where it was adapted. */
@@ -69,6 +71,8 @@ export type ProtocolBlock = {
   precision: Config["precision"];
   /** Where settings come from, besides what was given. */
   preset?: string;
+  /** Present where sampling and distance were chosen without labels. */
+  settings?: "chosen on synthetic defects";
   data: {
     dataset: string;
     category: string;
@@ -136,6 +140,7 @@ export function protocolBlock(config: Config, facts: ProtocolFacts): ProtocolBlo
     method,
     precision,
     ...(preset !== undefined && { preset }),
+    ...(facts.chosenOn && { settings: `chosen on ${facts.chosenOn}` as const }),
     data: {
       ...{ dataset, category, images, good, sha256 },
       ...(facts.files !== undefined && { files: facts.files }),

@@ -2,8 +2,12 @@
 import { dirname } from "node:path";
 import {
   type Calibration,
+  type Choice,
+  type Chosen,
   type Config,
+  calibrationDifferences,
   calibrationText,
+  checkChoice,
   DataError,
   describeFalseAlarms,
   encodeModel,
@@ -12,8 +16,9 @@ import {
   type ModelDetector,
   type NamedImages,
 } from "@ddad/ddad/internal";
+import { listed } from "../datasets/listing.ts";
 import { formatDuration } from "../duration.ts";
-import { notice, type StageOptions } from "../events.ts";
+import { notice, progress, type StageOptions } from "../events.ts";
 import { writeWhole } from "../files.ts";
 import { openDetector, withExtractor } from "../model/detector.ts";
 import { recordFiles, stagesFile } from "../model/open.ts";
@@ -28,6 +33,8 @@ export interface CalibrateOptions extends StageOptions {
   readonly good?: string | undefined;
   /** Calibrates also on fewer images than the model is calibrated on. Default false. */
   readonly force?: boolean | undefined;
+  /** Chooses ways of sampling and comparing on synthetic defects first. Default false: the settings of the model. */
+  readonly choose?: boolean | undefined;
 }
 
 /** What `calibrateModel` did. */
@@ -38,6 +45,8 @@ export interface CalibrateResult {
   readonly before?: Calibration | undefined;
   /** Images that it is made on. */
   readonly images: number;
+  /** Where settings were chosen: the model has them now. */
+  readonly choice?: Choice | undefined;
   /** Images of `good` that were left out. */
   readonly leftOut?: LeftOut | undefined;
 }
@@ -50,19 +59,32 @@ export async function completeInto(
   path: string,
   given: Model,
   heldOut: NamedImages,
-  options: StageOptions & { readonly before?: Calibration | undefined } = {},
+  options: CompleteOptions = {},
 ): Promise<Calibration | undefined> {
   const model = await withExtractor(given);
-  const calibration =
+  const made =
     model.config.protocol === "strict" && heldOut.ids.length >= 2
       ? await calibrated(model, heldOut, options)
       : undefined;
+  const chosen = options.chosen ?? keptChoice(options.before ?? given.calibration, model.config);
+  const calibration = made && chosen ? { ...made, chosen } : made;
   writeWhole(
     path,
     encodeModel({ ...model, calibration, calibrationBefore: earlier(model, options.before, calibration) }),
   );
   return calibration;
 }
+
+type CompleteOptions = StageOptions & {
+  /** The calibration that is replaced. */
+  readonly before?: Calibration | undefined;
+  /** How the settings were chosen, where they were just now. */
+  readonly chosen?: Chosen | undefined;
+};
+
+/** Settings that were chosen once stay so, whatever is calibrated with them later. */
+const keptChoice = (before: Calibration | undefined, config: Config): Chosen | undefined =>
+  before && calibrationDifferences(before, config).length === 0 ? before.chosen : undefined;
 
 /** The calibration to keep beside a new one: a new one that is the same does not push out the one before. */
 const earlier = (
@@ -121,11 +143,18 @@ export async function calibrateModel(
       "The paper's protocol has no calibration: it weighs distances by their maxima over a batch, and takes the threshold from the test set.",
     );
   }
-  const { good, force = false } = options;
+  const { good, force = false, choose = false } = options;
+  if (choose) checkChoice(config);
   const folder = dirname(path);
   using lock = lockRun(folder);
   lock.keep([...recordFiles, stagesFile], (message) => notice(options, message));
   const found = good === undefined ? undefined : findGoodImages(good, config, folder, options);
+  if (choose && found && found.tested.length > 0) {
+    throw new DataError(
+      `${found.tested.length} of the images in ${good} are test images of the data set (${listed(found.tested)}), and settings must ` +
+        "not be chosen on those: take them out, or pass --good with a folder that has none.",
+    );
+  }
   const files = found?.files ?? findHeldOut(config, folder, options);
   const from = good ?? config.data.root;
   const checkCount = (count: number): void => {
@@ -145,9 +174,35 @@ export async function calibrateModel(
   const images = await loadSamples(files, config, "good images", options);
   checkCount(images.ids.length);
   await openDevice(options);
-  const complete = await withGoodImages(model, config, folder, options);
-  const calibration = (await completeInto(path, complete, images, { ...options, before }))!;
-  return { calibration, before, images: images.ids.length, ...(found && { leftOut: found.leftOut }) };
+  const complete = await withExtractor(await withGoodImages(model, config, folder, options));
+  const choice = choose ? await chooseFor(complete, images, options) : undefined;
+  const settled = choice ? { ...complete, config: choice.config } : complete;
+  const completing = { ...options, before, chosen: choice?.chosen };
+  const calibration = (await completeInto(path, settled, images, completing))!;
+  return {
+    ...{ calibration, before, images: images.ids.length },
+    ...(choice && { choice }),
+    ...(found && { leftOut: found.leftOut }),
+  };
+}
+
+/** Chooses settings for a model, and tells how far it is. */
+async function chooseFor(model: Model, heldOut: NamedImages, options: StageOptions): Promise<Choice> {
+  using detector = await openDetector(model);
+  const told = progress(options, "choosing settings", "images");
+  const started = performance.now();
+  const choice = await detector.choose!(heldOut, {
+    seed: model.config.data.splitSeed,
+    signal: options.signal,
+    progress: (done, count) => told.update(done, count),
+  });
+  const { chosen, rows } = choice;
+  const seconds = (performance.now() - started) / 1000;
+  notice(
+    options,
+    `tried ${rows.length} settings on ${chosen.defects} synthetic defects, laid on ${chosen.images} held-out good images, in ${formatDuration(seconds)}`,
+  );
+  return choice;
 }
 
 /**

@@ -22,6 +22,8 @@ export interface LeftOut {
 /** What `findGoodImages` found. */
 export interface GoodImages {
   readonly files: readonly ImageFile[];
+  /** Ids of those that are test images of the data set. */
+  readonly tested: readonly string[];
   readonly leftOut: LeftOut;
 }
 
@@ -76,7 +78,7 @@ export function findGoodImages(
       `${tested.length} of them are test images of the data set (${listed(tested)}): an evaluation on it will show too few false alarms.`,
     );
   }
-  return { files, leftOut };
+  return { files, tested, leftOut };
 }
 
 /** The data set that a model was trained on, where it is still there. */
