@@ -10,7 +10,7 @@ import { calibrate } from "../src/detection/calibrate.ts";
 import { calibrationDifferences, storedCalibrationSchema } from "../src/detection/calibration.ts";
 import { chooseSettings, rank } from "../src/detection/choose/chooseSettings.ts";
 import type { ChoiceRow } from "../src/detection/choose/chosen.ts";
-import { constantsOf, createGridDistances } from "../src/detection/choose/distances.ts";
+import { createGridDistances } from "../src/detection/choose/distances.ts";
 import { comparisonsOf, defaultGrid, samplingsOf, withComparison } from "../src/detection/choose/grid.ts";
 import { measureTrials } from "../src/detection/choose/measure.ts";
 import { distanceWeights } from "../src/detection/distance.ts";
@@ -143,8 +143,7 @@ describe("choice of settings on synthetic defects", () => {
       const compared = await distances.compare(image, tensor(reconstruction, [1, size, size, 3]));
       // Layers that this calibration whitens nothing of are not added up either.
       const whitening = { ...allLayers, ...calibration.whitening };
-      const constants = constantsOf(whitening, distances.whitened);
-      const maps = await distances.smooth(await distances.whiten(compared, size, constants), size);
+      const maps = await distances.smooth(await distances.whiten(compared, size, whitening), size);
       const weights = distanceWeights(own, calibration.scales);
       const found = distances.sum(maps, comparison, weights);
       for (const [k, value] of found.entries()) {
@@ -231,7 +230,7 @@ describe("choice of settings on synthetic defects", () => {
     expect(comparisonsOf(other, defaultGrid)).to.have.length(13);
   });
 
-  it("takes the fewest calls among what cannot be told apart, then the best", () => {
+  it("takes the fewest calls among nearly equal rows, then the best", () => {
     const row = (calls: number, aupro30: number): ChoiceRow => ({
       ...{ calls, aupro30, kinds: {}, pixelAuroc: 0.5, imageAuroc: 0.5 },
     });

@@ -2,7 +2,7 @@
  * The choice of settings without labels: synthetic defects are laid on good images that were not trained on, and what finds them best
  * is taken.
  *
- * The held-out images are divided into two halves by a hash. Each half calibrates what is measured on the other one, so that no image
+ * The held-out images are divided into two folds by a hash. Each fold calibrates what is measured on the other one, so that no image
  * is judged by statistics of its own, and the two measurements are averaged.
  *
  * What decides is the AUPRO up to a false-positive rate of 0.3, of each kind of defect by itself, in the mean over the kinds. AUPRO
@@ -33,7 +33,7 @@ import { type Measurement, measureTrials, type Trial } from "./measure.ts";
 
 /** How settings are chosen. */
 export type ChoiceOptions = {
-  /** Of the synthetic defects, of the halves, and of which images are taken. */
+  /** Of the synthetic defects, of the folds, and of which images are taken. */
   readonly seed: number;
   /** What is tried beside the present settings; `defaultGrid` without it. */
   readonly grid?: SettingsGrid | undefined;
@@ -151,7 +151,7 @@ export async function chooseSettings(
   };
 }
 
-/** The rows by AUPRO; among those that cannot be told from the best one, the one with the fewest calls comes first. */
+/** The rows by AUPRO; of those less than `tiedBelow` from the best one, the one with the fewest calls comes first. */
 export function rank(rows: readonly ChoiceRow[]): ChoiceRow[] {
   const sorted = [...rows].sort((a, b) => b.aupro30 - a.aupro30);
   const tied = sorted.filter(({ aupro30 }) => sorted[0]!.aupro30 - aupro30 < tiedBelow);
@@ -180,7 +180,7 @@ function takeImages({ images, ids }: NamedImages, most: number, seed: number): N
   }
   if (ids.length < 4) {
     throw new DataError(
-      `Choosing settings needs four good images that were not trained on, two for each half, but there are ${ids.length}; raise data.heldOut or add images.`,
+      `Choosing settings needs four good images that were not trained on, two for each fold, but there are ${ids.length}; raise data.heldOut or add images.`,
     );
   }
   const hash = (index: number): number => hashCounters(seed, takeDraw, hashText(ids[index]!));
@@ -195,25 +195,25 @@ function pick({ images, ids }: NamedImages, indices: readonly number[]): NamedIm
   return { images: set, ids: indices.map((index) => ids[index]!) };
 }
 
-/** Each half of the images, in the order of their hashes, calibrates; the other one gets the defects. */
+/** Each fold, every other image in the order of their hashes, calibrates; the other one gets the defects. */
 function crossTrials(
   used: NamedImages,
   options: { readonly seed: number; readonly perImage: number },
 ): Trial[] {
   const order = [...used.ids.keys()];
-  const halves = [0, 1].map((half) =>
+  const folds = [0, 1].map((fold) =>
     pick(
       used,
-      order.filter((place) => place % 2 === half),
+      order.filter((place) => place % 2 === fold),
     ),
   );
-  return halves.map((calibration, half) => ({
+  return folds.map((calibration, fold) => ({
     calibration,
-    test: syntheticTestSet(halves[1 - half]!, options),
+    test: syntheticTestSet(folds[1 - fold]!, options),
   }));
 }
 
-/** @param measured of the halves */
+/** @param measured of each fold */
 function choiceRow(
   { method }: Config,
   sampling: Config["sampling"],
@@ -223,9 +223,9 @@ function choiceRow(
   // By rounding an area can be above 1, where everything is found.
   const mean = (values: readonly number[]): number =>
     Math.min(values.reduce((sum, value) => sum + value, 0) / values.length, 1);
-  const kinds = [...new Set(measured.flatMap((half) => Object.keys(half.kinds)))];
+  const kinds = [...new Set(measured.flatMap((fold) => Object.keys(fold.kinds)))];
   const auproOf = (kind: string): number =>
-    mean(measured.flatMap((half) => (half.kinds[kind] === undefined ? [] : [half.kinds[kind]])));
+    mean(measured.flatMap((fold) => (fold.kinds[kind] === undefined ? [] : [fold.kinds[kind]])));
   const byKind = Object.fromEntries(kinds.map((kind) => [kind, auproOf(kind)]));
   const samples = method === "ddad";
   return {

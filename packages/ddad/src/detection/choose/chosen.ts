@@ -5,7 +5,7 @@ import { configSchema } from "../../config/schema.ts";
 const { sampling, detection } = configSchema.shape;
 const unit = z.number().min(0).max(1);
 
-/** A setting that was tried, and what it reached on synthetic defects: areas in [0, 1], the mean of both halves. */
+/** A setting that was tried, and what it reached on synthetic defects: areas in [0, 1], the mean of both folds. */
 export const choiceRowSchema = z.strictObject({
   /** Of DDAD. */
   sampling: sampling.optional(),
@@ -32,7 +32,7 @@ export type ChoiceRow = z.infer<typeof choiceRowSchema>;
 /** That settings were chosen, and how. */
 export const chosenSchema = z.strictObject({
   on: z.literal("synthetic defects"),
-  /** Of the synthetic defects, and of the halves. */
+  /** Of the synthetic defects, and of the folds. */
   seed: z.int().min(0),
   /** Held-out good images, and images with a defect that were made of them. */
   images: z.int().min(2),

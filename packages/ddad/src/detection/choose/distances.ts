@@ -32,27 +32,13 @@ export type GridDistances = {
   readonly whitened: readonly WhitenedLayer[];
   /** Compares an image, whose features are remembered by its id, with a reconstruction `[1, size, size, 3]`. */
   compare(image: NamedPixels, reconstruction: Tensor): Promise<Compared>;
-  /** Distances by what whitens residuals; where nothing is whitened they need none. */
-  whiten(compared: Compared, size: number, constants: readonly Constants[]): Promise<ComponentMaps>;
+  /** Distances by what whitens the residuals. */
+  whiten(compared: Compared, size: number, whitening: Whitening): Promise<ComponentMaps>;
   /** The same blurred and cropped, as the maps that they are added up to. */
   smooth(maps: ComponentMaps, size: number): Promise<ComponentMaps>;
   /** The sum of the distances of a comparison. @param comparison undefined where pixels alone are compared */
   sum(maps: ComponentMaps, comparison: ComparisonSettings | undefined, weights: DistanceScales): Float32Array;
 };
-
-/** μ and 1 / (σ + 10⁻⁴) of a layer, on the device. */
-export type Constants = { readonly mean: Tensor; readonly weight: Tensor };
-
-/** What `GridDistances.whiten` takes, of statistics. The tensors are the caller's. */
-export const constantsOf = (whitening: Whitening, layers: readonly WhitenedLayer[]): Constants[] =>
-  layers.map((layer) => {
-    const statistics = whitening[layer]!;
-    const { length } = statistics.mean;
-    return {
-      mean: tensor(Float32Array.from(statistics.mean), [length]),
-      weight: tensor(whiteningWeights(statistics), [length]),
-    };
-  });
 
 /**
  * @param comparisons none where pixels alone are compared
@@ -122,12 +108,15 @@ export function createGridDistances(
       for (const used of [...both, plain, ...residuals]) used.dispose();
       return compared;
     },
-    async whiten({ plain, residuals }, size, constants) {
+    async whiten({ plain, residuals }, size, whitening) {
       const maps = new Float32Array(components.length * size * size);
       maps.set(plain);
       for (const [k, { shape, data }] of residuals.entries()) {
+        const statistics = whitening[whitened[k]!]!;
         using residual = tensor(data, shape);
-        using distance = whitenedDistance(residual, size, constants[k]!);
+        using mean = tensor(Float32Array.from(statistics.mean), [shape[3]!]);
+        using weight = tensor(whiteningWeights(statistics), [shape[3]!]);
+        using distance = whitenedDistance(residual, size, { mean, weight });
         maps.set((await distance.data()) as Float32Array, plain.length + k * size * size);
       }
       return maps;

@@ -10,8 +10,8 @@ import type { Whitening } from "../comparison.ts";
 import { type DistanceName, type DistanceScales, distanceNames, distanceWeights } from "../distance.ts";
 import { type Detector, largest, reconstructionOf } from "../inspect.ts";
 import { Remembered } from "../remembered.ts";
-import { ChannelMoments } from "../whitening.ts";
-import { type Compared, constantsOf, type GridDistances } from "./distances.ts";
+import { ChannelMoments, type ChannelStatistics } from "../whitening.ts";
+import type { Compared, GridDistances } from "./distances.ts";
 import { type ComparisonSettings, withComparison } from "./grid.ts";
 
 /** Good images to calibrate on, and images with known defects to measure on. */
@@ -69,29 +69,22 @@ export async function measureTrials(
   const measurements: Measurement[][] = [];
   for (const { calibration, test } of trials) {
     const { size } = test.images;
-    const whitening = await whiteningOf(distances, calibration, (image) => compare(image, true));
-    const constants = constantsOf(whitening, distances.whitened);
-    try {
-      const maps = async (image: NamedPixels, keep: boolean): Promise<Float32Array> =>
-        distances.whiten(await compare(image, keep), size, constants);
-      const scales = await scalesOf(detector, distances, tried, calibration, (image) => maps(image, true));
-      const weights = tried.map((comparison, k) => weightsOf(configOf(detector, comparison), scales[k]!));
-      const collected = tried.map(() => new Collected(test, detector.config.detection.crop));
-      for (const [index, { id, label }] of test.samples.entries()) {
-        const image = { id, pixels: gatherPixels(test.images, [index]) };
-        const smooth = await distances.smooth(await maps(image, label === 0), size);
-        for (const [k, comparison] of tried.entries()) {
-          collected[k]!.add(distances.sum(smooth, comparison, weights[k]!), index);
-        }
-        progress?.();
+    const { whitening, without } = await whiteningOf(distances, calibration, (image) => compare(image, true));
+    const scales = await scalesOf(detector, distances, tried, calibration, async (image, index) =>
+      distances.whiten(await compare(image, true), size, without(index)),
+    );
+    const weights = tried.map((comparison, k) => weightsOf(configOf(detector, comparison), scales[k]!));
+    const collected = tried.map(() => new Collected(test, detector.config.detection.crop));
+    for (const [index, { id, label }] of test.samples.entries()) {
+      const image = { id, pixels: gatherPixels(test.images, [index]) };
+      const maps = await distances.whiten(await compare(image, label === 0), size, whitening);
+      const smooth = await distances.smooth(maps, size);
+      for (const [k, comparison] of tried.entries()) {
+        collected[k]!.add(distances.sum(smooth, comparison, weights[k]!), index);
       }
-      measurements.push(collected.map((each) => each.result()));
-    } finally {
-      for (const { mean, weight } of constants) {
-        mean.dispose();
-        weight.dispose();
-      }
+      progress?.();
     }
+    measurements.push(collected.map((each) => each.result()));
   }
   return measurements;
 }
@@ -111,13 +104,13 @@ function* eachOf({ images, ids }: NamedImages): Generator<NamedPixels> {
   for (const [index, id] of ids.entries()) yield { id, pixels: gatherPixels(images, [index]) };
 }
 
-/** How residuals of good images are distributed. */
+/** How residuals of good images are distributed: of all of them, and of all but one. */
 async function whiteningOf(
   { whitened }: GridDistances,
   images: NamedImages,
   compare: (image: NamedPixels) => Promise<Compared>,
-): Promise<Whitening> {
-  if (whitened.length === 0) return {};
+): Promise<{ readonly whitening: Whitening; readonly without: (index: number) => Whitening }> {
+  if (whitened.length === 0) return { whitening: {}, without: () => ({}) };
   const moments: ChannelMoments[] = [];
   for (const image of eachOf(images)) {
     for (const [k, { shape, data }] of (await compare(image)).residuals.entries()) {
@@ -125,7 +118,12 @@ async function whiteningOf(
       moments[k].add(data);
     }
   }
-  return Object.fromEntries(whitened.map((layer, k) => [layer, moments[k]!.statistics()]));
+  const byLayer = (statistics: (moments: ChannelMoments) => ChannelStatistics): Whitening =>
+    Object.fromEntries(whitened.map((layer, k) => [layer, statistics(moments[k]!)]));
+  return {
+    whitening: byLayer((all) => all.statistics()),
+    without: (index) => byLayer((all) => all.statisticsWithout(index)),
+  };
 }
 
 /** What each comparison divides its distances by: their largest value in a good image, in the mean. */
@@ -134,14 +132,15 @@ async function scalesOf(
   distances: GridDistances,
   tried: readonly (ComparisonSettings | undefined)[],
   images: NamedImages,
-  maps: (image: NamedPixels) => Promise<Float32Array>,
+  maps: (image: NamedPixels, index: number) => Promise<Float32Array>,
 ): Promise<DistanceScales[]> {
   const names = tried.map((comparison) => distanceNames(configOf(detector, comparison)));
   const sums = names.map(
     (of) => Object.fromEntries(of.map((name) => [name, 0])) as Record<DistanceName, number>,
   );
+  let index = 0;
   for (const image of eachOf(images)) {
-    const found = await maps(image);
+    const found = await maps(image, index++);
     for (const [k, comparison] of tried.entries()) {
       for (const name of names[k]!) {
         const alone = { ...noDistance, [name]: 1 };
