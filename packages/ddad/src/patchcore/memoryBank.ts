@@ -1,5 +1,17 @@
 /** Patches of good images, and how far other patches are from them. */
-import { concat, matmul, maximum, min, minimum, slice, sum, type Tensor, tensor } from "@ddad/nn";
+import {
+  concat,
+  currentDevice,
+  matmul,
+  maximum,
+  min,
+  minimum,
+  slice,
+  sum,
+  type Tensor,
+  tensor,
+} from "@ddad/nn";
+import { BoundedSearch } from "./boundedSearch.ts";
 import { ranges, squaredLengths } from "./vectors.ts";
 
 /** Rows of the bank, and of what is compared with it, that are multiplied at once: their product takes 64 MiB. */
@@ -14,6 +26,7 @@ export class MemoryBank {
   readonly values: Float32Array;
   readonly dimension: number;
   readonly #tiles: readonly { readonly rows: Tensor; readonly squares: Tensor }[];
+  #search: Promise<BoundedSearch> | undefined;
 
   constructor(values: Float32Array, dimension: number) {
     const size = values.length / dimension;
@@ -51,6 +64,17 @@ export class MemoryBank {
     return concat(parts, 0);
   }
 
+  /** `nearest`, by bounds where these save work: on adapters that are processors, for a bank of many long vectors. */
+  async nearestDistances(vectors: Tensor): Promise<Float32Array> {
+    const onProcessor = currentDevice().capabilities.adapterClass === "software";
+    if (onProcessor && BoundedSearch.pays(this.size, this.dimension)) {
+      this.#search ??= BoundedSearch.build(this.values, this.dimension);
+      return (await this.#search).nearest(vectors);
+    }
+    using nearest = this.nearest(vectors);
+    return (await nearest.data()) as Float32Array;
+  }
+
   /** The distances of one vector to every one of the bank, `[size]`. */
   async distancesFrom(vector: Float32Array): Promise<Float32Array> {
     using row = tensor(vector, [1, this.dimension]);
@@ -63,6 +87,10 @@ export class MemoryBank {
 
   dispose(): void {
     for (const { rows, squares } of this.#tiles) for (const used of [rows, squares]) used.dispose();
+    this.#search?.then(
+      (search) => search.dispose(),
+      () => undefined,
+    );
   }
 }
 

@@ -135,10 +135,9 @@ export class PatchCore {
       const size = sideOf(image);
       using patches = await this.#patches(image.pixels, size);
       const vectors = this.#vectorsOf(patches);
-      using nearest = this.bank.nearest(vectors);
-      const distances = (await nearest.data()) as Float32Array;
-      const grid = [1, ...patches.shape.slice(1, 3), 1];
-      const enlarged = resizeBilinear(nearest.reshape(grid), [size, size]);
+      const distances = await this.bank.nearestDistances(vectors);
+      using nearest = tensor(distances, [1, ...patches.shape.slice(1, 3), 1]);
+      const enlarged = resizeBilinear(nearest, [size, size]);
       using blurred = anomalyMap([{ distance: enlarged }], { blurSigma: blurSigma ?? size / 64, crop });
       const map = (await blurred.data()) as Float32Array;
       const score = await imageScore(

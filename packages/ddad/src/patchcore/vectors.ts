@@ -18,6 +18,32 @@ export function squaredDistance(points: Float32Array, dimension: number, a: numb
   return sum;
 }
 
+/** |a − b|² of row i of `a` and row j of `b`, summed in f64. */
+export function crossDistance(
+  a: Float32Array,
+  i: number,
+  b: Float32Array,
+  j: number,
+  dimension: number,
+): number {
+  const [from, other] = [i * dimension, j * dimension];
+  const quads = dimension - (dimension % 4);
+  // Four sums, as each addition would wait for the one before.
+  let [s, t, u, v] = [0, 0, 0, 0];
+  for (let k = 0; k < quads; k += 4) {
+    const p = a[from + k]! - b[other + k]!;
+    const q = a[from + k + 1]! - b[other + k + 1]!;
+    const r = a[from + k + 2]! - b[other + k + 2]!;
+    const w = a[from + k + 3]! - b[other + k + 3]!;
+    s += p * p;
+    t += q * q;
+    u += r * r;
+    v += w * w;
+  }
+  for (let k = quads; k < dimension; k++) s += (a[from + k]! - b[other + k]!) ** 2;
+  return s + t + (u + v);
+}
+
 /** [0, count) in ranges of at most `length`. */
 export function ranges(count: number, length: number): (readonly [from: number, to: number])[] {
   return Array.from(
