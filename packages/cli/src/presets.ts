@@ -43,8 +43,8 @@ export async function runPresets({ json }: PresetsOptions): Promise<void> {
     "its guidance stands in brackets where it differs. --json lists both in full.",
     "",
     "For your own parts: run ddad run --data FOLDER first. Without a preset it takes a",
-    "quick look that fits the speed of this machine. Then try --preset quick, or --full",
-    "for the whole network on 256 × 256 pixels.",
+    "quick look that fits the speed of this machine. Then take --preset laptop, or",
+    "workstation, by the time that you have.",
   ];
   printResult(json, { presets: listed }, [formatTable(head, rows), "", ...about, ...others].join("\n"));
 }

@@ -92,7 +92,7 @@ describe("docs/settings.md", () => {
 
   it("gives what a run costs", () => {
     const rows = tableBelow("What a run costs").map(cellsOf);
-    expect(rows).to.have.length(4);
+    expect(rows).to.have.length(6);
     for (const [name = "", ...cells] of rows) {
       const [, preset = "", protocol] = name.match(/^`(.*)`, (strict|paper)$/) ?? [];
       const data = { root: "parts" };

@@ -54,7 +54,7 @@ describe("published categories", () => {
 
 describe("presets", () => {
   it("are all accepted under both protocols, and described", () => {
-    expect(presets).to.have.length(29);
+    expect(presets).to.have.length(31);
     for (const { name, description } of presets) {
       expect(paper(name), name).to.deep.include({ protocol: "paper", preset: name });
       expect(resolveConfig({ preset: name, data }), name).to.include({ protocol: "strict" });
@@ -104,6 +104,33 @@ describe("presets", () => {
     expect(resolveConfig({ preset: "quick+mvtec/wood", data }).training.steps).to.equal(9030);
   });
 
+  it("train half of the steps at half the image size for a laptop and a workstation", () => {
+    const laptop = resolveConfig({ preset: "laptop", data });
+    expect(laptop.training).to.include({
+      ...{ progressive: 0.5, batchSize: 8, learningRate: 1e-3, optimizer: "adamw", schedule: "cosine" },
+      ...{ ema: 0.999, warmup: 600 },
+    });
+    expect(laptop.training.augmentation).to.deep.equal([]);
+    expect(laptop.model).to.deep.include({
+      baseChannels: 32,
+      channelMultipliers: [1, 1, 2, 2, 2],
+      dropout: 0,
+    });
+    // Seconds of the description: an hour at 0.3 TFLOP/s, 80 minutes at 10.
+    const seconds = (preset: string, teraflops: number): number =>
+      costOf(resolveConfig({ preset, data })).gflopOfTraining / 1e3 / teraflops;
+    expect(seconds("laptop", 0.3) / 3600).to.be.within(0.9, 1.1);
+    expect(seconds("workstation", 10) / 60).to.be.within(75, 85);
+    for (const preset of ["laptop", "workstation"]) {
+      const { description } = presets.find(({ name }) => name === preset)!;
+      const petaflop = costOf(resolveConfig({ preset, data })).gflopOfTraining / 1e6;
+      expect(description).to.contain(`${petaflop.toPrecision(2)} PFLOP`);
+      expect(paper(preset).training).to.include({ progressive: 0.5, learningRate: 3e-4, optimizer: "adam" });
+      const own = resolveConfig({ preset, data, training: { augmentation: ["verticalFlip"] } });
+      expect(own.training.augmentation).to.deep.equal(["verticalFlip"]);
+    }
+  });
+
   it("leave a resolved configuration as it is", () => {
     const config = paper("visa/pcb1", { sampling: { guidance: 1 } });
     expect(parseConfig(JSON.parse(JSON.stringify(config)))).to.deep.equal(config);
@@ -131,7 +158,10 @@ describe("presets", () => {
     const refused = (preset: unknown, sentence: string): void =>
       void expect(() => parseConfig({ preset, data })).to.throw(ConfigError, new RegExp(`^${sentence}$`));
     refused("mvtec/scerw", 'preset "mvtec/scerw" does not exist; did you mean mvtec/screw\\?');
-    refused("quick+", 'preset "" does not exist; there are quick, ddad-s and .*; ddad presets lists them\\.');
+    refused(
+      "quick+",
+      'preset "" does not exist; there are quick, laptop, workstation, ddad-s and .*; ddad presets lists them\\.',
+    );
     refused(3, "preset must be text, but is 3\\.");
     refused("", 'preset must be text that is not empty, but is ""\\.');
   });

@@ -209,11 +209,12 @@ describe("ddad presets", () => {
     expect(code).to.equal(0);
     expect(output).to.match(/^quick +\d.* +3000 +0 \(4\) +1 +43\.7$/m);
     expect(output).to.match(/^mvtec\/screw +\d.* +6020 +0 \(2\) +1 +570$/m);
+    expect(output).to.match(/^laptop: .*: 1\.0 PFLOP, an hour at 0\.3 TFLOP\/s$/m);
     for (const line of output.split("\n")) expect(line.length, line).to.be.at.most(100);
     const { presets } = JSON.parse((await ddad("presets", "--json")).output) as {
       presets: { name: string }[];
     };
-    expect(presets).to.have.length(29);
+    expect(presets).to.have.length(31);
     expect(presets[0]).to.have.keys("name", "description", "protocols");
   });
 

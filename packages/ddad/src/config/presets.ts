@@ -47,6 +47,28 @@ const categoryPreset = (category: CategorySettings): Preset => ({
   },
 });
 
+/**
+ * A network with one block a level and attention where feature maps have a side of 16 and 8, trained for one half of its steps at
+ * half the image size. Which changes of the images leave a good part good depends on the part, so there is no augmentation.
+ */
+const progressive =
+  (recipe: {
+    readonly imageSize: number;
+    readonly batchSize: number;
+    readonly steps: number;
+    /** Of AdamW; the paper's protocol has another optimiser, and keeps its own. */
+    readonly learningRate: number;
+    readonly model: Partial<Config["model"]>;
+  }): Preset["settings"] =>
+  ({ protocol }) => {
+    const { imageSize, batchSize, steps, learningRate, model } = recipe;
+    return {
+      data: { imageSize },
+      model: { ...model, dropout: 0, blocksPerLevel: 1, attentionSizes: [16, 8] },
+      training: { steps, batchSize, progressive: 0.5, ...(protocol !== "paper" && { learningRate }) },
+    };
+  };
+
 const datasetNames = { mvtec: "MVTec AD", visa: "VisA" } as const;
 
 /**
@@ -63,6 +85,22 @@ export const presets: readonly Preset[] = [
       training: { steps: 3000, checkpointEvery: 500 },
       // Half of the published steps.
       ...(protocol === "paper" && { sampling: { steps: 5 } }),
+    }),
+  },
+  {
+    name: "laptop",
+    description: "a small network on 64, then 128 pixels: 1.0 PFLOP, an hour at 0.3 TFLOP/s",
+    settings: progressive({
+      ...{ imageSize: 128, batchSize: 8, steps: 12_000, learningRate: 1e-3 },
+      model: { baseChannels: 32, heads: 2, channelMultipliers: [1, 1, 2, 2, 2] },
+    }),
+  },
+  {
+    name: "workstation",
+    description: "a larger network on 128, then 256 pixels: 47 PFLOP, 80 minutes at 10 TFLOP/s",
+    settings: progressive({
+      ...{ imageSize: 256, batchSize: 16, steps: 16_000, learningRate: 5e-4 },
+      model: { baseChannels: 64, heads: 4, channelMultipliers: [1, 1, 2, 2, 4, 4] },
     }),
   },
   {

@@ -193,7 +193,7 @@ function unknownPreset(name: string): string {
   );
   const cure =
     guess === undefined
-      ? "there are quick, ddad-s and one for every category, such as mvtec/screw; ddad presets lists them."
+      ? "there are quick, laptop, workstation, ddad-s and one for every category, such as mvtec/screw; ddad presets lists them."
       : `did you mean ${guess}?`;
   return `preset "${name}" does not exist; ${cure}`;
 }
