@@ -8,6 +8,7 @@ import { uniform } from "../src/data/random.ts";
 import { calibrate } from "../src/detection/calibrate.ts";
 import { calibrationDifferences, storedCalibrationSchema } from "../src/detection/calibration.ts";
 import { distanceWeights } from "../src/detection/distance.ts";
+import { falseAlarmThreshold } from "../src/detection/falseAlarms.ts";
 import type { Extractor } from "../src/detection/features.ts";
 import { type Detector, inspect } from "../src/detection/inspect.ts";
 import { loadDetector } from "../src/detection/modelDetector.ts";
@@ -214,6 +215,27 @@ describe("detection by the nearest good image, and by several draws", () => {
       expect([...others.values()]).to.deep.equal([...all.values()]);
       const fewer = await calibrate(detector, held, { cacheBytes: 0 });
       expect(fewer).to.deep.equal(calibration);
+    });
+  }
+
+  for (const method of ["ddad", "nearest"] as const) {
+    it(`calls about the share of fresh good images defective that was asked for: ${method}, whitened`, async () => {
+      const config = smallConfig({
+        method,
+        sampling: { draws: 1 },
+        features: { network: "resnet18", imageSize: 0 },
+      });
+      const detector = { config, denoiser, extractor, goodImages: new GoodImages(good.images) };
+      let alarms = 0;
+      for (const seed of [40, 42, 44, 46]) {
+        const calibration = await calibrate(detector, smallImages(49, seed));
+        const threshold = falseAlarmThreshold(calibration.scores, 0.1);
+        const scores = await scoresOf({ ...detector, calibration }, smallImages(50, seed + 1));
+        alarms += [...scores.values()].filter((score) => score >= threshold).length;
+      }
+      console.log(`    ${alarms} of 200 fresh good images called defective, 20 expected`);
+      // Four beta-binomials of 50, whose threshold is the fifth highest of 49 scores: 20 expected, a standard deviation of 6.
+      expect(alarms).to.be.within(5, 38);
     });
   }
 
