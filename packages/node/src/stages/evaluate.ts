@@ -130,7 +130,7 @@ async function* untilAborted(
 
 /** Without a reconstruction stands what an image is compared with. */
 const captionsOf = ({ method }: Config): Required<RowCaptions> =>
-  method === "ddad" ? rowCaptions : { ...rowCaptions, reconstruction: "nearest good image" };
+  method === "ddad" ? rowCaptions : { ...rowCaptions, reconstruction: "nearest good" };
 
 /** An image of every inspection, named like the test image, and `overview.png` with the first one of each kind. */
 class Gallery {
