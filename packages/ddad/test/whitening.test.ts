@@ -266,6 +266,10 @@ describe("detection by the nearest good image, and by several draws", () => {
     expect(() =>
       resolveConfig({ data: { root: "x" }, protocol: "paper", detection: { distance: "whitened" } }),
     ).to.throw(/detection\.distance whitened needs a calibration/);
+    const layers = ["layer2", "layer2"] as const;
+    expect(() => resolveConfig({ data: { root: "x" }, detection: { layers: [...layers] } })).to.throw(
+      /detection\.layers names a layer twice: layer2, layer2; name each once/,
+    );
   });
 
   it("keeps good images, statistics and scales in the file of a model, by each method", async () => {

@@ -50,6 +50,13 @@ const rules: Rule[] = [
         : undefined,
   },
   {
+    reads: ["detection.layers"],
+    check: ({ detection: { layers = [] } }) =>
+      new Set(layers).size === layers.length
+        ? undefined
+        : `detection.layers names a layer twice: ${layers.join(", ")}; name each once.`,
+  },
+  {
     reads: ["sampling.draws", "sampling.startNoise", "sampling.eta"],
     check: ({ sampling: { draws, startNoise, eta } }) =>
       draws === 1 || startNoise || eta > 0

@@ -45,53 +45,34 @@ export function createComparison(
   const names = distanceNames(config);
   const layers = names.filter((name) => name !== "pixel" && name !== "feature");
   const constants = layers.map((layer) => constantsOf(whitening?.[layer]));
-  const whiten = async (residual: Tensor, index: number, size: number): Promise<Float32Array> => {
-    using distance = whitenedDistance(residual, size, constants[index]);
-    return (await distance.data()) as Float32Array;
-  };
-  const withPixels = async (
-    image: Tensor,
-    reconstruction: Tensor,
-    others: readonly (readonly [DistanceName, Float32Array])[],
-  ): Promise<Distances> => {
-    using pixel = pixelDistance(reconstruction, image);
-    return { pixel: (await pixel.data()) as Float32Array, ...Object.fromEntries(others) };
-  };
+  const whiten = (residuals: readonly Tensor[], size: number): [DistanceName, Tensor][] =>
+    residuals.map((residual, index) => [layers[index]!, whitenedDistance(residual, size, constants[index])]);
   return {
     layers,
     async distances(image, reconstruction) {
+      if (extractor === undefined) return readDistances(image, reconstruction, []);
       await loadWeights(extractor);
-      const others: [DistanceName, Float32Array][] = [];
-      if (names.includes("feature")) {
-        using feature = await compiledFeatures(extractor!, config).cosine(reconstruction, image);
-        others.push(["feature", (await feature.data()) as Float32Array]);
+      const { cosine, residuals } = compiledFeatures(extractor, config);
+      if (layers.length === 0) {
+        return readDistances(image, reconstruction, [["feature", await cosine(reconstruction, image)]]);
       }
-      if (layers.length > 0) {
-        const residuals = await compiledFeatures(extractor!, config).residuals(image, reconstruction);
-        for (const [index, residual] of residuals.entries()) {
-          others.push([layers[index]!, await whiten(residual, index, image.shape[1]!)]);
-          residual.dispose();
-        }
-      }
-      return withPixels(image, reconstruction, others);
+      const between = await residuals(image, reconstruction);
+      const distances = await readDistances(image, reconstruction, whiten(between, image.shape[1]!));
+      for (const residual of between) residual.dispose();
+      return distances;
     },
     async residuals(image, reconstruction) {
       await loadWeights(extractor);
       const tensors = await compiledFeatures(extractor!, config).residuals(image, reconstruction);
-      const found: Residual[] = [];
-      for (const residual of tensors) {
-        found.push({ shape: residual.shape, data: (await residual.data()) as Float32Array });
-        residual.dispose();
-      }
-      return found;
+      const values = await Promise.all(tensors.map((residual) => residual.data()));
+      for (const residual of tensors) residual.dispose();
+      return tensors.map(({ shape }, index) => ({ shape, data: values[index] as Float32Array }));
     },
-    async distancesOf(image, reconstruction, residuals) {
-      const others: [DistanceName, Float32Array][] = [];
-      for (const [index, { shape, data }] of residuals.entries()) {
-        using residual = tensor(data, shape);
-        others.push([layers[index]!, await whiten(residual, index, image.shape[1]!)]);
-      }
-      return withPixels(image, reconstruction, others);
+    async distancesOf(image, reconstruction, known) {
+      const residuals = known.map(({ shape, data }) => tensor(data, shape));
+      const distances = await readDistances(image, reconstruction, whiten(residuals, image.shape[1]!));
+      for (const residual of residuals) residual.dispose();
+      return distances;
     },
     [Symbol.dispose]() {
       for (const used of constants) {
@@ -100,6 +81,20 @@ export function createComparison(
       }
     },
   };
+}
+
+/** The distance of pixels and others, computed together and read; what was passed is disposed of. */
+async function readDistances(
+  image: Tensor,
+  reconstruction: Tensor,
+  others: readonly (readonly [DistanceName, Tensor])[],
+): Promise<Distances> {
+  const all = [["pixel", pixelDistance(reconstruction, image)] as const, ...others];
+  const tensors = all.map(([, distance]) => distance);
+  await evaluate(...tensors);
+  const values = await Promise.all(tensors.map((distance) => distance.data()));
+  for (const distance of tensors) distance.dispose();
+  return Object.fromEntries(all.map(([name], index) => [name, values[index]])) as Distances;
 }
 
 /** μ and 1 / (σ + 10⁻⁴) on the device. */
