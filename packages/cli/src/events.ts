@@ -35,13 +35,13 @@ export function savesBetween(onEvent: (event: StageEvent) => void): {
 }
 
 function showProgress(lines: Map<string, Progress>, event: ProgressEvent): void {
-  const { task, unit, done, total, first, ended } = event;
+  const { task, unit, done, total, first, left, ended } = event;
   const line =
     lines.get(task) ?? new Progress(task, unit, first, task === "step" || task.startsWith("measuring one "));
   lines.set(task, line);
   if (ended) lines.delete(task);
   if (ended && !(total !== undefined && done >= total)) line.stop();
-  else line.update(done, total, detailsOf(event));
+  else line.update(done, total, detailsOf(event), left);
 }
 
 const detailsOf = ({ details, loss, imagesPerSecond, validationLoss }: ProgressEvent): string =>

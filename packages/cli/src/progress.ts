@@ -29,8 +29,9 @@ export class Progress {
   /**
    * @param count undefined where nobody knows it; `stop` or `say` ends the line then.
    * @param details more to show, such as the loss.
+   * @param left what is left, counted in units like the last one
    */
-  update(done: number, count: number | undefined, details = ""): void {
+  update(done: number, count: number | undefined, details = "", left = (count ?? done) - done): void {
     const now = performance.now();
     const last = count !== undefined && done >= count;
     if (this.#eager && !last) {
@@ -48,7 +49,7 @@ export class Progress {
       seconds < 0.05 ? "" : `${formatRate(rate)}${this.#unit === "" ? "" : ` ${this.#unit}`}/s`,
     ];
     if (last) parts.push(`took ${formatDuration(seconds)}`);
-    else if (count !== undefined) parts.push(`${formatDuration((count - done) / rate)} left`);
+    else if (count !== undefined) parts.push(`${formatDuration(left / rate)} left`);
     const line = parts.filter((part) => part !== "").join(" · ");
     process.stderr.write(this.#terminal ? `\r\x1b[K${line}${last ? "\n" : ""}` : `${line}\n`);
   }

@@ -2,7 +2,7 @@
 import { LimitError, readSafetensors, tensor } from "@ddad/nn";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
-import { costOf } from "../src/config/cost.ts";
+import { costOf, stepsLeft } from "../src/config/cost.ts";
 import { parseConfig, resolveConfig } from "../src/config/parse.ts";
 import { halfSizeConfig, stepsAtHalfSize } from "../src/config/progressive.ts";
 import type { Config } from "../src/config/schema.ts";
@@ -118,6 +118,14 @@ describe("the first phase", () => {
     expect(both.gflopPerStep).to.equal(whole.gflopPerStep);
     expect(half.gflopPerStep / whole.gflopPerStep).to.be.within(0.2, 0.26);
     expect(both.gflopOfTraining).to.be.closeTo(3 * half.gflopPerStep + 3 * whole.gflopPerStep, 1e-9);
+  });
+
+  it("leaves more to do than its number of steps says", () => {
+    const config = configOf({ progressive: 0.5 });
+    const ratio = costOf(config).gflopPerStep / costOf(halfSizeConfig(config)).gflopPerStep;
+    expect(stepsLeft(config, 1)).to.be.closeTo(2 + 3 * ratio, 1e-9);
+    expect([3, 4, 6].map((step) => stepsLeft(config, step))).to.deep.equal([3, 2, 0]);
+    expect(stepsLeft(configOf({ progressive: 0 }), 1)).to.equal(5);
   });
 
   it("needs a half that fits the levels", () => {

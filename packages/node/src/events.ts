@@ -42,6 +42,8 @@ export interface ProgressEvent {
   readonly total?: number | undefined;
   /** How much was done before this work began, as where a training is resumed. */
   readonly first: number;
+  /** What is left, counted in units like the last one, where later ones take longer; otherwise what is left of `total`. */
+  readonly left?: number | undefined;
   /** Whether this is the last event of this work. */
   readonly ended: boolean;
   /** More about it as text, such as the kernel that was measured last. */
@@ -69,7 +71,10 @@ export const notice = ({ onEvent }: StageOptions, message: string): void =>
   onEvent?.({ type: "notice", message });
 
 /** Numbers and text that go with a progress event. */
-export type ProgressDetails = Pick<ProgressEvent, "details" | "loss" | "imagesPerSecond" | "validationLoss">;
+export type ProgressDetails = Pick<
+  ProgressEvent,
+  "details" | "left" | "loss" | "imagesPerSecond" | "validationLoss"
+>;
 
 /** Tells how far one piece of work is. */
 export interface Progress {

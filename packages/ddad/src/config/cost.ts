@@ -38,6 +38,18 @@ export function costOf(config: Pick<Config, "data" | "model" | "training" | "sam
   };
 }
 
+/**
+ * What is left of a training after `step`, counted in steps like the last one: those at the whole image size take longer than the
+ * ones at half of it, of `training.progressive`.
+ */
+export function stepsLeft(config: Parameters<typeof costOf>[0], step: number): number {
+  const { steps } = config.training;
+  const boundary = stepsAtHalfSize(config.training);
+  if (step >= boundary) return steps - step;
+  const ratio = costOf(config).gflopPerStep / costOf(halfSizeConfig(config)).gflopPerStep;
+  return boundary - step + (steps - boundary) * ratio;
+}
+
 /** Layers of a denoiser that work on feature maps of one size, by the one of them that costs most. */
 export type CostPart = {
   readonly kind: "convolution" | "attention";

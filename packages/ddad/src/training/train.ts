@@ -43,13 +43,13 @@ export type TrainingOptions = {
   /** Stops once this many steps are done, as the signal would. */
   readonly stopAfter?: number | undefined;
   readonly onProgress?: (progress: TrainingProgress) => void;
-  /** Before the first step, and again where other parts of a batch are tried. */
+  /** Before the first step, for the largest phase, and again where other parts of a batch are tried or a phase is planned otherwise. */
   readonly onMemory?: (memory: TrainingMemory) => void;
   /** Something the user should know, as a sentence. */
   readonly onNotice?: (sentence: string) => void;
-  /** At an interval, when stopped and at the end; after `onBest`. */
+  /** At an interval, where images become larger, when stopped and at the end; after `onBest`. */
   readonly onCheckpoint?: (state: TrainingState) => void | Promise<void>;
-  /** A model better than all before it; without held-out images every one is, and has no loss. */
+  /** A model better than all before it at its image size; without held-out images every one is, and has no loss. */
   readonly onBest?: (model: Model, validationLoss: number | undefined) => void | Promise<void>;
 };
 

@@ -13,6 +13,8 @@ import {
   fromGoodImages,
   GoodImages,
   type Model,
+  stepsAtHalfSize,
+  stepsLeft,
   type TrainingResult,
   type TrainingState,
   train,
@@ -88,7 +90,8 @@ export async function trainRun(
   writeWhole(join(folder, "config.yaml"), formatConfig(config));
   lock.keep(recordFiles, (message) => notice(options, message));
   if (trains) forgetModel(folder);
-  const steps = progress(options, "step", "steps", resume?.state.step);
+  let steps = progress(options, "step", "steps", resume?.state.step);
+  const boundary = stepsAtHalfSize(config.training);
   const result = await train({
     config,
     ...images,
@@ -100,7 +103,13 @@ export async function trainRun(
     onProgress: ({ step, steps: total, loss, imagesPerSecond, validationLoss }) => {
       // A validation that was left over has no step before it.
       const speed = Number.isNaN(loss) ? {} : { loss, imagesPerSecond };
-      steps.update(step, total, { ...speed, validationLoss: validationLoss?.mean });
+      const left = step < boundary ? { left: stepsLeft(config, step) } : {};
+      steps.update(step, total, { ...speed, ...left, validationLoss: validationLoss?.mean });
+      // Steps of larger images take longer: their speed is counted by itself.
+      if (step === boundary) {
+        steps.end();
+        steps = progress(options, "step", "steps", step);
+      }
       if (validationLoss) notice(options, `step ${step}: ${describeValidationLoss(validationLoss)}`);
     },
     onBest: (model) => writeWhole(join(folder, modelFile), encodeModel(model)),
