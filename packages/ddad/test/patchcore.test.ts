@@ -83,6 +83,19 @@ describe("patchFeatures", () => {
     expect(largestDifference(await patches.data(), expected)).to.be.below(1e-6);
   });
 
+  it("joins all channels of both stages", async () => {
+    const [fine, coarse] = [grid([6, 4], 2, 1), grid([3, 2], 5, 2)];
+    const extractor = recorded({ layer2: tensorOf(fine), layer3: tensorOf(coarse) });
+    const patches = patchFeatures(extractor, image(), ["layer2", "layer3"], "all");
+    expect(patches.shape).to.deep.equal([1, 6, 4, 7]);
+    const [a, b] = [means(fine, 2), enlarged(means(coarse, 5), [6, 4])];
+    const expected = Float64Array.from({ length: 6 * 4 * 7 }, (_, i) => {
+      const [position, c] = [Math.floor(i / 7), i % 7];
+      return c < 2 ? a.values[position * 2 + c]! : b.values[position * 5 + c - 2]!;
+    });
+    expect(largestDifference(await patches.data(), expected)).to.be.below(1e-6);
+  });
+
   it("takes one stage of one position", async () => {
     const extractor = recorded({ layer3: tensor([1, 2, 3], [1, 1, 1, 3]) });
     const patches = await patchFeatures(extractor, image(), ["layer3"]).data();
@@ -217,6 +230,22 @@ describe("PatchCore", () => {
     expect(restored.settings).to.deep.equal(patchCore.settings);
     const images = stripes(2, 6, (index) => index === 1);
     expect(await inspectAll(restored, images)).to.deep.equal(await inspectAll(patchCore, images));
+  });
+
+  it("keeps in its state whether patches hold all channels; a state without a word of it has averaged ones", async () => {
+    const images = stripes(2, 6, (index) => index === 1);
+    for (const [channels, dimension] of [
+      ["all", 48],
+      ["averaged", 32],
+    ] as const) {
+      using patchCore = await fit({ channels });
+      expect(patchCore.bank.dimension).to.equal(dimension);
+      const state = new Map(patchCore.stateDict());
+      if (channels === "averaged") state.delete("allChannels");
+      using restored = PatchCore.fromState(extractor, state);
+      expect(restored.settings).to.deep.equal(patchCore.settings);
+      expect(await inspectAll(restored, images)).to.deep.equal(await inspectAll(patchCore, images));
+    }
   });
 
   it("blurs and crops the map as asked", async () => {

@@ -42,7 +42,7 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
     seed: 42,
   },
   features: { network: "wide_resnet101_2", imageSize: 0 },
-  patchcore: { fraction: 0.1, maxPatches: 10_000, neighbours: 9, seed: 0 },
+  patchcore: { channels: "averaged", fraction: 0.1, maxPatches: 10_000, neighbours: 9, seed: 0 },
   adaptation: {
     steps: 0,
     batchSize: 16,

@@ -7,6 +7,7 @@ import { augmentations } from "../data/augmentation.ts";
 import { datasetFormats } from "../data/sample.ts";
 import { extractorNetworks } from "../detection/features.ts";
 import { orientations } from "../images/orientation.ts";
+import { patchChannels } from "../patchcore/patches.ts";
 import { count, fraction, setting } from "./setting.ts";
 
 export type { Bound } from "./setting.ts";
@@ -191,6 +192,11 @@ export const configSchema = z.strictObject({
     ),
   }),
   patchcore: z.strictObject({
+    channels: setting(
+      z.enum(patchChannels),
+      ["model"],
+      "averaged gives each stage as many channels, as the published code does; all keeps every channel, and stage 3 counts for more",
+    ),
     fraction: setting(
       z.number().gt(0).max(1),
       ["model"],

@@ -22,19 +22,31 @@ import { distanceLayers, type Extractor } from "../detection/features.ts";
 import type { Inspection } from "../detection/inspect.ts";
 import { type CollectOptions, collectBank } from "./collect.ts";
 import { MemoryBank } from "./memoryBank.ts";
-import { patchFeatures } from "./patches.ts";
+import { joinStages, type PatchChannels, patchStages } from "./patches.ts";
 import { imageScore } from "./score.ts";
 
 /** What a bank holds and how images are scored by it: plain data, to be stored with the bank. */
 export type PatchCoreSettings = {
   /** Stages that patches are taken from, the finest first. */
   readonly layers: readonly FeatureName[];
+  /** What patches hold of the stages. Default `averaged`, which models of earlier versions have. */
+  readonly channels?: PatchChannels;
   /** Neighbours in the bank that weigh the score of an image; 1 leaves it the largest distance of a patch. */
   readonly neighbours: number;
 };
 
 /** The settings where none are given. */
-export const patchCoreDefaults: PatchCoreSettings = { layers: distanceLayers, neighbours: 9 };
+export const patchCoreDefaults: Required<PatchCoreSettings> = {
+  layers: distanceLayers,
+  channels: "averaged",
+  neighbours: 9,
+};
+
+const withDefaults = ({
+  layers = patchCoreDefaults.layers,
+  channels = patchCoreDefaults.channels,
+  neighbours = patchCoreDefaults.neighbours,
+}: Partial<PatchCoreSettings>): Required<PatchCoreSettings> => ({ layers, channels, neighbours });
 
 /** As they are numbered in a state. */
 const stages: readonly FeatureName[] = ["layer1", "layer2", "layer3", "layer4"];
@@ -45,26 +57,23 @@ export type FitOptions = Partial<PatchCoreSettings> & CollectOptions;
 /** A memory bank of patches of good images, and the network that sees patches. */
 export class PatchCore {
   /** What the bank holds, and how images are scored by it. */
-  readonly settings: PatchCoreSettings;
+  readonly settings: Required<PatchCoreSettings>;
   /** Patches of good images. */
   readonly bank: MemoryBank;
-  readonly #patches: PatchesOf;
+  readonly #source: ReturnType<typeof patchesBy>;
 
   /**
    * @param extractor in evaluation mode; not disposed of with the bank.
    * @param bank made with patches of this extractor and these settings.
    */
-  constructor(
-    extractor: Extractor,
-    bank: MemoryBank,
-    { layers, neighbours }: PatchCoreSettings = patchCoreDefaults,
-  ) {
+  constructor(extractor: Extractor, bank: MemoryBank, settings: PatchCoreSettings = patchCoreDefaults) {
+    const { layers, channels, neighbours } = withDefaults(settings);
     if (!(Number.isInteger(neighbours) && neighbours >= 1)) {
       throw new RangeError(`PatchCore: neighbours must be a whole number from 1 on, but is ${neighbours}.`);
     }
-    this.settings = { layers, neighbours };
+    this.settings = { layers, channels, neighbours };
     this.bank = bank;
-    this.#patches = patchesBy(extractor, layers);
+    this.#source = patchesBy(extractor, layers, channels);
   }
 
   /**
@@ -74,14 +83,11 @@ export class PatchCore {
    * @throws DataError when there is no memory for what the patches are chosen by.
    */
   static async fit(extractor: Extractor, images: ImageSet, options: FitOptions = {}): Promise<PatchCore> {
-    const { layers = patchCoreDefaults.layers, neighbours = patchCoreDefaults.neighbours } = options;
-    const patches = patchesBy(extractor, layers);
-    const { values, dimension } = await collectBank(
-      (k) => patches(gatherPixels(images, [k]), images.size),
-      images.count,
-      options,
-    );
-    return new PatchCore(extractor, new MemoryBank(values, dimension), { layers, neighbours });
+    const { layers, channels, neighbours } = withDefaults(options);
+    const { stages, join } = patchesBy(extractor, layers, channels);
+    const source = { join, stages: (k: number) => stages(gatherPixels(images, [k]), images.size) };
+    const { values, dimension } = await collectBank(source, images.count, options);
+    return new PatchCore(extractor, new MemoryBank(values, dimension), { layers, channels, neighbours });
   }
 
   /**
@@ -104,17 +110,24 @@ export class PatchCore {
         'PatchCore: the stages that patches were taken from must be "layers", numbers from 1 to 4; a bank without them must be filled again.',
       );
     }
-    const settings = { layers: layers as FeatureName[], neighbours };
+    const averaged = Number(state.get("allChannels")?.data[0] ?? 0) === 0;
+    const channels = averaged ? ("averaged" as const) : ("all" as const);
+    const settings = { layers: layers as FeatureName[], channels, neighbours };
     return new PatchCore(extractor, new MemoryBank(bank.data, bank.shape[1]!), settings);
   }
 
-  /** The bank, `[patches, C]` under the name `bank`, and the numbers of the stages that filled it under `layers`. */
+  /**
+   * The bank, `[patches, C]` under the name `bank`, the numbers of the stages that filled it under `layers`, and under `allChannels`
+   * 1 where patches hold all of theirs, 0 where they are averaged.
+   */
   stateDict(): StateDict {
     const { values, size, dimension } = this.bank;
+    const { channels } = this.settings;
     const layers = Int32Array.from(this.settings.layers, (layer) => stages.indexOf(layer) + 1);
     return new Map([
       ["bank", { shape: [size, dimension], dtype: "f32", data: values }],
       ["layers", { shape: [layers.length], dtype: "i32", data: layers }],
+      ["allChannels", { shape: [1], dtype: "i32", data: Int32Array.of(channels === "all" ? 1 : 0) }],
     ]);
   }
 
@@ -133,7 +146,9 @@ export class PatchCore {
   ): AsyncGenerator<Inspection> {
     for await (const image of eachImage(images)) {
       const size = sideOf(image);
-      using patches = await this.#patches(image.pixels, size);
+      const stages = await this.#source.stages(image.pixels, size);
+      using patches = await this.#source.join(stages);
+      for (const stage of stages) stage.dispose();
       const vectors = this.#vectorsOf(patches);
       const distances = await this.bank.nearestDistances(vectors);
       using nearest = tensor(distances, [1, ...patches.shape.slice(1, 3), 1]);
@@ -180,16 +195,18 @@ export class PatchCore {
   }
 }
 
-/** Computes the patches `[1, h, w, C]` of an image `[size, size, 3]`; recorded once. */
-type PatchesOf = (pixels: Float32Array, size: number) => Promise<Tensor>;
-
-function patchesBy(extractor: Extractor, layers: readonly FeatureName[]): PatchesOf {
-  const patches = compile((image: Tensor) => patchFeatures(extractor, image, layers));
-  return async (pixels, size) => {
-    // Weights loaded a moment ago must be in the buffers that the compiled function reads.
-    if (extractor instanceof Module) await evaluate(...extractor.namedState().values());
-    using image = tensor(pixels, [1, size, size, 3]);
-    return await patches(image);
+/** Computes the stages of an image `[size, size, 3]`, and of them its patches `[1, h, w, C]`; both recorded once. */
+function patchesBy(extractor: Extractor, layers: readonly FeatureName[], channels: PatchChannels) {
+  const features = compile((image: Tensor) => patchStages(extractor, image, layers, channels));
+  const joined = compile((...stages: Tensor[]) => joinStages(stages));
+  return {
+    async stages(pixels: Float32Array, size: number): Promise<readonly Tensor[]> {
+      // Weights loaded a moment ago must be in the buffers that the compiled function reads.
+      if (extractor instanceof Module) await evaluate(...extractor.namedState().values());
+      using image = tensor(pixels, [1, size, size, 3]);
+      return await features(image);
+    },
+    join: (stages: readonly Tensor[]): Promise<Tensor> => joined(...stages),
   };
 }
 
