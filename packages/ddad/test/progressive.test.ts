@@ -2,9 +2,8 @@
 import { LimitError, readSafetensors, tensor } from "@ddad/nn";
 import { expect } from "chai";
 import { testDevice } from "../../tensor/test/device.hooks.ts";
-import { costOf, stepsLeft } from "../src/config/cost.ts";
-import { parseConfig, resolveConfig } from "../src/config/parse.ts";
-import { halfSizeConfig, stepsAtHalfSize } from "../src/config/progressive.ts";
+import { resolveConfig } from "../src/config/parse.ts";
+import { halfSizeConfig } from "../src/config/progressive.ts";
 import type { Config } from "../src/config/schema.ts";
 import { imageAt, type NamedImages, stackImages } from "../src/data/imageSet.ts";
 import { generateProcedural } from "../src/data/procedural/generate.ts";
@@ -76,79 +75,6 @@ const expectSame = (found: TrainingState, expected: TrainingState): void => {
   expect(found.best).to.deep.equal(expected.best);
   expect(found.imageSize).to.equal(expected.imageSize);
 };
-
-describe("the first phase", () => {
-  it("has the very parameters of the whole network", () => {
-    const shapes = (config: Config) => {
-      using denoiser = createDenoiser(config);
-      return [...denoiser.namedState()].map(([name, { shape }]) => [name, [...shape]]);
-    };
-    const whole = [
-      configOf(),
-      resolveConfig({ preset: "quick", data: { root: "." } }),
-      // A size counts by how often it goes into the image, so 15 stands for an eighth of 128.
-      resolveConfig({
-        data: { root: ".", imageSize: 128 },
-        model: { baseChannels: 32, channelMultipliers: [1, 1, 2, 2], attentionSizes: [64, 15] },
-      }),
-      resolveConfig({
-        data: { root: ".", imageSize: 24 },
-        model: { baseChannels: 32, channelMultipliers: [1, 1, 1], attentionSizes: [] },
-      }),
-    ];
-    for (const config of whole) {
-      const half = halfSizeConfig(config);
-      expect(half.data.imageSize).to.equal(config.data.imageSize / 2);
-      expect(shapes(half)).to.deep.equal(shapes(config));
-    }
-    expect(halfSizeConfig(whole[1]!).model.attentionSizes).to.deep.equal([16, 8, 4]);
-  });
-
-  it("takes a fraction of the steps, never the last one", () => {
-    const steps = (count: number, progressive: number) => stepsAtHalfSize({ steps: count, progressive });
-    expect([steps(100, 0), steps(100, 0.29), steps(3, 0.5), steps(5, 0.99), steps(1, 0.5)]).to.deep.equal([
-      0, 29, 2, 4, 0,
-    ]);
-  });
-
-  it("costs about a quarter a step", () => {
-    const whole = costOf(configOf({ progressive: 0 }));
-    const both = costOf(configOf({ progressive: 0.5 }));
-    const half = costOf(halfSizeConfig(configOf()));
-    expect(both.gflopPerStep).to.equal(whole.gflopPerStep);
-    expect(half.gflopPerStep / whole.gflopPerStep).to.be.within(0.2, 0.26);
-    expect(both.gflopOfTraining).to.be.closeTo(3 * half.gflopPerStep + 3 * whole.gflopPerStep, 1e-9);
-  });
-
-  it("leaves more to do than its number of steps says", () => {
-    const config = configOf({ progressive: 0.5 });
-    const ratio = costOf(config).gflopPerStep / costOf(halfSizeConfig(config)).gflopPerStep;
-    expect(stepsLeft(config, 1)).to.be.closeTo(2 + 3 * ratio, 1e-9);
-    expect([3, 4, 6].map((step) => stepsLeft(config, step))).to.deep.equal([3, 2, 0]);
-    expect(stepsLeft(configOf({ progressive: 0 }), 1)).to.equal(5);
-  });
-
-  it("needs a half that fits the levels", () => {
-    const input = {
-      data: { root: ".", imageSize: 24 },
-      model: { baseChannels: 32, channelMultipliers: [1, 1, 1, 1] },
-      training: { progressive: 0.5 },
-    };
-    expect(() => parseConfig(input)).to.throw(
-      "training.progressive trains at half of data.imageSize first, to be halved 3 times for 4 levels: " +
-        "data.imageSize must be a multiple of 16, but is 24; take 16 or 32, or set training.progressive to 0.",
-    );
-    expect(() => parseConfig({ ...input, training: { progressive: 0 } })).not.to.throw();
-    expect(() => parseConfig({ ...input, data: { root: ".", imageSize: 32 } })).not.to.throw();
-    // One rule speaks where the whole size does not fit either.
-    expect(() => parseConfig({ ...input, data: { root: ".", imageSize: 28 } })).to.throw(
-      /^data\.imageSize must be a multiple of 8.*\.$/,
-    );
-    expect(() => parseConfig({ data: { root: "." }, training: { progressive: 1 } })).to.throw(
-      "training.progressive must be less than 1, but is 1.",
-    );
-  });
-});
 
 describe("progressive training", () => {
   let whole: Awaited<ReturnType<typeof trained>>;
@@ -232,6 +158,35 @@ describe("progressive training", () => {
     expect(losses).to.have.length(2);
     expect(losses[1]).to.equal(losses[0]);
     expectSame(resumed.state, whole.state);
+  });
+
+  it("drops the first step at the whole size where it is stopped: the end of the first phase is saved", async () => {
+    const config = configOf({ microBatch: 2 });
+    const stop = new AbortController();
+    let larger = false;
+    const stopped = await trained({
+      config,
+      signal: stop.signal,
+      onNotice: (sentence) => {
+        larger ||= sentence.startsWith("Images have 16");
+      },
+      train: {
+        ...good,
+        images: {
+          ...good.images,
+          // The first of two parts of a batch reads its images.
+          get data() {
+            if (larger) stop.abort();
+            return good.images.data;
+          },
+        },
+      },
+    });
+    expect(stopped.result).to.include({ steps: 3, stopped: true });
+    expect(stopped.state).to.include({ step: 3, imageSize: 8 });
+    const resume = { state: stopped.state, best: stopped.result.model };
+    const resumed = await trained({ config, resume });
+    expectSame(resumed.state, (await trained({ config })).state);
   });
 
   it("does not go back to half the size where a run is made longer", async () => {
