@@ -84,6 +84,7 @@ export {
 export { type Detector, type Inspection, inspect } from "./detection/inspect.ts";
 export { loadDetector, type ModelDetector, type ModelDetectorOptions } from "./detection/modelDetector.ts";
 export { GoodImages } from "./detection/nearest.ts";
+export { searchFeatures, withSearchFeatures } from "./detection/searchFeatures.ts";
 export type { Decision } from "./detection/verdict.ts";
 export {
   type ChannelStatistics,

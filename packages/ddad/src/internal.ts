@@ -44,6 +44,7 @@ export * from "./detection/inspect.ts";
 export * from "./detection/likeness.ts";
 export * from "./detection/modelDetector.ts";
 export * from "./detection/nearest.ts";
+export * from "./detection/searchFeatures.ts";
 export * from "./detection/verdict.ts";
 export * from "./detection/whitening.ts";
 export * from "./diffusion/denoiser.ts";

@@ -235,7 +235,7 @@ describe("parseConfig", () => {
     [
       "a section like no other",
       { xyzzy: 1 },
-      "xyzzy is no setting; there are protocol, preset, method, precision, data, model, diffusion, training, sampling, features, patchcore, adaptation, detection.",
+      "xyzzy is no setting; there are protocol, preset, method, precision, data, model, diffusion, training, sampling, features, nearest, patchcore, adaptation, detection.",
     ],
     [
       "an image size without multipliers",

@@ -13,6 +13,7 @@ import type { Extractor } from "../src/detection/features.ts";
 import { type Detector, inspect } from "../src/detection/inspect.ts";
 import { loadDetector } from "../src/detection/modelDetector.ts";
 import { GoodImages } from "../src/detection/nearest.ts";
+import { searchFeatures, withSearchFeatures } from "../src/detection/searchFeatures.ts";
 import {
   ChannelMoments,
   featureResiduals,
@@ -190,15 +191,40 @@ describe("detection by the nearest good image, and by several draws", () => {
     );
   });
 
+  it("finds the good image with the nearest features", async () => {
+    const goodImages = await withSearchFeatures(new GoodImages(good.images), extractor);
+    for (let index = 0; index < 3; index++) {
+      const features = await searchFeatures(extractor, gatherPixels(fresh.images, [index]));
+      expect(features).to.have.length(4 * 4 * 32);
+      const distances: number[] = [];
+      for (let k = 0; k < 12; k++) {
+        const others = await searchFeatures(extractor, gatherPixels(good.images, [k]));
+        distances.push(others.reduce((sum, value, i) => sum + (value - features[i]!) ** 2, 0));
+      }
+      expect(goodImages.nearestByFeatures(features)).to.equal(distances.indexOf(Math.min(...distances)));
+    }
+    const own = await searchFeatures(extractor, gatherPixels(good.images, [7]));
+    expect(goodImages.nearestByFeatures(own)).to.equal(7);
+    expect(() => new GoodImages(good.images).nearestByFeatures(own)).to.throw(
+      RangeError,
+      /512 features were given, but each of these images has 0; make them by withSearchFeatures/,
+    );
+    expect(() => new GoodImages(good.images, new Float32Array(13))).to.throw(RangeError, /cannot be divided/);
+    const settings = { data: { root: "x" }, nearest: { by: "features" as const } };
+    expect(() => resolveConfig(settings)).to.throw(/nearest\.by features needs a network/);
+  });
+
   const cases: readonly [string, Partial<Omit<ConfigInput, "data" | "model">>][] = [
     ["the mean of 3 draws", { sampling: { draws: 3 } }],
     ["the nearest image noised", { sampling: { from: "nearest", guidance: 1 } }],
     ["the nearest image itself", { method: "nearest" }],
+    ["the nearest image by pixels", { method: "nearest", nearest: { by: "pixels" } }],
   ];
   for (const [name, settings] of cases) {
     it(`says the same of an image in any company, under any name: ${name}`, async () => {
       const config = smallConfig({ features: { network: "resnet18", imageSize: 16 }, ...settings });
-      const detector = { config, denoiser, extractor, goodImages: new GoodImages(good.images) };
+      const goodImages = await withSearchFeatures(new GoodImages(good.images), extractor);
+      const detector = { config, denoiser, extractor, goodImages };
       const calibration = await calibrate(detector, held);
       expect(Object.keys(calibration.whitening!)).to.deep.equal(["layer1", "layer2", "layer3"]);
       expect(storedCalibrationSchema.parse(JSON.parse(JSON.stringify(calibration)))).to.deep.equal(
@@ -224,6 +250,7 @@ describe("detection by the nearest good image, and by several draws", () => {
         method,
         sampling: { draws: 1 },
         features: { network: "resnet18", imageSize: 0 },
+        nearest: { by: "pixels" },
       });
       const detector = { config, denoiser, extractor, goodImages: new GoodImages(good.images) };
       let alarms = 0;

@@ -3,7 +3,7 @@ import type { Config, ConfigInput } from "./schema.ts";
 
 type Defaults = Omit<Config, "data"> & { data: Omit<Config["data"], "root"> };
 
-type Choices = { imageSize: number; steps: number; batchSize: number; stride: boolean };
+type Choices = { imageSize: number; steps: number; batchSize: number; stride: boolean; compares: boolean };
 
 /** As the published code does it (DDAD, arXiv 2305.15956). */
 const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> => ({
@@ -42,6 +42,7 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
     seed: 42,
   },
   features: { network: "wide_resnet101_2", imageSize: 0 },
+  nearest: { by: "pixels" },
   patchcore: { channels: "averaged", fraction: 0.1, maxPatches: 10_000, neighbours: 9, seed: 0 },
   adaptation: {
     steps: 0,
@@ -104,6 +105,7 @@ const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
     },
     // Weights cannot come with the package.
     features: { network: "none", imageSize: 256 },
+    nearest: { by: choices.compares ? "features" : "pixels" },
     adaptation: { ...adaptation, steps: 200 },
     patchcore,
     detection: { ...detection, distance: "whitened", blurSigma: choices.imageSize / 64, crop: 0 },
@@ -130,8 +132,10 @@ export function defaultsFor(input: object): Defaults {
   const { batchSize, ...model } = own(variants, variantName) ?? variants.ddad;
   const imageSize = positiveOr(given.data?.imageSize, 256);
   const steps = positiveOr(given.training?.steps, protocol.steps);
+  const stride = given.sampling?.stride !== undefined;
+  const compares = (given.features?.network ?? "none") !== "none";
   return {
-    ...protocol.settings({ imageSize, steps, batchSize, stride: given.sampling?.stride !== undefined }),
+    ...protocol.settings({ imageSize, steps, batchSize, stride, compares }),
     data: { imageSize, heldOut: protocol.heldOut, splitSeed: 42, orientation: protocol.orientation },
     model: { variant: "ddad", ...model, blocksPerLevel: 2 },
   };

@@ -34,6 +34,7 @@ export function parseConfig(input: unknown): Config {
 const before = {
   data: { orientation: "stored" },
   features: { imageSize: 0 },
+  nearest: { by: "pixels" },
   detection: { distance: "cosine" },
 };
 

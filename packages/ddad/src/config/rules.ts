@@ -24,7 +24,7 @@ const normGroups = 32;
 const range = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
 
 /** The value of a list that is nearest by its ratio, as sizes are. */
-const nearest = (value: number, list: readonly number[]): number =>
+const nearestIn = (value: number, list: readonly number[]): number =>
   list.reduce((a, b) => (Math.abs(Math.log(b / value)) < Math.abs(Math.log(a / value)) ? b : a));
 
 const rules: Rule[] = [
@@ -47,6 +47,13 @@ const rules: Rule[] = [
     check: ({ protocol, detection: { distance } }) =>
       protocol === "paper" && distance === "whitened"
         ? "detection.distance whitened needs a calibration, which the protocol paper does not have: take cosine."
+        : undefined,
+  },
+  {
+    reads: ["nearest.by", "features.network"],
+    check: ({ nearest: { by }, features: { network } }) =>
+      by === "features" && network === "none"
+        ? "nearest.by features needs a network: name one by features.network, or take pixels."
         : undefined,
   },
   {
@@ -78,7 +85,7 @@ const rules: Rule[] = [
       if (channelMultipliers === undefined) {
         return sizesWithMultipliers.includes(imageSize)
           ? undefined
-          : `data.imageSize ${imageSize} has no network by default: take ${nearest(imageSize, sizesWithMultipliers)}, or another of ${sizesWithMultipliers.join(", ")}, or give model.channelMultipliers.`;
+          : `data.imageSize ${imageSize} has no network by default: take ${nearestIn(imageSize, sizesWithMultipliers)}, or another of ${sizesWithMultipliers.join(", ")}, or give model.channelMultipliers.`;
       }
       const factor = 2 ** (channelMultipliers.length - 1);
       return imageSize % factor === 0

@@ -191,6 +191,13 @@ export const configSchema = z.strictObject({
       "side to which smaller images are enlarged before features are compared; 0 leaves them as they are",
     ),
   }),
+  nearest: z.strictObject({
+    by: setting(
+      z.enum(["features", "pixels"]),
+      ["calibration"],
+      "what the nearest good image is found by; default: features where a network compares them",
+    ),
+  }),
   patchcore: z.strictObject({
     channels: setting(
       z.enum(patchChannels),

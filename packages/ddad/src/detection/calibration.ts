@@ -19,6 +19,7 @@ const kept = {
   features: boundSection("calibration", "features") as z.ZodType<CalibratedFeatures>,
   sampling: boundSection("calibration", "sampling"),
   detection: boundSection("calibration", "detection") as z.ZodType<CalibratedDetection>,
+  nearest: boundSection("calibration", "nearest"),
   patchcore: boundSection("calibration", "patchcore") as z.ZodType<Pick<Config["patchcore"], "neighbours">>,
 };
 
@@ -66,6 +67,8 @@ export const calibrationSchema = z.strictObject({
   features: kept.features,
   sampling: kept.sampling,
   detection: kept.detection,
+  /** Where an image is compared with, or reconstructed from, the nearest good one. */
+  nearest: kept.nearest.optional(),
   /** Of PatchCore alone. */
   patchcore: kept.patchcore.optional(),
 });
@@ -167,9 +170,16 @@ export async function buildCalibration(
     features: { network, imageSize },
     sampling: config.sampling,
     detection,
+    ...(fromGoodImages(config) && { nearest: config.nearest }),
     ...(usesPatches(config) && { patchcore: { neighbours: config.patchcore.neighbours } }),
   };
 }
+
+/** Whether an image is compared with, or reconstructed from, the nearest good one. */
+export const fromGoodImages = ({ method, sampling }: Pick<Config, "method" | "sampling">): boolean =>
+  method === "nearest" ||
+  method === "patchcore+nearest" ||
+  (method === "ddad" && sampling.from === "nearest");
 
 const usesPatches = ({ method }: Config): boolean => method !== "ddad" && method !== "nearest";
 
@@ -177,7 +187,9 @@ const usesPatches = ({ method }: Config): boolean => method !== "ddad" && method
 export function calibrationDifferences(calibration: Calibration, config: Config): string[] {
   // What a calibration does not depend on is not in it; what it was made without, such as `sampling.steps`, may be set now.
   const paths = boundSettings("calibration").filter(
-    (path) => usesPatches(config) || !path.startsWith("patchcore."),
+    (path) =>
+      (usesPatches(config) || !path.startsWith("patchcore.")) &&
+      (fromGoodImages(config) || !path.startsWith("nearest.")),
   );
   return describeChanges(paths, config, calibration, "calibrated");
 }

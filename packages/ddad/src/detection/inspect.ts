@@ -5,11 +5,12 @@ import { eachImage, type ImageSource, type NamedPixels, sideOf } from "../data/i
 import { hashPixels } from "../data/random.ts";
 import { createSchedule, type Denoiser } from "../diffusion/denoiser.ts";
 import { reconstruct } from "../diffusion/reconstruction.ts";
-import { type Calibration, calibrationDifferences } from "./calibration.ts";
+import { type Calibration, calibrationDifferences, fromGoodImages } from "./calibration.ts";
 import { type Comparison, createComparison, type Distances } from "./comparison.ts";
 import { anomalyMap, batchWeights, type DistanceScales, distanceNames, distanceWeights } from "./distance.ts";
 import type { Extractor } from "./features.ts";
 import type { GoodImages } from "./nearest.ts";
+import { searchFeatures } from "./searchFeatures.ts";
 
 /** What inspects images. The networks are in evaluation mode. */
 export type Detector = {
@@ -40,10 +41,6 @@ export type Inspection = {
 
 /** As DDAD inspects. */
 export type ReconstructedInspection = Inspection & { readonly reconstruction: Float32Array };
-
-/** Whether good images are needed for what an image is compared with. */
-export const fromGoodImages = ({ method, sampling }: Pick<Config, "method" | "sampling">): boolean =>
-  method !== "ddad" || sampling.from === "nearest";
 
 /** Options of `inspect`. */
 export type InspectOptions = {
@@ -160,14 +157,15 @@ export async function measure(
 
 /** What an image would look like without its defects, `[1, size, size, 3]`. @param input its pixels on the device */
 export async function reconstructionOf(
-  { config, denoiser, goodImages }: Omit<Detector, "calibration">,
+  detector: Omit<Detector, "calibration">,
   image: NamedPixels,
   input: Tensor,
   signal: AbortSignal | undefined,
 ): Promise<Tensor> {
   signal?.throwIfAborted();
+  const { config, denoiser } = detector;
   const { method, sampling } = config;
-  const good = fromGoodImages(config) ? goodImages!.pixelsOf(goodImages!.nearestTo(image)) : undefined;
+  const good = fromGoodImages(config) ? await nearestGoodImage(detector, image) : undefined;
   const nearest = good && tensor(good, input.shape);
   if (method !== "ddad") return nearest!;
   try {
@@ -180,6 +178,18 @@ export async function reconstructionOf(
   } finally {
     nearest?.dispose();
   }
+}
+
+/** Pixels of the good image nearest to one, `[size, size, 3]`. */
+async function nearestGoodImage(
+  { config, extractor, goodImages }: Omit<Detector, "calibration">,
+  image: NamedPixels,
+): Promise<Float32Array> {
+  const index =
+    config.nearest.by === "features"
+      ? goodImages!.nearestByFeatures(await searchFeatures(extractor!, image.pixels))
+      : goodImages!.nearestTo(image);
+  return goodImages!.pixelsOf(index);
 }
 
 /** A map of weighted distances, `[mapSize · mapSize]`. */

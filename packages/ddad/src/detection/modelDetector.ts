@@ -8,12 +8,13 @@ import { isImported, type Model } from "../model/modelFile.ts";
 import { PatchCore } from "../patchcore/patchcore.ts";
 import type { Normaliser } from "../report/protocol.ts";
 import { calibrate, likenessOfSet } from "./calibrate.ts";
-import { buildCalibration, type Calibration } from "./calibration.ts";
+import { buildCalibration, type Calibration, fromGoodImages } from "./calibration.ts";
 import { type Choice, type ChoiceOptions, chooseSettings } from "./choose/chooseSettings.ts";
 import { combinedDetector } from "./combinedDetector.ts";
 import { createExtractor } from "./features.ts";
-import { fromGoodImages, type Inspection, type InspectOptions, inspect } from "./inspect.ts";
+import { type Inspection, type InspectOptions, inspect } from "./inspect.ts";
 import type { GoodImages } from "./nearest.ts";
+import { withSearchFeatures } from "./searchFeatures.ts";
 
 /** A model that inspects by its own method, and owns its networks. */
 export type ModelDetector = Disposable & {
@@ -99,7 +100,7 @@ async function reconstructionDetector(
   extractor: ResNet | undefined,
 ): Promise<ModelDetector> {
   const denoiser = config.method === "ddad" ? await loadedDenoiser(stored, config) : undefined;
-  const goodImages = fromGoodImages(config) ? goodImagesOf(stored, config) : undefined;
+  const goodImages = fromGoodImages(config) ? await goodImagesOf(stored, config, extractor) : undefined;
   const detector = { config, denoiser, extractor, goodImages };
   return {
     config,
@@ -123,8 +124,15 @@ async function loadedDenoiser(stored: Model, config: Config): Promise<UNet> {
 }
 
 /** @throws CheckpointError where the model keeps none */
-function goodImagesOf({ goodImages }: Model, { method }: Config): GoodImages {
-  if (goodImages) return goodImages;
+async function goodImagesOf(
+  { goodImages }: Model,
+  { method, nearest }: Config,
+  extractor: ResNet | undefined,
+): Promise<GoodImages> {
+  if (goodImages) {
+    const searchable = nearest.by === "pixels" || goodImages.features !== undefined;
+    return searchable ? goodImages : withSearchFeatures(goodImages, extractor!);
+  }
   throw new CheckpointError(
     method === "ddad"
       ? "sampling.from is nearest, but the model keeps no good images; calibrate it with that setting, or leave it at self."

@@ -14,7 +14,7 @@ import * as z from "zod";
 import { parseStoredConfig } from "../config/parse.ts";
 import type { Config } from "../config/schema.ts";
 import { type Calibration, storedCalibrationSchema } from "../detection/calibration.ts";
-import { GoodImages, goodImagesName } from "../detection/nearest.ts";
+import { GoodImages, goodImagesNames } from "../detection/nearest.ts";
 import { ConfigError } from "../errors.ts";
 import { readHeaderText } from "./header.ts";
 
@@ -59,6 +59,8 @@ export const isImported = ({ config, step }: Pick<Model, "config" | "step">): bo
   config.method === "ddad" && step === 0;
 
 const extractorPrefix = "extractor.";
+
+const isOfGoodImages = (key: string): boolean => goodImagesNames.some((name) => name === key);
 
 const stepSchema = z.int().min(0);
 const bestSchema = z.strictObject({ step: stepSchema, loss: z.number() });
@@ -130,10 +132,10 @@ export function decodeModel(checkpoint: Checkpoint, name = "The checkpoint"): Mo
     config,
     step,
     weights: new Map(
-      [...checkpoint].filter(([key]) => !key.startsWith(extractorPrefix) && key !== goodImagesName),
+      [...checkpoint].filter(([key]) => !key.startsWith(extractorPrefix) && !isOfGoodImages(key)),
     ),
     extractor: extractor.size > 0 ? extractor : undefined,
-    goodImages: checkpoint.has(goodImagesName) ? GoodImages.fromState(checkpoint) : undefined,
+    goodImages: checkpoint.has(goodImagesNames[0]) ? GoodImages.fromState(checkpoint) : undefined,
     adaptedSteps: readHeaderText(checkpoint, "adaptedSteps", stepSchema.optional(), name),
     calibration: readHeaderText(checkpoint, "calibration", storedCalibrationSchema, name),
     calibrationBefore: readHeaderText(checkpoint, "calibrationBefore", storedCalibrationSchema, name),

@@ -10,6 +10,7 @@ import {
   describeMemory,
   encodeAdaptationState,
   encodeModel,
+  GoodImages,
   type Model,
 } from "@ddad/ddad/internal";
 import { readCheckpoint, type StateDict } from "@ddad/nn";
@@ -56,6 +57,8 @@ export async function adaptRun(
   notice(options, `adapting ${config.features.network} to ${train.ids.length} images, ${device.name}`);
   using denoiser = loadDenoiser(model);
   // What it is held to are the weights before any adaptation, never those of an earlier one.
+  // Features that good images are found by are those of the network as it was.
+  const goodImages = model.goodImages && new GoodImages(model.goodImages.images);
   using extractor = (await loadExtractor(config, unadapted(model)))!;
   // The network at the start is kept until one is better.
   let best: StateDict = state?.best?.step && model.extractor ? model.extractor : await extractor.stateDict();
@@ -73,7 +76,10 @@ export async function adaptRun(
       told.update(step, steps, { loss, validationLoss: validationLoss }),
     onBest: (found, adaptedSteps) => {
       best = found;
-      writeWhole(path, encodeModel({ ...model, extractor: best, adaptedSteps, calibration: undefined }));
+      writeWhole(
+        path,
+        encodeModel({ ...model, extractor: best, goodImages, adaptedSteps, calibration: undefined }),
+      );
     },
     onCheckpoint: (reached: AdaptationRunState) => {
       writeWhole(statePath, encodeAdaptationState(reached));
@@ -82,7 +88,12 @@ export async function adaptRun(
   });
   told.end();
   if (!signal?.aborted) {
-    await completeInto(path, { ...model, extractor: best, adaptedSteps: result.kept }, heldOut, options);
+    await completeInto(
+      path,
+      { ...model, extractor: best, goodImages, adaptedSteps: result.kept },
+      heldOut,
+      options,
+    );
   }
   return result;
 }

@@ -1,6 +1,13 @@
 /** Methods that train nothing, in the folder of a run: good images are kept, or their patches. */
 import { join } from "node:path";
-import { type Config, GoodImages, type ImageSet, type Model, PatchCore } from "@ddad/ddad/internal";
+import {
+  type Config,
+  GoodImages,
+  type ImageSet,
+  type Model,
+  PatchCore,
+  withSearchFeatures,
+} from "@ddad/ddad/internal";
 import { foldBatchNorm, type ResNet, type StateDict } from "@ddad/nn";
 import { formatConfig } from "../configFile.ts";
 import { notice, type Progress, progress, type StageOptions } from "../events.ts";
@@ -44,11 +51,14 @@ export async function fitRun(folder: string, config: Config, options: StageOptio
   const comparesPatches = config.method === "patchcore" || config.method === "patchcore+nearest";
   const bank = comparesPatches ? await bankOf(extractor!, train.images, config, options) : undefined;
   const compares = config.method !== "patchcore";
+  const goodImages = compares
+    ? await searchable(new GoodImages(train.images), extractor, config, options)
+    : undefined;
   const model: Model = {
     ...{ config, step: 0, weights: bank?.state ?? new Map() },
     ...{
       extractor: await extractor?.stateDict(),
-      goodImages: compares ? new GoodImages(train.images) : undefined,
+      goodImages,
     },
   };
   await completeInto(join(folder, modelFile), model, heldOut, options);
@@ -57,6 +67,22 @@ export async function fitRun(folder: string, config: Config, options: StageOptio
     patches: bank?.patches,
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+/** Good images with what they are found by. */
+async function searchable(
+  goodImages: GoodImages,
+  loaded: ResNet | undefined,
+  { nearest }: Config,
+  options: StageOptions,
+): Promise<GoodImages> {
+  if (nearest.by === "pixels") return goodImages;
+  using extractor = await foldBatchNorm(loaded!);
+  const told = progress(options, "features", "images");
+  return await withSearchFeatures(goodImages, extractor, {
+    signal: options.signal,
+    progress: (done, count) => told.update(done, count),
+  });
 }
 
 /** A memory bank of patches of good images. */
