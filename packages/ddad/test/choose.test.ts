@@ -16,6 +16,7 @@ import { measureTrials } from "../src/detection/choose/measure.ts";
 import { distanceWeights } from "../src/detection/distance.ts";
 import { type Detector, inspect, type ReconstructedInspection } from "../src/detection/inspect.ts";
 import { GoodImages } from "../src/detection/nearest.ts";
+import { withSearchFeatures } from "../src/detection/searchFeatures.ts";
 import { createSchedule, type Denoiser } from "../src/diffusion/denoiser.ts";
 import { DataError } from "../src/errors.ts";
 import { evaluateDetection } from "../src/evaluation/evaluation.ts";
@@ -75,11 +76,12 @@ const allLayers = Object.fromEntries(
 
 describe("choice of settings on synthetic defects", () => {
   const heldOut = goodImages(6, 1);
-  const bank = new GoodImages(goodImages(5, 2).images);
+  let bank: GoodImages;
   let extractor: ResNet;
   before(async () => {
     extractor = new ResNet(network).eval();
     await evaluate(...extractor.namedState().values());
+    bank = await withSearchFeatures(new GoodImages(goodImages(5, 2).images), extractor);
   });
   after(() => {
     extractor.dispose();
