@@ -236,12 +236,12 @@ describe("PatchCore", () => {
     const images = stripes(2, 6, (index) => index === 1);
     for (const [channels, dimension] of [
       ["all", 48],
-      ["averaged", 32],
+      ["equal", 32],
     ] as const) {
       using patchCore = await fit({ channels });
       expect(patchCore.bank.dimension).to.equal(dimension);
       const state = new Map(patchCore.stateDict());
-      if (channels === "averaged") state.delete("allChannels");
+      if (channels === "equal") state.delete("allChannels");
       using restored = PatchCore.fromState(extractor, state);
       expect(restored.settings).to.deep.equal(patchCore.settings);
       expect(await inspectAll(restored, images)).to.deep.equal(await inspectAll(patchCore, images));

@@ -43,7 +43,7 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
   },
   features: { network: "wide_resnet101_2", imageSize: 0 },
   nearest: { by: "pixels" },
-  patchcore: { channels: "averaged", fraction: 0.1, maxPatches: 10_000, neighbours: 9, seed: 0 },
+  patchcore: { channels: "equal", fraction: 0.1, maxPatches: 10_000, neighbours: 9, seed: 0 },
   adaptation: {
     steps: 0,
     batchSize: 16,

@@ -202,7 +202,7 @@ export const configSchema = z.strictObject({
     channels: setting(
       z.enum(patchChannels),
       ["model"],
-      "averaged gives each stage as many channels, as the published code does; all keeps every channel, and stage 3 counts for more",
+      "equal gives each stage as many channels, as the published code does; all keeps every channel, and stage 3 counts for more",
     ),
     fraction: setting(
       z.number().gt(0).max(1),

@@ -29,7 +29,7 @@ import { imageScore } from "./score.ts";
 export type PatchCoreSettings = {
   /** Stages that patches are taken from, the finest first. */
   readonly layers: readonly FeatureName[];
-  /** What patches hold of the stages. Default `averaged`, which models of earlier versions have. */
+  /** What patches hold of the stages. Default `equal`, which models of earlier versions have. */
   readonly channels?: PatchChannels;
   /** Neighbours in the bank that weigh the score of an image; 1 leaves it the largest distance of a patch. */
   readonly neighbours: number;
@@ -38,7 +38,7 @@ export type PatchCoreSettings = {
 /** The settings where none are given. */
 export const patchCoreDefaults: Required<PatchCoreSettings> = {
   layers: distanceLayers,
-  channels: "averaged",
+  channels: "equal",
   neighbours: 9,
 };
 
@@ -110,8 +110,8 @@ export class PatchCore {
         'PatchCore: the stages that patches were taken from must be "layers", numbers from 1 to 4; a bank without them must be filled again.',
       );
     }
-    const averaged = Number(state.get("allChannels")?.data[0] ?? 0) === 0;
-    const channels = averaged ? ("averaged" as const) : ("all" as const);
+    const equal = Number(state.get("allChannels")?.data[0] ?? 0) === 0;
+    const channels = equal ? ("equal" as const) : ("all" as const);
     const settings = { layers: layers as FeatureName[], channels, neighbours };
     return new PatchCore(extractor, new MemoryBank(bank.data, bank.shape[1]!), settings);
   }

@@ -3,10 +3,10 @@ import { averagePool, concat, type FeatureName, resizeBilinear, ShapeError, type
 import { distanceLayers, type Extractor, extractFeatures } from "../detection/features.ts";
 
 /** What patches can hold of each stage. */
-export const patchChannels = ["averaged", "all"] as const;
+export const patchChannels = ["equal", "all"] as const;
 
 /**
- * What patches hold of each stage: as many channels as the stage with the fewest has, each the mean of neighbours (`averaged`), or all
+ * What patches hold of each stage: as many channels as the stage with the fewest has, each the mean of neighbours (`equal`), or all
  * channels.
  */
 export type PatchChannels = (typeof patchChannels)[number];
@@ -16,7 +16,7 @@ export type PatchChannels = (typeof patchChannels)[number];
  * features of some stages, each position averaged with its eight neighbours (zeros around the features count), brought to the grid of
  * the first stage and joined.
  *
- * Of ResNet-50's stages 2 and 3, `averaged` leaves 512 + 512 numbers, as in the published code; `all` are 512 + 1024, as in anomalib,
+ * Of ResNet-50's stages 2 and 3, `equal` leaves 512 + 512 numbers, as in the published code; `all` are 512 + 1024, as in anomalib,
  * where stage 3 counts for more: it tells more of the image and less of the place.
  *
  * @param extractor in evaluation mode
@@ -28,7 +28,7 @@ export const patchFeatures = (
   extractor: Extractor,
   images: Tensor,
   layers: readonly FeatureName[] = distanceLayers,
-  channels: PatchChannels = "averaged",
+  channels: PatchChannels = "equal",
 ): Tensor => joinStages(patchStages(extractor, images, layers, channels));
 
 /** The features of each stage `[N, h, w, C]`, averaged as `patchFeatures` has them and not yet joined: smaller than patches. */
