@@ -66,7 +66,8 @@ const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> 
 
 /**
  * The repaired protocol. Only time steps the sampler can reach are trained, weights are averaged, gradients clipped;
- * reconstruction is deterministic and never overshoots; the whole frame is scored.
+ * one call of the network from a noised image reconstructs it, with noise that follows from its pixels; features are compared beyond how they
+ * differ in good images; the whole frame is scored.
  *
  * The loss is a mean with decoupled weight decay: clipping a summed loss would leave the coupled decay to rule the
  * step. The blur keeps its width relative to the image, which the published 4 pixels fix at 256.
