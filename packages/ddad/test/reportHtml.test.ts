@@ -73,7 +73,7 @@ describe("differences between protocols", () => {
     expect(differences[0]!.effect).to.match(/no metric can be compared/);
     expect(differences[0]!.values.map(({ names }) => names)).to.deep.equal([["a", "b"], ["c"]]);
     expect(differences[2]!.values).to.deep.equal([
-      { value: "2", names: ["a", "c"] },
+      { value: "0", names: ["a", "c"] },
       { value: "5", names: ["b"] },
     ]);
   });
