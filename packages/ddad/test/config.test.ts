@@ -64,6 +64,37 @@ describe("resolveConfig", () => {
     });
   });
 
+  it("takes one draw where there is no noise", () => {
+    const draws = (sampling: NonNullable<ConfigInput["sampling"]>): number =>
+      resolveConfig({ data, sampling }).sampling.draws;
+    expect(draws({ startNoise: false })).to.equal(1);
+    expect(draws({ startNoise: false, eta: 1 })).to.equal(4);
+    expect(draws({ eta: 1 })).to.equal(4);
+  });
+
+  it("reads what version 0.1 stored of the strict protocol as it was then", () => {
+    const { sampling, features, detection, nearest: _, ...others } = resolveConfig({ data });
+    const { draws: __, from: ___, steps: ____, ...stored } = sampling;
+    const { distance: _____, ...compared } = detection;
+    const { augmentation: ______, progressive: _______, ...training } = others.training;
+    const { channels: ________, ...patchcore } = others.patchcore;
+    const before = {
+      ...{ ...others, training, patchcore },
+      sampling: { ...stored, start: 250, stride: 25, guidance: 2, startNoise: false },
+      features: { network: "resnet18" },
+      detection: compared,
+    };
+    for (const network of ["none", "resnet18"]) {
+      const config = parseStoredConfig({ ...before, features: { network } });
+      expect(config.sampling).to.deep.equal({ ...before.sampling, draws: 1, from: "self" });
+      expect(config.features).to.deep.equal({ network, imageSize: 0 });
+      expect(config.detection).to.include({ distance: "cosine" }).and.not.to.have.property("layers");
+      expect(config.nearest.by).to.equal("pixels");
+      expect(config.training).to.deep.include({ augmentation: [], progressive: 0 });
+      expect(config.patchcore.channels).to.equal("equal");
+    }
+  });
+
   it("turns no images where a configuration was stored by a version that did not", () => {
     const { orientation, ...stored } = resolveConfig({ data }).data;
     expect(orientation).to.equal("exif");

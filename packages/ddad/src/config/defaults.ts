@@ -3,7 +3,14 @@ import type { Config, ConfigInput } from "./schema.ts";
 
 type Defaults = Omit<Config, "data"> & { data: Omit<Config["data"], "root"> };
 
-type Choices = { imageSize: number; steps: number; batchSize: number; stride: boolean; compares: boolean };
+type Choices = {
+  imageSize: number;
+  steps: number;
+  batchSize: number;
+  stride: boolean;
+  noise: boolean;
+  compares: boolean;
+};
 
 /** As the published code does it (DDAD, arXiv 2305.15956). */
 const paper = ({ steps, batchSize }: Choices): Omit<Defaults, "data" | "model"> => ({
@@ -100,7 +107,7 @@ const strict = (choices: Choices): Omit<Defaults, "data" | "model"> => {
       eta: 0,
       startNoise: true,
       // One alone leaves its own noise in every difference of pixels.
-      draws: 4,
+      draws: choices.noise ? 4 : 1,
       from: "self",
       seed: 42,
     },
@@ -134,9 +141,10 @@ export function defaultsFor(input: object): Defaults {
   const imageSize = positiveOr(given.data?.imageSize, 256);
   const steps = positiveOr(given.training?.steps, protocol.steps);
   const stride = given.sampling?.stride !== undefined;
+  const noise = given.sampling?.startNoise !== false || positiveOr(given.sampling.eta, 0) > 0;
   const compares = (given.features?.network ?? "none") !== "none";
   return {
-    ...protocol.settings({ imageSize, steps, batchSize, stride, compares }),
+    ...protocol.settings({ imageSize, steps, batchSize, stride, noise, compares }),
     data: { imageSize, heldOut: protocol.heldOut, splitSeed: 42, orientation: protocol.orientation },
     model: { variant: "ddad", ...model, blocksPerLevel: 2 },
   };

@@ -33,6 +33,7 @@ export function parseConfig(input: unknown): Config {
 /** What version 0.1 did where it had no setting, and does otherwise by default now. */
 const before = {
   data: { orientation: "stored" },
+  sampling: { draws: 1, from: "self" },
   features: { imageSize: 0 },
   nearest: { by: "pixels" },
   detection: { distance: "cosine" },
