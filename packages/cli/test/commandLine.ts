@@ -1,4 +1,6 @@
 /** Runs the command line inside the test process, on its device. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { run } from "../src/run.ts";
 
 export type Outcome = { readonly code: number; readonly output: string; readonly errors: string };
@@ -44,3 +46,9 @@ export const smallSettings = [
   "sampling.start=100",
   "sampling.stride=50",
 ].flatMap((setting) => ["--set", setting]);
+
+/** All files below a folder. */
+export const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));

@@ -5,11 +5,12 @@ import type { Config } from "../src/config/schema.ts";
 import { type ImageSet, imageAt, stackImages } from "../src/data/imageSet.ts";
 import { generateProcedural } from "../src/data/procedural/generate.ts";
 import { cropRange } from "../src/detection/distance.ts";
+import { GoodImages } from "../src/detection/nearest.ts";
 import { blurResidual, residualSigma } from "../src/evaluation/controls/blurResidual.ts";
 import { brightnessScores, meanBrightness } from "../src/evaluation/controls/brightness.ts";
 import { evaluateControls } from "../src/evaluation/controls/controls.ts";
 import { meanImageDistance, meanOfImages, stdFloor } from "../src/evaluation/controls/meanImage.ts";
-import { findNearest, imageDifference, indexImages } from "../src/evaluation/controls/nearestGoodImage.ts";
+import { imageDifference } from "../src/evaluation/controls/nearestGoodImage.ts";
 import { cropMask, type LabelledImage, type TestSet } from "../src/evaluation/evaluation.ts";
 import { createImage, toPixels } from "../src/images/image.ts";
 import { resizeBilinear } from "../src/images/resize.ts";
@@ -153,18 +154,17 @@ describe("controls: distances", () => {
   });
 
   it("nearest good image is the one with the smallest squared difference, the first of equals", () => {
-    const index = indexImages(good);
+    const goodImages = new GoodImages(good);
     for (const place of samples.keys()) {
       const image = imageAt(test.images, place);
-      const nearest = imageAt(good, findNearest(index, image));
+      const nearest = imageAt(good, goodImages.nearestTo(image));
       expect(
         largestDifference(imageDifference(image, nearest), distances(place)["nearest good image"]!),
       ).to.be.below(1e-6);
     }
-    for (const i of trained.keys()) expect(findNearest(index, trained[i]!)).to.equal(i);
+    for (const i of trained.keys()) expect(goodImages.nearestTo(trained[i]!)).to.equal(i);
     const twice = stackImages([trained[1]!, trained[0]!, trained[0]!], 3, size);
-    expect(findNearest(indexImages(twice), trained[0]!)).to.equal(1);
-    expect(() => indexImages({ count: 0, size, data: new Uint8Array(0) })).to.throw(RangeError, "no image");
+    expect(new GoodImages(twice).nearestTo(trained[0]!)).to.equal(1);
   });
 
   it("nearest good image is searched at 64 pixels a side where images are larger", () => {
@@ -173,15 +173,13 @@ describe("controls: distances", () => {
     ];
     const images = large.map(({ image }) => image);
     const bank = stackImages(images.slice(0, 9), 9, 96);
-    const index = indexImages(bank);
-    expect(index).to.include({ count: 9, size: 64 });
-    expect(index.data).to.have.length(9 * 64 * 64 * 3);
+    const goodImages = new GoodImages(bank);
     const small = images.map((image) => resizeBilinear(image, 64, 64).data);
     for (const wanted of [9, 10, 11]) {
       const sums = small
         .slice(0, 9)
         .map((data) => data.reduce((sum, v, i) => sum + (v - small[wanted]![i]!) ** 2, 0));
-      expect(findNearest(index, images[wanted]!)).to.equal(sums.indexOf(Math.min(...sums)));
+      expect(goodImages.nearestTo(images[wanted]!)).to.equal(sums.indexOf(Math.min(...sums)));
     }
   });
 });

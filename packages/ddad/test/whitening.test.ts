@@ -21,6 +21,7 @@ import {
   whiteningWeights,
 } from "../src/detection/whitening.ts";
 import type { Denoiser } from "../src/diffusion/denoiser.ts";
+import { createImage } from "../src/images/image.ts";
 import { decodeModel, encodeModel } from "../src/model/modelFile.ts";
 import { PatchCore } from "../src/patchcore/patchcore.ts";
 import { smallConfig, smallImages } from "./small.ts";
@@ -177,13 +178,14 @@ describe("detection by the nearest good image, and by several draws", () => {
       const distances = Array.from({ length: 12 }, (_, k) =>
         gatherPixels(good.images, [k]).reduce((sum, value, i) => sum + (value - pixels[i]!) ** 2, 0),
       );
-      expect(goodImages.nearestTo({ id: "x", pixels })).to.equal(distances.indexOf(Math.min(...distances)));
+      expect(goodImages.nearestTo(imageAt(fresh.images, index))).to.equal(
+        distances.indexOf(Math.min(...distances)),
+      );
     }
-    expect(goodImages.nearestTo({ id: "x", pixels: gatherPixels(good.images, [7]) })).to.equal(7);
-    const wrong = { id: "large.png", pixels: new Float32Array(16 * 16 * 3) };
-    expect(() => goodImages.nearestTo(wrong)).to.throw(
+    expect(goodImages.nearestTo(imageAt(good.images, 7))).to.equal(7);
+    expect(() => goodImages.nearestTo(createImage(16, 16, 3))).to.throw(
       RangeError,
-      /large\.png has 16 × 16 pixels, but .* 8 × 8/,
+      /an image of 16 × 16 pixels was given, but the good images have 8 × 8/,
     );
     expect(() => new GoodImages({ ...good.images, count: 0 })).to.throw(
       RangeError,

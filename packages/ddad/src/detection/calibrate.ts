@@ -8,7 +8,7 @@ import {
   type NamedPixels,
 } from "../data/imageSet.ts";
 import { buildCalibration, type Calibration, type HeldOutInspection } from "./calibration.ts";
-import { createComparison, type Distances, type Residual, type Whitening } from "./comparison.ts";
+import { createComparison, type Distances, type Residual } from "./comparison.ts";
 import { type DistanceName, type DistanceScales, distanceNames, distanceWeights } from "./distance.ts";
 import { describeImage } from "./imageDescription.ts";
 import {
@@ -22,7 +22,7 @@ import {
 } from "./inspect.ts";
 import { fitLikeness, type Likeness } from "./likeness.ts";
 import { Remembered } from "./remembered.ts";
-import { ChannelMoments, type ChannelStatistics } from "./whitening.ts";
+import { ResidualMoments, type Whitening } from "./whitening.ts";
 
 /** How a calibration goes about its work. */
 export type CalibrationOptions = {
@@ -107,26 +107,17 @@ async function whiteningOf(
   const known = new Remembered<number, Compared>(cacheBytes);
   const { layers } = comparison;
   if (layers.length === 0) return { known };
-  const moments: ChannelMoments[] = [];
+  const moments = new ResidualMoments(layers);
   for (const index of images.ids.keys()) {
     const image = named(images, index);
     using input = tensor(image.pixels, [1, images.images.size, images.images.size, 3]);
     using reconstruction = await reconstructionOf(detector, image, input, signal);
     const residuals = await comparison.residuals(input, reconstruction);
-    for (const [k, { shape, data }] of residuals.entries()) {
-      moments[k] ??= new ChannelMoments(shape[3]!);
-      moments[k].add(data);
-    }
+    moments.add(residuals);
     const compared = { reconstruction: (await reconstruction.data()) as Float32Array, residuals };
     known.keep(index, compared, [compared.reconstruction, ...residuals.map(({ data }) => data)]);
   }
-  const byLayer = (statistics: (moments: ChannelMoments) => ChannelStatistics): Whitening =>
-    Object.fromEntries(layers.map((layer, k) => [layer, statistics(moments[k]!)]));
-  return {
-    whitening: byLayer((all) => all.statistics()),
-    without: (index) => byLayer((all) => all.statisticsWithout(index)),
-    known,
-  };
+  return { whitening: moments.whitening(), without: (index) => moments.whiteningWithout(index), known };
 }
 
 /** What the images of a set look like as a whole; undefined where they are too few to tell. */

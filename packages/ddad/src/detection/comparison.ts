@@ -1,12 +1,12 @@
 /** How an image is compared with its reconstruction: by pixels, and by what a pretrained network sees in both. */
 import { compile, evaluate, Module, type Tensor, tensor } from "@ddad/nn";
 import type { Config } from "../config/schema.ts";
-import type { Calibration } from "./calibration.ts";
 import { type DistanceName, distanceNames, pixelDistance, type WhitenedLayer } from "./distance.ts";
 import { distanceLayers, type Extractor, featureDistance } from "./features.ts";
 import {
   type ChannelStatistics,
   featureResiduals,
+  type Whitening,
   type WhiteningConstants,
   whitenedDistance,
   whitenedLayers,
@@ -17,9 +17,6 @@ import {
 export type Distances = { readonly pixel: Float32Array } & {
   readonly [Name in Exclude<DistanceName, "pixel">]?: Float32Array | undefined;
 };
-
-/** What a layer's residual is whitened by. */
-export type Whitening = NonNullable<Calibration["whitening"]>;
 
 /** The residual of one layer, `[1, h, w, C]`. */
 export type Residual = { readonly shape: readonly number[]; readonly data: Float32Array };

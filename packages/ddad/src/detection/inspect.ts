@@ -5,6 +5,7 @@ import { eachImage, type ImageSource, type NamedPixels, sideOf } from "../data/i
 import { hashPixels } from "../data/random.ts";
 import { createSchedule, type Denoiser } from "../diffusion/denoiser.ts";
 import { reconstruct } from "../diffusion/reconstruction.ts";
+import { fromPixels } from "../images/image.ts";
 import { type Calibration, calibrationDifferences, fromGoodImages } from "./calibration.ts";
 import { type Comparison, createComparison, type Distances } from "./comparison.ts";
 import { anomalyMap, batchWeights, type DistanceScales, distanceNames, distanceWeights } from "./distance.ts";
@@ -185,10 +186,11 @@ async function nearestGoodImage(
   { config, extractor, goodImages }: Omit<Detector, "calibration">,
   image: NamedPixels,
 ): Promise<Float32Array> {
+  const size = sideOf(image);
   const index =
     config.nearest.by === "features"
       ? goodImages!.nearestByFeatures(await searchFeatures(extractor!, image.pixels))
-      : goodImages!.nearestTo(image);
+      : goodImages!.nearestTo(fromPixels(image.pixels, size, size));
   return goodImages!.pixelsOf(index);
 }
 

@@ -1,7 +1,7 @@
 /** Good images to compare with: of an inspected image the nearest one is what it should look like. */
 import { CheckpointError, type StateDict, type StateEntry } from "@ddad/nn";
-import { gatherPixels, type ImageSet, imageAt, type NamedPixels, sideOf } from "../data/imageSet.ts";
-import { fromPixels } from "../images/image.ts";
+import { gatherPixels, type ImageSet, imageAt } from "../data/imageSet.ts";
+import type { Image } from "../images/image.ts";
 import { resizeBilinear } from "../images/resize.ts";
 
 /** Side to which images are reduced before their pixels are searched. */
@@ -71,17 +71,16 @@ export class GoodImages {
   /**
    * The index of the image whose pixels are nearest, of images reduced to 64 × 64. Parts should lie alike in all of them.
    *
-   * @param image of the same size
+   * @param image of the same size, RGB
    * @throws RangeError where it is of another size
    */
-  nearestTo(image: NamedPixels): number {
-    const size = sideOf(image);
-    if (size !== this.images.size) {
+  nearestTo({ width, height, data }: Image): number {
+    const { size } = this.images;
+    if (width !== size || height !== size) {
       throw new RangeError(
-        `GoodImages: ${image.id} has ${size} × ${size} pixels, but the good images have ${this.images.size} × ${this.images.size}.`,
+        `GoodImages: an image of ${width} × ${height} pixels was given, but the good images have ${size} × ${size}.`,
       );
     }
-    const { data } = fromPixels(image.pixels, size, size);
     this.#reduced ??= reduce(this.images);
     return nearestRow(this.#reduced, reduce({ count: 1, size, data }));
   }

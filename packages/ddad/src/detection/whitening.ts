@@ -69,6 +69,43 @@ export function whitenedDistance(residual: Tensor, size: number, constants?: Whi
 export const whiteningWeights = ({ deviation }: ChannelStatistics): Float32Array =>
   Float32Array.from(deviation, (value) => 1 / (value + leastDeviation));
 
+/** What the residuals of a layer are whitened by. */
+export type Whitening = {
+  readonly [Layer in (typeof whitenedLayers)[number]]?: ChannelStatistics | undefined;
+};
+
+/** Statistics of the residuals of some layers, of all images or of all but one. */
+export class ResidualMoments {
+  readonly #layers: readonly (typeof whitenedLayers)[number][];
+  readonly #moments: ChannelMoments[] = [];
+
+  constructor(layers: readonly (typeof whitenedLayers)[number][]) {
+    this.#layers = layers;
+  }
+
+  /** Adds the residuals of an image, in the order of the layers. */
+  add(residuals: readonly { readonly shape: readonly number[]; readonly data: Float32Array }[]): void {
+    for (const [k, { shape, data }] of residuals.entries()) {
+      this.#moments[k] ??= new ChannelMoments(shape.at(-1)!);
+      this.#moments[k].add(data);
+    }
+  }
+
+  /** By all images. */
+  whitening(): Whitening {
+    return this.#byLayer((moments) => moments.statistics());
+  }
+
+  /** By all images but one, see `ChannelMoments`. */
+  whiteningWithout(index: number): Whitening {
+    return this.#byLayer((moments) => moments.statisticsWithout(index));
+  }
+
+  #byLayer(statistics: (moments: ChannelMoments) => ChannelStatistics): Whitening {
+    return Object.fromEntries(this.#layers.map((layer, k) => [layer, statistics(this.#moments[k]!)]));
+  }
+}
+
 /** Count, mean and sum of squared deviations of each channel. */
 type Moments = { count: number; readonly mean: Float64Array; readonly squares: Float64Array };
 

@@ -2,11 +2,10 @@
 import { compile, concat, evaluate, Module, type Tensor, tensor } from "@ddad/nn";
 import type { Config } from "../../config/schema.ts";
 import type { NamedPixels } from "../../data/imageSet.ts";
-import type { Whitening } from "../comparison.ts";
 import { anomalyMap, type DistanceScales, pixelDistance, type WhitenedLayer } from "../distance.ts";
 import { type Extractor, extractFeatures, patchDistance, patchMeans } from "../features.ts";
 import { Remembered } from "../remembered.ts";
-import { whitenedDistance, whitenedLayers, whiteningWeights } from "../whitening.ts";
+import { type Whitening, whitenedDistance, whitenedLayers, whiteningWeights } from "../whitening.ts";
 import type { ComparisonSettings } from "./grid.ts";
 
 /** What is compared, before it is known what is usual in good images. */

@@ -6,11 +6,10 @@ import type { SyntheticTestSet } from "../../data/synthetic/syntheticTestSet.ts"
 import { auroc } from "../../metrics/curves.ts";
 import { PixelMetrics } from "../../metrics/pixelMetrics.ts";
 import { cropMask } from "../../metrics/protocolPixels.ts";
-import type { Whitening } from "../comparison.ts";
 import { type DistanceName, type DistanceScales, distanceNames, distanceWeights } from "../distance.ts";
 import { type Detector, largest, reconstructionOf } from "../inspect.ts";
 import { Remembered } from "../remembered.ts";
-import { ChannelMoments, type ChannelStatistics } from "../whitening.ts";
+import { ResidualMoments } from "../whitening.ts";
 import type { Compared, GridDistances } from "./distances.ts";
 import { type ComparisonSettings, withComparison } from "./grid.ts";
 
@@ -69,9 +68,11 @@ export async function measureTrials(
   const measurements: Measurement[][] = [];
   for (const { calibration, test } of trials) {
     const { size } = test.images;
-    const { whitening, without } = await whiteningOf(distances, calibration, (image) => compare(image, true));
+    const moments = new ResidualMoments(distances.whitened);
+    for (const image of eachOf(calibration)) moments.add((await compare(image, true)).residuals);
+    const whitening = moments.whitening();
     const scales = await scalesOf(detector, distances, tried, calibration, async (image, index) =>
-      distances.whiten(await compare(image, true), size, without(index)),
+      distances.whiten(await compare(image, true), size, moments.whiteningWithout(index)),
     );
     const weights = tried.map((comparison, k) => weightsOf(configOf(detector, comparison), scales[k]!));
     const collected = tried.map(() => new Collected(test, detector.config.detection.crop));
@@ -102,28 +103,6 @@ const configOf = ({ config }: Omit<Detector, "calibration">, comparison: Compari
 
 function* eachOf({ images, ids }: NamedImages): Generator<NamedPixels> {
   for (const [index, id] of ids.entries()) yield { id, pixels: gatherPixels(images, [index]) };
-}
-
-/** How residuals of good images are distributed: of all of them, and of all but one. */
-async function whiteningOf(
-  { whitened }: GridDistances,
-  images: NamedImages,
-  compare: (image: NamedPixels) => Promise<Compared>,
-): Promise<{ readonly whitening: Whitening; readonly without: (index: number) => Whitening }> {
-  if (whitened.length === 0) return { whitening: {}, without: () => ({}) };
-  const moments: ChannelMoments[] = [];
-  for (const image of eachOf(images)) {
-    for (const [k, { shape, data }] of (await compare(image)).residuals.entries()) {
-      moments[k] ??= new ChannelMoments(shape[3]!);
-      moments[k].add(data);
-    }
-  }
-  const byLayer = (statistics: (moments: ChannelMoments) => ChannelStatistics): Whitening =>
-    Object.fromEntries(whitened.map((layer, k) => [layer, statistics(moments[k]!)]));
-  return {
-    whitening: byLayer((all) => all.statistics()),
-    without: (index) => byLayer((all) => all.statisticsWithout(index)),
-  };
 }
 
 /** What each comparison divides its distances by: their largest value in a good image, in the mean. */

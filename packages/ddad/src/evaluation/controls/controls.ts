@@ -6,6 +6,7 @@ import { type Tensor, tensor } from "@ddad/nn";
 import type { Config } from "../../config/schema.ts";
 import { type ImageSet, imageAt } from "../../data/imageSet.ts";
 import { anomalyMap } from "../../detection/distance.ts";
+import { GoodImages } from "../../detection/nearest.ts";
 import { type Image, toPixels } from "../../images/image.ts";
 import { type BootstrapOptions, imageIntervals } from "../../metrics/bootstrap.ts";
 import { auroc, averagePrecision, type Scores } from "../../metrics/curves.ts";
@@ -15,7 +16,7 @@ import type { TestSet } from "../evaluation.ts";
 import { blurResidual } from "./blurResidual.ts";
 import { brightnessScores, meanBrightness } from "./brightness.ts";
 import { meanImageDistance, meanOfImages } from "./meanImage.ts";
-import { findNearest, imageDifference, indexImages } from "./nearestGoodImage.ts";
+import { imageDifference } from "./nearestGoodImage.ts";
 
 /** What controls need beside the test set. */
 export type ControlOptions = {
@@ -92,14 +93,14 @@ function mapControls(size: number, good: ImageSet | undefined): MapControl[] {
   };
   if (good === undefined || good.count === 0) return [blurred];
   const mean = meanOfImages(good);
-  const index = indexImages(good);
+  const goodImages = new GoodImages(good);
   const shape = [1, size, size, 1];
   return [
     blurred,
     { name: "mean image", input: (image) => tensor(meanImageDistance(mean, image), shape) },
     {
       name: "nearest good image",
-      input: (image) => tensor(imageDifference(image, imageAt(good, findNearest(index, image))), shape),
+      input: (image) => tensor(imageDifference(image, imageAt(good, goodImages.nearestTo(image))), shape),
     },
   ];
 }
