@@ -132,7 +132,8 @@ describe("ddad evaluate and ddad calibrate", () => {
   });
 
   it("calibrates a model in its file, for the settings asked for", async () => {
-    const out = join(folder, "f16");
+    const out = join(folder, "calibrated");
+    cpSync(whole, out, { recursive: true });
     const { code, output, errors } = await ddad(
       ...["calibrate", "--checkpoint", out, "--set", "sampling.guidance=1", "--json"],
     );
@@ -157,7 +158,8 @@ describe("ddad evaluate and ddad calibrate", () => {
   });
 
   it("calibrates on all good images of a folder, keeps the calibration before, and not on fewer", async () => {
-    const out = join(folder, "f16");
+    const out = join(folder, "calibratedOnMore");
+    cpSync(whole, out, { recursive: true });
     const file = join(out, "model.safetensors");
     const calibrations = async (): Promise<(string | undefined)[]> => {
       const { metadata } = await readCheckpoint(file);
